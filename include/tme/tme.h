@@ -1,0 +1,296 @@
+/* T-Mathematics Engine: lazily evaluated arrays, compiled for the machine at hand.
+ *
+ * Three nouns:
+ *   engine  device, precision, threads, JIT, caches, memory pool, statistics. Thread-safe; share one.
+ *   scope   where results live and where the first error is kept. Used by one thread at a time.
+ *   array   an immutable value, perhaps not computed yet: a dtype, a shape and a node of the graph.
+ *
+ * Errors: a function that returns an array returns NULL on failure and leaves its message in the scope; given NULL for
+ * an array it returns NULL and leaves the first message standing, so calls nest without a check between them. Functions
+ * that return tme_status return TME_OK or the code of that error. The library never prints, exits or aborts.
+ *
+ * Ownership: every array that a call returns belongs to the scope named first in the call and dies with it, unless
+ * tme_keep() hands it to another scope or tme_retain() counts a further reference.
+ */
+#ifndef TME_TME_H
+#define TME_TME_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define TME_VERSION_MAJOR 0
+#define TME_VERSION_MINOR 1
+#define TME_VERSION_PATCH 0
+#define TME_VERSION "0.1.0"
+
+#if defined(__GNUC__)
+#define TME_API __attribute__((visibility("default")))
+#define TME_PRINTF(f, a) __attribute__((format(printf, f, a)))
+#else
+#define TME_API
+#define TME_PRINTF(f, a)
+#endif
+
+/* The largest number of dimensions of an array. */
+#define TME_MAX_RANK 8
+/* For slice bounds: "not given", as the empty places of Python's a[::-1]. */
+#define TME_NONE INT64_MIN
+/* For the number of axes of a reduction: all of them. */
+#define TME_ALL (-1)
+
+typedef struct tme_engine tme_engine;
+typedef struct tme_scope tme_scope;
+typedef struct tme_array tme_array;
+typedef struct tme_event tme_event;
+
+typedef enum tme_dtype {
+  TME_DTYPE_NONE = -1, /* where an operation takes a dtype: its default */
+  TME_BOOL,
+  TME_U8,
+  TME_U16,
+  TME_U32,
+  TME_U64,
+  TME_I8,
+  TME_I16,
+  TME_I32,
+  TME_I64,
+  TME_F16,
+  TME_BF16,
+  TME_F32,
+  TME_F64,
+  TME_C64,  /* two f32: real, imaginary */
+  TME_C128, /* two f64 */
+  TME_DTYPE_COUNT
+} tme_dtype;
+
+typedef enum tme_status {
+  TME_OK,
+  TME_ERR_ARGUMENT,    /* a value that is not allowed: an axis out of range, a negative dimension, NULL */
+  TME_ERR_SHAPE,       /* shapes that do not fit */
+  TME_ERR_DTYPE,       /* a dtype that the operation does not take */
+  TME_ERR_MEMORY,      /* out of memory, or a size that overflows */
+  TME_ERR_IO,          /* a file could not be read or written */
+  TME_ERR_FORMAT,      /* a file is not what it claims */
+  TME_ERR_UNSUPPORTED, /* valid, but no backend can do it */
+  TME_ERR_NUMERIC,     /* no convergence, singular, not positive definite */
+  TME_ERR_JIT,         /* the compiler failed; never reaches the caller of tme_eval, see tme_engine_status */
+  TME_ERR_DEVICE,      /* a device or its driver failed */
+  TME_ERR_CANCELLED,
+  TME_STATUS_COUNT
+} tme_status;
+
+/* "f32", "int64"...: the name of a dtype as NumPy spells it ("float32"); "none" for TME_DTYPE_NONE. */
+TME_API const char *tme_dtype_name(tme_dtype t);
+/* Accepts both spellings, "float32" and "f32". TME_DTYPE_NONE if unknown. */
+TME_API tme_dtype tme_dtype_parse(const char *name);
+/* Bytes of one element. */
+TME_API size_t tme_dtype_size(tme_dtype t);
+TME_API const char *tme_status_name(tme_status s);
+TME_API const char *tme_version(void);
+
+/* ---- engine ------------------------------------------------------------------------------------------------------ */
+
+typedef enum tme_log_level { TME_LOG_ERROR, TME_LOG_WARNING, TME_LOG_INFO, TME_LOG_DEBUG } tme_log_level;
+/* Called from any thread that uses the engine, one call at a time. `message` has no newline and lives for the call. */
+typedef void tme_log_fn(void *user, tme_log_level level, const char *message);
+
+/* Zero means "the default" for every field; a TME_* environment variable overrides the default, an option that is set
+ * overrides the variable. Fill with tme_options_init(), which also sets struct_size. */
+typedef struct tme_options {
+  size_t struct_size;
+  const char *precision; /* "float16" (default), "bfloat16", "float32", "float64", "mixed"; TME_PRECISION */
+  const char *device;    /* "auto" (default), "cpu"; TME_DEVICE */
+  const char *backend;   /* "auto" (default), "cpu", "nojit", "reference"; TME_BACKEND */
+  int threads;           /* threads that compute, the caller included; TME_THREADS; default: the processors allowed */
+  size_t pool_bytes;     /* how much freed memory the pool keeps; TME_POOL_BYTES; default 1/4 of the memory */
+  size_t cache_bytes;    /* bound of the compiled code in memory; TME_CACHE_BYTES; default 64 MiB */
+  size_t plan_entries;   /* bound of the plan cache; TME_PLAN_ENTRIES; default 4096 */
+  size_t disk_bytes;     /* bound of the cache on disk; TME_DISK_BYTES; default 256 MiB */
+  const char *cache_dir; /* TME_CACHE_DIR; default $XDG_CACHE_HOME/tme or ~/.cache/tme; "" for no cache on disk */
+  int jit;               /* 0: default (on), 1: on, -1: off; TME_JIT=0|1 */
+  int quiet_numeric;     /* 1: a numerical failure leaves NaN and is not reported as an error */
+  tme_log_fn *log;       /* NULL: no log */
+  void *log_user;
+  tme_log_level log_level; /* the most detailed level that is logged */
+} tme_options;
+
+TME_API void tme_options_init(tme_options *o);
+/* NULL options are the defaults. On failure returns NULL and, if `why` is not NULL, writes the reason there. */
+TME_API tme_engine *tme_engine_open(const tme_options *o, char *why, size_t why_size);
+/* tme_engine_open without the reason. */
+TME_API tme_engine *tme_engine_new(const tme_options *o);
+/* Drops the caller's reference; the engine ends when the last array and scope made from it are gone. NULL is allowed. */
+TME_API void tme_engine_free(tme_engine *e);
+
+typedef struct tme_stats {
+  uint64_t entries, hits, misses, evictions, bytes; /* compiled kernels in memory */
+  double compile_ms;
+  uint64_t failures; /* JIT compilations or compiled calls that failed and were answered without JIT */
+  uint64_t disk_hits, disk_misses;
+  uint64_t compilations; /* kernels that went through the compiler in this engine */
+  uint64_t plan_entries, plan_hits, plan_misses, plan_evictions;
+  uint64_t pool_bytes_used, pool_bytes_kept, pool_peak, pool_hits, pool_misses;
+  uint64_t evaluations, kernels_run, fallbacks;
+} tme_stats;
+
+TME_API void tme_engine_stats(tme_engine *e, tme_stats *out);
+
+typedef enum tme_jit_state { TME_JIT_ACTIVE, TME_JIT_DISABLED, TME_JIT_FAILED } tme_jit_state;
+
+typedef struct tme_jit_status {
+  tme_jit_state state;
+  bool compiler_present;
+  char reason[512]; /* why it is disabled or failed; empty when active */
+  char device[64], precision[16], backend[16], target[128];
+  tme_stats stats;
+} tme_jit_status;
+
+/* Compiles a real 2x2 product around all caches, runs it and checks its value (requirements E8). */
+TME_API void tme_engine_status(tme_engine *e, tme_jit_status *out);
+/* True until the JIT was found unusable at its first use. Opens no compiler. */
+TME_API bool tme_engine_has_jit(tme_engine *e);
+/* Drops all compiled code and plans from memory, and from the disk too if `disk`. */
+TME_API tme_status tme_engine_clear_cache(tme_engine *e, bool disk);
+/* Gives the memory that the pool keeps back to the system. */
+TME_API void tme_engine_trim(tme_engine *e);
+/* The dtype of floating arrays made without one. */
+TME_API tme_dtype tme_engine_default_dtype(tme_engine *e);
+/* The folder of the disk cache, "" if there is none. Valid while the engine lives. */
+TME_API const char *tme_engine_cache_dir(tme_engine *e);
+TME_API int tme_engine_threads(tme_engine *e);
+
+/* ---- scope ------------------------------------------------------------------------------------------------------- */
+
+TME_API tme_scope *tme_scope_new(tme_engine *e);
+/* Frees all arrays of the scope that nobody retained. NULL is allowed. */
+TME_API void tme_scope_free(tme_scope *s);
+TME_API tme_engine *tme_scope_engine(tme_scope *s);
+/* The first error since the scope was made or cleared; "" if none. Valid until the next call on the scope. */
+TME_API const char *tme_error(const tme_scope *s);
+TME_API tme_status tme_error_code(const tme_scope *s);
+TME_API void tme_clear_error(tme_scope *s);
+
+/* ---- arrays ------------------------------------------------------------------------------------------------------ */
+
+/* Makes `a` belong to `s` as well. Returns `a`. */
+TME_API tme_array *tme_keep(tme_scope *s, tme_array *a);
+/* For bindings: a reference that no scope holds. Atomic. */
+TME_API tme_array *tme_retain(tme_array *a);
+TME_API void tme_release(tme_array *a);
+
+TME_API tme_dtype tme_array_dtype(const tme_array *a);
+TME_API int tme_array_rank(const tme_array *a);
+/* `rank` extents, valid while the array lives. */
+TME_API const int64_t *tme_array_shape(const tme_array *a);
+TME_API int64_t tme_array_size(const tme_array *a);
+
+/* A copy of `data`: row-major, contiguous, of the dtype given. */
+TME_API tme_array *tme_from(tme_scope *s, tme_dtype t, int rank, const int64_t *shape, const void *data);
+/* The caller's memory itself, not copied and never written. `strides` are in bytes, NULL for row-major. The memory must
+ * live and stay unchanged until `release(user)` is called (NULL: until the engine ends). */
+TME_API tme_array *tme_wrap(tme_scope *s, tme_dtype t, int rank, const int64_t *shape, const int64_t *strides,
+                            const void *data, void (*release)(void *user), void *user);
+/* An untyped literal: takes the dtype of what it meets, else the default of its kind. */
+TME_API tme_array *tme_number(tme_scope *s, double v);
+TME_API tme_array *tme_integer(tme_scope *s, int64_t v);
+TME_API tme_array *tme_boolean(tme_scope *s, bool v);
+
+/* Computes `a` (or all `n`, in one plan) and waits. NULL in the list is an error that was already reported. */
+TME_API tme_status tme_eval(tme_scope *s, tme_array *a);
+TME_API tme_status tme_eval_all(tme_scope *s, tme_array *const *a, int n);
+/* Starts the evaluation and returns; the event belongs to the caller. NULL on failure. */
+TME_API tme_event *tme_eval_async(tme_scope *s, tme_array *const *a, int n);
+TME_API bool tme_event_done(const tme_event *ev);
+/* Waits. An error is also left in the scope that started it. */
+TME_API tme_status tme_event_wait(tme_event *ev);
+/* Asks the evaluation to stop at the next step; it then ends with TME_ERR_CANCELLED unless it was done. */
+TME_API void tme_event_cancel(tme_event *ev);
+/* Waits and frees. */
+TME_API void tme_event_free(tme_event *ev);
+
+/* Evaluates, and returns the elements row-major and contiguous; valid while the array lives. NULL on failure. An array
+ * without elements gives a pointer that must not be read. */
+TME_API const void *tme_data(tme_scope *s, tme_array *a);
+/* Evaluates and copies all elements, row-major, into `dst` of `bytes` bytes. */
+TME_API tme_status tme_read(tme_scope *s, tme_array *a, void *dst, size_t bytes);
+/* The value of an array with one element, as a double (complex: the real part). */
+TME_API tme_status tme_item(tme_scope *s, tme_array *a, double *out);
+
+/* ---- files: .npy, .npz, .safetensors (by the ending of the path) --------------------------------------------------- */
+
+/* The file is mapped, not copied: truncating it while the array lives raises SIGBUS in its reader. "file.npz:name" and
+ * "file.safetensors:name" name an array; without a name the file must hold exactly one. */
+TME_API tme_array *tme_load(tme_scope *s, const char *path);
+/* The same, read into memory. */
+TME_API tme_array *tme_load_copy(tme_scope *s, const char *path);
+/* Evaluates and writes one array (.npy, or the only member "arr_0" of .npz / .safetensors). Written to a temporary file
+ * beside the target and renamed: a failure leaves the old file as it was. */
+TME_API tme_status tme_save(tme_scope *s, const char *path, tme_array *a);
+/* Several named arrays into one .npz or .safetensors file. */
+TME_API tme_status tme_save_all(tme_scope *s, const char *path, const char *const *names, tme_array *const *a, int n);
+
+/* ---- what the compiler does ---------------------------------------------------------------------------------------- */
+
+enum {
+  TME_EXPLAIN_PASSES = 1, /* the graph after each pass */
+  TME_EXPLAIN_SOURCE = 2, /* each kernel as C, for people to read */
+  TME_EXPLAIN_ASM = 4,    /* each kernel's machine code, where a compiler is present */
+  TME_EXPLAIN_DOT = 8,    /* only the graph, in Graphviz's language */
+  TME_EXPLAIN_IR = 16     /* each kernel's description */
+};
+/* Plans the evaluation of the arrays without running it and says what was fused, what not and why. The text is freed
+ * with tme_string_free. NULL on failure. */
+TME_API char *tme_explain(tme_scope *s, tme_array *const *a, int n, unsigned flags);
+TME_API void tme_string_free(char *text);
+
+/* ---- operations by name: for programs, bindings and tests ----------------------------------------------------------- */
+
+/* One operation of ops.def. `signature` is "x, axis:axes=none, keepdims:bool=false"; docs/design.md describes it. */
+typedef struct tme_op_info {
+  const char *name, *signature, *doc;
+  int outputs;
+} tme_op_info;
+
+TME_API int tme_op_count(void);
+/* 0 <= i < tme_op_count(). */
+TME_API const tme_op_info *tme_op_get(int i);
+/* NULL if there is none of that name. */
+TME_API const tme_op_info *tme_op_find(const char *name);
+
+typedef enum tme_arg_kind {
+  TME_ARG_ABSENT, /* not given: the signature's default */
+  TME_ARG_ARRAY,
+  TME_ARG_ARRAYS,
+  TME_ARG_INT, /* also booleans and dtypes */
+  TME_ARG_INTS,
+  TME_ARG_FLOAT
+} tme_arg_kind;
+
+typedef struct tme_arg {
+  tme_arg_kind kind;
+  int n; /* length of ints or arrays */
+  union {
+    tme_array *array;
+    tme_array *const *arrays;
+    int64_t i;
+    const int64_t *ints;
+    double f;
+  } u;
+} tme_arg;
+
+/* Applies an operation to one tme_arg per parameter of its signature, in that order; trailing ones may be left out.
+ * `out` receives as many arrays as the operation has outputs. */
+TME_API tme_status tme_apply(tme_scope *s, const char *op, const tme_arg *args, int nargs, tme_array **out);
+
+#ifdef __cplusplus
+}
+#endif
+
+#include "tme/ops.h" /* one function per operation, generated from src/ops/ops.def */
+
+#endif

@@ -1,0 +1,72 @@
+/* What every other folder stands on: errors, memory, overflow-checked sizes. */
+#ifndef TME_BASE_H
+#define TME_BASE_H
+
+#include "tme/tme.h"
+#include <stdarg.h>
+
+#define COUNT(a) ((int)(sizeof(a) / sizeof *(a)))
+
+/* An error on its way up: the first one stays. */
+typedef struct error {
+  tme_status code;
+  char text[1000];
+} error;
+
+/* Records the message unless there is one already; returns the recorded code. `e` may be NULL. */
+tme_status fail(error *e, tme_status code, const char *fmt, ...) TME_PRINTF(3, 4);
+tme_status vfail(error *e, tme_status code, const char *fmt, va_list ap);
+/* The message for a failed allocation: "WHAT: out of memory (N bytes)". */
+tme_status fail_memory(error *e, const char *what, size_t bytes);
+
+/* All heap memory of the library goes through these, so that tests can fail the n-th allocation and count what is
+ * left. mem_alloc(0) returns a pointer that may be freed. */
+void *mem_alloc(size_t bytes);
+void *mem_calloc(size_t n, size_t size);
+void *mem_realloc(void *p, size_t bytes);
+void mem_free(void *p);
+char *mem_strdup(const char *s);
+#ifdef TME_TEST_HOOKS
+/* The k-th allocation from now fails (1 is the next one), and every later one if `forever`; 0 turns it off. */
+void mem_fail_at(long k, bool forever);
+/* Allocations not yet freed. */
+long mem_live(void);
+/* Allocations made so far. */
+long mem_count(void);
+#endif
+
+/* a*b and a+b; false if they overflow. */
+static inline bool mul_size(size_t a, size_t b, size_t *out) { return !__builtin_mul_overflow(a, b, out); }
+static inline bool add_size(size_t a, size_t b, size_t *out) { return !__builtin_add_overflow(a, b, out); }
+
+/* A growing text. After a failed allocation it stays as it was and `failed` is set. */
+typedef struct text {
+  char *s; /* NULL or a terminated string from mem_alloc */
+  size_t len, cap;
+  bool failed;
+} text;
+void text_add(text *t, const char *fmt, ...) TME_PRINTF(2, 3);
+void text_bytes(text *t, const void *p, size_t n);
+void text_free(text *t);
+
+/* Milliseconds of a clock that never goes back. */
+double now_ms(void);
+
+/* dtypes */
+bool dtype_is_float(tme_dtype t);   /* real floating */
+bool dtype_is_complex(tme_dtype t);
+bool dtype_is_int(tme_dtype t);     /* integers, not bool */
+bool dtype_is_signed(tme_dtype t);
+tme_dtype dtype_real(tme_dtype t);  /* c64 -> f32; others themselves */
+/* The dtype both convert to (Python array API standard, plus int with float -> float), or TME_DTYPE_NONE. */
+tme_dtype dtype_promote(tme_dtype a, tme_dtype b);
+
+/* 16-bit floats by bits: _Float16 is not portable across the supported compilers. Round to nearest even. */
+float f16_to_f32(uint16_t h);
+uint16_t f16_from_f32(float f);
+uint16_t f16_from_f64(double d); /* one rounding */
+float bf16_to_f32(uint16_t h);
+uint16_t bf16_from_f32(float f);
+uint16_t bf16_from_f64(double d);
+
+#endif
