@@ -34,7 +34,7 @@ libdir=$(dirname "$library")
 export PKG_CONFIG_PATH=$libdir/pkgconfig
 
 # gelu(x @ w + b), worked out by hand.
-expect() { [[ $("$@") == *": -0.133 2.869 0.242 4.375" ]]; }
+expect() { [[ $("$@") == *": -0.133 2.870 0.242 4.375" ]]; }
 
 with_pkg_config() {
   # shellcheck disable=SC2046
