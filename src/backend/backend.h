@@ -1,0 +1,72 @@
+/* A backend: one table of functions with a version. The engine cuts the graph into convex regions by what the backends
+ * support and hands each region to `prepare`; a plan is the list of prepared regions and the copies between devices. */
+#ifndef TME_BACKEND_H
+#define TME_BACKEND_H
+
+#include "compile/graph.h"
+#include "run/buffer.h"
+
+#define BACKEND_VERSION 1
+
+typedef struct backend backend;
+typedef struct executable executable; /* a prepared region; each backend has its own */
+typedef struct event event;           /* completion of work on a device; NULL: already done */
+
+/* A strided array in a buffer of the backend's device. */
+typedef struct array_view {
+  buffer *buf;
+  tme_dtype dtype;
+  int rank;
+  int64_t offset; /* elements */
+  int64_t shape[TME_MAX_RANK], strides[TME_MAX_RANK];
+} array_view;
+
+/* What one run of an executable works on. */
+typedef struct run_args {
+  const array_view *in;   /* per leaf of the region */
+  const uint64_t *args;   /* values of the literals, two words each (real, imaginary), bits in their dtype */
+  array_view *out;        /* per root; buffers are set by the executable: new ones, row-major, or views of inputs. The
+                             caller receives one reference to each */
+  const atomic_bool *cancel; /* checked between steps; may be NULL */
+  bool check;             /* TME_CHECK: compare each step with the reference */
+} run_args;
+
+struct backend {
+  uint32_t version;
+  const char *name;     /* "cpu" */
+  const char *device;   /* "cpu", "gpu" */
+  bool host_memory;     /* its buffers are plain host memory: no transfers */
+  void *state;          /* the backend's own */
+  tme_engine *engine;
+
+  /* Frees the backend. */
+  void (*close)(backend *b);
+  /* NULL if the backend can do this node, else the reason (static text). */
+  const char *(*supports)(backend *b, const graph *g, int node);
+  /* Compiles the region. NULL with the reason on failure. */
+  executable *(*prepare)(backend *b, const graph *region, error *e);
+  void (*free_executable)(backend *b, executable *x);
+  /* Starts the work. *done is an event or NULL if it is complete already. The views' buffers must live until then. */
+  tme_status (*run)(backend *b, executable *x, run_args *a, event **done, error *e);
+  /* What was fused and what not and why, kernels and sizes (TME_EXPLAIN_*). */
+  void (*describe)(backend *b, const executable *x, unsigned flags, text *out);
+
+  /* Optional slots: NULL for a backend whose memory is the host's. */
+  tme_status (*wait)(backend *b, event *done, error *e); /* waits and frees the event */
+  buffer *(*alloc)(backend *b, size_t bytes, error *e);
+  tme_status (*upload)(backend *b, buffer *to, const void *from, size_t bytes, event **done, error *e);
+  tme_status (*download)(backend *b, void *to, const buffer *from, size_t offset, size_t bytes, event **done, error *e);
+
+  /* Optional: the JIT behind it. */
+  bool (*has_jit)(backend *b);
+  void (*status)(backend *b, tme_jit_status *out); /* state, reason, target, compiler */
+  void (*stats)(backend *b, tme_stats *out);
+  void (*clear_cache)(backend *b, bool disk);
+};
+
+/* Each returns NULL with the reason. */
+backend *backend_reference_new(tme_engine *e, bool libraries, error *err); /* with libraries: "nojit" */
+backend *backend_cpu_new(tme_engine *e, error *err);
+backend *backend_far_new(tme_engine *e, error *err); /* tests: foreign memory, completion on another thread */
+
+#endif

@@ -1,0 +1,39 @@
+/* The reference kernels: one plain C loop per operation, over strided arrays, with no dependency. The oracle of the
+ * tests and the path that answers when there is no JIT. */
+#ifndef TME_REFERENCE_H
+#define TME_REFERENCE_H
+
+#include "ops/ops.h"
+
+/* A strided array in host memory. */
+typedef struct ref_array {
+  op_type type;
+  int64_t strides[TME_MAX_RANK]; /* in elements */
+  char *data;                    /* of element 0, ..., 0; need not be aligned to more than the element */
+} ref_array;
+
+typedef struct ref_call {
+  int op;
+  int nin;
+  const ref_array *const *in; /* NULL for an absent optional array */
+  const op_attrs *attrs;      /* normalised */
+  ref_array *out;             /* row-major, contiguous */
+  int nout;
+  bool libraries;             /* may use CBLAS and LAPACK ("nojit") */
+  const char *failure;        /* set (static text) on a numerical failure: that matrix holds NaN */
+  int64_t failed_matrix;
+} ref_call;
+
+/* Computes any operation of ops.def except pure views (reference_view). Inputs have the dtypes that op_infer asked for. */
+tme_status reference_run(ref_call *c, error *e);
+
+/* If the operation's result is a strided view of its first input, describes it (data, strides, type) without copying;
+ * false if it must be computed (a reshape that does not fit the strides, pad, concatenate). */
+bool reference_view(int op, const ref_array *in, const op_attrs *attrs, const op_type *type, ref_array *out);
+
+/* One per family. */
+typedef tme_status ref_fn(ref_call *c, error *e);
+ref_fn ref_elementwise, ref_cast, ref_reduce, ref_statistics, ref_argreduce, ref_softmax, ref_norm, ref_matmul,
+    ref_attention, ref_svd, ref_shape, ref_join, ref_take, ref_create;
+
+#endif

@@ -1,0 +1,155 @@
+/* The operations as data: what ops.def says, parsed signatures, type inference. */
+#ifndef TME_OPS_H
+#define TME_OPS_H
+
+#include "base/base.h"
+
+typedef enum op_id {
+#define ELEMENTWISE(name, rule, signature, expression, gradient, lo, hi, ulp, doc) OP_##name,
+#define STRUCTURED(name, family, signature, outputs, doc) OP_##name,
+#include "ops/ops.def"
+  OP_PUBLIC_COUNT,
+  /* nodes that no caller names */
+  OP_leaf = OP_PUBLIC_COUNT, /* data */
+  OP_literal,                /* a number in the node itself */
+  OP_iota,                   /* 0, 1, 2, ... along an axis (graph of the compiler only) */
+  OP_pick,                   /* one output of a node with several (graph of the compiler only) */
+  OP_COUNT
+} op_id;
+
+/* How an elementwise operation treats dtypes: rules.def. */
+enum { TAKES_BOOL = 1, TAKES_INT = 2, TAKES_FLOAT = 4, TAKES_COMPLEX = 8 };
+typedef enum op_gives { GIVES_SAME, GIVES_BOOL, GIVES_REAL } op_gives;
+typedef enum op_rule {
+#define RULE(name, takes, gives, text) RULE_##name,
+#include "ops/rules.def"
+#undef RULE
+  RULE_STRUCTURED /* none: the family decides */
+} op_rule;
+
+/* The files of src/ops/structured. */
+typedef enum op_family {
+  FAMILY_elementwise,
+  FAMILY_cast,
+  FAMILY_reduce,
+  FAMILY_statistics,
+  FAMILY_argreduce,
+  FAMILY_softmax,
+  FAMILY_norm,
+  FAMILY_matmul,
+  FAMILY_attention,
+  FAMILY_svd,
+  FAMILY_shape,
+  FAMILY_join,
+  FAMILY_take,
+  FAMILY_create,
+  FAMILY_COUNT
+} op_family;
+
+typedef enum param_kind {
+  PARAM_ARRAY,
+  PARAM_OPTIONAL, /* array? */
+  PARAM_ARRAYS,
+  PARAM_AXIS,
+  PARAM_AXES,
+  PARAM_INTS,
+  PARAM_PERDIM,
+  PARAM_INT,
+  PARAM_BOOL,
+  PARAM_FLOAT,
+  PARAM_DTYPE
+} param_kind;
+
+#define OP_MAX_PARAMS 6
+#define OP_MAX_OUTPUTS 3
+
+typedef struct op_param {
+  char name[16];
+  param_kind kind;
+  bool has_default;
+  bool none;     /* the default is "none" */
+  double value;  /* of int, bool, float, axis */
+  int slot;      /* which f[], i[] or list[] of op_attrs it fills; arrays: which input */
+} op_param;
+
+typedef struct op_list {
+  int n; /* -1: not given */
+  int64_t v[TME_MAX_RANK];
+} op_list;
+
+/* The parameters that are not arrays, by kind, in the order of the signature. Inference normalises them: negative axes
+ * become positive, defaults are filled in, so that equal calls have equal bytes. */
+typedef struct op_attrs {
+  double f[3];       /* float; "none" is NaN */
+  int64_t i[3];      /* int, bool, axis, dtype */
+  uint32_t axes;     /* axes: a bit mask after inference */
+  uint32_t has_axes; /* before inference: whether axes were given; after: 0 */
+  op_list list[3];   /* ints, perdim; axes before inference lie in list[2] */
+} op_attrs;
+
+typedef struct op_def {
+  const char *name, *signature, *doc;
+  op_family family;
+  op_rule rule;
+  int outputs;
+  double lo, hi, ulp;
+  /* from the signature */
+  int nparams, ninputs; /* arrays: array and array? parameters; -1 if it takes a list */
+  op_param params[OP_MAX_PARAMS];
+} op_def;
+
+/* The row of an operation; parsed on first use, never fails for 0 <= op < OP_PUBLIC_COUNT. */
+const op_def *op_get(int op);
+int op_find(const char *name); /* -1 if unknown */
+const char *op_name(int op);   /* of the nameless nodes too */
+
+typedef struct op_rule_def {
+  const char *name, *text;
+  unsigned takes;
+  op_gives gives;
+} op_rule_def;
+const op_rule_def *op_rule_get(op_rule r);
+
+/* dtype and shape of a value. `weak`: an untyped literal or made of such alone. */
+typedef struct op_type {
+  tme_dtype dtype;
+  int rank;
+  bool weak;
+  int64_t shape[TME_MAX_RANK];
+} op_type;
+
+int64_t type_size(const op_type *t);
+bool type_same_shape(const op_type *a, const op_type *b);
+/* Elements times bytes without overflow, else TME_ERR_MEMORY. */
+tme_status type_check_size(const op_type *t, const char *op, error *e);
+/* "(3, 4)" */
+void type_shape_text(const op_type *t, char out[static 200]);
+/* Broadcasts into *out; false if the shapes do not fit. */
+bool type_broadcast(const op_type *a, const op_type *b, op_type *out);
+
+typedef struct op_call {
+  int op;
+  int nin;
+  const op_type *const *in; /* NULL for an optional array that is absent */
+  op_attrs *attrs;          /* normalised in place; NULL for elementwise operations */
+  tme_dtype default_float;
+  /* filled in by op_infer: what each input must be cast to before, TME_DTYPE_NONE: nothing */
+  tme_dtype *cast;
+} op_call;
+
+/* Checks the call and gives the types of its outputs. Messages: "matmul: (3,4) x (5,6): inner ...". */
+tme_status op_infer(op_call *c, op_type *out, error *e);
+/* One per family (src/ops/structured). */
+typedef tme_status op_infer_fn(op_call *c, op_type *out, error *e);
+op_infer_fn infer_elementwise, infer_cast, infer_reduce, infer_statistics, infer_argreduce, infer_softmax, infer_norm,
+    infer_matmul, infer_attention, infer_svd, infer_shape, infer_join, infer_take, infer_create;
+
+/* Helpers of the families. */
+/* attrs->list[2] and has_axes to the mask attrs->axes (none given: all, or none if `none_is_empty`). */
+tme_status infer_axes(op_call *c, int rank, error *e);
+/* A single axis in attrs->i[slot] to 0 <= axis < rank. */
+tme_status infer_axis(op_call *c, int slot, int rank, error *e);
+/* The dtype to compute in when an operation needs floats: the operand's own, or the default for integers. */
+tme_dtype infer_float(const op_call *c, tme_dtype t);
+
+#endif

@@ -1,0 +1,42 @@
+/* Memory that arrays live in: reference-counted blocks from the pool, or the caller's memory, or a mapped file. */
+#ifndef TME_BUFFER_H
+#define TME_BUFFER_H
+
+#include "base/base.h"
+#include <stdatomic.h>
+
+typedef struct pool pool;
+typedef struct buffer buffer;
+
+struct buffer {
+  atomic_int refs;
+  void *data;   /* on the host, or the handle of a device's memory: see `device` */
+  size_t bytes; /* that may be used */
+  const struct backend *device; /* NULL: host memory */
+  pool *pool;   /* owner of the block; NULL: `release` gives it back */
+  void (*release)(void *user);
+  void *user;
+  buffer *next; /* the pool's free list */
+  const char *failure; /* a numerical failure found while computing it (static text), or NULL */
+  int64_t failed_matrix; /* which matrix of the batch */
+};
+
+/* A host block of at least `bytes`, aligned to 64 bytes, contents undefined. NULL when out of memory. */
+buffer *pool_get(pool *p, size_t bytes);
+/* The caller's memory. NULL when out of memory (release is then not called). */
+buffer *buffer_wrap(const void *data, size_t bytes, void (*release)(void *), void *user);
+buffer *buffer_retain(buffer *b);
+void buffer_release(buffer *b); /* NULL is allowed */
+
+/* Keeps at most `keep` bytes of freed blocks. */
+pool *pool_new(size_t keep, error *e);
+/* Ends when the last buffer from it is gone. */
+void pool_free(pool *p);
+void pool_trim(pool *p); /* gives all kept blocks back to the system */
+
+typedef struct pool_stats {
+  uint64_t used, kept, peak, hits, misses; /* bytes in use, kept, most in use; requests answered from kept blocks */
+} pool_stats;
+void pool_get_stats(pool *p, pool_stats *out);
+
+#endif
