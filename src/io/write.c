@@ -1,0 +1,209 @@
+/* Writing: a temporary file beside the target, renamed when it is whole. */
+#include "io/formats.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+bool io_put(io_sink *s, const void *p, size_t n) {
+  const char *from = p;
+  while (n > 0 && !s->errnum) {
+    ssize_t done = write(s->fd, from, n < (1u << 30) ? n : 1u << 30);
+    if (done >= 0) {
+      from += done;
+      n -= (size_t)done;
+    } else if (errno != EINTR) {
+      s->errnum = errno;
+    }
+  }
+  return !s->errnum;
+}
+
+/* ---- the sources --------------------------------------------------------------------------------------------------- */
+
+size_t io_source_bytes(const io_source *a) {
+  size_t bytes = tme_dtype_size(a->dtype);
+  for (int i = 0; i < a->rank; i++) bytes *= (size_t)a->shape[i];
+  return bytes;
+}
+
+/* UTF-8 without surrogates, overlong forms and values beyond Unicode. */
+static bool is_utf8(const char *name) {
+  const unsigned char *s = (const unsigned char *)name;
+  while (*s) {
+    int more = *s < 0x80 ? 0 : *s >> 5 == 6 ? 1 : *s >> 4 == 14 ? 2 : *s >> 3 == 30 ? 3 : -1;
+    if (more < 0) return false;
+    static const uint32_t least[] = {0, 0x80, 0x800, 0x10000};
+    uint32_t c = more ? *s & (0x3fu >> more) : *s;
+    s++;
+    for (int i = 0; i < more; i++, s++) {
+      if (*s >> 6 != 2) return false;
+      c = c << 6 | (*s & 0x3fu);
+    }
+    if (c < least[more] || c > 0x10ffff || (c >= 0xd800 && c <= 0xdfff)) return false;
+  }
+  return true;
+}
+
+static tme_status check_source(const io_place *at, const io_source *a) {
+  if (a->dtype < 0 || a->dtype >= TME_DTYPE_COUNT) return io_fail(at, TME_ERR_DTYPE, "unknown dtype %d", (int)a->dtype);
+  if (a->rank < 0 || a->rank > TME_MAX_RANK) {
+    return io_fail(at, TME_ERR_ARGUMENT, "%d dimensions, expected at most %d", a->rank, TME_MAX_RANK);
+  }
+  io_array layout = {.dtype = a->dtype, .rank = a->rank};
+  for (int i = 0; i < a->rank; i++) layout.shape[i] = a->shape[i];
+  size_t bytes;
+  tme_status s = io_layout(at, &layout, false, &bytes);
+  if (s == TME_OK && bytes && !a->data) s = io_fail(at, TME_ERR_ARGUMENT, "no data was given");
+  return s;
+}
+
+static int by_name(const void *l, const void *r) {
+  return strcmp((*(const io_source *const *)l)->name, (*(const io_source *const *)r)->name);
+}
+
+static tme_status check_names(const io_place *at, io_format f, const io_source *a, int n) {
+  size_t bytes;
+  const io_source **order = mul_size((size_t)n, sizeof *order, &bytes) ? mem_alloc(bytes) : NULL;
+  if (!order) return io_fail_memory(at, (size_t)n * sizeof *order);
+  tme_status s = TME_OK;
+  for (int i = 0; i < n && s == TME_OK; i++) {
+    order[i] = &a[i];
+    if (!a[i].name) {
+      s = io_fail(at, TME_ERR_ARGUMENT, "array %d has no name", i);
+    } else if (!is_utf8(a[i].name)) {
+      s = io_fail(at, TME_ERR_ARGUMENT, "the name of array %d is not UTF-8", i);
+    } else if (f == IO_SAFETENSORS && strcmp(a[i].name, "__metadata__") == 0) {
+      s = io_fail(at, TME_ERR_ARGUMENT, "the name '__metadata__' is reserved in .safetensors");
+    }
+  }
+  if (s == TME_OK) {
+    qsort(order, (size_t)n, sizeof *order, by_name);
+    for (int i = 1; i < n && s == TME_OK; i++) {
+      if (by_name(&order[i - 1], &order[i]) == 0) {
+        s = io_fail(at, TME_ERR_ARGUMENT, "two arrays are named '%.200s'", order[i]->name);
+      }
+    }
+  }
+  mem_free(order);
+  return s;
+}
+
+static tme_status check(const io_place *at, io_format f, const io_source *a, int n) {
+  if (f == IO_UNKNOWN) return io_fail(at, TME_ERR_ARGUMENT, "unknown ending, expected .npy, .npz or .safetensors");
+  if (n < 0 || (n > 0 && !a)) return io_fail(at, TME_ERR_ARGUMENT, "no arrays were given");
+  for (int i = 0; i < n; i++) {
+    io_place one = {at->verb, at->path, f == IO_NPY ? NULL : a[i].name, at->e};
+    tme_status s = check_source(&one, &a[i]);
+    if (s != TME_OK) return s;
+  }
+  if (f != IO_NPY) return check_names(at, f, a, n);
+  return n == 1 ? TME_OK : io_fail(at, TME_ERR_ARGUMENT, "a .npy file holds one array, %d were given", n);
+}
+
+/* ---- the target ---------------------------------------------------------------------------------------------------- */
+
+typedef struct target {
+  char *path; /* behind all symbolic links: the link stays a link */
+  char *temp;
+  bool exists;
+  mode_t mode;
+} target;
+
+static char *join(const char *dir, size_t dir_len, const char *name) {
+  size_t n = strlen(name) + 1;
+  char *s = mem_alloc(dir_len + n);
+  if (!s) return NULL;
+  memcpy(s, dir, dir_len);
+  memcpy(s + dir_len, name, n);
+  return s;
+}
+
+/* The length of the folder's part of a path, with its slash. */
+static size_t folder(const char *path) {
+  const char *slash = strrchr(path, '/');
+  return slash ? (size_t)(slash - path) + 1 : 0;
+}
+
+static tme_status follow_links(const io_place *at, target *t) {
+  t->path = mem_strdup(at->path);
+  if (!t->path) return io_fail_memory(at, strlen(at->path) + 1);
+  char to[PATH_MAX];
+  for (int i = 0; i < 40; i++) {
+    ssize_t n = readlink(t->path, to, sizeof to - 1);
+    if (n < 0) return TME_OK; /* no link */
+    to[n] = 0;
+    char *next = join(t->path, to[0] == '/' ? 0 : folder(t->path), to);
+    if (!next) return io_fail_memory(at, (size_t)n + 1);
+    mem_free(t->path);
+    t->path = next;
+  }
+  return io_fail_errno(at, "cannot open", ELOOP);
+}
+
+static tme_status inspect(const io_place *at, target *t) {
+  struct stat st;
+  if (stat(t->path, &st) != 0) {
+    return errno == ENOENT ? TME_OK : io_fail_errno(at, "cannot open", errno);
+  }
+  if (S_ISDIR(st.st_mode)) return io_fail(at, TME_ERR_IO, "it is a directory, expected a file");
+  if (!S_ISREG(st.st_mode)) return io_fail(at, TME_ERR_IO, "it is not a regular file");
+  /* The rename would also replace a file that is protected from writing. */
+  if (access(t->path, W_OK) != 0) return io_fail_errno(at, "cannot write", errno);
+  t->exists = true;
+  t->mode = st.st_mode & 0777;
+  return TME_OK;
+}
+
+static tme_status open_temp(const io_place *at, target *t, io_sink *s) {
+  for (int i = 0; i < 16; i++) {
+    uint64_t random;
+    if (getentropy(&random, sizeof random) != 0) return io_fail_errno(at, "no random numbers", errno);
+    char name[40];
+    snprintf(name, sizeof name, ".tme-%016llx.tmp", (unsigned long long)random);
+    char *temp = join(t->path, folder(t->path), name);
+    if (!temp) return io_fail_memory(at, strlen(t->path) + sizeof name);
+    /* Private until it has the permissions of the file that it replaces; a new file's come from the umask. */
+    s->fd = open(temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, t->exists ? 0600 : 0666);
+    if (s->fd >= 0) {
+      t->temp = temp;
+      return TME_OK;
+    }
+    int errnum = errno;
+    mem_free(temp);
+    if (errnum != EEXIST && errnum != EINTR) return io_fail_errno(at, "cannot create a file there", errnum);
+  }
+  return io_fail_errno(at, "cannot create a file there", EEXIST);
+}
+
+static tme_status write_temp(const io_place *at, io_format f, const target *t, io_sink *s, const io_source *a, int n) {
+  tme_status st = f == IO_NPY   ? npy_write(at, s, a)
+                  : f == IO_NPZ ? npz_write(at, s, a, n)
+                                : safetensors_write(at, s, a, n);
+  if (st == TME_OK && t->exists && fchmod(s->fd, t->mode) != 0) st = io_fail_errno(at, "cannot set permissions", errno);
+  if (close(s->fd) != 0 && st == TME_OK) st = io_fail_errno(at, "cannot write", errno);
+  if (st == TME_OK && rename(t->temp, t->path) != 0) st = io_fail_errno(at, "cannot replace the file", errno);
+  if (st != TME_OK) unlink(t->temp);
+  return st;
+}
+
+tme_status io_write(const char *path, const io_source *a, int n, error *e) {
+  io_place at = {"save", path ? path : "", NULL, e};
+  if (!path) return io_fail(&at, TME_ERR_ARGUMENT, "no path was given");
+  io_format f = io_format_of(path, strlen(path));
+  target t = {0};
+  io_sink s = {-1, 0};
+  tme_status st = check(&at, f, a, n);
+  if (st == TME_OK) st = follow_links(&at, &t);
+  if (st == TME_OK) st = inspect(&at, &t);
+  if (st == TME_OK) st = open_temp(&at, &t, &s);
+  if (st == TME_OK) st = write_temp(&at, f, &t, &s, a, n);
+  mem_free(t.path);
+  mem_free(t.temp);
+  return st;
+}
