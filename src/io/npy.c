@@ -17,13 +17,13 @@ static const struct {
 
 static const char *what_kind(char kind) {
   switch (kind) {
-  case 'O': return " (Python objects)";
-  case 'V': return " (raw bytes; bfloat16 loses its type in a .npy file: save it as .safetensors or cast it)";
+  case 'O': return ": Python objects";
+  case 'V': return ": raw bytes (bfloat16 loses its type in .npy files: save it as .safetensors, or cast it)";
   case 'S':
-  case 'a': return " (byte strings)";
-  case 'U': return " (text)";
+  case 'a': return ": byte strings";
+  case 'U': return ": text";
   case 'M':
-  case 'm': return " (dates and times)";
+  case 'm': return ": dates and times";
   default: return "";
   }
 }
@@ -45,8 +45,8 @@ static tme_status parse_dtype(const io_place *at, const char *descr, tme_dtype *
     }
   }
   const char *kind = strcmp(code, "bfloat16") == 0 ? "V" : code;
-  return io_fail(at, TME_ERR_DTYPE, "dtype '%.60s'%s is not supported, expected b1, i1-i8, u1-u8, f2-f8, c8 or c16", descr,
-                 what_kind(*kind));
+  return io_fail(at, TME_ERR_DTYPE, "dtype '%.60s' is not supported%s; expected b1, i1-i8, u1-u8, f2-f8, c8 or c16",
+                 descr, what_kind(*kind));
 }
 
 /* ---- the header: {'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), } ----------------------------------------- */
@@ -122,9 +122,10 @@ static tme_status take_shape(scanner *s, io_array *a) {
 static tme_status take_descr(scanner *s, io_array *a, bool *swap) {
   skip_space(s);
   if (s->p < s->end && (*s->p == '[' || *s->p == '(' || *s->p == '{')) {
-    size_t left = (size_t)(s->end - s->p);
-    return io_fail(s->at, TME_ERR_DTYPE, "structured dtype '%.*s...' is not supported, expected one such as '<f4'",
-                   left < 60 ? (int)left : 60, (const char *)s->p);
+    const uint8_t *end = memchr(s->p, ']', (size_t)(s->end - s->p));
+    int show = end && end - s->p < 100 ? (int)(end - s->p) + 1 : s->end - s->p < 60 ? (int)(s->end - s->p) : 60;
+    return io_fail(s->at, TME_ERR_DTYPE, "structured dtype %.*s is not supported, expected one such as '<f4'", show,
+                   (const char *)s->p);
   }
   char descr[64];
   tme_status st = take_string(s, descr, sizeof descr);

@@ -8,6 +8,8 @@
 #include <unistd.h>
 
 enum { STORED = 0, FLAG_ENCRYPTED = 1, FLAG_UTF8 = 1 << 11, NAME_MAX_BYTES = 65535 };
+/* Unix and zip 4.5: some programs take other systems' names as something else than UTF-8. */
+enum { MADE_BY = 3 << 8 | 45 };
 /* The most that deflate makes of one byte. */
 enum { DEFLATE_LIMIT = 1032 };
 
@@ -232,9 +234,10 @@ static tme_status write_member(const io_place *at, io_sink *s, zipFile zip, cons
   uint8_t extra[68];
   off_t pos = lseek(s->fd, 0, SEEK_CUR);
   unsigned extra_size = padding((uint64_t)pos, len + 4, zip64, extra);
-  zip_fileinfo info = {.dosDate = 1 << 5 | 1}; /* fixed, so that equal arrays make equal files */
+  /* A fixed date, 1980-01-01, so that equal arrays make equal files. */
+  zip_fileinfo info = {.dosDate = 1 << 5 | 1, .external_fa = 0644ul << 16};
   bool ok = zipOpenNewFileInZip4_64(zip, name, &info, extra, extra_size, NULL, 0, NULL, STORED, 0, 0, -MAX_WBITS,
-                                    DEF_MEM_LEVEL, Z_DEFAULT_STRATEGY, NULL, 0, 0, FLAG_UTF8, zip64) == ZIP_OK;
+                                    DEF_MEM_LEVEL, Z_DEFAULT_STRATEGY, NULL, 0, MADE_BY, FLAG_UTF8, zip64) == ZIP_OK;
   ok = ok && put_member(zip, header, head) && put_member(zip, a->data, bytes) && zipCloseFileInZip(zip) == ZIP_OK;
   return ok && !s->errnum ? TME_OK : io_fail_errno(at, "cannot write", s->errnum ? s->errnum : ENOMEM);
 }
