@@ -1,4 +1,3 @@
-#define _GNU_SOURCE 1
 #include "base/env.h"
 #include <stdlib.h>
 #include <string.h>

@@ -1,4 +1,3 @@
-#define _GNU_SOURCE 1
 #include "base/libm.h"
 #include <math.h>
 #include <stddef.h>
