@@ -12,8 +12,8 @@ typedef struct g_node {
   int first_in;     /* its inputs are g->in[first_in ...]; -1 for an absent optional array */
   op_type type;     /* of its (first) output */
   int attrs;        /* -1, or index into g->attrs */
-  int leaf;         /* OP_leaf: number of the input of the whole graph; OP_literal: number of its run-time argument or -1;
-                       OP_pick: which output; OP_iota: its axis; others 0 */
+  int leaf;         /* OP_leaf: number of the input of the whole graph; OP_literal: number of its run-time argument or
+                       -1; OP_pick: which output; OP_iota: its axis; others 0 */
   uint64_t bits[2]; /* OP_literal with leaf -1: the value, in the node's dtype */
   int64_t strides[TME_MAX_RANK]; /* OP_leaf: in elements */
 } g_node;
@@ -41,14 +41,15 @@ static inline const op_attrs *graph_attrs(const graph *g, int i) {
 }
 
 /* Building. Each returns the new node, or -1 after a failure (g->failed or g->err); an input of -1 gives -1, unless the
- * parameter is optional. Equal nodes are made once (hash-consing is left to the cse pass). */
+ * parameter is optional. Equal nodes are not looked for: that is left to pass_simplify. Types in a graph are never
+ * weak: casts are nodes. `in` must not point into the graph's own tables. */
 int graph_leaf(graph *g, const op_type *t, const int64_t *strides, int number);
 int graph_literal_arg(graph *g, tme_dtype t, int arg);                /* a rank-0 run-time argument */
 int graph_literal(graph *g, tme_dtype t, const uint64_t bits[2]);     /* a rank-0 constant */
 int graph_number(graph *g, tme_dtype t, double v);                    /* a rank-0 constant */
 int graph_iota(graph *g, tme_dtype t, int rank, const int64_t *shape, int axis);
 int graph_pick(graph *g, int x, int output, const op_type *t);
-/* Any operation of ops.def: infers, and casts elementwise operands as the API does. attrs may be NULL. */
+/* Any operation of ops.def: infers, and casts operands as the API does. attrs may be NULL: all defaults are zero. */
 int graph_op(graph *g, int op, const int *in, int nin, const op_attrs *attrs);
 /* The same for a node that is known to be right: no inference. */
 int graph_copy(graph *g, const g_node *n, const int *in, const op_attrs *attrs);
@@ -56,6 +57,7 @@ int graph_copy(graph *g, const g_node *n, const int *in, const op_attrs *attrs);
 int graph_un(graph *g, int op, int x);
 int graph_bin(graph *g, int op, int x, int y);
 int graph_cast(graph *g, int x, tme_dtype t);
+int graph_wide(graph *g, int x); /* a 16-bit float cast to f32, others as they are */
 int graph_reduce(graph *g, int op, int x, uint32_t axes, bool keepdims);
 int graph_reshape(graph *g, int x, int rank, const int64_t *shape);
 int graph_broadcast(graph *g, int x, int rank, const int64_t *shape);
@@ -64,12 +66,12 @@ int graph_broadcast(graph *g, int x, int rank, const int64_t *shape);
 void graph_print(const graph *g, text *out);
 void graph_dot(const graph *g, text *out);
 
-/* ---- passes: each makes a new graph; NULL on failure ---------------------------------------------------------------- */
+/* ---- passes: each makes a new graph; NULL on failure ------------------------------------------------------------- */
 
 /* Composite operations to elementwise ones, reductions, products and views (src/ops/structured). */
 graph *pass_decompose(const graph *g, error *e);
-/* Equal nodes once; x*1, casts to the same dtype, views of views, pow with small literals; unused nodes dropped. Keeps NaN, Inf
- * and -0. */
+/* Equal nodes once; x*1, casts to the same dtype, views of views, pow with small literals; unused nodes dropped. Keeps
+ * NaN, Inf and -0. */
 graph *pass_simplify(const graph *g, error *e);
 
 /* Appends nodes that compute `op` applied to `in` to g and returns the (first) result; -2 if the operation is not a

@@ -77,13 +77,15 @@ typedef struct op_list {
   int64_t v[TME_MAX_RANK];
 } op_list;
 
+enum { AXES_NONE, AXES_LIST, AXES_MASK };
+
 /* The parameters that are not arrays, by kind, in the order of the signature. Inference normalises them: negative axes
  * become positive, defaults are filled in, so that equal calls have equal bytes. */
 typedef struct op_attrs {
   double f[3];       /* float; "none" is NaN */
-  int64_t i[3];      /* int, bool, axis, dtype */
+  int64_t i[4];      /* int, bool, axis, dtype */
   uint32_t axes;     /* axes: a bit mask after inference */
-  uint32_t has_axes; /* before inference: whether axes were given; after: 0 */
+  uint32_t has_axes; /* AXES_*: what was given; after inference AXES_MASK. Inferring again changes nothing. */
   op_list list[3];   /* ints, perdim; axes before inference lie in list[2] */
 } op_attrs;
 
@@ -109,6 +111,11 @@ typedef struct op_rule_def {
   op_gives gives;
 } op_rule_def;
 const op_rule_def *op_rule_get(op_rule r);
+
+/* A number as the bits of a literal (bool 0 or 1; complex: real and imaginary part), converted as astype does; and back,
+ * as real and imaginary part. */
+void literal_bits(tme_dtype t, double v, uint64_t bits[2]);
+void literal_value(tme_dtype t, const uint64_t bits[2], double v[2]);
 
 /* dtype and shape of a value. `weak`: an untyped literal or made of such alone. */
 typedef struct op_type {
@@ -146,10 +153,24 @@ op_infer_fn infer_elementwise, infer_cast, infer_reduce, infer_statistics, infer
 
 /* Helpers of the families. */
 /* attrs->list[2] and has_axes to the mask attrs->axes (none given: all, or none if `none_is_empty`). */
-tme_status infer_axes(op_call *c, int rank, error *e);
+tme_status infer_axes(op_call *c, int rank, bool none_is_empty, error *e);
 /* A single axis in attrs->i[slot] to 0 <= axis < rank. */
 tme_status infer_axis(op_call *c, int slot, int rank, error *e);
-/* The dtype to compute in when an operation needs floats: the operand's own, or the default for integers. */
+/* The dtype to compute in when an operation needs floats: the operand's own, or the default for integers and bool. */
 tme_dtype infer_float(const op_call *c, tme_dtype t);
+/* The dtype that the inputs [from, to) promote to: untyped literals take the dtype of the others where their kind
+ * allows. Absent inputs do not count. */
+tme_dtype infer_promote(const op_call *c, int from, int to);
+/* Asks for input i in dtype t. */
+void infer_want(op_call *c, int i, tme_dtype t);
+/* A dtype in attrs->i[slot], or `none` in its place. */
+tme_status infer_dtype(op_call *c, int slot, tme_dtype none, error *e);
+/* A shape that the caller gave: extents not negative, at most TME_MAX_RANK of them. */
+tme_status infer_extents(op_call *c, const op_list *shape, op_type *out, error *e);
+/* Input 0 must be of a kind in `takes`. */
+tme_status infer_takes(const op_call *c, unsigned takes, const char *words, error *e);
+/* The shape after a reduction over the axes. */
+void infer_reduced(const op_type *x, uint32_t axes, bool keepdims, op_type *out);
+unsigned dtype_kind(tme_dtype t); /* its TAKES_* bit */
 
 #endif

@@ -1,0 +1,144 @@
+/* Type inference: what all operations have in common, and helpers of the families. */
+#include "ops/ops.h"
+#include <string.h>
+
+tme_status op_infer(op_call *c, op_type *out, error *e) {
+  static op_infer_fn *const families[FAMILY_COUNT] = {
+      [FAMILY_elementwise] = infer_elementwise,
+      [FAMILY_cast] = infer_cast,
+      [FAMILY_reduce] = infer_reduce,
+      [FAMILY_statistics] = infer_statistics,
+      [FAMILY_argreduce] = infer_argreduce,
+      [FAMILY_softmax] = infer_softmax,
+      [FAMILY_norm] = infer_norm,
+      [FAMILY_matmul] = infer_matmul,
+      [FAMILY_attention] = infer_attention,
+      [FAMILY_svd] = infer_svd,
+      [FAMILY_shape] = infer_shape,
+      [FAMILY_join] = infer_join,
+      [FAMILY_take] = infer_take,
+      [FAMILY_create] = infer_create,
+  };
+  const op_def *d = op_get(c->op);
+  if (!d) return fail(e, TME_ERR_ARGUMENT, "operation number %d does not exist", c->op);
+  if (d->ninputs >= 0 ? c->nin != d->ninputs : c->nin < 1)
+    return fail(e, TME_ERR_ARGUMENT, "%s(%s): takes %s%d arrays, not %d", d->name, d->signature,
+                d->ninputs >= 0 ? "" : "at least ", d->ninputs >= 0 ? d->ninputs : 1, c->nin);
+  if (d->family != FAMILY_elementwise && !c->attrs)
+    return fail(e, TME_ERR_ARGUMENT, "%s(%s): its parameters are missing", d->name, d->signature);
+  for (int p = 0; p < d->nparams; p++)
+    if (d->params[p].kind == PARAM_ARRAY && !c->in[d->params[p].slot])
+      return fail(e, TME_ERR_ARGUMENT, "%s(%s): %s is missing", d->name, d->signature, d->params[p].name);
+  for (int i = 0; c->cast && i < c->nin; i++) c->cast[i] = TME_DTYPE_NONE;
+  memset(out, 0, sizeof *out * (size_t)d->outputs);
+  tme_status s = families[d->family](c, out, e);
+  for (int i = 0; i < d->outputs && s == TME_OK; i++) s = type_check_size(&out[i], d->name, e);
+  return s;
+}
+
+unsigned dtype_kind(tme_dtype t) {
+  return t == TME_BOOL ? TAKES_BOOL : dtype_is_int(t) ? TAKES_INT : dtype_is_float(t) ? TAKES_FLOAT : TAKES_COMPLEX;
+}
+
+void infer_want(op_call *c, int i, tme_dtype t) {
+  if (c->cast && c->in[i] && c->in[i]->dtype != t) c->cast[i] = t;
+}
+
+tme_dtype infer_float(const op_call *c, tme_dtype t) {
+  return dtype_is_float(t) || dtype_is_complex(t) ? t : c->default_float;
+}
+
+tme_dtype infer_promote(const op_call *c, int from, int to) {
+  tme_dtype strong = TME_DTYPE_NONE, weak = TME_DTYPE_NONE;
+  for (int i = from; i < to; i++) {
+    if (!c->in[i]) continue;
+    tme_dtype *t = c->in[i]->weak ? &weak : &strong;
+    *t = *t == TME_DTYPE_NONE ? c->in[i]->dtype : dtype_promote(*t, c->in[i]->dtype);
+  }
+  if (strong == TME_DTYPE_NONE) return weak;
+  if (weak == TME_DTYPE_NONE || dtype_kind(weak) <= dtype_kind(strong)) return strong;
+  if (dtype_kind(weak) == TAKES_INT) return TME_I64;
+  if (dtype_kind(weak) == TAKES_FLOAT) return c->default_float;
+  return dtype_promote(infer_float(c, strong), TME_C64);
+}
+
+tme_status infer_takes(const op_call *c, unsigned takes, const char *words, error *e) {
+  tme_dtype t = c->in[0]->dtype;
+  if (dtype_kind(t) & takes) return TME_OK;
+  return fail(e, TME_ERR_DTYPE, "%s: takes %s, not %s", op_name(c->op), words, tme_dtype_name(t));
+}
+
+tme_status infer_dtype(op_call *c, int slot, tme_dtype none, error *e) {
+  int64_t t = c->attrs->i[slot];
+  if (t == TME_DTYPE_NONE && none != TME_DTYPE_NONE) {
+    c->attrs->i[slot] = none;
+    return TME_OK;
+  }
+  if (t < 0 || t >= TME_DTYPE_COUNT)
+    return fail(e, TME_ERR_ARGUMENT, "%s: there is no dtype number %lld", op_name(c->op), (long long)t);
+  return TME_OK;
+}
+
+static tme_status axis_in_range(const op_call *c, int64_t axis, int rank, error *e) {
+  if (axis >= -rank && axis < rank) return TME_OK;
+  if (rank == 0)
+    return fail(e, TME_ERR_ARGUMENT, "%s: axis %lld is out of range: the array has no axes", op_name(c->op),
+                (long long)axis);
+  return fail(e, TME_ERR_ARGUMENT, "%s: axis %lld is out of range for %d dimension%s (expected %d to %d)",
+              op_name(c->op), (long long)axis, rank, rank == 1 ? "" : "s", -rank, rank - 1);
+}
+
+tme_status infer_axis(op_call *c, int slot, int rank, error *e) {
+  int64_t *axis = &c->attrs->i[slot];
+  tme_status s = axis_in_range(c, *axis, rank, e);
+  if (s == TME_OK && *axis < 0) *axis += rank;
+  return s;
+}
+
+tme_status infer_axes(op_call *c, int rank, bool none_is_empty, error *e) {
+  op_attrs *a = c->attrs;
+  uint32_t all = (1u << rank) - 1;
+  if (a->has_axes == AXES_LIST && a->list[2].n >= 0) {
+    a->axes = 0;
+    for (int i = 0; i < a->list[2].n && i < TME_MAX_RANK; i++) {
+      int64_t axis = a->list[2].v[i];
+      tme_status s = axis_in_range(c, axis, rank, e);
+      if (s != TME_OK) return s;
+      uint32_t bit = 1u << (axis < 0 ? axis + rank : axis);
+      if (a->axes & bit)
+        return fail(e, TME_ERR_ARGUMENT, "%s: axis %lld is given twice", op_name(c->op), (long long)axis);
+      a->axes |= bit;
+    }
+  } else if (a->has_axes != AXES_MASK && !a->axes) {
+    a->axes = none_is_empty ? 0 : all;
+  }
+  if (a->axes & ~all)
+    return fail(e, TME_ERR_ARGUMENT, "%s: an axis is out of range for %d dimensions", op_name(c->op), rank);
+  a->has_axes = AXES_MASK;
+  a->list[2] = (op_list){0};
+  return TME_OK;
+}
+
+tme_status infer_extents(op_call *c, const op_list *shape, op_type *out, error *e) {
+  if (shape->n > TME_MAX_RANK)
+    return fail(e, TME_ERR_ARGUMENT, "%s: %d dimensions, more than the %d supported", op_name(c->op), shape->n,
+                TME_MAX_RANK);
+  out->rank = shape->n < 0 ? 0 : shape->n;
+  memcpy(out->shape, shape->v, sizeof *out->shape * (size_t)out->rank);
+  for (int d = 0; d < out->rank; d++) {
+    if (out->shape[d] >= 0) continue;
+    char given[200];
+    type_shape_text(out, given);
+    return fail(e, TME_ERR_ARGUMENT, "%s: dimension %lld in shape %s is negative", op_name(c->op),
+                (long long)out->shape[d], given);
+  }
+  return TME_OK;
+}
+
+void infer_reduced(const op_type *x, uint32_t axes, bool keepdims, op_type *out) {
+  out->rank = 0;
+  for (int d = 0; d < x->rank; d++) {
+    bool reduced = axes >> d & 1;
+    if (!reduced || keepdims) out->shape[out->rank++] = reduced ? 1 : x->shape[d];
+  }
+}

@@ -1,0 +1,170 @@
+/* The table of ops.def with its signatures parsed, and arithmetic on shapes. */
+#include "ops/ops.h"
+#include <math.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static op_def table[OP_PUBLIC_COUNT] = {
+#define ELEMENTWISE(n, r, s, expression, gradient, low, high, u, d)                                                    \
+  {.name = #n,                                                                                                         \
+   .signature = s,                                                                                                     \
+   .doc = d,                                                                                                           \
+   .family = FAMILY_elementwise,                                                                                       \
+   .rule = RULE_##r,                                                                                                   \
+   .outputs = 1,                                                                                                       \
+   .lo = low,                                                                                                          \
+   .hi = high,                                                                                                         \
+   .ulp = u},
+#define STRUCTURED(n, f, s, o, d)                                                                                      \
+  {.name = #n, .signature = s, .doc = d, .family = FAMILY_##f, .rule = RULE_STRUCTURED, .outputs = o},
+#include "ops/ops.def"
+};
+
+static const struct {
+  const char *name;
+  param_kind kind;
+} kinds[] = {
+    {"array", PARAM_ARRAY}, {"array?", PARAM_OPTIONAL}, {"arrays", PARAM_ARRAYS}, {"axis", PARAM_AXIS},
+    {"axes", PARAM_AXES},   {"ints", PARAM_INTS},       {"perdim", PARAM_PERDIM}, {"int", PARAM_INT},
+    {"bool", PARAM_BOOL},   {"float", PARAM_FLOAT},     {"dtype", PARAM_DTYPE},
+};
+
+/* Copies the text up to one of `stop`; returns what follows. */
+static const char *word(const char *s, const char *stop, char *out, size_t size) {
+  size_t n = strcspn(s, stop);
+  snprintf(out, size, "%.*s", (int)n, s);
+  return s + n;
+}
+
+static void parse_default(op_param *p, const char *s) {
+  p->has_default = true;
+  p->none = !strcmp(s, "none");
+  if (p->none)
+    p->value = p->kind == PARAM_FLOAT ? NAN : p->kind == PARAM_DTYPE ? TME_DTYPE_NONE : 0;
+  else if (!strcmp(s, "true"))
+    p->value = 1;
+  else if (strcmp(s, "false"))
+    p->value = strtod(s, NULL);
+}
+
+/* Gives the parameter its place among the inputs or in op_attrs. */
+static int place(op_def *d, param_kind k, int next[3]) {
+  switch (k) {
+  case PARAM_ARRAY:
+  case PARAM_OPTIONAL: return d->ninputs++;
+  case PARAM_ARRAYS: d->ninputs = -1; return 0;
+  case PARAM_FLOAT: return next[0]++;
+  case PARAM_AXES: return 2;
+  case PARAM_INTS:
+  case PARAM_PERDIM: return next[2]++;
+  case PARAM_AXIS:
+  case PARAM_INT:
+  case PARAM_BOOL:
+  case PARAM_DTYPE: return next[1]++;
+  }
+  return 0;
+}
+
+static void parse(op_def *d) {
+  const char *s = d->signature;
+  int next[3] = {0, 0, 0};
+  while (*s && d->nparams < OP_MAX_PARAMS) {
+    op_param *p = &d->params[d->nparams++];
+    char buf[16];
+    s = word(s, ":,=", p->name, sizeof p->name);
+    p->kind = PARAM_ARRAY;
+    if (*s == ':') {
+      s = word(s + 1, ",=", buf, sizeof buf);
+      for (int i = 0; i < COUNT(kinds); i++)
+        if (!strcmp(buf, kinds[i].name)) p->kind = kinds[i].kind;
+    }
+    if (*s == '=') {
+      s = word(s + 1, ",", buf, sizeof buf);
+      parse_default(p, buf);
+    }
+    p->slot = place(d, p->kind, next);
+    while (*s == ',' || *s == ' ') s++;
+  }
+}
+
+static void parse_all(void) {
+  for (int i = 0; i < OP_PUBLIC_COUNT; i++) parse(&table[i]);
+}
+
+const op_def *op_get(int op) {
+  static pthread_once_t once = PTHREAD_ONCE_INIT;
+  if (op < 0 || op >= OP_PUBLIC_COUNT) return NULL;
+  pthread_once(&once, parse_all);
+  return &table[op];
+}
+
+int op_find(const char *name) {
+  for (int i = 0; name && i < OP_PUBLIC_COUNT; i++)
+    if (!strcmp(table[i].name, name)) return i;
+  return -1;
+}
+
+const char *op_name(int op) {
+  static const char *const nameless[OP_COUNT - OP_PUBLIC_COUNT] = {"leaf", "literal", "iota", "pick"};
+  if (op < 0 || op >= OP_COUNT) return "?";
+  return op < OP_PUBLIC_COUNT ? table[op].name : nameless[op - OP_PUBLIC_COUNT];
+}
+
+const op_rule_def *op_rule_get(op_rule r) {
+  static const op_rule_def rules[] = {
+#define RULE(n, t, g, words) {.name = #n, .text = words, .takes = t, .gives = g},
+#include "ops/rules.def"
+#undef RULE
+  };
+  return (int)r >= 0 && (int)r < COUNT(rules) ? &rules[r] : NULL;
+}
+
+int64_t type_size(const op_type *t) {
+  int64_t n = 1;
+  for (int d = 0; d < t->rank; d++) n *= t->shape[d];
+  return n;
+}
+
+bool type_same_shape(const op_type *a, const op_type *b) {
+  if (a->rank != b->rank) return false;
+  for (int d = 0; d < a->rank; d++)
+    if (a->shape[d] != b->shape[d]) return false;
+  return true;
+}
+
+tme_status type_check_size(const op_type *t, const char *op, error *e) {
+  /* An extent of 0 counts as 1, so that the strides of an empty array do not overflow either. */
+  int64_t bytes = (int64_t)tme_dtype_size(t->dtype);
+  bool fits = true;
+  for (int d = 0; d < t->rank && fits; d++)
+    fits = !__builtin_mul_overflow(bytes, t->shape[d] > 0 ? t->shape[d] : 1, &bytes);
+  if (fits) return TME_OK;
+  char shape[200];
+  type_shape_text(t, shape);
+  return fail(e, TME_ERR_MEMORY, "%s: shape %s of %s has more bytes than can be addressed", op, shape,
+              tme_dtype_name(t->dtype));
+}
+
+void type_shape_text(const op_type *t, char out[static 200]) {
+  size_t n = 0;
+  out[n++] = '(';
+  for (int d = 0; d < t->rank; d++)
+    n += (size_t)snprintf(out + n, 200 - n, "%s%lld", d ? ", " : "", (long long)t->shape[d]);
+  snprintf(out + n, 200 - n, t->rank == 1 ? ",)" : ")");
+}
+
+bool type_broadcast(const op_type *a, const op_type *b, op_type *out) {
+  int rank = a->rank > b->rank ? a->rank : b->rank;
+  int64_t shape[TME_MAX_RANK] = {0};
+  for (int d = 0; d < rank; d++) {
+    int da = d - (rank - a->rank), db = d - (rank - b->rank);
+    int64_t na = da >= 0 ? a->shape[da] : 1, nb = db >= 0 ? b->shape[db] : 1;
+    if (na != nb && na != 1 && nb != 1) return false;
+    shape[d] = na == 1 ? nb : na;
+  }
+  out->rank = rank;
+  memcpy(out->shape, shape, sizeof shape);
+  return true;
+}

@@ -1,0 +1,56 @@
+/* Elementwise operations: promotion to one dtype by the rule of the row, broadcasting. */
+#include "ops/ops.h"
+
+static tme_status refuse(const op_call *c, const op_rule_def *rule, tme_dtype t, error *e) {
+  char dtypes[160];
+  size_t n = 0;
+  for (int i = 0; i < c->nin; i++) {
+    const char *name = tme_dtype_name(c->in[i]->dtype);
+    for (const char *sep = i ? ", " : ""; *sep && n + 1 < sizeof dtypes; sep++) dtypes[n++] = *sep;
+    while (*name && n + 1 < sizeof dtypes) dtypes[n++] = *name++;
+  }
+  dtypes[n] = 0;
+  if (c->nin > 1)
+    return fail(e, TME_ERR_DTYPE, "%s: takes %s, not %s (together %s)", op_name(c->op), rule->text, dtypes,
+                tme_dtype_name(t));
+  return fail(e, TME_ERR_DTYPE, "%s: takes %s, not %s", op_name(c->op), rule->text, dtypes);
+}
+
+/* The dtype that the operands from `first` on are computed in. */
+static tme_status operand_dtype(op_call *c, op_rule r, int first, tme_dtype *out, error *e) {
+  const op_rule_def *rule = op_rule_get(r);
+  if (r == RULE_LOGIC) {
+    *out = TME_BOOL;
+    return TME_OK;
+  }
+  tme_dtype t = infer_promote(c, first, c->nin);
+  if (dtype_is_int(t) && !(rule->takes & TAKES_INT)) t = c->default_float;
+  if (!(dtype_kind(t) & rule->takes)) return refuse(c, rule, t, e);
+  *out = t;
+  return TME_OK;
+}
+
+tme_status infer_elementwise(op_call *c, op_type *out, error *e) {
+  const op_def *d = op_get(c->op);
+  int first = d->rule == RULE_WHERE ? 1 : 0;
+  tme_dtype t = TME_DTYPE_NONE;
+  tme_status s = operand_dtype(c, d->rule, first, &t, e);
+  if (s != TME_OK) return s;
+  out->weak = true;
+  for (int i = 0; i < c->nin; i++) {
+    infer_want(c, i, i < first ? TME_BOOL : t);
+    if (i >= first && !c->in[i]->weak) out->weak = false;
+    if (type_broadcast(out, c->in[i], out)) continue;
+    char a[200], b[200];
+    type_shape_text(out, a);
+    type_shape_text(c->in[i], b);
+    return fail(e, TME_ERR_SHAPE, "%s: shapes %s and %s do not broadcast", d->name, a, b);
+  }
+  if (out->rank) out->weak = false;
+  switch (op_rule_get(d->rule)->gives) {
+  case GIVES_SAME: out->dtype = t; break;
+  case GIVES_BOOL: out->dtype = TME_BOOL; break;
+  case GIVES_REAL: out->dtype = dtype_real(t); break;
+  }
+  return TME_OK;
+}
