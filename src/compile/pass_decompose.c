@@ -1,0 +1,198 @@
+/* Composite operations to what kernels are made of: elementwise operations, reductions, products of matrices, views. */
+#include "compile/fuse.h"
+#include <string.h>
+
+/* A reduction with fewer rows than this, each at least twice MIN_CHUNK long, is made in two steps, so that there is work
+ * for every thread. Both depend on the shape alone, as the order of a sum must. */
+enum { FEW_ROWS = 32, MIN_CHUNK = 8192, MAX_CHUNKS = 64 };
+
+static int64_t rows_of(const op_type *t, uint32_t axes) {
+  int64_t rows = 1;
+  for (int d = 0; d < t->rank; d++)
+    if (!(axes >> d & 1))
+      rows *= t->shape[d];
+  return rows;
+}
+
+/* Into how many chunks to cut a reduced axis of n elements: the largest divisor of n that is at most `most`. */
+static int64_t chunks_of(int64_t n, int64_t most) {
+  for (int64_t c = most < n ? most : n; c > 1; c--)
+    if (n % c == 0)
+      return c;
+  return 1;
+}
+
+/* sum(x) = sum(sum(x as chunks)): returns the new node, or -2 if the reduction is fine as it is. */
+static int split_reduction(graph *g, int op, int x, const op_attrs *attrs, const op_type *type) {
+  op_type t = g->node[x].type;
+  uint32_t axes = attrs->axes;
+  int64_t rows = rows_of(&t, axes), n = rows ? type_size(&t) / rows : 0;
+  if (rows >= FEW_ROWS || n < 2 * MIN_CHUNK)
+    return -2;
+  int64_t most = n / MIN_CHUNK < MAX_CHUNKS ? n / MIN_CHUNK : MAX_CHUNKS;
+  if (rows == 1) { /* in row-major order, whatever the axes are */
+    x = graph_reshape(g, x, 1, &n);
+    t.rank = 1;
+    t.shape[0] = n;
+    axes = 1;
+  }
+  int axis = 0;
+  for (int d = 0; d < t.rank; d++)
+    if ((axes >> d & 1) && (!(axes >> axis & 1) || t.shape[d] > t.shape[axis]))
+      axis = d;
+  int64_t len = t.shape[axis], chunks = chunks_of(len, most);
+  if (2 * chunks < most && len >= 2 * most) { /* no good divisor: the last chunk is filled up with the neutral value */
+    if (op != OP_sum)
+      return -2;
+    int64_t chunk = (len + most - 1) / most;
+    op_attrs pad;
+    memset(&pad, 0, sizeof pad);
+    pad.list[0].n = pad.list[1].n = t.rank;
+    pad.list[2].n = -1;
+    pad.list[1].v[axis] = chunk * most - len;
+    x = graph_op(g, OP_pad, &x, 1, &pad);
+    chunks = most;
+    len = chunk * most;
+  }
+  if (chunks == 1 || t.rank == TME_MAX_RANK)
+    return -2;
+  int64_t shape[TME_MAX_RANK];
+  uint32_t inner = 0;
+  for (int d = 0, o = 0; d < t.rank; d++) {
+    if (d == axis) {
+      shape[o++] = chunks;
+      shape[o] = len / chunks;
+    } else {
+      shape[o] = t.shape[d];
+    }
+    if (axes >> d & 1)
+      inner |= 1u << o;
+    o++;
+  }
+  x = graph_reshape(g, x, t.rank + 1, shape);
+  x = graph_reduce(g, op, x, inner, false);
+  int outer = 0; /* where the chunks are now: behind the rows that come before them */
+  for (int d = 0; d < axis; d++)
+    outer += !(axes >> d & 1);
+  x = graph_reduce(g, op, x, 1u << outer, false);
+  return graph_reshape(g, x, type->rank, type->shape);
+}
+
+/* Vectors become matrices; a product with one column is a sum over rows. Returns -2 if nothing is to be done. */
+static int decompose_matmul(graph *g, int a, int b, const op_type *type) {
+  op_type ta = g->node[a].type, tb = g->node[b].type;
+  if (ta.rank == 1) {
+    ta = (op_type){.rank = 2, .shape = {1, ta.shape[0]}};
+    a = graph_reshape(g, a, 2, ta.shape);
+  }
+  if (tb.rank == 1) {
+    tb = (op_type){.rank = 2, .shape = {tb.shape[0], 1}};
+    b = graph_reshape(g, b, 2, tb.shape);
+  }
+  tme_dtype t = type->dtype;
+  if (tb.shape[tb.rank - 1] == 1 && !dtype_is_complex(t)) {
+    int64_t shape[TME_MAX_RANK]; /* (..., k, 1) as (..., 1, k) */
+    memcpy(shape, tb.shape, sizeof shape);
+    shape[tb.rank - 2] = 1;
+    shape[tb.rank - 1] = tb.shape[tb.rank - 2];
+    b = graph_reshape(g, b, tb.rank, shape);
+    bool half = t == TME_F16 || t == TME_BF16;
+    if (half) {
+      a = graph_cast(g, a, TME_F32);
+      b = graph_cast(g, b, TME_F32);
+    }
+    int x = graph_bin(g, OP_multiply, a, b);
+    if (x < 0)
+      return -1;
+    x = graph_reduce(g, OP_sum, x, 1u << (g->node[x].type.rank - 1), false);
+    x = graph_cast(g, x, t);
+    return graph_reshape(g, x, type->rank, type->shape);
+  }
+  if (ta.rank == graph_get(g, a)->type.rank && tb.rank == graph_get(g, b)->type.rank && type->rank >= 2 &&
+      type->rank == (ta.rank > tb.rank ? ta.rank : tb.rank))
+    return -2;
+  int x = graph_op(g, OP_matmul, (int[]){a, b}, 2, NULL);
+  return graph_reshape(g, x, type->rank, type->shape);
+}
+
+static int decompose_node(graph *g, const g_node *n, const int *in, const op_attrs *attrs, bool split) {
+  if (n->op >= OP_PUBLIC_COUNT)
+    return -2;
+  switch (op_get(n->op)->family) {
+  case FAMILY_statistics:
+    return decompose_statistics(g, n->op, in, n->nin, attrs, &n->type);
+  case FAMILY_argreduce:
+    return decompose_argreduce(g, n->op, in, n->nin, attrs, &n->type);
+  case FAMILY_softmax:
+    return decompose_softmax(g, n->op, in, n->nin, attrs, &n->type);
+  case FAMILY_norm:
+    return decompose_norm(g, n->op, in, n->nin, attrs, &n->type);
+  case FAMILY_shape:
+    return decompose_shape(g, n->op, in, n->nin, attrs, &n->type);
+  case FAMILY_join:
+    return decompose_join(g, n->op, in, n->nin, attrs, &n->type);
+  case FAMILY_create:
+    return decompose_create(g, n->op, in, n->nin, attrs, &n->type);
+  case FAMILY_matmul:
+    return decompose_matmul(g, in[0], in[1], &n->type);
+  case FAMILY_reduce:
+    return split ? split_reduction(g, n->op, in[0], attrs, &n->type) : -2;
+  default:
+    return -2;
+  }
+}
+
+/* One round: every node replaced by what it decomposes to, or copied. */
+static graph *round_of(const graph *g, bool split, bool *changed, error *e) {
+  graph *r = graph_new(g->nroots);
+  int *map = mem_alloc(((size_t)g->n + 1) * sizeof *map);
+  int most = 1;
+  for (int i = 0; i < g->n; i++)
+    most = g->node[i].nin > most ? g->node[i].nin : most;
+  int *in = mem_alloc((size_t)most * sizeof *in);
+  bool ok = r && map && in;
+  *changed = false;
+  if (ok) {
+    r->default_float = g->default_float;
+    r->nleaves = g->nleaves;
+    r->nargs = g->nargs;
+    for (int i = 0; i < g->n; i++) {
+      const g_node *n = &g->node[i];
+      for (int k = 0; k < n->nin; k++)
+        in[k] = graph_in(g, i, k) < 0 ? -1 : map[graph_in(g, i, k)];
+      const op_attrs *attrs = graph_attrs(g, i);
+      int x = decompose_node(r, n, in, attrs, split);
+      *changed |= x != -2;
+      map[i] = x == -2 ? graph_copy(r, n, in, attrs) : x;
+    }
+    for (int i = 0; i < g->nroots; i++)
+      r->root[i] = map[g->root[i]];
+    ok = !r->failed && r->err.code == TME_OK;
+  }
+  if (!ok) {
+    if (r && r->err.code != TME_OK)
+      fail(e, r->err.code, "decompose: %s", r->err.text);
+    else
+      fail_memory(e, "decompose", (size_t)g->n * sizeof *map);
+    graph_free(r);
+    r = NULL;
+  }
+  mem_free(map);
+  mem_free(in);
+  return r;
+}
+
+graph *pass_decompose(const graph *g, error *e) {
+  bool changed = true;
+  graph *r = round_of(g, false, &changed, e);
+  while (r && changed) { /* a composite may be made of composites */
+    graph *next = round_of(r, false, &changed, e);
+    graph_free(r);
+    r = next;
+  }
+  if (!r)
+    return NULL;
+  graph *split = round_of(r, true, &changed, e);
+  graph_free(r);
+  return split;
+}
