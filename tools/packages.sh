@@ -35,7 +35,9 @@ present() {
 }
 
 apt_install() {
-  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "$@" >&2
+  # A fresh machine may be busy with its own updates: wait for their lock.
+  as_root env DEBIAN_FRONTEND=noninteractive \
+    apt-get install -y --no-install-recommends -o DPkg::Lock::Timeout=300 "$@" >&2
 }
 
 # What of the list "PACKAGE COMMAND"... is not there, in `missing`.
@@ -93,7 +95,8 @@ ensure_packages() {
     return 0
   fi
   if [[ $(id -u) != 0 ]] && ! command -v sudo >/dev/null; then
-    say "Missing packages, and neither root nor sudo to install them: ${missing[*]} llvm-${llvm_versions[0]}-dev"
+    llvm_installed || missing+=("llvm-${llvm_versions[0]}-dev")
+    say "Neither root nor sudo to install what is missing: ${missing[*]}"
     return 0
   fi
 
