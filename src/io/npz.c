@@ -1,175 +1,79 @@
-/* .npz: a zip archive of .npy files. Stored members are used where they lie, compressed ones are inflated. */
+/* .npz: a zip archive of .npy files. Stored members are used where they lie, deflated ones are inflated. */
 #include "io/formats.h"
+#include "io/zip.h"
 #include <errno.h>
-#include <limits.h>
-#include <minizip/unzip.h>
 #include <minizip/zip.h>
 #include <string.h>
 #include <unistd.h>
 
-enum { STORED = 0, FLAG_ENCRYPTED = 1, FLAG_UTF8 = 1 << 11, NAME_MAX_BYTES = 65535 };
+enum { FLAG_UTF8 = 1 << 11, NAME_MAX_BYTES = 65535 };
 /* Unix and zip 4.5: some programs take other systems' names as something else than UTF-8. */
 enum { MADE_BY = 3 << 8 | 45 };
-/* The most that deflate makes of one byte. */
-enum { DEFLATE_LIMIT = 1032 };
 
-/* ---- reading: minizip over bytes in memory --------------------------------------------------------------------------- */
+/* ---- reading ------------------------------------------------------------------------------------------------------- */
 
-typedef struct memory {
-  const uint8_t *data;
-  uint64_t size, pos;
-} memory;
-
-static voidpf memory_open(voidpf opaque, const void *name, int mode) {
-  (void)name, (void)mode;
-  return opaque;
-}
-
-static uLong memory_read(voidpf opaque, voidpf stream, void *buf, uLong size) {
-  (void)opaque;
-  memory *m = stream;
-  uint64_t left = m->size - m->pos, n = size < left ? size : left;
-  if (n) memcpy(buf, m->data + m->pos, n);
-  m->pos += n;
-  return (uLong)n;
-}
-
-static ZPOS64_T memory_tell(voidpf opaque, voidpf stream) {
-  (void)opaque;
-  return ((memory *)stream)->pos;
-}
-
-static long memory_seek(voidpf opaque, voidpf stream, ZPOS64_T offset, int origin) {
-  (void)opaque;
-  memory *m = stream;
-  uint64_t base = origin == ZLIB_FILEFUNC_SEEK_END ? m->size : origin == ZLIB_FILEFUNC_SEEK_CUR ? m->pos : 0, to;
-  if (__builtin_add_overflow(base, offset, &to) || to > m->size) return -1;
-  m->pos = to;
-  return 0;
-}
-
-static int nothing(voidpf opaque, voidpf stream) {
-  (void)opaque, (void)stream;
-  return 0;
-}
-
-typedef struct archive {
-  unzFile zip;
-  io_bytes *bytes;
-  uint64_t used; /* compressed bytes of the members read so far: overlapping ones would inflate the same bytes again */
-  const io_place *at;
-} archive;
-
-static tme_status inflate_member(const io_place *at, unzFile zip, size_t size, io_bytes **out) {
-  io_bytes *b = io_bytes_new(size);
-  if (!b) return io_fail_memory(at, size);
-  size_t done = 0;
-  int got = 1;
-  while (done < size && got > 0) {
-    size_t left = size - done;
-    got = unzReadCurrentFile(zip, b->data + done, left < INT_MAX ? (unsigned)left : INT_MAX);
-    if (got > 0) done += (size_t)got;
+static tme_status read_member(const io_place *at, const zip_directory *d, const zip_member *m, io_bytes *b,
+                              uint64_t *used, io_array *a) {
+  if (m->flags & ZIP_ENCRYPTED) return io_fail(at, TME_ERR_UNSUPPORTED, "encrypted members cannot be read");
+  if (m->method != ZIP_STORED && m->method != ZIP_DEFLATED) {
+    return io_fail(at, TME_ERR_UNSUPPORTED, "compression method %u, expected stored (0) or deflated (8)", m->method);
   }
-  if (done < size) {
-    io_bytes_release(b);
-    return io_fail(at, TME_ERR_FORMAT, "damaged: %zu bytes were to be inflated, %zu could be", size, done);
-  }
-  *out = b;
-  return TME_OK;
-}
-
-/* The current member is open. */
-static tme_status read_member(archive *ar, const io_place *at, const unz_file_info64 *info, io_array *a) {
-  uint64_t start = unzGetCurrentFileZStreamPos64(ar->zip), size = ar->bytes->size;
-  if (start > size || info->compressed_size > size - start) {
-    return io_fail(at, TME_ERR_FORMAT, "truncated: its data ends behind the file's end");
-  }
-  ar->used += info->compressed_size;
-  if (ar->used > size) return io_fail(at, TME_ERR_FORMAT, "the archive's members overlap");
-  if (info->compression_method == STORED) {
-    if (info->uncompressed_size != info->compressed_size) {
-      return io_fail(at, TME_ERR_FORMAT, "a stored member of two different sizes");
-    }
-    return npy_read_part(at, ar->bytes, (size_t)start, (size_t)info->compressed_size, a);
-  }
-  if (info->uncompressed_size / DEFLATE_LIMIT > info->compressed_size || info->uncompressed_size > PTRDIFF_MAX) {
-    return io_fail(at, TME_ERR_FORMAT, "it claims %llu bytes, more than its %llu compressed bytes can hold",
-                   (unsigned long long)info->uncompressed_size, (unsigned long long)info->compressed_size);
-  }
-  io_bytes *b = NULL;
-  tme_status s = inflate_member(at, ar->zip, (size_t)info->uncompressed_size, &b);
+  size_t start;
+  tme_status s = zip_locate(at, d, m, &start);
   if (s != TME_OK) return s;
-  s = npy_read_part(at, b, 0, b->size, a);
-  io_bytes_release(b);
-  return s;
-}
-
-static tme_status open_member(archive *ar, const io_place *at, const unz_file_info64 *info, io_array *a) {
-  if (info->flag & FLAG_ENCRYPTED) return io_fail(at, TME_ERR_UNSUPPORTED, "encrypted members cannot be read");
-  if (info->compression_method != STORED && info->compression_method != Z_DEFLATED) {
-    return io_fail(at, TME_ERR_UNSUPPORTED, "compression method %lu, expected stored (0) or deflated (8)",
-                   info->compression_method);
+  /* Members that overlap would inflate the same bytes again and again. */
+  *used += m->compressed;
+  if (*used > b->size) return io_fail(at, TME_ERR_FORMAT, "damaged archive: its members overlap");
+  if (m->method == ZIP_STORED) {
+    /* Its sum stays unchecked: that would read all of a mapped file. */
+    return m->size == m->compressed ? npy_read_part(at, b, start, (size_t)m->size, a)
+                                    : io_fail(at, TME_ERR_FORMAT, "damaged archive: a stored member of two sizes");
   }
-  if (unzOpenCurrentFile(ar->zip) != UNZ_OK) {
-    return io_fail(at, TME_ERR_FORMAT, "damaged: the two headers of the member differ");
-  }
-  tme_status s = read_member(ar, at, info, a);
-  /* Checks the sum of what was inflated. */
-  if (unzCloseCurrentFile(ar->zip) == UNZ_CRCERROR && s == TME_OK) {
-    s = io_fail(at, TME_ERR_FORMAT, "damaged: wrong checksum");
-  }
+  io_bytes *inflated = NULL;
+  s = zip_inflate(at, d, m, start, &inflated);
+  if (s == TME_OK) s = npy_read_part(at, inflated, 0, inflated->size, a);
+  io_bytes_release(inflated);
   return s;
 }
 
 /* Members that are not .npy files are passed over, as NumPy does. */
-static tme_status visit(archive *ar, char *name, const char *only, io_list *out, bool *found) {
-  unz_file_info64 info;
-  if (unzGetCurrentFileInfo64(ar->zip, &info, name, NAME_MAX_BYTES + 1, NULL, 0, NULL, 0) != UNZ_OK) {
-    return io_fail(ar->at, TME_ERR_FORMAT, "damaged archive: bad directory entry");
-  }
-  size_t len = info.size_filename < NAME_MAX_BYTES ? (size_t)info.size_filename : NAME_MAX_BYTES;
-  name[len] = 0;
-  if (len < 4 || memcmp(name + len - 4, ".npy", 4) != 0 || memchr(name, 0, len)) return TME_OK;
-  name[len - 4] = 0;
-  if (only && strcmp(name, only) != 0) return TME_OK;
-  *found = true;
-  io_array *a = io_list_add(out, name, len - 4);
-  if (!a) return io_fail_memory(ar->at, len);
-  io_place at = {ar->at->verb, ar->at->path, a->name, ar->at->e};
-  return open_member(ar, &at, &info, a);
-}
-
-static tme_status visit_all(archive *ar, const char *only, io_list *out) {
-  unz_global_info64 global;
-  if (unzGetGlobalInfo64(ar->zip, &global) != UNZ_OK) return io_fail(ar->at, TME_ERR_FORMAT, "damaged archive");
-  if (global.number_entry == 0) return TME_OK;
-  char *name = mem_alloc(NAME_MAX_BYTES + 1);
-  if (!name) return io_fail_memory(ar->at, NAME_MAX_BYTES + 1);
-  tme_status s = TME_OK;
-  bool found = false;
-  int more = unzGoToFirstFile(ar->zip);
-  while (more == UNZ_OK && s == TME_OK && !(only && found)) {
-    s = visit(ar, name, only, out, &found);
-    if (s == TME_OK) more = unzGoToNextFile(ar->zip);
-  }
-  mem_free(name);
-  if (s == TME_OK && more != UNZ_OK && more != UNZ_END_OF_LIST_OF_FILE) {
-    s = io_fail(ar->at, TME_ERR_FORMAT, "damaged archive: bad directory entry");
-  }
-  return s;
+static bool wanted(const zip_member *m, const char *only) {
+  if (m->name_len < 4 || memcmp(m->name + m->name_len - 4, ".npy", 4) != 0) return false;
+  size_t n = m->name_len - 4;
+  if (memchr(m->name, 0, n)) return false;
+  return !only || (strlen(only) == n && memcmp(only, m->name, n) == 0);
 }
 
 tme_status npz_read(const io_place *at, io_bytes *b, const char *only, io_list *out) {
-  memory m = {b->data, b->size, 0};
-  zlib_filefunc64_def calls = {memory_open, memory_read, NULL, memory_tell, memory_seek, nothing, nothing, &m};
-  archive ar = {unzOpen2_64(at->path, &calls), b, 0, at};
-  if (!ar.zip) return io_fail(at, TME_ERR_FORMAT, "not a zip archive, or a truncated one: no directory at its end");
-  tme_status s = visit_all(&ar, only, out);
-  unzClose(ar.zip);
+  zip_directory d;
+  zip_member m;
+  bool more = false;
+  uint64_t used = 0;
+  tme_status s = zip_open(at, b, &d);
+  if (s == TME_OK) s = zip_next(at, &d, &m, &more);
+  while (s == TME_OK && more && !(only && out->n)) {
+    if (wanted(&m, only)) {
+      io_array *a = io_list_add(out, m.name, m.name_len - 4);
+      if (!a) return io_fail_memory(at, m.name_len);
+      io_place member = {at->verb, at->path, a->name, at->e};
+      s = read_member(&member, &d, &m, b, &used, a);
+    }
+    if (s == TME_OK) s = zip_next(at, &d, &m, &more);
+  }
   return s;
 }
 
 /* ---- writing: minizip over the sink ---------------------------------------------------------------------------------- */
+
+static voidpf sink_open(voidpf opaque, const void *name, int mode) {
+  (void)name, (void)mode;
+  return opaque;
+}
+
+static int sink_close(voidpf opaque, voidpf stream) {
+  (void)opaque, (void)stream;
+  return 0;
+}
 
 static uLong sink_write(voidpf opaque, voidpf stream, const void *buf, uLong size) {
   (void)opaque;
@@ -236,7 +140,7 @@ static tme_status write_member(const io_place *at, io_sink *s, zipFile zip, cons
   unsigned extra_size = padding((uint64_t)pos, len + 4, zip64, extra);
   /* A fixed date, 1980-01-01, so that equal arrays make equal files. */
   zip_fileinfo info = {.dosDate = 1 << 5 | 1, .external_fa = 0644ul << 16};
-  bool ok = zipOpenNewFileInZip4_64(zip, name, &info, extra, extra_size, NULL, 0, NULL, STORED, 0, 0, -MAX_WBITS,
+  bool ok = zipOpenNewFileInZip4_64(zip, name, &info, extra, extra_size, NULL, 0, NULL, ZIP_STORED, 0, 0, -MAX_WBITS,
                                     DEF_MEM_LEVEL, Z_DEFAULT_STRATEGY, NULL, 0, MADE_BY, FLAG_UTF8, zip64) == ZIP_OK;
   ok = ok && put_member(zip, header, head) && put_member(zip, a->data, bytes) && zipCloseFileInZip(zip) == ZIP_OK;
   return ok && !s->errnum ? TME_OK : io_fail_errno(at, "cannot write", s->errnum ? s->errnum : ENOMEM);
@@ -245,7 +149,7 @@ static tme_status write_member(const io_place *at, io_sink *s, zipFile zip, cons
 tme_status npz_write(const io_place *at, io_sink *s, const io_source *a, int n) {
   char *name = mem_alloc(NAME_MAX_BYTES + 1);
   if (!name) return io_fail_memory(at, NAME_MAX_BYTES + 1);
-  zlib_filefunc64_def calls = {memory_open, sink_read, sink_write, sink_tell, sink_seek, nothing, sink_error, s};
+  zlib_filefunc64_def calls = {sink_open, sink_read, sink_write, sink_tell, sink_seek, sink_close, sink_error, s};
   zipFile zip = zipOpen2_64(at->path, APPEND_STATUS_CREATE, NULL, &calls);
   tme_status st = zip ? TME_OK : io_fail_memory(at, NAME_MAX_BYTES);
   for (int i = 0; i < n && st == TME_OK; i++) {

@@ -1,0 +1,33 @@
+/* The directory of a zip archive in memory, with zip64. Debian 12's minizip 1.1 takes zip64 sizes for 32 bits where
+ * `long` has 64, so it cannot read arrays beyond 4 GiB. */
+#ifndef TME_IO_ZIP_H
+#define TME_IO_ZIP_H
+
+#include "io/formats.h"
+
+enum { ZIP_STORED = 0, ZIP_DEFLATED = 8, ZIP_ENCRYPTED = 1 /* flag */ };
+
+typedef struct zip_directory {
+  const io_bytes *bytes;
+  size_t next, end; /* of the entries not yet visited */
+  size_t base;      /* where the archive begins: it may have something in front */
+} zip_directory;
+
+typedef struct zip_member {
+  const char *name; /* not terminated */
+  size_t name_len;
+  unsigned flags, method;
+  uint32_t crc;
+  uint64_t compressed, size;
+  uint64_t header; /* counted from the base */
+} zip_member;
+
+tme_status zip_open(const io_place *at, const io_bytes *b, zip_directory *d);
+/* Fills the next member; *more is false behind the last. */
+tme_status zip_next(const io_place *at, zip_directory *d, zip_member *m, bool *more);
+/* Where the member's compressed bytes begin; they are within the file. */
+tme_status zip_locate(const io_place *at, const zip_directory *d, const zip_member *m, size_t *start);
+/* The bytes of a deflated member, checked against its sum. */
+tme_status zip_inflate(const io_place *at, const zip_directory *d, const zip_member *m, size_t start, io_bytes **out);
+
+#endif
