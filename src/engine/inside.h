@@ -1,0 +1,40 @@
+/* The engine's fields, for src/engine and src/run alone. */
+#ifndef TME_ENGINE_INSIDE_H
+#define TME_ENGINE_INSIDE_H
+
+#include "base/lru.h"
+#include "engine/engine.h"
+#include "run/profile.h"
+#include <pthread.h>
+
+typedef struct async_queue async_queue; /* run/async.c */
+typedef struct eval_run eval_run;       /* run/trace.h */
+
+struct tme_engine {
+  atomic_int refs;
+  engine_config config;
+  threads *threads;
+  pool *pool;
+  profile *profile; /* NULL: off */
+  backend *main, *fallback;
+  char main_why[512]; /* why `main` is not the one that was asked for */
+
+  /* The graph lock: what hangs on what, which arrays are being computed, the plan cache. */
+  pthread_mutex_t graph;
+  pthread_cond_t computed; /* arrays were published, or given up */
+  int waiters;
+  uint64_t epoch;     /* number of the latest traversal */
+  eval_run *runs;     /* free list: memory of earlier evaluations */
+  lru *plans;
+
+  pthread_mutex_t log_lock, fallback_lock, async_lock;
+  async_queue *async; /* NULL until the first asynchronous evaluation */
+
+  atomic_ullong evaluations, fallbacks, failures;
+  atomic_bool jit_reported; /* the outcome of its first use was logged */
+};
+
+void engine_lock(tme_engine *e);
+void engine_unlock(tme_engine *e);
+
+#endif

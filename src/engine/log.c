@@ -1,0 +1,35 @@
+/* Messages to the caller's one callback, one call at a time. */
+#include "engine/inside.h"
+#include <stdio.h>
+#include <string.h>
+
+bool engine_logs(const tme_engine *e, tme_log_level level) {
+  return e->config.log && level <= e->config.log_level;
+}
+
+static void put(tme_engine *e, tme_log_level level, const char *message) {
+  pthread_mutex_lock(&e->log_lock);
+  e->config.log(e->config.log_user, level, message);
+  pthread_mutex_unlock(&e->log_lock);
+}
+
+void engine_log(tme_engine *e, tme_log_level level, const char *fmt, ...) {
+  if (!engine_logs(e, level)) return;
+  char line[1400];
+  va_list ap;
+  va_start(ap, fmt);
+  int n = vsnprintf(line, sizeof line, fmt, ap);
+  va_end(ap);
+  if (n >= 0) put(e, level, line);
+}
+
+void engine_log_text(tme_engine *e, tme_log_level level, const char *lines) {
+  if (!engine_logs(e, level)) return;
+  while (*lines) {
+    size_t n = strcspn(lines, "\n");
+    char line[1400];
+    snprintf(line, sizeof line, "%.*s", n < sizeof line ? (int)n : (int)sizeof line - 1, lines);
+    put(e, level, line);
+    lines += n + (lines[n] == '\n');
+  }
+}

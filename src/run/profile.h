@@ -1,0 +1,25 @@
+/* TME_PROFILE: a trace in Chrome's format, one event per step. Costs a comparison when it is off. */
+#ifndef TME_PROFILE_H
+#define TME_PROFILE_H
+
+#include "base/base.h"
+
+typedef struct profile profile;
+
+/* NULL with the reason when out of memory. The file is written by profile_free. */
+profile *profile_new(const char *path, error *e);
+/* Writes the file and ends. False, with errno set, if it could not be written. NULL is allowed. */
+bool profile_free(profile *p);
+void profile_add(profile *p, const char *category, const char *name, double begin_ms, uint64_t bytes);
+
+/* The engine's, NULL if it is off. */
+profile *engine_profile(tme_engine *e);
+
+/* double t = profile_begin(e); ...; profile_end(e, t, "kernel", name, bytes); */
+static inline double profile_begin(tme_engine *e) { return engine_profile(e) ? now_ms() : 0; }
+static inline void profile_end(tme_engine *e, double begin, const char *category, const char *name, uint64_t bytes) {
+  profile *p = engine_profile(e);
+  if (p) profile_add(p, category, name, begin, bytes);
+}
+
+#endif
