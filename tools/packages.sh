@@ -6,7 +6,7 @@ run_packages=(
   "build-essential cc" "build-essential c++" "cmake cmake" "ninja-build ninja" "pkg-config pkg-config"
   "libpthreadpool-dev -" "libxxhash-dev -" "libjansson-dev -" "libminizip-dev -" "zlib1g-dev -"
   # LLVM's static libraries refer to these.
-  "libzstd-dev -" "libxml2-dev -" "libz3-dev -"
+  "libzstd-dev -" "libxml2-dev -"
   # CBLAS and LAPACK, opened at run time.
   "libopenblas0-pthread -"
 )
