@@ -12,13 +12,13 @@ typedef struct lower_target {
 } lower_target;
 
 /* An array that lies in memory: an input of the region, or a row-major value that a step makes. */
-typedef struct slot {
+struct slot {
   op_type type;
   int leaf;                      /* number of the region's input, or -1 */
   int node;                      /* the value's node; -1 for a packed operand */
   int64_t strides[TME_MAX_RANK]; /* in elements */
   int64_t size;                  /* elements of a value; for packed operands of the packed form */
-} slot;
+};
 
 typedef enum step_kind {
   STEP_KERNEL,
@@ -47,7 +47,7 @@ typedef struct step {
 
 typedef struct program {
   graph *g; /* decomposed and simplified */
-  slot *slots;
+  struct slot *slots;
   int nslots, cap_slots;
   step *steps;
   int nsteps, cap_steps;

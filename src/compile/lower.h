@@ -1,0 +1,83 @@
+/* Lowering: groups of the graph to kernels. lower.c turns a value at an index into instructions; lower_rows.c,
+ * lower_matmul.c and lower_attention.c make the loops around it. */
+#ifndef TME_LOWER_H
+#define TME_LOWER_H
+
+#include "compile/fuse.h"
+#include "compile/program.h"
+#include "ops/expr.h"
+
+typedef struct lowering {
+  const graph *g;
+  const fusion *f;
+  program *p;
+  const lower_target *t;
+  int *slot_of; /* per node: its slot in memory, -1 if it is not stored (yet) */
+} lowering;
+
+typedef struct memo {
+  int node, guard;
+  int ix[TME_MAX_RANK];
+  expr_value v;
+} memo;
+
+/* One kernel being made. */
+typedef struct builder builder;
+struct builder {
+  lowering *l;
+  kernel *k;
+  int *bind; /* slot of each buffer, -1 for scratch */
+  int nbind, cap_bind;
+  step_arg *args;
+  int nargs, cap_args;
+  memo *memo; /* values of the loops that are open */
+  int nmemo, cap_memo;
+  /* Nodes that the kernel makes itself, not from its operands: accumulators, cached rows. Returns true and the value. */
+  bool (*special)(builder *b, int node, const int *ix, int guard, expr_value *out);
+  void *user;
+  const char *failure; /* why the kernel cannot be made (static text) */
+};
+
+bool builder_init(builder *b, lowering *l, const char *name);
+void builder_free(builder *b); /* with the kernel, if it was not taken */
+
+/* The value of `node` at the index `ix` (one expression per dimension); loads are done where `guard` holds (-1: always).
+ * Complex values are two; 16-bit floats are held as f32. */
+expr_value builder_value(builder *b, int node, const int *ix, int guard);
+/* The same for an operand that is broadcast to `rank` dimensions: ix has `rank` entries. */
+expr_value builder_operand(builder *b, int node, int rank, const int *ix, int guard);
+/* Stores a value of the node's dtype at its index, row-major, in the node's slot. */
+void builder_store(builder *b, int node, const int *ix, expr_value v);
+/* The buffer of a slot; bound once. */
+int builder_buffer(builder *b, int slot, k_buf_role role);
+/* A scratch buffer of `size` elements. */
+int builder_scratch(builder *b, tme_dtype t, int64_t size);
+/* The number of the run-time argument that is word `word` of a literal, or a constant. */
+int builder_arg(builder *b, int literal, int word, int64_t value);
+/* Values made from here on are forgotten by builder_forget(mark): they lie in a loop that ends. */
+static inline int builder_mark(const builder *b) { return b->nmemo; }
+static inline void builder_forget(builder *b, int mark) { b->nmemo = mark; }
+
+/* Vector lanes for a kernel whose widest values have `bytes` bytes. */
+int lower_lanes(const lower_target *t, size_t bytes);
+/* The widest value of the kernel, in bytes. */
+size_t kernel_widest(const kernel *k);
+/* Divisions and remainders that the kernel's accesses and index values need. */
+int kernel_index_work(const kernel *k);
+
+/* Adds the finished kernel as a step; takes it. */
+tme_status lower_step(builder *b, const char *label, error *e);
+/* "matmul+add+gelu": the operations that the group computes. */
+void lower_label(const lowering *l, int gr, char *out, size_t size);
+
+/* One group to one or more steps. */
+tme_status lower_rows(lowering *l, int gr, error *e); /* GROUP_MAP and GROUP_ROWS */
+tme_status lower_matmul(lowering *l, int gr, error *e);
+tme_status lower_attention(lowering *l, int gr, error *e);
+
+/* A new slot for a value of the type given, `size` elements; -1 when out of memory. */
+int lower_slot(lowering *l, const op_type *t, int node, int64_t size);
+/* A step at the end of the program, zeroed; NULL when out of memory. */
+step *lower_step_new(program *p, step_kind kind);
+
+#endif

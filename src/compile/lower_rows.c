@@ -1,0 +1,552 @@
+/* Maps and rows: elementwise groups, and groups with reductions, where every task makes a row (softmax and the norms are
+ * one kernel). The iteration space is the group's full shape; its kept dimensions become parallel loops, its reduced ones
+ * the loops of the passes over a row.
+ *
+ * The order of a sum depends on the shape alone: which reduced dimensions share a loop, the lanes and the unrolling do
+ * not look at strides. Kept dimensions are merged where that leaves the indices free of division. */
+#include "compile/lower.h"
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+enum {
+  MERGE_REDUCED_BELOW = 64, /* inner reduced extents under this are looped over together with the next one */
+  CHUNK = 4096,             /* elements of a long row that one task of a map takes */
+  SHORT_ROWS = 16,          /* a map with fewer rows than this has its rows cut into chunks */
+  CACHED_ROW = 32768,       /* longest row that is kept between passes, in elements */
+  SUM_UNROLL = 4            /* accumulators of a reduction along the vector axis */
+};
+
+/* Neighbouring dimensions that share one loop. */
+typedef struct run {
+  int first, last; /* dimensions, inclusive */
+  bool reduced;
+  int64_t extent;
+  int axis; /* of the kernel */
+} run;
+
+typedef struct rows {
+  builder b;
+  const group *G;
+  int gr;
+  run runs[TME_MAX_RANK];
+  int nruns;
+  int chunk_axis;        /* -1, or the parallel axis that counts the chunks of the last run */
+  int ix[TME_MAX_RANK];  /* the index of each dimension of the full shape */
+  int *depth;            /* per node: passes that must be over before its value can be computed */
+  int passes;
+  int pass;              /* the one being made */
+  expr_value *made;      /* per node: a reduction's result, once its pass is over (re -1 before) */
+  /* values that several passes need and that are dear are kept in a scratch row */
+  int *first_pass;       /* per node: the pass that computed it first, -1 */
+  int *cache;            /* per node: 0 no, 1 to be kept; >= 2: 2 + its scratch buffer */
+  bool dry;              /* a trial that only finds out which values those are */
+} rows;
+
+static const g_node *at(const rows *r, int i) { return &r->b.l->g->node[i]; }
+static bool member(const rows *r, int i) { return r->b.l->f->group_of[i] == r->gr; }
+static bool is_reduction(const rows *r, int i) { return node_classify(at(r, i)->op) == CLASS_REDUCE; }
+
+/* The member lies in the full space (and is not one value per row). */
+static bool is_full(const rows *r, int i) {
+  return !is_reduction(r, i) && type_same_shape(&at(r, i)->type, &r->G->full);
+}
+
+/* ---- passes --------------------------------------------------------------------------------------------------------- */
+
+/* Depth of every node of the kernel: 0 for what needs no reduction of the group. */
+static void find_depths(rows *r) {
+  const graph *g = r->b.l->g;
+  r->passes = 1;
+  for (int i = r->G->seed; i < g->n; i++) {
+    if (!member(r, i))
+      continue;
+    int d = 0;
+    for (int k = 0; k < g->node[i].nin; k++) {
+      int j = graph_in(g, i, k);
+      if (j >= 0 && member(r, j)) {
+        int after = r->depth[j] + is_reduction(r, j);
+        d = after > d ? after : d;
+      }
+    }
+    r->depth[i] = d;
+    bool looped = is_reduction(r, i) || (is_full(r, i) && r->b.l->f->stored[i]);
+    if (looped && d + 1 > r->passes)
+      r->passes = d + 1;
+  }
+}
+
+/* ---- the iteration space --------------------------------------------------------------------------------------------- */
+
+/* Splits the dimensions into runs; bit d of `merge`: dimension d shares the loop of the next one. */
+static void find_runs(rows *r, uint32_t merge) {
+  const op_type *t = &r->G->full;
+  r->nruns = 0;
+  bool joined = false;
+  for (int d = 0; d < t->rank; d++) {
+    if (t->shape[d] == 1)
+      continue;
+    bool reduced = r->G->axes >> d & 1;
+    if (joined) {
+      run *p = &r->runs[r->nruns - 1];
+      p->last = d;
+      p->extent *= t->shape[d];
+    } else {
+      r->runs[r->nruns++] = (run){d, d, reduced, t->shape[d], -1};
+    }
+    joined = merge >> d & 1;
+  }
+}
+
+/* The next dimension after d that is not 1, or -1. */
+static int next_dim(const op_type *t, int d) {
+  for (d++; d < t->rank; d++)
+    if (t->shape[d] != 1)
+      return d;
+  return -1;
+}
+
+/* Bit d: dimension d can share a loop with the next one (both kept, or both reduced). */
+static uint32_t mergeable(const group *G, bool reduced) {
+  uint32_t m = 0;
+  for (int d = 0; d < G->full.rank; d++) {
+    int n = next_dim(&G->full, d);
+    if (G->full.shape[d] != 1 && n >= 0 && (G->axes >> d & 1) == (G->axes >> n & 1) && (G->axes >> d & 1) == reduced)
+      m |= 1u << d;
+  }
+  return m;
+}
+
+/* The merging of reduced dimensions, decided by shape alone. */
+static uint32_t merge_reduced(const group *G) {
+  uint32_t may = mergeable(G, true), m = 0;
+  int64_t inner = 1;
+  for (int d = G->full.rank - 1; d >= 0; d--) {
+    if (G->full.shape[d] == 1)
+      continue;
+    int n = next_dim(&G->full, d);
+    if (n < 0 || !(may >> d & 1))
+      inner = G->full.shape[d];
+    else if (inner < MERGE_REDUCED_BELOW) {
+      m |= 1u << d;
+      inner *= G->full.shape[d];
+    } else {
+      inner = G->full.shape[d];
+    }
+  }
+  return m;
+}
+
+static void set_indices(rows *r) {
+  kernel *k = r->b.k;
+  for (int d = 0; d < TME_MAX_RANK; d++)
+    r->ix[d] = ix_const(k, 0);
+  for (int i = 0; i < r->nruns; i++) {
+    const run *p = &r->runs[i];
+    int at_axis = ix_axis(k, p->axis);
+    if (i == r->nruns - 1 && r->chunk_axis >= 0)
+      at_axis = ix_add(k, ix_mul(k, ix_axis(k, r->chunk_axis), CHUNK), at_axis);
+    int64_t inner = 1;
+    for (int d = p->last; d >= p->first; d--) {
+      if (r->G->full.shape[d] == 1)
+        continue;
+      int x = ix_div(k, at_axis, inner);
+      r->ix[d] = d == p->first ? x : ix_mod(k, x, r->G->full.shape[d]);
+      inner *= r->G->full.shape[d];
+    }
+  }
+}
+
+/* ---- values that the kernel makes itself ----------------------------------------------------------------------------- */
+
+/* Whether ix, an index of member i, is the one of the row that the kernel works on. */
+static bool own_row(const rows *r, int i, const int *ix) {
+  const dim_map *m = &r->b.l->f->maps[i];
+  for (int d = 0; d < at(r, i)->type.rank; d++)
+    if (m->map[d] >= 0 && ix[d] != r->ix[m->map[d]])
+      return false;
+  return true;
+}
+
+static bool own_point(const rows *r, int i, const int *ix) {
+  for (int d = 0; d < at(r, i)->type.rank; d++)
+    if (r->G->full.shape[d] != 1 && ix[d] != r->ix[d])
+      return false;
+  return type_same_shape(&at(r, i)->type, &r->G->full);
+}
+
+static bool dear(const rows *r, int i) {
+  int op = at(r, i)->op;
+  return op < OP_PUBLIC_COUNT && op_get(op)->family == FAMILY_elementwise && op_get(op)->ulp > 0 &&
+         !dtype_is_complex(at(r, i)->type.dtype);
+}
+
+/* Where an element lies in a scratch row. */
+static int row_index(rows *r) {
+  kernel *k = r->b.k;
+  int x = ix_const(k, 0);
+  int64_t stride = 1;
+  for (int i = r->nruns - 1; i >= 0; i--)
+    if (r->runs[i].reduced) {
+      x = ix_add(k, x, ix_mul(k, ix_axis(k, r->runs[i].axis), stride));
+      stride *= r->runs[i].extent;
+    }
+  return x;
+}
+
+static int64_t row_length(const rows *r) {
+  int64_t n = 1;
+  for (int i = 0; i < r->nruns; i++)
+    n *= r->runs[i].reduced ? r->runs[i].extent : 1;
+  return n;
+}
+
+static bool special(builder *b, int node, const int *ix, int guard, expr_value *out) {
+  rows *r = b->user;
+  if (member(r, node) && is_reduction(r, node)) {
+    if (r->made[node].re < 0 || !own_row(r, node, ix))
+      b->failure = "a reduction is needed before it is made";
+    *out = r->made[node];
+    return true;
+  }
+  bool along = r->nruns && r->runs[r->nruns - 1].reduced;
+  if (!along || guard >= 0 || !dear(r, node) || !own_point(r, node, ix) || row_length(r) > CACHED_ROW)
+    return false;
+  if (r->dry) {
+    if (r->first_pass[node] < 0)
+      r->first_pass[node] = r->pass;
+    else if (r->first_pass[node] < r->pass)
+      r->cache[node] = 1;
+    else
+      return false;
+    if (r->cache[node] == 1) {
+      *out = (expr_value){k_const_f(b->k, expr_dtype(at(r, node)->type.dtype), 0), -1};
+      return true;
+    }
+    return false;
+  }
+  if (!r->cache[node])
+    return false;
+  tme_dtype t = expr_dtype(at(r, node)->type.dtype);
+  if (r->cache[node] >= 2) {
+    if (r->first_pass[node] == r->pass)
+      return false; /* being computed */
+    *out = (expr_value){k_load(b->k, k_access_add(b->k, r->cache[node] - 2, row_index(r))), -1};
+    return true;
+  }
+  r->cache[node] = 2 + builder_scratch(b, t, row_length(r));
+  r->first_pass[node] = r->pass;
+  *out = builder_value(b, node, ix, guard);
+  k_store(b->k, k_access_add(b->k, r->cache[node] - 2, row_index(r)), out->re);
+  return true;
+}
+
+/* ---- loops ------------------------------------------------------------------------------------------------------------ */
+
+static k_op combine_of(int op, tme_dtype t) {
+  switch (op) {
+  case OP_prod:
+    return K_MUL;
+  case OP_min:
+    return t == TME_BOOL ? K_AND : K_MIN;
+  case OP_max:
+    return t == TME_BOOL ? K_OR : K_MAX;
+  case OP_any:
+    return K_OR;
+  case OP_all:
+    return K_AND;
+  default:
+    return K_ADD;
+  }
+}
+
+static int neutral(kernel *k, k_op combine, tme_dtype t) {
+  bool least = combine == K_MAX;
+  switch (combine) {
+  case K_MUL:
+    return dtype_is_float(t) ? k_const_f(k, t, 1) : k_const_i(k, t, 1);
+  case K_AND:
+    return k_const_i(k, t, -1);
+  case K_MIN:
+  case K_MAX: {
+    if (dtype_is_float(t))
+      return k_const_f(k, t, least ? -(double)INFINITY : (double)INFINITY);
+    int bits = 8 * (int)tme_dtype_size(t);
+    if (!dtype_is_signed(t))
+      return k_const_i(k, t, least ? 0 : -1);
+    int64_t top = (int64_t)(UINT64_MAX >> (65 - bits));
+    return k_const_i(k, t, least ? -top - 1 : top);
+  }
+  default:
+    return dtype_is_float(t) ? k_const_f(k, t, 0) : k_const_i(k, t, 0);
+  }
+}
+
+typedef struct accumulator {
+  int node, acc[2]; /* real and imaginary part */
+  k_op combine;
+  tme_dtype dtype;
+} accumulator;
+
+/* One pass over a row: all reductions and all stores of that depth. */
+static void emit_pass(rows *r, accumulator *accs) {
+  builder *b = &r->b;
+  kernel *k = b->k;
+  const graph *g = b->l->g;
+  int naccs = 0;
+  bool stores = false;
+  for (int i = r->G->seed; i < g->n; i++) {
+    if (!member(r, i) || r->depth[i] != r->pass)
+      continue;
+    stores |= is_full(r, i) && b->l->f->stored[i];
+    if (!is_reduction(r, i))
+      continue;
+    accumulator *a = &accs[naccs++];
+    *a = (accumulator){.node = i, .acc = {-1, -1}, .dtype = expr_dtype(g->node[i].type.dtype)};
+    a->combine = combine_of(g->node[i].op, a->dtype);
+    for (int w = 0; w < (dtype_is_complex(g->node[i].type.dtype) ? 2 : 1); w++)
+      a->acc[w] = k_emit(k, K_ACC, a->dtype, neutral(k, a->combine, a->dtype), (int)a->combine, -1, 0);
+  }
+  if (!naccs && !stores)
+    return;
+  int loops[TME_MAX_RANK], nloops = 0, mark = builder_mark(b);
+  if (row_length(r) > 0) {
+    for (int i = 0; i < r->nruns; i++)
+      if (r->runs[i].reduced)
+        loops[nloops++] = k_loop(k, r->runs[i].axis);
+    for (int i = 0; i < naccs; i++) {
+      int x = graph_in(g, accs[i].node, 0);
+      tme_dtype tx = g->node[x].type.dtype;
+      expr_value v = builder_value(b, x, r->ix, -1);
+      if (tx != g->node[accs[i].node].type.dtype)
+        v = expr_cast(k, v, tx, g->node[accs[i].node].type.dtype);
+      for (int w = 0; w < 2 && accs[i].acc[w] >= 0; w++)
+        k_emit(k, K_UPDATE, accs[i].dtype, accs[i].acc[w], w ? v.im : v.re, -1, 0);
+    }
+    for (int i = r->G->seed; i < g->n; i++)
+      if (member(r, i) && r->depth[i] == r->pass && is_full(r, i) && b->l->f->stored[i])
+        builder_store(b, i, r->ix, builder_value(b, i, r->ix, -1));
+    builder_forget(b, mark);
+    while (nloops)
+      k_end(k, loops[--nloops]);
+  }
+  for (int i = 0; i < naccs; i++)
+    for (int w = 0; w < 2 && accs[i].acc[w] >= 0; w++)
+      *(w ? &r->made[accs[i].node].im : &r->made[accs[i].node].re) =
+          k_emit(k, K_READ, accs[i].dtype, accs[i].acc[w], -1, -1, 0);
+}
+
+/* Values that are one per row. */
+static void store_rows(rows *r) {
+  const graph *g = r->b.l->g;
+  for (int i = r->G->seed; i < g->n; i++) {
+    if (!member(r, i) || is_full(r, i) || !r->b.l->f->stored[i])
+      continue;
+    int ix[TME_MAX_RANK];
+    for (int d = 0; d < g->node[i].type.rank; d++) {
+      int from = r->b.l->f->maps[i].map[d];
+      ix[d] = from < 0 ? ix_const(r->b.k, 0) : r->ix[from];
+    }
+    builder_store(&r->b, i, ix, builder_value(&r->b, i, ix, -1));
+  }
+}
+
+static void add_axes(rows *r) {
+  kernel *k = r->b.k;
+  int64_t outer = 1;
+  for (int i = 0; i + 1 < r->nruns; i++)
+    outer *= r->runs[i].extent;
+  r->chunk_axis = -1;
+  for (int i = 0; i < r->nruns; i++) {
+    run *p = &r->runs[i];
+    bool last = i == r->nruns - 1;
+    unsigned flags = (p->reduced ? AXIS_REDUCE : 0) | (last ? AXIS_VECTOR : 0);
+    bool only = last && i == 0; /* a map over one dimension: tasks are elements */
+    int64_t extent = p->extent;
+    if (!p->reduced && (!last || only))
+      flags |= AXIS_PARALLEL;
+    if (last && !only && !p->reduced) {
+      bool alone = true; /* other kept dimensions are there to be parallel */
+      for (int j = 0; j < i; j++)
+        alone &= r->runs[j].reduced;
+      if (alone)
+        flags |= AXIS_PARALLEL;
+      else if (outer < SHORT_ROWS && p->extent >= 2 * CHUNK) {
+        r->chunk_axis = k_axis_add(k, (p->extent + CHUNK - 1) / CHUNK, AXIS_PARALLEL, 1, 1);
+        extent = CHUNK;
+      }
+    }
+    p->axis = k_axis_add(k, extent, flags, 1, 1);
+    if (r->chunk_axis >= 0 && last && p->axis >= 0 && p->extent % CHUNK != 0)
+      k->axes[p->axis].limit =
+          ix_add(k, ix_mul(k, ix_axis(k, r->chunk_axis), -CHUNK), ix_const(k, p->extent));
+  }
+}
+
+/* Lanes and unrolling, once it is known what the kernel computes. */
+static void set_lanes(rows *r) {
+  kernel *k = r->b.k;
+  const graph *g = r->b.l->g;
+  size_t bytes = 0;
+  bool sums = false;
+  for (int i = r->G->seed; i < g->n; i++)
+    if (member(r, i) && is_reduction(r, i)) {
+      tme_dtype t = expr_dtype(g->node[i].type.dtype);
+      bool ordered = (g->node[i].op == OP_sum || g->node[i].op == OP_prod) && dtype_is_float(t);
+      if (ordered || (!sums && tme_dtype_size(t) > bytes))
+        bytes = tme_dtype_size(t);
+      sums |= ordered;
+    }
+  if (bytes == 0)
+    bytes = kernel_widest(k);
+  bool reduces = r->G->kind == GROUP_ROWS;
+  for (int i = 0; i < k->naxes; i++) {
+    k_axis *a = &k->axes[i];
+    if (!(a->flags & AXIS_VECTOR))
+      continue;
+    a->width = (uint16_t)lower_lanes(r->b.l->t, bytes);
+    a->unroll = reduces ? SUM_UNROLL : k->ninst < 24 ? 4 : k->ninst < 64 ? 2 : 1;
+  }
+  k->opt = reduces ? 2 : 0;
+}
+
+/* A map over one dimension whose buffers are all walked element by element serves every extent. */
+static void make_symbolic(rows *r) {
+  kernel *k = r->b.k;
+  if (r->nruns != 1 || r->G->kind != GROUP_MAP || k->naxes != 1)
+    return;
+  for (int i = 0; i < k->nacc; i++) {
+    int64_t factor;
+    const k_access *a = &k->acc[i];
+    const k_ix *x = &k->ix[a->ix];
+    bool simple = a->guard < 0 && a->dyn < 0 && (x->op == IX_AXIS || (x->op == IX_CONST && x->c == 0)) &&
+                  ix_affine(k, a->ix, r->runs[0].axis, &factor);
+    if (!simple || k->bufs[a->buf].lo != 0)
+      return;
+  }
+  for (int i = 0; i < k->ninst; i++)
+    if (k->inst[i].op == K_INDEX)
+      return;
+  k_axis *a = &k->axes[r->runs[0].axis];
+  int arg = builder_arg(&r->b, -1, 0, a->extent);
+  for (int i = 0; i < k->nbufs; i++)
+    if (k->bufs[i].hi == a->extent)
+      k->bufs[i].hi = INT64_MAX / 16;
+  a->sym = arg;
+  a->extent = INT64_MAX / 16;
+}
+
+static bool emit(rows *r, uint32_t merge, const char *name) {
+  builder *b = &r->b;
+  int n = b->l->g->n;
+  if (!builder_init(b, r->b.l, name))
+    return false;
+  b->special = special;
+  b->user = r;
+  kernel *k = b->k;
+  find_runs(r, merge);
+  add_axes(r);
+  set_indices(r);
+  for (int i = 0; i < n; i++) {
+    r->made[i] = (expr_value){-1, -1};
+    r->first_pass[i] = -1;
+  }
+  accumulator *accs = mem_alloc(((size_t)n + 1) * sizeof *accs);
+  if (!accs)
+    return false;
+  int loops[TME_MAX_RANK + 1], nloops = 0;
+  bool parallel = false;
+  for (int i = 0; i < r->nruns; i++) {
+    if (i == r->nruns - 1 && r->chunk_axis >= 0)
+      loops[nloops++] = k_loop(k, r->chunk_axis);
+    if (!r->runs[i].reduced)
+      loops[nloops++] = k_loop(k, r->runs[i].axis);
+    parallel |= !r->runs[i].reduced;
+  }
+  if (!parallel)
+    loops[nloops++] = k_loop(k, k_axis_add(k, 1, AXIS_PARALLEL, 1, 1));
+  for (r->pass = 0; r->pass < r->passes; r->pass++)
+    emit_pass(r, accs);
+  store_rows(r);
+  while (nloops)
+    k_end(k, loops[--nloops]);
+  mem_free(accs);
+  return true;
+}
+
+/* Tries which kept dimensions can share loops; leaves the best kernel in the builder. */
+static bool emit_best(rows *r, const char *name) {
+  uint32_t fixed = merge_reduced(r->G), may = mergeable(r->G, false), merge = fixed;
+  lowering *l = r->b.l;
+  r->dry = true;
+  if (!emit(r, fixed, name))
+    return false;
+  r->dry = false;
+  if (r->b.failure || r->b.k->failed)
+    return true;
+  int least = kernel_index_work(r->b.k);
+  bool empty = type_size(&r->G->full) == 0;
+  uint32_t tries[TME_MAX_RANK + 1];
+  int ntries = 0;
+  if (may && !empty) {
+    tries[ntries++] = may;
+    for (int d = TME_MAX_RANK - 1; d >= 0 && (may & (may - 1)); d--)
+      if (may >> d & 1)
+        tries[ntries++] = 1u << d;
+  }
+  for (int i = 0; i < ntries; i++) {
+    rows t = *r;
+    t.dry = true;
+    memset(&t.b, 0, sizeof t.b);
+    t.b.l = l;
+    int *cache = t.cache;
+    t.cache = mem_calloc((size_t)l->g->n + 1, sizeof *cache);
+    bool ok = t.cache && emit(&t, merge | tries[i], name);
+    if (ok && !t.b.failure && !t.b.k->failed && kernel_index_work(t.b.k) <= least)
+      merge |= tries[i];
+    mem_free(t.cache);
+    builder_free(&t.b);
+    if (!ok)
+      return false;
+    if (i == 0 && (merge & may) == may)
+      break;
+  }
+  builder_free(&r->b);
+  memset(&r->b, 0, sizeof r->b);
+  r->b.l = l;
+  return emit(r, merge, name);
+}
+
+tme_status lower_rows(lowering *l, int gr, error *e) {
+  size_t n = (size_t)l->g->n + 1;
+  rows r = {.b.l = l, .G = &l->f->groups[gr], .gr = gr, .chunk_axis = -1};
+  char label[96], shape[200], name[48];
+  lower_label(l, gr, label, sizeof label);
+  type_shape_text(&r.G->full, shape);
+  snprintf(name, sizeof name, "%.24s %.20s", label, shape);
+  r.depth = mem_calloc(n, sizeof *r.depth);
+  r.made = mem_calloc(n, sizeof *r.made);
+  r.first_pass = mem_calloc(n, sizeof *r.first_pass);
+  r.cache = mem_calloc(n, sizeof *r.cache);
+  tme_status status = TME_OK;
+  if (r.depth && r.made && r.first_pass && r.cache) {
+    find_depths(&r);
+    if (emit_best(&r, name)) {
+      if (!r.b.failure && !r.b.k->failed) {
+        set_lanes(&r);
+        make_symbolic(&r);
+      }
+      status = lower_step(&r.b, label, e);
+    } else {
+      status = fail_memory(e, label, n * sizeof(accumulator));
+    }
+    builder_free(&r.b);
+  } else {
+    status = fail_memory(e, label, n * sizeof *r.made);
+  }
+  mem_free(r.depth);
+  mem_free(r.made);
+  mem_free(r.first_pass);
+  mem_free(r.cache);
+  return status;
+}
