@@ -1,0 +1,175 @@
+/* Calls: arguments matched with an operation's signature. */
+#include "eval.h"
+#include <stdio.h>
+#include <string.h>
+
+enum { MAX_PARAMETERS = 8 };
+
+typedef struct parameter {
+  const char *name, *kind; /* not terminated */
+  size_t name_len, kind_len;
+  bool optional;
+} parameter;
+
+/* Shorter names that people try. */
+static const char *const aliases[][2] = {
+    {"mul", "multiply"}, {"sub", "subtract"}, {"div", "divide"},
+    {"neg", "negative"}, {"mm", "matmul"},    {"attention", "scaled_dot_product_attention"},
+};
+
+static bool same(const char *a, size_t len, const char *b) { return strlen(b) == len && !memcmp(a, b, len); }
+
+static const tme_op_info *find_operation(const char *name, size_t len) {
+  char text[64];
+  if (len >= sizeof text) return NULL;
+  memcpy(text, name, len);
+  text[len] = '\0';
+  for (size_t i = 0; i < sizeof aliases / sizeof *aliases; i++)
+    if (!strcmp(text, aliases[i][0])) return tme_op_find(aliases[i][1]);
+  return tme_op_find(text);
+}
+
+/* "x, axis:axes=none" to its parameters. */
+static int parse_signature(const char *s, parameter *p) {
+  int n = 0;
+  while (n < MAX_PARAMETERS && *(s += strspn(s, " ,"))) {
+    size_t len = strcspn(s, ","), name = strcspn(s, ":=,");
+    parameter *q = &p[n++];
+    *q = (parameter){.name = s, .name_len = name, .kind = "array", .kind_len = 5, .optional = memchr(s, '=', len)};
+    if (s[name] == ':') {
+      q->kind = s + name + 1;
+      q->kind_len = strcspn(q->kind, "=,");
+    }
+    s += len;
+  }
+  return n;
+}
+
+static bool is(const parameter *p, const char *kind) { return same(p->kind, p->kind_len, kind); }
+
+static bool to_arrays(interp *in, const value *v, size_t at, const char *what, tme_arg *arg) {
+  if (v->kind != VALUE_LIST && v->kind != VALUE_TUPLE)
+    return problem_at(in->problem, at, "%s: a list of arrays expected, got %s", what, value_kind_name(v->kind));
+  tme_array **arrays = arena_alloc(in->memory, (size_t)v->u.list.n + 1, sizeof *arrays);
+  if (!arrays) return problem_memory(in->problem);
+  for (int i = 0; i < v->u.list.n; i++)
+    if (!(arrays[i] = value_array(in, &v->u.list.items[i], at, what))) return false;
+  *arg = (tme_arg){.kind = TME_ARG_ARRAYS, .n = v->u.list.n, .u.arrays = arrays};
+  return true;
+}
+
+static bool to_argument(interp *in, const tme_op_info *op, const parameter *p, const value *v, size_t at,
+                        tme_arg *arg) {
+  static const int64_t neutral = TME_NONE;
+  char what[128];
+  snprintf(what, sizeof what, "%s: %.*s", op->name, (int)p->name_len, p->name);
+  if (v->kind == VALUE_NONE && p->optional) return true;
+  if (is(p, "array") || is(p, "array?")) {
+    arg->kind = TME_ARG_ARRAY;
+    arg->u.array = value_array(in, v, at, what);
+    return arg->u.array != NULL;
+  }
+  if (is(p, "arrays")) return to_arrays(in, v, at, what, arg);
+  if (is(p, "float")) {
+    arg->kind = TME_ARG_FLOAT;
+    return value_float(in, v, at, what, &arg->u.f);
+  }
+  if (is(p, "axes") || is(p, "ints") || is(p, "perdim")) {
+    int64_t *ints;
+    if (!value_ints(in, v, at, what, is(p, "perdim") ? &neutral : NULL, &ints, &arg->n)) return false;
+    arg->kind = TME_ARG_INTS;
+    arg->u.ints = ints;
+    return true;
+  }
+  arg->kind = TME_ARG_INT;
+  if (is(p, "bool")) {
+    bool b;
+    if (!value_bool(in, v, at, what, &b)) return false;
+    arg->u.i = b;
+    return true;
+  }
+  if (is(p, "dtype")) {
+    if (v->kind != VALUE_DTYPE)
+      return problem_at(in->problem, at, "%s: a dtype such as float32 expected, got %s", what,
+                        value_kind_name(v->kind));
+    arg->u.i = v->u.dtype;
+    return true;
+  }
+  return value_int(in, v, at, what, &arg->u.i);
+}
+
+/* The number of the parameter that an argument is for; -1 with a problem. */
+static int find_parameter(interp *in, const tme_op_info *op, const parameter *p, int n, const node *arg, int position) {
+  if (!arg->name) {
+    if (position < n) return position;
+    problem_at(in->problem, arg->at, "%s: too many arguments: %s(%s)", op->name, op->name, op->signature);
+    return -1;
+  }
+  suggestion s;
+  suggest_begin(&s, arg->name, arg->name_len);
+  for (int i = 0; i < n; i++) {
+    if (p[i].name_len == arg->name_len && !memcmp(p[i].name, arg->name, arg->name_len)) return i;
+    suggest_offer(&s, p[i].name, p[i].name_len);
+  }
+  problem_at(in->problem, arg->at, "%s: there is no parameter '%.*s'%s: %s(%s)", op->name,
+             (int)(arg->name_len < 40 ? arg->name_len : 40), arg->name, suggest_text(&s), op->name, op->signature);
+  return -1;
+}
+
+static bool apply(interp *in, const tme_op_info *op, const tme_arg *args, int n, size_t at, value *out) {
+  tme_array **results = arena_alloc(in->memory, (size_t)op->outputs, sizeof *results);
+  if (!results) return problem_memory(in->problem);
+  if (tme_apply(in->scope, op->name, args, n, results) != TME_OK) return engine_problem(in, at);
+  if (op->outputs == 1) {
+    *out = value_of_array(results[0]);
+    return true;
+  }
+  value *items = new_values(in, (size_t)op->outputs);
+  if (!items) return false;
+  for (int i = 0; i < op->outputs; i++)
+    items[i] = value_of_array(results[i]);
+  *out = (value){VALUE_TUPLE, {.list = {items, op->outputs}}};
+  return true;
+}
+
+bool apply_arrays(interp *in, const char *op, tme_array *const *arrays, int n, size_t at, value *out) {
+  const tme_op_info *info = tme_op_find(op);
+  if (!info) return problem_at(in->problem, at, "this build has no operation '%s'", op);
+  tme_arg args[MAX_PARAMETERS];
+  for (int i = 0; i < n; i++)
+    args[i] = (tme_arg){.kind = TME_ARG_ARRAY, .u.array = arrays[i]};
+  return apply(in, info, args, n, at, out);
+}
+
+static bool unknown_operation(interp *in, const node *call) {
+  suggestion s;
+  suggest_begin(&s, call->name, call->name_len);
+  suggest_operations(&s);
+  return problem_at(in->problem, call->at, "there is no operation '%.*s'%s%s",
+                    (int)(call->name_len < 60 ? call->name_len : 60), call->name, suggest_text(&s),
+                    s.best[0] ? "" : " (see: tme ops)");
+}
+
+bool eval_call(interp *in, const node *call, value *out) {
+  const tme_op_info *op = find_operation(call->name, call->name_len);
+  if (!op) return unknown_operation(in, call);
+  parameter p[MAX_PARAMETERS];
+  bool given[MAX_PARAMETERS] = {false};
+  int n = parse_signature(op->signature, p), position = 0;
+  tme_arg *args = arena_alloc(in->memory, MAX_PARAMETERS, sizeof *args);
+  if (!args) return problem_memory(in->problem);
+  for (const node *arg = call->child; arg; arg = arg->next) {
+    int k = find_parameter(in, op, p, n, arg, position++);
+    if (k < 0) return false;
+    if (given[k])
+      return problem_at(in->problem, arg->at, "%s: '%.*s' is given twice", op->name, (int)p[k].name_len, p[k].name);
+    given[k] = true;
+    value v;
+    if (!eval_node(in, arg->child, &v) || !to_argument(in, op, &p[k], &v, arg->child->at, &args[k])) return false;
+  }
+  for (int k = 0; k < n; k++)
+    if (!given[k] && !p[k].optional)
+      return problem_at(in->problem, call->at, "%s: '%.*s' is missing: %s(%s)", op->name, (int)p[k].name_len, p[k].name,
+                        op->name, op->signature);
+  return apply(in, op, args, n, call->at, out);
+}

@@ -1,0 +1,140 @@
+/* tme eval: evaluate an expression, print the results, write files. */
+#include "output.h"
+#include "print.h"
+#include <jansson.h>
+#include <stdlib.h>
+
+static const char help[] =
+    "usage: tme eval [OPTIONS] EXPR [NAME=FILE|NAME=NUMBER]...\n\n"
+    "Evaluates EXPR over the arrays given by name and prints its results.\n\n"
+    "  tme eval 'y = gelu(x @ w + b); y, mean(y, axis=0)' x=x.npy w=model.safetensors:layer.weight b=b.npy -o y=y.npy\n\n"
+    "  -o NAME=FILE     write the variable NAME to FILE (.npy, .npz, .safetensors); -o FILE writes the only result.\n"
+    "                   May be repeated; several names may go to one .npz or .safetensors file. All files or none.\n"
+    "      --json       print JSON: {\"results\": [{\"name\", \"dtype\", \"shape\", \"values\"}]}\n"
+    "      --full       print all values (the default of --json)\n"
+    "      --short      leave out the middle of arrays of more than 1000 elements (the default without --json)\n"
+    "      --time       say how long reading, evaluating and writing took\n\n"
+    "Files: x.npy, data.npz:NAME, model.safetensors:NAME.\n\n"
+    "The language: statements separated by ';' or line breaks; the last one gives the results.\n"
+    "  y = EXPR; u, s, vt = svd(a)      names for values\n"
+    "  + - * / // % ** @  == != < <= > >=  & | ^ ~ << >>  and or not\n"
+    "                                   with Python's precedence, elementwise but for @\n"
+    "  gelu(x), sum(x, axis=(0, 1), keepdims=true)\n"
+    "                                   every operation of `tme ops`\n"
+    "  a[1:, ::-1], a[..., 0], a[:, none], a[indices]\n"
+    "  x.T, x.shape, x.dtype, x.ndim, x.size\n"
+    "  1, 1e-5, 0xff, inf, nan, pi, e, true, false, none, float32, [1, 2, 3]\n"
+    "  # to the end of the line         a comment\n";
+
+enum { OPT_JSON = OPT_OWN, OPT_FULL, OPT_SHORT, OPT_TIME };
+
+typedef struct eval_options {
+  bool json, full, shortened, time;
+  outputs out;
+} eval_options;
+
+typedef struct times {
+  double read, evaluate, write;
+} times;
+
+/* The results and the outputs in one plan. */
+static int evaluate(session *s, const outputs *o) {
+  int n = s->nresults + o->n;
+  tme_array **a = arena_alloc(&s->memory, (size_t)n, sizeof *a);
+  if (!a) {
+    problem_memory(&s->problem);
+    return session_report(s);
+  }
+  for (int i = 0; i < n; i++)
+    a[i] = i < s->nresults ? s->results[i].array : o->all[i - s->nresults].array;
+  return tme_eval_all(s->in.scope, a, n) == TME_OK ? 0 : session_engine_error(s);
+}
+
+static bool view_result(session *s, int i, const eval_options *o, view *v) {
+  tme_array *a = s->results[i].array;
+  bool many = tme_array_size(a) > VIEW_MANY;
+  return view_of(s->in.scope, a, many && (o->json ? o->shortened : !o->full), v);
+}
+
+static int print_results_json(session *s, const eval_options *o, const times *t) {
+  fputs("{\"results\": [", stdout);
+  for (int i = 0; i < s->nresults; i++) {
+    view v;
+    if (!view_result(s, i, o, &v)) return session_engine_error(s);
+    json_t *name = json_string(s->results[i].label);
+    fputs(i ? ",\n  {\"name\": " : "\n  {\"name\": ", stdout);
+    if (!name || json_dumpf(name, stdout, JSON_ENCODE_ANY) != 0) fputs("null", stdout); /* no UTF-8 */
+    json_decref(name);
+    printf(", \"dtype\": \"%s\", \"shape\": [", tme_dtype_name(v.printed));
+    for (int k = 0; k < v.rank; k++)
+      printf("%s%lld", k ? ", " : "", (long long)v.shape[k]);
+    fputs("], \"values\": ", stdout);
+    print_json(stdout, &v);
+    fputc('}', stdout);
+  }
+  fputs("\n]", stdout);
+  if (o->time)
+    printf(", \"time_ms\": {\"read\": %.3f, \"evaluate\": %.3f, \"write\": %.3f}", t->read, t->evaluate, t->write);
+  fputs("}\n", stdout);
+  return 0;
+}
+
+static int print_results(session *s, const eval_options *o, const times *t) {
+  for (int i = 0; i < s->nresults; i++) {
+    view v;
+    if (!view_result(s, i, o, &v)) return session_engine_error(s);
+    printf("%s  %s ", s->results[i].label, tme_dtype_name(v.printed));
+    print_shape(stdout, v.rank, v.shape);
+    fputc('\n', stdout);
+    print_text(stdout, &v);
+  }
+  if (o->time) {
+    tme_stats st;
+    tme_engine_stats(s->c->engine, &st);
+    printf("read %.2f ms, evaluate %.2f ms (compile %.2f ms), write %.2f ms\n", t->read, t->evaluate, st.compile_ms,
+           t->write);
+  }
+  return 0;
+}
+
+static int evaluate_and_print(session *s, eval_options *o) {
+  int code = outputs_resolve(&o->out, s);
+  if (code) return code;
+  double start = clock_ms();
+  if ((code = evaluate(s, &o->out))) return code;
+  double evaluated = clock_ms();
+  if ((code = outputs_write(&o->out, s))) return code;
+  times t = {s->read_ms, evaluated - start, clock_ms() - evaluated};
+  code = o->json ? print_results_json(s, o, &t) : print_results(s, o, &t);
+  return finish_output(s->c, code);
+}
+
+static int run(cli *c, int argc, char **argv) {
+  static const struct option own[] = {{"json", no_argument, NULL, OPT_JSON},
+                                      {"full", no_argument, NULL, OPT_FULL},
+                                      {"short", no_argument, NULL, OPT_SHORT},
+                                      {"time", no_argument, NULL, OPT_TIME},
+                                      {"output", required_argument, NULL, 'o'},
+                                      {0}};
+  eval_options o = {0};
+  for (int opt; (opt = cli_option(c, argc, argv, "o:", own)) != -1;) {
+    switch (opt) {
+    case OPT_JSON: o.json = true; break;
+    case OPT_FULL: o.full = true; break;
+    case OPT_SHORT: o.shortened = true; break;
+    case OPT_TIME: o.time = true; break;
+    case 'o':
+      if (outputs_add(&o.out, c, optarg)) return EXIT_USAGE;
+      break;
+    default: return c->exit_code;
+    }
+  }
+  if (o.full && o.shortened) return usage_error(c, "--full and --short exclude each other");
+  session s;
+  int code = session_open(&s, c, argc - optind, argv + optind);
+  if (code == 0) code = evaluate_and_print(&s, &o);
+  session_close(&s);
+  return code;
+}
+
+const command cmd_eval = {"eval", "evaluate an expression over arrays from files", help, run};

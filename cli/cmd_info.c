@@ -1,0 +1,51 @@
+/* tme info: the engine as it is set up. */
+#include "cli.h"
+#include <jansson.h>
+#include <stdio.h>
+
+static const char help[] = "usage: tme info [--json]\n\n"
+                           "Shows the engine: version, device, precision, backend, threads, caches.\n\n"
+                           "      --json       the same as one object\n";
+
+enum { OPT_JSON = OPT_OWN };
+
+static int print_info_json(const cli *c, tme_engine *e, const tme_jit_status *s) {
+  json_t *root = json_pack("{s:s, s:s, s:s, s:s, s:s, s:b, s:i, s:s, s:i}", "version", tme_version(), "device",
+                           s->device, "precision", s->precision, "backend", s->backend, "target", s->target, "jit",
+                           tme_engine_has_jit(e), "threads", tme_engine_threads(e), "cache", tme_engine_cache_dir(e),
+                           "operations", tme_op_count());
+  if (!root) {
+    complain(c, "out of memory");
+    return EXIT_EVALUATION;
+  }
+  json_dumpf(root, stdout, JSON_INDENT(2));
+  fputc('\n', stdout);
+  json_decref(root);
+  return 0;
+}
+
+static int run(cli *c, int argc, char **argv) {
+  static const struct option own[] = {{"json", no_argument, NULL, OPT_JSON}, {0}};
+  bool json = false;
+  for (int opt; (opt = cli_option(c, argc, argv, "", own)) != -1;) {
+    if (opt != OPT_JSON) return c->exit_code;
+    json = true;
+  }
+  if (argc > optind) return usage_error(c, "unexpected argument '%s'", argv[optind]);
+  tme_engine *e = cli_engine(c);
+  if (!e) return EXIT_USAGE;
+  tme_jit_status s;
+  tme_engine_status(e, &s);
+  if (json) return finish_output(c, print_info_json(c, e, &s));
+  const char *dir = tme_engine_cache_dir(e);
+  printf("tme        %s, %d operations\n", tme_version(), tme_op_count());
+  printf("device     %s, %d thread%s\n", s.device, tme_engine_threads(e), tme_engine_threads(e) == 1 ? "" : "s");
+  printf("target     %s\n", s.target);
+  printf("precision  %s\n", s.precision);
+  printf("backend    %s\n", s.backend);
+  printf("jit        %s%s%s\n", tme_engine_has_jit(e) ? "yes" : "no", s.reason[0] ? ": " : "", s.reason);
+  printf("cache      %s\n", *dir ? dir : "none on disk");
+  return finish_output(c, 0);
+}
+
+const command cmd_info = {"info", "show the engine: device, precision, backend, threads", help, run};

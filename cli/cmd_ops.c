@@ -1,0 +1,60 @@
+/* tme ops: the operations and their parameters. */
+#include "cli.h"
+#include "eval.h"
+#include <jansson.h>
+#include <stdio.h>
+#include <string.h>
+
+static const char help[] =
+    "usage: tme ops [NAME...] [--json]\n\n"
+    "Lists the operations with their signatures: \"name:kind=default\"; a name alone is an array. Kinds: array?, arrays,\n"
+    "axis, axes, ints, perdim (one per dimension), int, bool, float, dtype.\n\n"
+    "      --json       a list of objects with name, signature, outputs, doc\n";
+
+enum { OPT_JSON = OPT_OWN };
+
+static int unknown(const cli *c, const char *name) {
+  suggestion s;
+  suggest_begin(&s, name, strlen(name));
+  suggest_operations(&s);
+  complain(c, "there is no operation '%s'%s", name, suggest_text(&s));
+  return EXIT_EVALUATION;
+}
+
+static void print_operation(const tme_op_info *op) {
+  printf("%s(%s)\n    %s\n", op->name, op->signature, op->doc);
+}
+
+/* False when out of memory. */
+static bool append(json_t *list, const tme_op_info *op) {
+  json_t *o = json_pack("{s:s, s:s, s:i, s:s}", "name", op->name, "signature", op->signature, "outputs", op->outputs,
+                        "doc", op->doc);
+  return o && json_array_append_new(list, o) == 0;
+}
+
+static int run(cli *c, int argc, char **argv) {
+  static const struct option own[] = {{"json", no_argument, NULL, OPT_JSON}, {0}};
+  bool json = false, memory = true;
+  for (int opt; (opt = cli_option(c, argc, argv, "", own)) != -1;) {
+    if (opt != OPT_JSON) return c->exit_code;
+    json = true;
+  }
+  for (int i = optind; i < argc; i++)
+    if (!tme_op_find(argv[i])) return unknown(c, argv[i]);
+  int n = argc > optind ? argc - optind : tme_op_count();
+  json_t *list = json ? json_array() : NULL;
+  for (int i = 0; i < n && memory; i++) {
+    const tme_op_info *op = argc > optind ? tme_op_find(argv[optind + i]) : tme_op_get(i);
+    if (json) memory = list && append(list, op);
+    else print_operation(op);
+  }
+  if (json && memory) {
+    json_dumpf(list, stdout, JSON_INDENT(1));
+    fputc('\n', stdout);
+  }
+  json_decref(list);
+  if (!memory) complain(c, "out of memory");
+  return finish_output(c, memory ? 0 : EXIT_EVALUATION);
+}
+
+const command cmd_ops = {"ops", "list the operations and their parameters", help, run};

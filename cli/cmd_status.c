@@ -1,0 +1,68 @@
+/* tme status: does the JIT work here? */
+#include "cli.h"
+#include <jansson.h>
+#include <stdio.h>
+
+static const char help[] =
+    "usage: tme status [--json]\n\n"
+    "Compiles a real 2x2 product around all caches, runs it and checks its value. Exit code 0 if the JIT is active or\n"
+    "disabled, 1 if it failed.\n\n"
+    "      --json       one object with the keys status (active, disabled, error), reason, compiler (present, missing),\n"
+    "                   device, precision, backend, target, cache\n";
+
+enum { OPT_JSON = OPT_OWN };
+
+static const char *state_name(tme_jit_state s) {
+  return s == TME_JIT_ACTIVE ? "active" : s == TME_JIT_DISABLED ? "disabled" : "error";
+}
+
+static int print_status_json(const cli *c, const tme_jit_status *s) {
+  const tme_stats *t = &s->stats;
+  json_t *root = json_pack(
+      "{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:{s:I, s:I, s:I, s:I, s:I, s:f, s:I, s:I, s:I}}", "status",
+      state_name(s->state), "reason", s->reason, "compiler", s->compiler_present ? "present" : "missing", "device",
+      s->device, "precision", s->precision, "backend", s->backend, "target", s->target, "cache", "entries",
+      (json_int_t)t->entries, "hits", (json_int_t)t->hits, "misses", (json_int_t)t->misses, "evictions",
+      (json_int_t)t->evictions, "bytes", (json_int_t)t->bytes, "compile_ms", t->compile_ms, "failures",
+      (json_int_t)t->failures, "disk_hits", (json_int_t)t->disk_hits, "disk_misses", (json_int_t)t->disk_misses);
+  if (!root) {
+    complain(c, "out of memory");
+    return EXIT_EVALUATION;
+  }
+  json_dumpf(root, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(6));
+  fputc('\n', stdout);
+  json_decref(root);
+  return 0;
+}
+
+static void print_status(const tme_jit_status *s) {
+  const tme_stats *t = &s->stats;
+  printf("status     %s%s%s\n", state_name(s->state), s->reason[0] ? ": " : "", s->reason);
+  printf("compiler   %s\n", s->compiler_present ? "present" : "missing");
+  printf("device     %s\nprecision  %s\nbackend    %s\ntarget     %s\n", s->device, s->precision, s->backend, s->target);
+  printf("cache      %llu entries, %llu bytes; %llu hits, %llu misses, %llu evictions; on disk %llu hits, %llu misses\n",
+         (unsigned long long)t->entries, (unsigned long long)t->bytes, (unsigned long long)t->hits,
+         (unsigned long long)t->misses, (unsigned long long)t->evictions, (unsigned long long)t->disk_hits,
+         (unsigned long long)t->disk_misses);
+  printf("compile    %.1f ms, %llu failures\n", t->compile_ms, (unsigned long long)t->failures);
+}
+
+static int run(cli *c, int argc, char **argv) {
+  static const struct option own[] = {{"json", no_argument, NULL, OPT_JSON}, {0}};
+  bool json = false;
+  for (int opt; (opt = cli_option(c, argc, argv, "", own)) != -1;) {
+    if (opt != OPT_JSON) return c->exit_code;
+    json = true;
+  }
+  if (argc > optind) return usage_error(c, "unexpected argument '%s'", argv[optind]);
+  tme_engine *engine = cli_engine(c);
+  if (!engine) return EXIT_USAGE;
+  tme_jit_status s;
+  tme_engine_status(engine, &s);
+  int code = s.state == TME_JIT_FAILED ? EXIT_EVALUATION : 0;
+  if (!json) print_status(&s);
+  else if (print_status_json(c, &s)) code = EXIT_EVALUATION;
+  return finish_output(c, code);
+}
+
+const command cmd_status = {"status", "say whether the JIT works here", help, run};

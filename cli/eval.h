@@ -1,0 +1,95 @@
+/* Evaluating the expression language over lazy arrays. */
+#ifndef CLI_EVAL_H
+#define CLI_EVAL_H
+
+#include "expr.h"
+
+typedef enum value_kind {
+  VALUE_NONE,
+  VALUE_BOOL,
+  VALUE_INT,
+  VALUE_FLOAT,
+  VALUE_DTYPE,
+  VALUE_ARRAY,
+  VALUE_LIST, /* [a, b] */
+  VALUE_TUPLE /* a, b; also several results of an operation */
+} value_kind;
+
+typedef struct value {
+  value_kind kind;
+  union {
+    bool b;
+    int64_t i;
+    double f;
+    tme_dtype dtype;
+    tme_array *array;
+    struct {
+      struct value *items;
+      int n;
+    } list;
+  } u;
+} value;
+
+typedef struct variable {
+  struct variable *next;
+  const char *name; /* not terminated */
+  size_t len;
+  value value;
+} variable;
+
+typedef struct interp {
+  tme_scope *scope;
+  arena *memory;
+  problem *problem;
+  variable *variables;
+} interp;
+
+/* Evaluates the statements; the value of the last one goes to *out. Nothing is computed yet but what a parameter needs. */
+bool eval_program(interp *in, const statement *program, value *out);
+bool eval_node(interp *in, const node *n, value *out);
+bool interp_set(interp *in, const char *name, size_t len, value v);
+const value *interp_get(const interp *in, const char *name, size_t len);
+
+/* values.c */
+const char *value_kind_name(value_kind k); /* "a list" */
+bool value_is_plain(const value *v);       /* a number or truth value */
+/* Lists of numbers become arrays. NULL with a problem at `at`, which says that `what` was expected there. */
+tme_array *value_array(interp *in, const value *v, size_t at, const char *what);
+/* Arrays with one element are evaluated. */
+bool value_int(interp *in, const value *v, size_t at, const char *what, int64_t *out);
+bool value_float(interp *in, const value *v, size_t at, const char *what, double *out);
+bool value_bool(interp *in, const value *v, size_t at, const char *what, bool *out);
+/* One whole number or a list of them; `none` stands for none inside the list, where allowed (else pass NULL). */
+bool value_ints(interp *in, const value *v, size_t at, const char *what, const int64_t *none, int64_t **out, int *n);
+value value_of_array(tme_array *a);
+value *new_values(interp *in, size_t n);
+/* The scope's first error as the problem at `at`. */
+bool engine_problem(interp *in, size_t at);
+
+/* fold.c: operators between plain numbers, as Python's. False if it leaves the case to the engine. */
+bool fold_binary(operator_id op, const value *a, const value *b, value *out);
+bool fold_unary(operator_id op, const value *a, value *out);
+
+/* call.c */
+/* Applies an operation by name to arrays alone. */
+bool apply_arrays(interp *in, const char *op, tme_array *const *arrays, int n, size_t at, value *out);
+bool eval_call(interp *in, const node *call, value *out);
+
+/* index.c */
+bool eval_index(interp *in, const value *v, const node *index, value *out);
+
+/* suggest.c */
+/* Of the candidates offered, the one nearest to a word that is not among them. */
+typedef struct suggestion {
+  const char *word;
+  size_t len;
+  int distance;
+  char best[64];
+} suggestion;
+void suggest_begin(suggestion *s, const char *word, size_t len);
+void suggest_offer(suggestion *s, const char *candidate, size_t len);
+void suggest_operations(suggestion *s);
+/* "; did you mean 'gelu'?", or "" if nothing is near. */
+const char *suggest_text(suggestion *s);
+
+#endif

@@ -1,0 +1,250 @@
+/* Arrays as text. */
+#include "print.h"
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MAX_DECIMALS = 8, LINE = 100, CELL = 80 };
+
+bool view_of(tme_scope *s, tme_array *a, bool shortened, view *out) {
+  tme_dtype t = tme_array_dtype(a);
+  tme_array *wide = t == TME_F16 || t == TME_BF16 ? tme_astype(s, a, TME_F32) : a;
+  if (!wide) return false;
+  *out = (view){.data = tme_data(s, wide), .dtype = tme_array_dtype(wide), .printed = t, .rank = tme_array_rank(a),
+                .shape = tme_array_shape(a), .shortened = shortened};
+  return out->data != NULL;
+}
+
+static bool cut(const view *v, int axis) { return v->shortened && v->shape[axis] > 2 * VIEW_EDGE; }
+
+bool view_skips(const view *v, int axis, int64_t i) { return cut(v, axis) && i == VIEW_EDGE - 1; }
+
+int64_t view_next(const view *v, int axis, int64_t i) {
+  return view_skips(v, axis, i) ? v->shape[axis] - VIEW_EDGE : i + 1;
+}
+
+void print_shape(FILE *f, int rank, const int64_t *shape) {
+  fputc('(', f);
+  for (int i = 0; i < rank; i++)
+    fprintf(f, "%s%" PRId64, i ? ", " : "", shape[i]);
+  fputs(rank == 1 ? ",)" : ")", f);
+}
+
+void shortest_decimal(double x, bool single, char out[static 32]) {
+  for (int digits = single ? 6 : 15; digits <= 17; digits++) {
+    snprintf(out, 32, "%.*g", digits, x);
+    if (single ? strtof(out, NULL) == (float)x : strtod(out, NULL) == x) return;
+  }
+}
+
+/* ---- how the floating elements of one array are written ------------------------------------------------------------- */
+
+typedef struct style {
+  bool exponent;
+  int decimals, width;
+} style;
+
+static bool is_float(tme_dtype t) { return t == TME_F32 || t == TME_F64; }
+static bool is_complex(tme_dtype t) { return t == TME_C64 || t == TME_C128; }
+
+/* Element i, or part 0 or 1 of a complex one. */
+static double real_element(const view *v, int64_t i, int part) {
+  switch (v->dtype) {
+  case TME_F32: return ((const float *)v->data)[i];
+  case TME_F64: return ((const double *)v->data)[i];
+  case TME_C64: return ((const float *)v->data)[2 * i + part];
+  default: return ((const double *)v->data)[2 * i + part];
+  }
+}
+
+static int max_decimals(tme_dtype printed) {
+  return printed == TME_F16 ? 4 : printed == TME_BF16 ? 3 : MAX_DECIMALS;
+}
+
+static void write_float(char out[static CELL], double x, const style *st) {
+  if (isnan(x))
+    snprintf(out, CELL, "nan");
+  else if (isinf(x))
+    snprintf(out, CELL, x < 0 ? "-inf" : "inf");
+  else if (st->exponent)
+    snprintf(out, CELL, "%.*e", st->decimals, x);
+  else
+    snprintf(out, CELL, "%.*f%s", st->decimals, x, st->decimals ? "" : ".");
+}
+
+/* Decimals that x needs to read back as itself, at most `most`. */
+static int needed_decimals(double x, bool single, bool exponent, int most) {
+  char text[CELL];
+  for (int d = 0; d < most; d++) {
+    snprintf(text, sizeof text, exponent ? "%.*e" : "%.*f", d, x);
+    if (single ? strtof(text, NULL) == (float)x : strtod(text, NULL) == x) return d;
+  }
+  return most;
+}
+
+typedef struct survey {
+  double largest, smallest; /* magnitudes of the finite ones beside 0 */
+  style st;
+  int pass;
+} survey;
+
+static void write_element(const view *v, int64_t i, const style *st, char out[static 2 * CELL]) {
+  const void *d = v->data;
+  switch (v->dtype) {
+  case TME_BOOL: snprintf(out, CELL, "%s", ((const uint8_t *)d)[i] ? "True" : "False"); return;
+  case TME_U8: snprintf(out, CELL, "%" PRIu8, ((const uint8_t *)d)[i]); return;
+  case TME_U16: snprintf(out, CELL, "%" PRIu16, ((const uint16_t *)d)[i]); return;
+  case TME_U32: snprintf(out, CELL, "%" PRIu32, ((const uint32_t *)d)[i]); return;
+  case TME_U64: snprintf(out, CELL, "%" PRIu64, ((const uint64_t *)d)[i]); return;
+  case TME_I8: snprintf(out, CELL, "%" PRId8, ((const int8_t *)d)[i]); return;
+  case TME_I16: snprintf(out, CELL, "%" PRId16, ((const int16_t *)d)[i]); return;
+  case TME_I32: snprintf(out, CELL, "%" PRId32, ((const int32_t *)d)[i]); return;
+  case TME_I64: snprintf(out, CELL, "%" PRId64, ((const int64_t *)d)[i]); return;
+  default: break;
+  }
+  char real[CELL], imaginary[CELL];
+  write_float(real, real_element(v, i, 0), st);
+  if (is_float(v->dtype)) {
+    snprintf(out, CELL, "%s", real);
+    return;
+  }
+  double im = real_element(v, i, 1);
+  write_float(imaginary, im, st);
+  snprintf(out, 2 * CELL, "%s%s%sj", real, imaginary[0] == '-' ? "" : "+", imaginary);
+}
+
+/* One look at a displayed element: pass 0 finds magnitudes, 1 decimals, 2 the width. */
+static void look(const view *v, int64_t i, survey *sv) {
+  char text[2 * CELL];
+  if (sv->pass == 2) {
+    write_element(v, i, &sv->st, text);
+    if ((int)strlen(text) > sv->st.width) sv->st.width = (int)strlen(text);
+    return;
+  }
+  for (int part = 0; part <= is_complex(v->dtype); part++) {
+    double x = real_element(v, i, part), magnitude = fabs(x);
+    if (!isfinite(x) || x == 0) continue;
+    if (sv->pass == 0) {
+      if (magnitude > sv->largest) sv->largest = magnitude;
+      if (magnitude < sv->smallest) sv->smallest = magnitude;
+    } else {
+      bool single = v->dtype == TME_F32 || v->dtype == TME_C64;
+      int d = needed_decimals(x, single, sv->st.exponent, max_decimals(v->printed));
+      if (d > sv->st.decimals) sv->st.decimals = d;
+    }
+  }
+}
+
+static void walk(const view *v, int axis, int64_t at, survey *sv) {
+  if (axis == v->rank) {
+    look(v, at, sv);
+    return;
+  }
+  for (int64_t i = 0; i < v->shape[axis]; i = view_next(v, axis, i))
+    walk(v, axis + 1, at * v->shape[axis] + i, sv);
+}
+
+static style choose_style(const view *v) {
+  survey sv = {.smallest = (double)INFINITY};
+  if (is_float(v->dtype) || is_complex(v->dtype)) {
+    walk(v, 0, 0, &sv);
+    sv.st.exponent = sv.largest >= 1e8 || sv.smallest < 1e-4;
+    sv.pass = 1;
+    walk(v, 0, 0, &sv);
+  }
+  sv.pass = 2;
+  walk(v, 0, 0, &sv);
+  return sv.st;
+}
+
+static void print_axis(FILE *f, const view *v, int axis, int64_t at, const style *st) {
+  char text[2 * CELL];
+  if (axis == v->rank) {
+    write_element(v, at, st, text);
+    fprintf(f, "%*s", v->rank ? st->width : 0, text);
+    return;
+  }
+  bool last = axis == v->rank - 1;
+  int column = axis + 1;
+  fputc('[', f);
+  for (int64_t i = 0; i < v->shape[axis]; i = view_next(v, axis, i)) {
+    if (i > 0 && last) {
+      column += 1 + st->width;
+      if (column > LINE) {
+        fprintf(f, "\n%*s", axis + 1, "");
+        column = axis + 1 + st->width;
+      } else {
+        fputc(' ', f);
+      }
+    } else if (i > 0) {
+      /* a blank line between matrices, as many as there are axes below them */
+      for (int k = axis + 1; k < v->rank; k++)
+        fputc('\n', f);
+      fprintf(f, "%*s", axis + 1, "");
+    }
+    print_axis(f, v, axis + 1, at * v->shape[axis] + i, st);
+    if (!view_skips(v, axis, i)) continue;
+    if (last) {
+      fputs(" ...", f);
+      column += 4;
+    } else {
+      fprintf(f, "\n%*s...", axis + 1, "");
+    }
+  }
+  fputc(']', f);
+}
+
+void print_text(FILE *f, const view *v) {
+  style st = choose_style(v);
+  print_axis(f, v, 0, 0, &st);
+  fputc('\n', f);
+}
+
+/* ---- JSON ------------------------------------------------------------------------------------------------------------ */
+
+static void json_number(FILE *f, double x, bool single) {
+  char text[32];
+  if (isnan(x) || isinf(x)) {
+    fputs(isnan(x) ? "\"nan\"" : x < 0 ? "\"-inf\"" : "\"inf\"", f);
+    return;
+  }
+  shortest_decimal(x, single, text);
+  fputs(text, f);
+  if (!strpbrk(text, ".e")) fputs(".0", f); /* floating, for readers that tell them apart */
+}
+
+static void json_element(FILE *f, const view *v, int64_t i) {
+  char text[2 * CELL];
+  bool single = v->dtype == TME_F32 || v->dtype == TME_C64;
+  if (is_float(v->dtype)) {
+    json_number(f, real_element(v, i, 0), single);
+  } else if (is_complex(v->dtype)) {
+    fputc('[', f);
+    json_number(f, real_element(v, i, 0), single);
+    fputs(", ", f);
+    json_number(f, real_element(v, i, 1), single);
+    fputc(']', f);
+  } else if (v->dtype == TME_BOOL) {
+    fputs(((const uint8_t *)v->data)[i] ? "true" : "false", f);
+  } else {
+    write_element(v, i, NULL, text);
+    fputs(text, f);
+  }
+}
+
+static void json_axis(FILE *f, const view *v, int axis, int64_t at) {
+  if (axis == v->rank) {
+    json_element(f, v, at);
+    return;
+  }
+  fputc('[', f);
+  for (int64_t i = 0; i < v->shape[axis]; i = view_next(v, axis, i)) {
+    if (i > 0) fputs(", ", f);
+    json_axis(f, v, axis + 1, at * v->shape[axis] + i);
+    if (view_skips(v, axis, i)) fputs(", \"...\"", f);
+  }
+  fputc(']', f);
+}
+
+void print_json(FILE *f, const view *v) { json_axis(f, v, 0, 0); }
