@@ -126,6 +126,8 @@ typedef struct op_type {
 } op_type;
 
 int64_t type_size(const op_type *t);
+/* Row-major strides in elements. */
+void type_strides(const op_type *t, int64_t strides[static TME_MAX_RANK]);
 bool type_same_shape(const op_type *a, const op_type *b);
 /* Elements times bytes without overflow, else TME_ERR_MEMORY. */
 tme_status type_check_size(const op_type *t, const char *op, error *e);
