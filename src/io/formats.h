@@ -55,6 +55,7 @@ tme_status io_attach(const io_place *at, io_array *a, io_bytes *b, size_t start,
 typedef struct io_sink {
   int fd;
   int errnum;
+  uint64_t size; /* bytes written so far */
 } io_sink;
 bool io_put(io_sink *s, const void *p, size_t n);
 

@@ -1,12 +1,10 @@
 /* .npz: a zip archive of .npy files. Stored members are used where they lie, deflated ones are inflated. */
 #include "io/formats.h"
 #include "io/zip.h"
-#include <errno.h>
-#include <minizip/zip.h>
 #include <string.h>
-#include <unistd.h>
+#include <zlib.h>
 
-enum { FLAG_UTF8 = 1 << 11, NAME_MAX_BYTES = 65535 };
+enum { FLAG_UTF8 = 1 << 11, NAME_LIMIT = 65535 - 4 /* ".npy" */ };
 /* Unix and zip 4.5: some programs take other systems' names as something else than UTF-8. */
 enum { MADE_BY = 3 << 8 | 45 };
 
@@ -63,106 +61,129 @@ tme_status npz_read(const io_place *at, io_bytes *b, const char *only, io_list *
   return s;
 }
 
-/* ---- writing: minizip over the sink ---------------------------------------------------------------------------------- */
+/* ---- writing ------------------------------------------------------------------------------------------------------- */
 
-static voidpf sink_open(voidpf opaque, const void *name, int mode) {
-  (void)name, (void)mode;
-  return opaque;
+static void put_le(text *t, uint64_t v, int bytes) {
+  for (int i = 0; i < bytes; i++) text_bytes(t, &(char){(char)(v >> (8 * i) & 0xff)}, 1);
 }
 
-static int sink_close(voidpf opaque, voidpf stream) {
-  (void)opaque, (void)stream;
-  return 0;
+/* What the header in front of a member and its entry of the directory have in common. */
+static void put_common(text *t, uint32_t crc, uint64_t size, bool zip64, size_t name, size_t extra) {
+  put_le(t, zip64 ? 45 : 20, 2); /* the version that is needed to read it */
+  put_le(t, FLAG_UTF8, 2);
+  put_le(t, ZIP_STORED, 2);
+  put_le(t, 0, 2);
+  put_le(t, 1 << 5 | 1, 2); /* always 1980-01-01, so that equal arrays make equal files */
+  put_le(t, crc, 4);
+  put_le(t, zip64 ? UINT32_MAX : size, 4);
+  put_le(t, zip64 ? UINT32_MAX : size, 4);
+  put_le(t, name, 2);
+  put_le(t, extra, 2);
 }
 
-static uLong sink_write(voidpf opaque, voidpf stream, const void *buf, uLong size) {
-  (void)opaque;
-  return io_put(stream, buf, size) ? size : 0;
-}
+static void put_name(text *t, const char *name) { text_add(t, "%s.npy", name); }
 
-static ZPOS64_T sink_tell(voidpf opaque, voidpf stream) {
-  (void)opaque;
-  return (ZPOS64_T)lseek(((io_sink *)stream)->fd, 0, SEEK_CUR);
-}
-
-static long sink_seek(voidpf opaque, voidpf stream, ZPOS64_T offset, int origin) {
-  (void)opaque;
-  io_sink *s = stream;
-  int whence = origin == ZLIB_FILEFUNC_SEEK_END ? SEEK_END : origin == ZLIB_FILEFUNC_SEEK_CUR ? SEEK_CUR : SEEK_SET;
-  if (lseek(s->fd, (off_t)offset, whence) >= 0) return 0;
-  if (!s->errnum) s->errnum = errno;
-  return -1;
-}
-
-static uLong sink_read(voidpf opaque, voidpf stream, void *buf, uLong size) {
-  (void)opaque, (void)stream, (void)buf, (void)size;
-  return 0;
-}
-
-static int sink_error(voidpf opaque, voidpf stream) {
-  (void)opaque;
-  return ((io_sink *)stream)->errnum;
-}
-
-static bool put_member(zipFile zip, const void *p, size_t n) {
-  const char *from = p;
-  while (n > 0) {
-    unsigned part = n < (1u << 30) ? (unsigned)n : 1u << 30;
-    if (zipWriteInFileInZip(zip, from, part) != ZIP_OK) return false;
-    from += part;
-    n -= part;
+/* The header in front of a member. A last field fills up, so that the data begins at a multiple of 64 bytes. */
+static void put_local(text *t, const char *name, uint64_t at, uint32_t crc, uint64_t size) {
+  bool zip64 = size >= UINT32_MAX;
+  size_t len = strlen(name) + 4, extra = (zip64 ? 20 : 0) + 4, fill = (size_t)(64 - (at + 30 + len + extra) % 64) % 64;
+  put_le(t, 0x04034b50, 4);
+  put_common(t, crc, size, zip64, len, extra + fill);
+  put_name(t, name);
+  if (zip64) {
+    put_le(t, 1, 2);
+    put_le(t, 16, 2);
+    put_le(t, size, 8);
+    put_le(t, size, 8);
   }
-  return true;
+  put_le(t, 0xd935, 2); /* the field with which Android's zipalign fills up */
+  put_le(t, fill, 2);
+  while (fill--) put_le(t, 0, 1);
 }
 
-/* An extra field that moves the member's data to a multiple of 64 bytes, so that a mapped array is aligned. */
-static unsigned padding(uint64_t pos, size_t name, bool zip64, uint8_t extra[68]) {
-  uint64_t start = pos + 30 + name + (zip64 ? 20 : 0) + 4;
-  unsigned fill = (unsigned)(64 - start % 64) % 64;
-  memset(extra, 0, 68);
-  extra[0] = 0x35; /* 0xd935: the identifier that Android's zipalign pads with */
-  extra[1] = 0xd9;
-  extra[2] = (uint8_t)fill;
-  return 4 + fill;
+static void put_entry(text *t, const char *name, uint64_t at, uint32_t crc, uint64_t size) {
+  bool zip64 = size >= UINT32_MAX || at >= UINT32_MAX;
+  put_le(t, 0x02014b50, 4);
+  put_le(t, MADE_BY, 2);
+  put_common(t, crc, size, zip64, strlen(name) + 4, zip64 ? 28 : 0);
+  put_le(t, 0, 2 + 2 + 2);               /* no comment, first disk, no internal attributes */
+  put_le(t, (uint64_t)0100644 << 16, 4); /* a regular file, readable */
+  put_le(t, zip64 ? UINT32_MAX : at, 4);
+  put_name(t, name);
+  if (zip64) {
+    put_le(t, 1, 2);
+    put_le(t, 24, 2);
+    put_le(t, size, 8);
+    put_le(t, size, 8);
+    put_le(t, at, 8);
+  }
 }
 
-static tme_status write_member(const io_place *at, io_sink *s, zipFile zip, const io_source *a, char *name) {
+static void put_end(text *t, uint64_t at, uint64_t n) {
+  uint64_t size = t->len;
+  bool zip64 = n >= UINT16_MAX || at >= UINT32_MAX || size >= UINT32_MAX;
+  if (zip64) {
+    put_le(t, 0x06064b50, 4);
+    put_le(t, 44, 8);
+    put_le(t, MADE_BY, 2);
+    put_le(t, 45, 2);
+    put_le(t, 0, 8);
+    put_le(t, n, 8);
+    put_le(t, n, 8);
+    put_le(t, size, 8);
+    put_le(t, at, 8);
+    put_le(t, 0x07064b50, 4);
+    put_le(t, 0, 4);
+    put_le(t, at + size, 8);
+    put_le(t, 1, 4);
+  }
+  put_le(t, 0x06054b50, 4);
+  put_le(t, 0, 4);
+  put_le(t, zip64 ? UINT16_MAX : n, 2);
+  put_le(t, zip64 ? UINT16_MAX : n, 2);
+  put_le(t, zip64 ? UINT32_MAX : size, 4);
+  put_le(t, zip64 ? UINT32_MAX : at, 4);
+  put_le(t, 0, 2);
+}
+
+static tme_status write_member(const io_place *at, io_sink *s, const io_source *a, text *directory) {
+  size_t name = strlen(a->name), head, bytes = io_source_bytes(a);
+  if (name > NAME_LIMIT) {
+    return io_fail(at, TME_ERR_ARGUMENT, "a name of %zu bytes, a zip archive takes %d", name, NAME_LIMIT);
+  }
   char header[NPY_HEADER_MAX];
-  size_t head;
   tme_status st = npy_header(at, a, header, &head);
   if (st != TME_OK) return st;
-  size_t bytes = io_source_bytes(a), len = strlen(a->name);
-  memcpy(name, a->name, len);
-  memcpy(name + len, ".npy", 5);
-  bool zip64 = bytes > UINT32_MAX - head;
-  uint8_t extra[68];
-  off_t pos = lseek(s->fd, 0, SEEK_CUR);
-  unsigned extra_size = padding((uint64_t)pos, len + 4, zip64, extra);
-  /* A fixed date, 1980-01-01, so that equal arrays make equal files. */
-  zip_fileinfo info = {.dosDate = 1 << 5 | 1, .external_fa = 0644ul << 16};
-  bool ok = zipOpenNewFileInZip4_64(zip, name, &info, extra, extra_size, NULL, 0, NULL, ZIP_STORED, 0, 0, -MAX_WBITS,
-                                    DEF_MEM_LEVEL, Z_DEFAULT_STRATEGY, NULL, 0, MADE_BY, FLAG_UTF8, zip64) == ZIP_OK;
-  ok = ok && put_member(zip, header, head) && put_member(zip, a->data, bytes) && zipCloseFileInZip(zip) == ZIP_OK;
-  return ok && !s->errnum ? TME_OK : io_fail_errno(at, "cannot write", s->errnum ? s->errnum : ENOMEM);
+  uint64_t size = (uint64_t)head + bytes, pos = s->size;
+  uint32_t crc = (uint32_t)crc32_z(0, (const Bytef *)header, head);
+  if (bytes) crc = (uint32_t)crc32_z(crc, a->data, bytes);
+  text local = {0};
+  put_local(&local, a->name, pos, crc, size);
+  put_entry(directory, a->name, pos, crc, size);
+  if (local.failed || directory->failed) {
+    st = io_fail_memory(at, local.failed ? local.cap : directory->cap);
+  } else if (!io_put(s, local.s, local.len) || !io_put(s, header, head) || !io_put(s, a->data, bytes)) {
+    st = io_fail_errno(at, "cannot write", s->errnum);
+  }
+  text_free(&local);
+  return st;
 }
 
 tme_status npz_write(const io_place *at, io_sink *s, const io_source *a, int n) {
-  char *name = mem_alloc(NAME_MAX_BYTES + 1);
-  if (!name) return io_fail_memory(at, NAME_MAX_BYTES + 1);
-  zlib_filefunc64_def calls = {sink_open, sink_read, sink_write, sink_tell, sink_seek, sink_close, sink_error, s};
-  zipFile zip = zipOpen2_64(at->path, APPEND_STATUS_CREATE, NULL, &calls);
-  tme_status st = zip ? TME_OK : io_fail_memory(at, NAME_MAX_BYTES);
+  text directory = {0};
+  tme_status st = TME_OK;
   for (int i = 0; i < n && st == TME_OK; i++) {
-    io_place member = {at->verb, at->path, a[i].name, at->e};
-    if (strlen(a[i].name) > NAME_MAX_BYTES - 4) {
-      st = io_fail(at, TME_ERR_ARGUMENT, "a name of %zu bytes, a zip archive takes %d", strlen(a[i].name),
-                   NAME_MAX_BYTES - 4);
-    } else {
-      st = write_member(&member, s, zip, &a[i], name);
+    io_place one = {at->verb, at->path, a[i].name, at->e};
+    st = write_member(&one, s, &a[i], &directory);
+  }
+  if (st == TME_OK) {
+    put_end(&directory, s->size, (uint64_t)n);
+    if (directory.failed) {
+      st = io_fail_memory(at, directory.cap);
+    } else if (!io_put(s, directory.s, directory.len)) {
+      st = io_fail_errno(at, "cannot write", s->errnum);
     }
   }
-  bool closed = !zip || zipClose(zip, NULL) == ZIP_OK;
-  if (st == TME_OK && (!closed || s->errnum)) st = io_fail_errno(at, "cannot write", s->errnum ? s->errnum : EIO);
-  mem_free(name);
+  text_free(&directory);
   return st;
 }

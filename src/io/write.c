@@ -17,6 +17,7 @@ bool io_put(io_sink *s, const void *p, size_t n) {
     if (done >= 0) {
       from += done;
       n -= (size_t)done;
+      s->size += (uint64_t)done;
     } else if (errno != EINTR) {
       s->errnum = errno;
     }
@@ -197,7 +198,7 @@ tme_status io_write(const char *path, const io_source *a, int n, error *e) {
   if (!path) return io_fail(&at, TME_ERR_ARGUMENT, "no path was given");
   io_format f = io_format_of(path, strlen(path));
   target t = {0};
-  io_sink s = {-1, 0};
+  io_sink s = {.fd = -1};
   tme_status st = check(&at, f, a, n);
   if (st == TME_OK) st = follow_links(&at, &t);
   if (st == TME_OK) st = inspect(&at, &t);

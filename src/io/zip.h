@@ -1,5 +1,5 @@
-/* The directory of a zip archive in memory, with zip64. Debian 12's minizip 1.1 takes zip64 sizes for 32 bits where
- * `long` has 64, so it cannot read arrays beyond 4 GiB. */
+/* The directory of a zip archive in memory, with zip64. Not minizip: the release that distributions ship (1.1) misses
+ * zip64 sizes where `long` has 64 bits, so it cannot read arrays beyond 4 GiB, and leaks when a write fails. */
 #ifndef TME_IO_ZIP_H
 #define TME_IO_ZIP_H
 

@@ -1,0 +1,39 @@
+/* libFuzzer's target for the readers of files: the first byte picks the format, the second whether one name is wanted.
+ *   clang -g -O1 -fsanitize=fuzzer,address,undefined -D_GNU_SOURCE -Iinclude -Isrc -I<build>/include \
+ *     tests/fuzz_io.c src/io/*.c src/base/{error,mem,text,dtype,half}.c -ljansson -lz -o fuzz_io */
+#include "io/formats.h"
+#include <stdlib.h>
+#include <string.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+/* Reads the first and the last byte of the array. */
+static void touch(const io_array *a) {
+  size_t item = tme_dtype_size(a->dtype);
+  int64_t last = 0;
+  for (int i = 0; i < a->rank; i++) {
+    if (a->shape[i] == 0) return;
+    last += (a->shape[i] - 1) * a->strides[i];
+  }
+  volatile uint8_t sum = a->data[0];
+  sum = (uint8_t)(sum + a->data[(size_t)last + item - 1]);
+  (void)sum;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+  if (size < 2) return 0;
+  io_bytes *b = io_bytes_new(size - 2);
+  if (!b) return 0;
+  if (size > 2) memcpy(b->data, data + 2, size - 2);
+  error e = {0};
+  io_list l;
+  io_format f = (io_format)(data[0] % IO_FORMAT_COUNT);
+  if (io_parse(f, "fuzz", b, data[1] & 1 ? "a" : NULL, &l, &e) == TME_OK) {
+    for (int i = 0; i < l.n; i++) touch(&l.a[i]);
+  } else if (!e.text[0] || e.code == TME_OK) {
+    abort();
+  }
+  io_list_free(&l);
+  io_bytes_release(b);
+  return 0;
+}
