@@ -1,0 +1,81 @@
+/* Rounding to whole numbers, and calls of the C library's functions through their table. */
+#include "emitter.h"
+#include "base/libm.h"
+
+static LLVMValueRef call(emitter *e, const char *name, LLVMValueRef *args, int n) {
+  LLVMTypeRef t = LLVMTypeOf(args[0]);
+  return em_call(e, name, &t, 1, args, n);
+}
+
+static LLVMValueRef with_sign_of(emitter *e, LLVMValueRef v, LLVMValueRef x) {
+  return call(e, "llvm.copysign", (LLVMValueRef[]){v, x}, 2);
+}
+
+/* Without an instruction: adding and taking away 2^mantissa rounds to nearest, then one step back where that overshot.
+ * Numbers from 2^mantissa on are whole, and NaN is itself. */
+static LLVMValueRef round_by_adding(emitter *e, int op, int dtype, LLVMValueRef x, int lanes) {
+  bool single = dtype == TME_F32;
+  LLVMValueRef big = em_bits(e, dtype, lanes, single ? 0x4b000000 : 0x4330000000000000);
+  LLVMValueRef one = em_bits(e, dtype, lanes, single ? 0x3f800000 : 0x3ff0000000000000);
+  LLVMValueRef zero = LLVMConstNull(LLVMTypeOf(x)), a = call(e, "llvm.fabs", &x, 1);
+  LLVMValueRef r = LLVMBuildFSub(e->b, LLVMBuildFAdd(e->b, a, big, ""), big, "");
+  if (op == K_FLOOR || op == K_CEIL) {
+    r = with_sign_of(e, r, x);
+    bool down = op == K_FLOOR;
+    LLVMValueRef over = LLVMBuildFCmp(e->b, down ? LLVMRealOGT : LLVMRealOLT, r, x, "");
+    LLVMValueRef back = LLVMBuildSelect(e->b, over, one, zero, "");
+    r = down ? LLVMBuildFSub(e->b, r, back, "") : LLVMBuildFAdd(e->b, r, back, "");
+  } else if (op == K_TRUNC) {
+    LLVMValueRef over = LLVMBuildFCmp(e->b, LLVMRealOGT, r, a, "");
+    r = LLVMBuildFSub(e->b, r, LLVMBuildSelect(e->b, over, one, zero, ""), "");
+  }
+  LLVMValueRef small = LLVMBuildFCmp(e->b, LLVMRealOLT, a, big, "");
+  return LLVMBuildSelect(e->b, small, with_sign_of(e, r, x), x, "");
+}
+
+LLVMValueRef em_round(emitter *e, int op, int dtype, LLVMValueRef v, int lanes) {
+  if (!e->has.round)
+    return round_by_adding(e, op, dtype, v, lanes);
+  const char *name = op == K_FLOOR ? "llvm.floor" : op == K_CEIL ? "llvm.ceil" : op == K_TRUNC ? "llvm.trunc" : "llvm.rint";
+  return call(e, name, &v, 1);
+}
+
+/* A stack slot of the frame, made once in the entry block. */
+static LLVMValueRef slot(emitter *e, LLVMTypeRef t) {
+  LLVMBasicBlockRef back = LLVMGetInsertBlock(e->b);
+  LLVMPositionBuilderBefore(e->b, LLVMGetFirstInstruction(LLVMGetEntryBasicBlock(e->fn)));
+  LLVMValueRef p = LLVMBuildAlloca(e->b, t, "");
+  LLVMPositionBuilderAtEnd(e->b, back);
+  return p;
+}
+
+/* Lane after lane, in a loop: the operands lie on the stack, since a call saves no vector register. */
+LLVMValueRef em_libm(emitter *e, int inst, int lanes) {
+  const k_inst *in = &e->k->inst[inst];
+  bool two = in->b >= 0;
+  LLVMTypeRef params[] = {e->f64, e->f64}, ft = LLVMFunctionType(e->f64, params, two ? 2 : 1, false);
+  LLVMTypeRef vt = em_vector(e->f64, lanes);
+  LLVMValueRef row = em_int(e, (int64_t)in->imm), x[2] = {NULL, NULL}, r;
+  LLVMValueRef f = LLVMBuildLoad2(e->b, e->ptr, LLVMBuildGEP2(e->b, e->ptr, e->libm, &row, 1, ""), "");
+  for (int i = 0; i < 1 + two; i++) {
+    int v = i ? in->b : in->a;
+    x[i] = em_cast(e, TME_F64, e->k->inst[v].dtype, em_operand(e, v, lanes), lanes);
+  }
+  if (lanes == 1) {
+    r = LLVMBuildCall2(e->b, ft, f, x, two ? 2 : 1, "");
+    return em_cast(e, in->dtype, TME_F64, r, lanes);
+  }
+  LLVMValueRef at[2] = {slot(e, vt), two ? slot(e, vt) : NULL}, y[2] = {NULL, NULL};
+  for (int i = 0; i < 1 + two; i++)
+    LLVMBuildStore(e->b, x[i], at[i]);
+  region_begin(e, em_int(e, 0), em_int(e, lanes), 1, false, false, -1);
+  if (e->failed)
+    return LLVMGetPoison(em_type(e, in->dtype, lanes));
+  LLVMValueRef lane = e->regions[e->depth].iv;
+  for (int i = 0; i < 1 + two; i++)
+    y[i] = LLVMBuildLoad2(e->b, e->f64, LLVMBuildGEP2(e->b, e->f64, at[i], &lane, 1, ""), "");
+  r = LLVMBuildCall2(e->b, ft, f, y, two ? 2 : 1, "");
+  LLVMBuildStore(e->b, r, LLVMBuildGEP2(e->b, e->f64, at[0], &lane, 1, ""));
+  region_end(e);
+  return em_cast(e, in->dtype, TME_F64, LLVMBuildLoad2(e->b, vt, at[0], ""), lanes);
+}
