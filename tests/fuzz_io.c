@@ -1,6 +1,6 @@
-/* libFuzzer's target for the readers of files: the first byte picks the format, the second whether one name is wanted.
- *   clang -g -O1 -fsanitize=fuzzer,address,undefined -D_GNU_SOURCE -Iinclude -Isrc -I<build>/include \
- *     tests/fuzz_io.c src/io/*.c src/base/{error,mem,text,dtype,half}.c -ljansson -lz -o fuzz_io */
+// libFuzzer's target for the readers of files: the first byte picks the format, the second whether one name is wanted.
+//   clang -g -O1 -fsanitize=fuzzer,address,undefined -D_GNU_SOURCE -DTME_TEST_HOOKS=1 -Iinclude -Isrc -I<build>/include
+//     tests/fuzz_io.c src/io/*.c src/base/{error,mem,text,dtype,half}.c -ljansson -lz -o fuzz_io
 #include "io/formats.h"
 #include <stdlib.h>
 #include <string.h>

@@ -70,7 +70,7 @@ static int after(void **state) {
   return mem_live() == live_before ? 0 : -1;
 }
 
-/* ---- hand-made files ------------------------------------------------------------------------------------------------ */
+/* ---- hand-made files --------------------------------------------------------------------------------------------- */
 
 typedef struct blob {
   uint8_t p[1 << 16];
@@ -101,9 +101,9 @@ typedef struct zip_file {
   const uint8_t *data;
   size_t n;
   bool deflate, zip64;
-  unsigned flags, method;     /* method 0: by `deflate` */
-  uint64_t claim;             /* of uncompressed bytes, 0: the truth */
-  uint32_t wrong_crc, shift;  /* added to the sum, and to the offset */
+  unsigned flags, method;    /* method 0: by `deflate` */
+  uint64_t claim;            /* of uncompressed bytes, 0: the truth */
+  uint32_t wrong_crc, shift; /* added to the sum, and to the offset */
 } zip_file;
 
 static void make_zip(blob *b, const char *front, const zip_file *f, int n) {
@@ -192,13 +192,11 @@ static void refused(io_format f, const blob *b, const char *only, tme_status cod
   assert_int_equal(l.n, 0);
 }
 
-/* ---- round trips ------------------------------------------------------------------------------------------------------ */
+/* ---- round trips ------------------------------------------------------------------------------------------------- */
 
 static const char *const files[IO_FORMAT_COUNT] = {"x.npy", "x.npz", "x.safetensors"};
 
-static bool has_form(io_format f, tme_dtype t) {
-  return f == IO_SAFETENSORS ? t != TME_C128 : t != TME_BF16;
-}
+static bool has_form(io_format f, tme_dtype t) { return f == IO_SAFETENSORS ? t != TME_C128 : t != TME_BF16; }
 
 static void check_equal(const io_array *a, const io_source *src) {
   assert_int_equal(a->dtype, src->dtype);
@@ -295,6 +293,31 @@ static void test_many_names(void **state) {
   }
 }
 
+/* More members than 16 bits can count. */
+static void test_zip64_directory(void **state) {
+  (void)state;
+  enum { MANY = 66000 };
+  io_source *src = calloc(MANY, sizeof *src);
+  char(*names)[8] = calloc(MANY, sizeof *names);
+  assert_true(src && names);
+  for (int i = 0; i < MANY; i++) {
+    snprintf(names[i], sizeof names[i], "%05d", i);
+    src[i] = (io_source){names[i], TME_U8, 0, NULL, names[i] + 4};
+  }
+  error e = {0};
+  io_list l;
+  if (io_write(in_dir("x.npz"), src, MANY, &e) != TME_OK) fail_msg("%s", e.text);
+  if (io_read(in_dir("x.npz"), NULL, false, &l, &e) != TME_OK) fail_msg("%s", e.text);
+  assert_int_equal(l.n, MANY);
+  for (int i = 0; i < MANY; i++) {
+    assert_string_equal(l.a[i].name, names[i]);
+    assert_int_equal(*l.a[i].data, names[i][4]);
+  }
+  io_list_free(&l);
+  free(src);
+  free(names);
+}
+
 static void test_bad_sources(void **state) {
   (void)state;
   int64_t shape[TME_MAX_RANK] = {1, 1, 1, 1, 1, 1, 1, 1}, negative[1] = {-1}, huge[2] = {INT64_MAX, 2};
@@ -336,7 +359,7 @@ static void test_bad_sources(void **state) {
   free(long_name);
 }
 
-/* ---- .npy ---------------------------------------------------------------------------------------------------------- */
+/* ---- .npy -------------------------------------------------------------------------------------------------------- */
 
 static void test_npy_spellings(void **state) {
   (void)state;
@@ -466,7 +489,7 @@ static void test_npy_refused(void **state) {
   refused(IO_NPY, &b, NULL, TME_ERR_FORMAT, "not a .npy file");
 }
 
-/* ---- .npz ---------------------------------------------------------------------------------------------------------- */
+/* ---- .npz -------------------------------------------------------------------------------------------------------- */
 
 static blob member; /* a .npy of 1000 times 7 */
 
@@ -511,11 +534,11 @@ static void test_npz_refused(void **state) {
   make_member();
   const zip_file plain = {.name = "a.npy", .data = member.p, .n = member.n};
   zip_file f[2] = {plain, plain};
-#define REFUSED(n, code, words)                 \
-  do {                                          \
-    make_zip(&b, "", f, n);                     \
-    refused(IO_NPZ, &b, NULL, code, words);     \
-    f[0] = plain;                               \
+#define REFUSED(n, code, words)                                                                                        \
+  do {                                                                                                                 \
+    make_zip(&b, "", f, n);                                                                                            \
+    refused(IO_NPZ, &b, NULL, code, words);                                                                            \
+    f[0] = plain;                                                                                                      \
   } while (0)
   f[0].flags = 1;
   REFUSED(1, TME_ERR_UNSUPPORTED, "encrypted");
@@ -557,7 +580,7 @@ static void test_npz_refused(void **state) {
   io_list_free(&l);
 }
 
-/* ---- .safetensors ---------------------------------------------------------------------------------------------------- */
+/* ---- .safetensors ------------------------------------------------------------------------------------------------ */
 
 static void test_safetensors_read(void **state) {
   (void)state;
@@ -586,8 +609,7 @@ static void test_safetensors_read(void **state) {
 static void test_safetensors_refused(void **state) {
   (void)state;
   static blob b;
-#define W(dtype, shape, from, to) \
-  "{\"w\":{\"dtype\":" dtype ",\"shape\":" shape ",\"data_offsets\":[" from "," to "]}}"
+#define W(dtype, shape, from, to) "{\"w\":{\"dtype\":" dtype ",\"shape\":" shape ",\"data_offsets\":[" from "," to "]}}"
   static const struct {
     const char *header;
     tme_status code;
@@ -632,7 +654,7 @@ static void test_safetensors_refused(void **state) {
   refused(IO_SAFETENSORS, &b, NULL, TME_ERR_FORMAT, "bad .safetensors header");
 }
 
-/* ---- damaged files ---------------------------------------------------------------------------------------------------- */
+/* ---- damaged files ----------------------------------------------------------------------------------------------- */
 
 static uint64_t random_state = 0x9e3779b97f4a7c15;
 
@@ -703,7 +725,7 @@ static void test_mutations(void **state) {
   mutate(IO_SAFETENSORS, &b, 6000);
 }
 
-/* ---- the file system ---------------------------------------------------------------------------------------------------- */
+/* ---- the file system --------------------------------------------------------------------------------------------- */
 
 static void put_file(const char *path, const void *p, size_t n) {
   FILE *f = fopen(path, "wb");
@@ -915,12 +937,25 @@ static void test_split(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      TEST(test_round_trips),     TEST(test_no_form),           TEST(test_many_names),
-      TEST(test_bad_sources),     TEST(test_npy_spellings),     TEST(test_npy_order),
-      TEST(test_npy_refused),     TEST(test_npz_members),       TEST(test_npz_refused),
-      TEST(test_safetensors_read), TEST(test_safetensors_refused), TEST(test_mutations),
-      TEST(test_odd_files),       TEST(test_replacing),         TEST(test_failing_writes),
-      TEST(test_failing_allocations), TEST(test_shared_bytes),  TEST(test_split),
+      TEST(test_round_trips),
+      TEST(test_no_form),
+      TEST(test_many_names),
+      TEST(test_zip64_directory),
+      TEST(test_bad_sources),
+      TEST(test_npy_spellings),
+      TEST(test_npy_order),
+      TEST(test_npy_refused),
+      TEST(test_npz_members),
+      TEST(test_npz_refused),
+      TEST(test_safetensors_read),
+      TEST(test_safetensors_refused),
+      TEST(test_mutations),
+      TEST(test_odd_files),
+      TEST(test_replacing),
+      TEST(test_failing_writes),
+      TEST(test_failing_allocations),
+      TEST(test_shared_bytes),
+      TEST(test_split),
   };
   return cmocka_run_group_tests_name("io", tests, make_dir, remove_dir);
 }

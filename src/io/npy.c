@@ -3,16 +3,16 @@
 #include <stdio.h>
 #include <string.h>
 
-/* ---- dtypes -------------------------------------------------------------------------------------------------------- */
+/* ---- dtypes ------------------------------------------------------------------------------------------------------ */
 
 /* The first spelling of a dtype is the one that is written. */
 static const struct {
   char code[4];
   tme_dtype dtype;
 } codes[] = {
-    {"b1", TME_BOOL}, {"?", TME_BOOL}, {"u1", TME_U8},  {"u2", TME_U16}, {"u4", TME_U32}, {"u8", TME_U64},
-    {"i1", TME_I8},   {"i2", TME_I16}, {"i4", TME_I32}, {"i8", TME_I64}, {"f2", TME_F16}, {"f4", TME_F32},
-    {"f8", TME_F64},  {"c8", TME_C64}, {"c16", TME_C128},
+    {"b1", TME_BOOL}, {"?", TME_BOOL}, {"u1", TME_U8},  {"u2", TME_U16}, {"u4", TME_U32},
+    {"u8", TME_U64},  {"i1", TME_I8},  {"i2", TME_I16}, {"i4", TME_I32}, {"i8", TME_I64},
+    {"f2", TME_F16},  {"f4", TME_F32}, {"f8", TME_F64}, {"c8", TME_C64}, {"c16", TME_C128},
 };
 
 static const char *what_kind(char kind) {
@@ -49,7 +49,7 @@ static tme_status parse_dtype(const io_place *at, const char *descr, tme_dtype *
                  descr, what_kind(*kind));
 }
 
-/* ---- the header: {'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), } ----------------------------------------- */
+/* ---- the header: {'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), } ------------------------------------- */
 
 typedef struct scanner {
   const uint8_t *p, *end;
@@ -59,7 +59,8 @@ typedef struct scanner {
 static tme_status bad_header(const scanner *s, const char *expected) {
   size_t left = (size_t)(s->end - s->p);
   int show = left < 30 ? (int)left : 30;
-  return io_fail(s->at, TME_ERR_FORMAT, "bad .npy header: expected %s, found '%.*s'", expected, show, (const char *)s->p);
+  return io_fail(s->at, TME_ERR_FORMAT, "bad .npy header: expected %s, found '%.*s'", expected, show,
+                 (const char *)s->p);
 }
 
 static void skip_space(scanner *s) {
@@ -150,7 +151,8 @@ static tme_status parse_header(scanner *s, io_array *a, bool *fortran, bool *swa
     int k = 0;
     while (k < COUNT(keys) && strcmp(key, keys[k]) != 0) k++;
     if (k == COUNT(keys) || seen & (1u << k)) {
-      return io_fail(s->at, TME_ERR_FORMAT, "bad .npy header: key '%s' %s", key, k == COUNT(keys) ? "unknown" : "twice");
+      return io_fail(s->at, TME_ERR_FORMAT, "bad .npy header: key '%s' %s", key,
+                     k == COUNT(keys) ? "unknown" : "twice");
     }
     seen |= 1u << k;
     if (!take(s, ":")) return bad_header(s, "':'");
@@ -166,7 +168,7 @@ static tme_status parse_header(scanner *s, io_array *a, bool *fortran, bool *swa
   return TME_OK;
 }
 
-/* ---- the file ------------------------------------------------------------------------------------------------------ */
+/* ---- the file ---------------------------------------------------------------------------------------------------- */
 
 static const uint8_t magic[6] = {0x93, 'N', 'U', 'M', 'P', 'Y'};
 

@@ -8,7 +8,7 @@ enum { FLAG_UTF8 = 1 << 11, NAME_LIMIT = 65535 - 4 /* ".npy" */ };
 /* Unix and zip 4.5: some programs take other systems' names as something else than UTF-8. */
 enum { MADE_BY = 3 << 8 | 45 };
 
-/* ---- reading ------------------------------------------------------------------------------------------------------- */
+/* ---- reading ----------------------------------------------------------------------------------------------------- */
 
 static tme_status read_member(const io_place *at, const zip_directory *d, const zip_member *m, io_bytes *b,
                               uint64_t *used, io_array *a) {
@@ -61,7 +61,7 @@ tme_status npz_read(const io_place *at, io_bytes *b, const char *only, io_list *
   return s;
 }
 
-/* ---- writing ------------------------------------------------------------------------------------------------------- */
+/* ---- writing ----------------------------------------------------------------------------------------------------- */
 
 static void put_le(text *t, uint64_t v, int bytes) {
   for (int i = 0; i < bytes; i++) text_bytes(t, &(char){(char)(v >> (8 * i) & 0xff)}, 1);

@@ -17,7 +17,7 @@ static const struct {
     {"C64", TME_C64},   {"F64", TME_F64},   {"I64", TME_I64}, {"U64", TME_U64},
 };
 
-/* ---- reading ------------------------------------------------------------------------------------------------------- */
+/* ---- reading ----------------------------------------------------------------------------------------------------- */
 
 static tme_status read_shape(const io_place *at, const json_t *shape, io_array *a) {
   if (!json_is_array(shape)) return io_fail(at, TME_ERR_FORMAT, "no 'shape', expected a list of integers");
@@ -98,12 +98,14 @@ static tme_status read_entries(const io_place *at, json_t *root, io_bytes *bytes
 
 tme_status safetensors_read(const io_place *at, io_bytes *b, const char *only, io_list *out) {
   if (b->size < 8) {
-    return io_fail(at, TME_ERR_FORMAT, "not a .safetensors file: expected 8 bytes of header length, found %zu", b->size);
+    return io_fail(at, TME_ERR_FORMAT, "not a .safetensors file: expected 8 bytes of header length, found %zu",
+                   b->size);
   }
   uint64_t len = 0;
   for (int i = 0; i < 8; i++) len |= (uint64_t)b->data[i] << (8 * i);
   if (len > b->size - 8 || len > HEADER_MAX) {
-    return io_fail(at, TME_ERR_FORMAT, "not a .safetensors file, or truncated: a header of %llu bytes, expected at most %zu",
+    return io_fail(at, TME_ERR_FORMAT,
+                   "not a .safetensors file, or truncated: a header of %llu bytes, expected at most %zu",
                    (unsigned long long)len, b->size - 8 < HEADER_MAX ? b->size - 8 : (size_t)HEADER_MAX);
   }
   json_error_t why;
@@ -118,7 +120,7 @@ tme_status safetensors_read(const io_place *at, io_bytes *b, const char *only, i
   return s;
 }
 
-/* ---- writing ------------------------------------------------------------------------------------------------------- */
+/* ---- writing ----------------------------------------------------------------------------------------------------- */
 
 static int order_of(tme_dtype t) {
   int k = 0;

@@ -25,7 +25,7 @@ bool io_put(io_sink *s, const void *p, size_t n) {
   return !s->errnum;
 }
 
-/* ---- the sources --------------------------------------------------------------------------------------------------- */
+/* ---- the sources ------------------------------------------------------------------------------------------------- */
 
 size_t io_source_bytes(const io_source *a) {
   size_t bytes = tme_dtype_size(a->dtype);
@@ -107,7 +107,7 @@ static tme_status check(const io_place *at, io_format f, const io_source *a, int
   return n == 1 ? TME_OK : io_fail(at, TME_ERR_ARGUMENT, "a .npy file holds one array, %d were given", n);
 }
 
-/* ---- the target ---------------------------------------------------------------------------------------------------- */
+/* ---- the target -------------------------------------------------------------------------------------------------- */
 
 typedef struct target {
   char *path; /* behind all symbolic links: the link stays a link */
@@ -155,7 +155,7 @@ static tme_status inspect(const io_place *at, target *t) {
   if (S_ISDIR(st.st_mode)) return io_fail(at, TME_ERR_IO, "it is a directory, expected a file");
   if (!S_ISREG(st.st_mode)) return io_fail(at, TME_ERR_IO, "it is not a regular file");
   /* The rename would also replace a file that is protected from writing. */
-  if (access(t->path, W_OK) != 0) return io_fail_errno(at, "cannot write", errno);
+  if (faccessat(AT_FDCWD, t->path, W_OK, AT_EACCESS) != 0) return io_fail_errno(at, "cannot write", errno);
   t->exists = true;
   t->mode = st.st_mode & 0777;
   return TME_OK;

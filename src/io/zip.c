@@ -155,5 +155,6 @@ tme_status zip_inflate(const io_place *at, const zip_directory *d, const zip_mem
   }
   io_bytes_release(b);
   if (got == Z_MEM_ERROR) return io_fail_memory(at, size);
-  return io_fail(at, TME_ERR_FORMAT, got == Z_STREAM_END ? "damaged: wrong checksum" : "damaged: it cannot be inflated");
+  return io_fail(at, TME_ERR_FORMAT,
+                 got == Z_STREAM_END ? "damaged: wrong checksum" : "damaged: it cannot be inflated");
 }
