@@ -1,4 +1,5 @@
-/* What clang 14 makes of this, for two machines (-O1 -fPIC -ffp-contract=off -fno-ident -fno-asynchronous-unwind-tables):
+/* What clang 14 makes of this for two machines,
+ * -O1 -fPIC -ffp-contract=off -fno-ident -fno-asynchronous-unwind-tables:
  *
  *   static const double coefficients[4] = {0.5, 1.25, -3.0, 2.0};
  *   __attribute__((noinline)) static double horner(double x, long n) {

@@ -395,7 +395,7 @@ static void relocations_arm(void **state) {
   assert_true(apply(EM_AARCH64, R_AARCH64_LDST16_ABS_LO12_NC, p, p + 2, 0));
   assert_true(apply(EM_AARCH64, R_AARCH64_LDST8_ABS_LO12_NC, p, p + 3, 0));
   assert_false(apply(EM_AARCH64, R_AARCH64_LDST128_ABS_LO12_NC, p, p + 0x7128, 0x3dc00020)); /* not aligned */
-  assert_true(apply(EM_AARCH64, R_AARCH64_CALL26, p, p - 4, 0x94000000)); /* bl -4 */
+  assert_true(apply(EM_AARCH64, R_AARCH64_CALL26, p, p - 4, 0x94000000));                    /* bl -4 */
   assert_int_equal(patched(4), 0x97ffffff);
   assert_true(apply(EM_AARCH64, R_AARCH64_JUMP26, p, p + 64, 0x14000000));
   assert_int_equal(patched(4), 0x14000010);

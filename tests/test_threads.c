@@ -267,10 +267,14 @@ static void quotas(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(each_chunk_runs_once),    cmocka_unit_test(nested_calls_run_inline),
-      cmocka_unit_test(several_callers),         cmocka_unit_test(child_after_fork),
-      cmocka_unit_test(busy_pool),               cmocka_unit_test(workers_take_no_signals),
-      cmocka_unit_test(no_thread_can_start),     cmocka_unit_test(failing_allocations),
+      cmocka_unit_test(each_chunk_runs_once),
+      cmocka_unit_test(nested_calls_run_inline),
+      cmocka_unit_test(several_callers),
+      cmocka_unit_test(child_after_fork),
+      cmocka_unit_test(busy_pool),
+      cmocka_unit_test(workers_take_no_signals),
+      cmocka_unit_test(no_thread_can_start),
+      cmocka_unit_test(failing_allocations),
       cmocka_unit_test(quotas),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

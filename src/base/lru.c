@@ -3,7 +3,7 @@
 #include <string.h>
 
 typedef struct entry {
-  struct entry *next;         /* in the bucket */
+  struct entry *next;          /* in the bucket */
   struct entry *newer, *older; /* in the order of use */
   hash128 hash;
   void *value;
@@ -32,8 +32,12 @@ lru *lru_new(size_t max_bytes, size_t max_entries, void (*drop)(void *user, void
     mem_free(buckets);
     return NULL;
   }
-  *c = (lru){.buckets = buckets, .mask = FIRST_BUCKETS - 1, .max_bytes = max_bytes, .max_entries = max_entries,
-             .drop = drop, .user = user};
+  *c = (lru){.buckets = buckets,
+             .mask = FIRST_BUCKETS - 1,
+             .max_bytes = max_bytes,
+             .max_entries = max_entries,
+             .drop = drop,
+             .user = user};
   return c;
 }
 
