@@ -1,0 +1,161 @@
+/* The CPU's backend: a region becomes a program of steps, each kernel is compiled, and the steps run in order, the tasks
+ * of a kernel spread over the engine's threads. */
+#include "backend/cpu/jit.h"
+#include "backend/cpu/run.h"
+#include "emit/emit.h"
+#include "engine/engine.h"
+#include <string.h>
+
+static void cpu_close(backend *b) {
+  jit_free(b->state);
+  mem_free(b);
+}
+
+static const char *cpu_supports(backend *b, const graph *g, int node) {
+  (void)b;
+  return program_supports(g, node);
+}
+
+static void cpu_free_executable(backend *b, executable *x) {
+  (void)b;
+  if (!x)
+    return;
+  if (x->p)
+    for (int i = 0; i < x->p->nsteps && x->launch; i++)
+      jit_release(x->launch[i].code);
+  program_free(x->p);
+  mem_free(x->launch);
+  mem_free(x->last_use);
+  mem_free(x);
+}
+
+/* The step after which a slot's memory is free. */
+static void find_last_uses(executable *x) {
+  program *p = x->p;
+  for (int s = 0; s < p->nslots; s++)
+    x->last_use[s] = -1;
+  for (int i = 0; i < p->nsteps; i++) {
+    const step *s = &p->steps[i];
+    for (int k = 0; k < s->nbind; k++)
+      x->last_use[s->bind[k]] = i;
+    for (int k = 0; k < s->nin; k++)
+      if (s->in[k] >= 0)
+        x->last_use[s->in[k]] = i;
+    for (int k = 0; k < s->nout; k++)
+      if (s->out[k] >= 0)
+        x->last_use[s->out[k]] = i;
+  }
+  for (int r = 0; r < p->g->nroots; r++)
+    x->last_use[p->root_slot[r]] = p->nsteps;
+}
+
+static executable *cpu_prepare(backend *b, const graph *region, error *e) {
+  jit *j = b->state;
+  executable *x = mem_calloc(1, sizeof *x);
+  if (!x) {
+    fail_memory(e, "prepare", sizeof *x);
+    return NULL;
+  }
+  x->p = program_lower(region, jit_lower_target(j), e);
+  if (!x->p) {
+    mem_free(x);
+    return NULL;
+  }
+  x->launch = mem_calloc((size_t)x->p->nsteps + 1, sizeof *x->launch);
+  x->last_use = mem_calloc((size_t)x->p->nslots + 1, sizeof *x->last_use);
+  bool ok = x->launch && x->last_use;
+  if (!ok)
+    fail_memory(e, "prepare", (size_t)x->p->nsteps * sizeof *x->launch);
+  for (int i = 0; ok && i < x->p->nsteps; i++) {
+    const step *s = &x->p->steps[i];
+    if (s->kind != STEP_KERNEL)
+      continue;
+    if (engine_debug(b->engine, 2)) {
+      text t = {0};
+      kernel_print(s->kernel, &t);
+      if (t.s)
+        engine_log_text(b->engine, TME_LOG_DEBUG, t.s);
+      text_free(&t);
+    }
+    x->launch[i].code = jit_get(j, s->kernel, e);
+    ok = x->launch[i].code != NULL;
+    if (ok)
+      plan_launch(s, threads_count(engine_threads(b->engine)), &x->launch[i]);
+  }
+  if (!ok) {
+    cpu_free_executable(b, x);
+    return NULL;
+  }
+  find_last_uses(x);
+  return x;
+}
+
+static tme_status cpu_run(backend *b, executable *x, run_args *a, event **done, error *e) {
+  *done = NULL;
+  return run_program(b->engine, x, a, e);
+}
+
+static void cpu_describe(backend *b, const executable *x, unsigned flags, text *out) {
+  program *p = x->p;
+  if (flags & TME_EXPLAIN_PASSES) {
+    text_add(out, "after decompose and simplify:\n");
+    graph_print(p->g, out);
+  }
+  if (p->notes.s)
+    text_bytes(out, p->notes.s, p->notes.len);
+  for (int i = 0; i < p->nsteps; i++) {
+    const step *s = &p->steps[i];
+    if (s->kind != STEP_KERNEL) {
+      text_add(out, "step %d: %s%s\n", i, s->kind == STEP_LIBRARY ? "library call " : "", s->label);
+      continue;
+    }
+    const launch *l = &x->launch[i];
+    text_add(out, "step %d: kernel %s: %lld tasks, about %.0f us, %d chunk%s, %lld bytes of scratch\n", i, s->label,
+             (long long)l->tasks, (double)l->tasks * s->kernel->task_cost * 1e-3, l->chunks, l->chunks == 1 ? "" : "s",
+             (long long)s->kernel->scratch_bytes);
+    if (flags & TME_EXPLAIN_IR)
+      kernel_print(s->kernel, out);
+    if (flags & TME_EXPLAIN_SOURCE)
+      emit_c(s->kernel, out);
+    error why = {0};
+    if ((flags & TME_EXPLAIN_ASM) && jit_disassemble(b->state, s->kernel, false, out, &why) != TME_OK)
+      text_add(out, "no machine code: %s\n", why.text);
+  }
+}
+
+static bool cpu_has_jit(backend *b) { return jit_usable(b->state); }
+
+static void cpu_status(backend *b, tme_jit_status *out) { jit_self_test(b->state, out); }
+
+static void cpu_stats(backend *b, tme_stats *out) { jit_stats(b->state, out); }
+
+static void cpu_clear_cache(backend *b, bool disk) { jit_clear(b->state, disk); }
+
+backend *backend_cpu_new(tme_engine *e, error *err) {
+  backend *b = mem_calloc(1, sizeof *b);
+  if (!b) {
+    fail_memory(err, "cpu", sizeof *b);
+    return NULL;
+  }
+  *b = (backend){.version = BACKEND_VERSION,
+                 .name = "cpu",
+                 .device = "cpu",
+                 .host_memory = true,
+                 .engine = e,
+                 .close = cpu_close,
+                 .supports = cpu_supports,
+                 .prepare = cpu_prepare,
+                 .free_executable = cpu_free_executable,
+                 .run = cpu_run,
+                 .describe = cpu_describe,
+                 .has_jit = cpu_has_jit,
+                 .status = cpu_status,
+                 .stats = cpu_stats,
+                 .clear_cache = cpu_clear_cache};
+  b->state = jit_new(e, err);
+  if (!b->state) {
+    mem_free(b);
+    return NULL;
+  }
+  return b;
+}

@@ -1,0 +1,399 @@
+/* The way of a kernel: key -> memory, or disk, or compiler -> loader -> entry. Only the last needs LLVM, which is opened
+ * at the first kernel that no cache has. */
+#include "backend/cpu/jit.h"
+#include "backend/cpu/code.h"
+#include "base/env.h"
+#include "base/lru.h"
+#include "compile/disk_cache.h"
+#include "emit/emit.h"
+#include "engine/engine.h"
+#include <dlfcn.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+
+/* What objects depend on besides kernel and target; both come from the build. */
+#ifndef TME_LLVM_VERSION
+#define TME_LLVM_VERSION "none"
+#endif
+#ifndef TME_EMITTER_ID
+#define TME_EMITTER_ID "none"
+#endif
+
+struct jit_kernel {
+  atomic_int refs;
+  code *code;
+  kernel_fn *entry;
+};
+
+struct jit {
+  tme_engine *engine;
+  emit_target target;
+  lower_target lower;
+  pthread_mutex_t lock; /* guards all below */
+  code_arena *arena;
+  lru *cache;
+  bool disk_tried;
+  disk_cache *disk;
+  bool module_tried;
+  const emit_module *module;
+  char why[512]; /* the compiler cannot be used */
+  bool announced;
+  double compile_ms;
+  uint64_t compilations;
+};
+
+#ifdef TME_TEST_HOOKS
+static atomic_int planted;
+void jit_plant_failure(int where) { atomic_store(&planted, where); }
+int jit_planted_failure(void) { return atomic_load(&planted); }
+#define PLANTED(where) (atomic_load(&planted) == (where))
+#else
+#define PLANTED(where) false
+#endif
+
+/* ---- kernels ---------------------------------------------------------------------------------------------------------- */
+
+kernel_fn *jit_entry(const jit_kernel *k) { return k->entry; }
+
+void jit_release(jit_kernel *k) {
+  if (k && atomic_fetch_sub(&k->refs, 1) == 1) {
+    code_free(k->code);
+    mem_free(k);
+  }
+}
+
+static void drop_kernel(void *user, void *value) {
+  (void)user;
+  jit_release(value);
+}
+
+static jit_kernel *load_object(jit *j, const uint8_t *bytes, size_t size, const char *name, error *e) {
+  if (PLANTED(JIT_FAIL_LOAD)) {
+    fail(e, TME_ERR_JIT, "loading compiled code: planted failure");
+    return NULL;
+  }
+  jit_kernel *k = mem_calloc(1, sizeof *k);
+  if (!k) {
+    fail_memory(e, "loading compiled code", sizeof *k);
+    return NULL;
+  }
+  pthread_mutex_lock(&j->lock);
+  if (!j->arena)
+    j->arena = code_arena_new(e);
+  if (j->arena)
+    k->code = code_load(j->arena, bytes, size, "kernel", e);
+  pthread_mutex_unlock(&j->lock);
+  if (!k->code) {
+    mem_free(k);
+    return NULL;
+  }
+  atomic_init(&k->refs, 1);
+  memcpy(&k->entry, &(void *){code_entry(k->code)}, sizeof k->entry);
+  if (env_get("TME_PERF_MAP"))
+    code_perf_map(k->code, name, NULL); /* a profiler's comfort: its failure is none of ours */
+  return k;
+}
+
+/* ---- the compiler's module --------------------------------------------------------------------------------------------- */
+
+/* Beside this library, nowhere else: a search path would let others choose what is loaded. */
+static bool module_path(char *out, size_t size) {
+#ifdef TME_TEST_MODULE_DIR
+  return snprintf(out, size, "%s/libtme-llvm.so", TME_TEST_MODULE_DIR) < (int)size;
+#else
+  static const char here; /* any object of this library */
+  Dl_info self;
+  if (!dladdr(&here, &self) || !self.dli_fname)
+    return false;
+  const char *slash = strrchr(self.dli_fname, '/');
+  int dir = slash ? (int)(slash - self.dli_fname) : 1;
+  return snprintf(out, size, "%.*s/libtme-llvm.so", dir, slash ? self.dli_fname : ".") < (int)size;
+#endif
+}
+
+/* The lock is held. */
+static const emit_module *open_module(jit *j) {
+  if (j->module_tried)
+    return j->module;
+  j->module_tried = true;
+  char path[4096];
+  if (PLANTED(JIT_FAIL_OPEN)) {
+    snprintf(j->why, sizeof j->why, "the compiler's module could not be opened: planted failure");
+    j->module_tried = false;
+    return NULL;
+  }
+  if (!module_path(path, sizeof path)) {
+    snprintf(j->why, sizeof j->why, "the folder of the library is not known, so its compiler module cannot be found");
+    return NULL;
+  }
+  void *handle = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+  if (!handle) {
+    const char *reason = dlerror();
+    snprintf(j->why, sizeof j->why, "no compiler: %s", reason ? reason : "libtme-llvm.so could not be opened");
+    return NULL;
+  }
+  const emit_module *m = dlsym(handle, "tme_llvm_module");
+  if (!m || m->version != EMIT_MODULE_VERSION) {
+    snprintf(j->why, sizeof j->why, "%s is not the module of this version of the library", path);
+    dlclose(handle);
+    return NULL;
+  }
+  j->module = m; /* never closed: LLVM registers things for the life of the process */
+  return m;
+}
+
+static const emit_module *compiler(jit *j, error *e) {
+  pthread_mutex_lock(&j->lock);
+  const emit_module *m = open_module(j);
+  bool announce = !j->announced;
+  j->announced = true;
+  char why[sizeof j->why];
+  memcpy(why, j->why, sizeof why);
+  pthread_mutex_unlock(&j->lock);
+  if (announce && m)
+    engine_log(j->engine, TME_LOG_INFO, "JIT: LLVM %s compiles for %s", m->llvm_version, j->target.cpu);
+  else if (announce)
+    engine_log(j->engine, TME_LOG_WARNING, "JIT: %s; kernels that no cache has are computed without JIT", why);
+  if (!m)
+    fail(e, TME_ERR_JIT, "%s", why);
+  return m;
+}
+
+static jit_kernel *compile(jit *j, const kernel *k, emit_object *object, const emit_module **module, error *e) {
+  const emit_module *m = compiler(j, e);
+  if (!m)
+    return NULL;
+  if (PLANTED(JIT_FAIL_COMPILE)) {
+    fail(e, TME_ERR_JIT, "%s: planted failure of the compiler", k->name);
+    return NULL;
+  }
+  double begin = now_ms();
+  tme_status status = m->compile(k, &j->target, object, e);
+  double ms = now_ms() - begin;
+  if (status != TME_OK)
+    return NULL;
+  pthread_mutex_lock(&j->lock);
+  j->compile_ms += ms;
+  j->compilations++;
+  pthread_mutex_unlock(&j->lock);
+  if (engine_debug(j->engine, 1))
+    engine_log(j->engine, TME_LOG_DEBUG, "JIT: %s compiled in %.2f ms, %zu bytes", k->name, ms, object->size);
+  *module = m;
+  return load_object(j, object->bytes, object->size, k->name, e);
+}
+
+/* ---- the caches --------------------------------------------------------------------------------------------------------- */
+
+static disk_cache *open_disk(jit *j) {
+  pthread_mutex_lock(&j->lock);
+  if (!j->disk_tried) {
+    const engine_config *c = engine_config_of(j->engine);
+    error why = {0};
+    j->disk_tried = true;
+    if (c->cache_dir[0] && c->disk_bytes) {
+      j->disk = disk_cache_open(c->cache_dir, c->disk_bytes, &why);
+      if (!j->disk)
+        engine_log(j->engine, TME_LOG_WARNING, "JIT: no cache on disk: %s", why.text);
+    }
+  }
+  disk_cache *d = j->disk;
+  pthread_mutex_unlock(&j->lock);
+  return d;
+}
+
+const char *jit_cache_dir(jit *j) {
+  disk_cache *d = open_disk(j);
+  return d ? disk_cache_dir(d) : "";
+}
+
+/* All that decides the object: nothing else may. */
+static bool make_key(const jit *j, const kernel *k, text *key) {
+  text_add(key, "tme %s llvm %s emitter %s\n%s\n%s\n%s\n", TME_VERSION, TME_LLVM_VERSION, TME_EMITTER_ID,
+           j->target.triple, j->target.cpu, j->target.features);
+  kernel_bytes(k, key);
+  return !key->failed;
+}
+
+static void keep(jit *j, const text *key, jit_kernel *k) {
+  atomic_fetch_add(&k->refs, 1); /* the cache's reference */
+  pthread_mutex_lock(&j->lock);
+  if (lru_put(j->cache, key->s, key->len, k, code_size(k->code), NULL) != TME_OK)
+    atomic_fetch_sub(&k->refs, 1); /* not kept: it lives as long as its plan */
+  pthread_mutex_unlock(&j->lock);
+}
+
+static jit_kernel *from_disk(jit *j, const text *key, const char *name) {
+  disk_cache *d = open_disk(j);
+  uint8_t *bytes = NULL;
+  size_t size = 0;
+  if (!d || !disk_cache_get(d, key->s, key->len, &bytes, &size))
+    return NULL;
+  jit_kernel *k = load_object(j, bytes, size, name, NULL);
+  mem_free(bytes);
+  return k;
+}
+
+jit_kernel *jit_get(jit *j, const kernel *k, error *e) {
+  text key = {0};
+  if (!make_key(j, k, &key)) {
+    text_free(&key);
+    fail_memory(e, k->name, key.cap);
+    return NULL;
+  }
+  pthread_mutex_lock(&j->lock);
+  jit_kernel *r = lru_get(j->cache, key.s, key.len);
+  if (r)
+    atomic_fetch_add(&r->refs, 1);
+  pthread_mutex_unlock(&j->lock);
+  if (r) {
+    text_free(&key);
+    return r;
+  }
+  r = from_disk(j, &key, k->name);
+  if (!r) {
+    emit_object object = {0};
+    const emit_module *m = NULL;
+    r = compile(j, k, &object, &m, e);
+    disk_cache *d = r ? open_disk(j) : NULL;
+    error why = {0};
+    if (d && disk_cache_put(d, key.s, key.len, object.bytes, object.size, &why) != TME_OK)
+      engine_log(j->engine, TME_LOG_INFO, "JIT: %s", why.text);
+    if (m)
+      m->free_bytes(object.bytes);
+  }
+  if (r)
+    keep(j, &key, r);
+  text_free(&key);
+  return r;
+}
+
+void jit_clear(jit *j, bool disk) {
+  disk_cache *d = disk ? open_disk(j) : NULL;
+  pthread_mutex_lock(&j->lock);
+  lru_clear(j->cache);
+  pthread_mutex_unlock(&j->lock);
+  error why = {0};
+  if (d && disk_cache_clear(d, &why) != TME_OK)
+    engine_log(j->engine, TME_LOG_WARNING, "%s", why.text);
+}
+
+void jit_stats(jit *j, tme_stats *out) {
+  disk_stats d = {0};
+  pthread_mutex_lock(&j->lock);
+  lru_stats s = lru_stats_of(j->cache);
+  if (j->disk)
+    disk_cache_stats(j->disk, &d);
+  out->compile_ms = j->compile_ms;
+  out->compilations = j->compilations;
+  pthread_mutex_unlock(&j->lock);
+  out->entries = s.entries;
+  out->hits = s.hits;
+  out->misses = s.misses;
+  out->evictions = s.evictions;
+  out->bytes = s.bytes;
+  out->disk_hits = d.hits;
+  out->disk_misses = d.misses;
+}
+
+/* ---- life ---------------------------------------------------------------------------------------------------------------- */
+
+jit *jit_new(tme_engine *e, error *err) {
+  jit *j = mem_calloc(1, sizeof *j);
+  if (!j) {
+    fail_memory(err, "jit", sizeof *j);
+    return NULL;
+  }
+  j->engine = e;
+  pthread_mutex_init(&j->lock, NULL);
+  j->cache = lru_new(engine_config_of(e)->cache_bytes, 0, drop_kernel, NULL, err);
+  if (!j->cache) {
+    jit_free(j);
+    return NULL;
+  }
+  emit_host_target(&j->target);
+  j->lower.vector_bytes = j->target.vector_bytes;
+  j->lower.registers = j->target.vector_bytes == 64 || !strncmp(j->target.triple, "aarch64", 7) ? 32 : 16;
+  return j;
+}
+
+void jit_free(jit *j) {
+  if (!j)
+    return;
+  lru_free(j->cache);
+  code_arena_free(j->arena);
+  disk_cache_close(j->disk);
+  pthread_mutex_destroy(&j->lock);
+  mem_free(j);
+}
+
+const lower_target *jit_lower_target(const jit *j) { return &j->lower; }
+
+bool jit_usable(const jit *j) { return !j->module_tried || j->module; }
+
+tme_status jit_disassemble(jit *j, const kernel *k, bool ir, text *out, error *e) {
+  const emit_module *m = compiler(j, e);
+  return m ? m->disassemble(k, &j->target, ir, out, e) : TME_ERR_JIT;
+}
+
+/* ---- the self-test ------------------------------------------------------------------------------------------------------- */
+
+/* c = a b of 2x2 matrices, written out by hand: it must not depend on the lowering either. */
+static kernel *product_2x2(void) {
+  kernel *k = kernel_new("self-test");
+  if (!k)
+    return NULL;
+  int a = k_buf_add(k, BUF_IN, TME_F32, 0, 4), b = k_buf_add(k, BUF_IN, TME_F32, 0, 4);
+  int c = k_buf_add(k, BUF_OUT, TME_F32, 0, 4);
+  int row = k_axis_add(k, 2, AXIS_PARALLEL, 1, 1), col = k_axis_add(k, 2, 0, 1, 1), inner = k_axis_add(k, 2, AXIS_REDUCE, 1, 1);
+  int i = ix_axis(k, row), j = ix_axis(k, col), p = ix_axis(k, inner);
+  int rows = k_loop(k, row), cols = k_loop(k, col);
+  int acc = k_emit(k, K_ACC, TME_F32, k_const_f(k, TME_F32, 0), K_ADD, -1, 0);
+  int sum = k_loop(k, inner);
+  int x = k_load(k, k_access_add(k, a, ix_add(k, ix_mul(k, i, 2), p)));
+  int y = k_load(k, k_access_add(k, b, ix_add(k, ix_mul(k, p, 2), j)));
+  k_emit(k, K_UPDATE, TME_F32, acc, k_bin(k, K_MUL, x, y), -1, 0);
+  k_end(k, sum);
+  k_store(k, k_access_add(k, c, ix_add(k, ix_mul(k, i, 2), j)), k_emit(k, K_READ, TME_F32, acc, -1, -1, 0));
+  k_end(k, cols);
+  k_end(k, rows);
+  k->opt = 2;
+  return k;
+}
+
+static bool right_product(const jit_kernel *k) {
+  float a[] = {1, 2, 3, 4}, b[] = {5, 6, 7, 8}, c[4] = {0};
+  void *buf[] = {a, b, c};
+  k->entry(buf, NULL, NULL, NULL, 0, 2);
+  return c[0] == 19 && c[1] == 22 && c[2] == 43 && c[3] == 50;
+}
+
+void jit_self_test(jit *j, tme_jit_status *out) {
+  error why = {0};
+  snprintf(out->target, sizeof out->target, "%.60s", j->target.cpu);
+  kernel *k = product_2x2();
+  jit_kernel *made = NULL;
+  emit_object object = {0};
+  const emit_module *m = NULL;
+  if (k && kernel_finish(k, &why) == TME_OK)
+    made = compile(j, k, &object, &m, &why);
+  else
+    fail_memory(&why, "self-test", sizeof *k);
+  if (m)
+    m->free_bytes(object.bytes);
+  pthread_mutex_lock(&j->lock);
+  out->compiler_present = j->module != NULL;
+  pthread_mutex_unlock(&j->lock);
+  if (!made) {
+    out->state = out->compiler_present ? TME_JIT_FAILED : TME_JIT_DISABLED;
+    snprintf(out->reason, sizeof out->reason, "%.500s", why.text);
+  } else if (!right_product(made)) {
+    out->state = TME_JIT_FAILED;
+    snprintf(out->reason, sizeof out->reason, "the compiled 2x2 product gives wrong values");
+  } else {
+    out->state = TME_JIT_ACTIVE;
+  }
+  jit_release(made);
+  kernel_free(k);
+}

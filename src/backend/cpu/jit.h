@@ -1,0 +1,39 @@
+/* Kernels to machine code, through the cache in memory, the cache on disk, and the compiler's module. */
+#ifndef TME_JIT_H
+#define TME_JIT_H
+
+#include "backend/backend.h"
+#include "compile/program.h"
+
+typedef struct jit jit;
+typedef struct jit_kernel jit_kernel; /* compiled, loaded, reference-counted: eviction never unmaps running code */
+
+/* Opens no compiler and no file. */
+jit *jit_new(tme_engine *e, error *err);
+void jit_free(jit *j);
+
+/* The kernel's code: from memory, from the disk, or compiled. NULL with the reason. */
+jit_kernel *jit_get(jit *j, const kernel *k, error *e);
+kernel_fn *jit_entry(const jit_kernel *k);
+void jit_release(jit_kernel *k); /* NULL is allowed */
+
+const lower_target *jit_lower_target(const jit *j);
+/* True until the compiler was found missing or broken. */
+bool jit_usable(const jit *j);
+/* Compiles around both caches, runs, and checks a 2x2 product; fills state, reason, compiler_present and target. */
+void jit_self_test(jit *j, tme_jit_status *out);
+void jit_stats(jit *j, tme_stats *out);
+void jit_clear(jit *j, bool disk);
+/* The cache's folder, "" if there is none. */
+const char *jit_cache_dir(jit *j);
+/* The kernel's assembler text, or LLVM's IR. */
+tme_status jit_disassemble(jit *j, const kernel *k, bool ir, text *out, error *e);
+
+#ifdef TME_TEST_HOOKS
+/* Plants a failure: where the next steps of this kind fail, until it is set back to JIT_FAIL_NEVER. */
+enum { JIT_FAIL_NEVER, JIT_FAIL_OPEN, JIT_FAIL_COMPILE, JIT_FAIL_LOAD, JIT_FAIL_RUN };
+void jit_plant_failure(int where);
+int jit_planted_failure(void);
+#endif
+
+#endif

@@ -1,0 +1,279 @@
+/* The steps of a program, one after the other, over buffers from the pool. */
+#include "backend/cpu/run.h"
+#include "backend/reference/reference.h"
+#include "base/libm.h"
+#include "engine/engine.h"
+#include "run/profile.h"
+#include <stdatomic.h>
+#include <string.h>
+
+enum {
+  MAX_BUFFERS = 64,      /* of one kernel, on the stack */
+  MAX_ARGS = 64,
+  WORTH_A_THREAD = 15000 /* nanoseconds of work under which a kernel runs on the caller alone */
+};
+
+/* What one run holds. */
+typedef struct runner {
+  tme_engine *e;
+  executable *x;
+  run_args *a;
+  buffer **buf; /* per slot: of a value that lies in memory now */
+  char **data;  /* per slot: its element 0 */
+} runner;
+
+void plan_launch(const step *s, int nthreads, launch *out) {
+  uint64_t args[MAX_ARGS] = {0};
+  for (int i = 0; i < s->nargs && i < MAX_ARGS; i++)
+    args[i] = s->args[i].literal < 0 ? (uint64_t)s->args[i].value : 0;
+  out->tasks = kernel_tasks(s->kernel, args);
+  /* Tasks that are elements are handed out in whole strips. */
+  int64_t strip = 1;
+  for (int i = 0; i < s->kernel->naxes; i++) {
+    const k_axis *a = &s->kernel->axes[i];
+    if ((a->flags & AXIS_PARALLEL) && (a->flags & AXIS_VECTOR))
+      strip = (int64_t)a->width * a->unroll;
+  }
+  double work = (double)out->tasks * s->kernel->task_cost;
+  int64_t chunks = work < WORTH_A_THREAD || nthreads < 2 ? 1 : (int64_t)nthreads * 4;
+  if ((double)chunks > work / (WORTH_A_THREAD / 2) + 1)
+    chunks = (int64_t)(work / (WORTH_A_THREAD / 2)) + 1;
+  int64_t per = (out->tasks + chunks - 1) / (chunks ? chunks : 1);
+  per = (per + strip - 1) / strip * strip;
+  out->per_chunk = per ? per : 1;
+  out->chunks = (int)((out->tasks + out->per_chunk - 1) / out->per_chunk);
+}
+
+typedef struct call {
+  kernel_fn *entry;
+  void *const *buf;
+  const uint64_t *args;
+  char *scratch;
+  int64_t scratch_bytes, tasks, per_chunk;
+} call;
+
+static void run_chunk(void *user, int chunk) {
+  const call *c = user;
+  int64_t t0 = chunk * c->per_chunk, t1 = t0 + c->per_chunk;
+  c->entry(c->buf, c->args, c->scratch ? c->scratch + chunk * c->scratch_bytes : NULL, libm_table, t0,
+           t1 < c->tasks ? t1 : c->tasks);
+}
+
+/* Makes sure that the slot has memory: values get it at their first use, which writes them. */
+static tme_status need(runner *r, int slot, const char *what, error *e) {
+  if (r->data[slot])
+    return TME_OK;
+  const struct slot *s = &r->x->p->slots[slot];
+  size_t bytes;
+  if (!mul_size((size_t)s->size, tme_dtype_size(s->type.dtype), &bytes))
+    return fail(e, TME_ERR_MEMORY, "%s: the result has too many elements", what);
+  r->buf[slot] = pool_get(engine_pool(r->e), bytes);
+  if (!r->buf[slot])
+    return fail_memory(e, what, bytes);
+  r->data[slot] = r->buf[slot]->data;
+  return TME_OK;
+}
+
+static tme_status run_kernel(runner *r, int i, error *e) {
+  const step *s = &r->x->p->steps[i];
+  const launch *l = &r->x->launch[i];
+  void *buf[MAX_BUFFERS];
+  uint64_t args[MAX_ARGS];
+  if (s->nbind > MAX_BUFFERS || s->nargs > MAX_ARGS)
+    return fail(e, TME_ERR_JIT, "%s: too many operands for one kernel", s->label);
+#ifdef TME_TEST_HOOKS
+  if (jit_planted_failure() == JIT_FAIL_RUN)
+    return fail(e, TME_ERR_JIT, "%s: planted failure of a compiled kernel", s->label);
+#endif
+  for (int k = 0; k < s->nbind; k++) {
+    if (need(r, s->bind[k], s->label, e) != TME_OK)
+      return TME_ERR_MEMORY;
+    buf[k] = r->data[s->bind[k]];
+  }
+  for (int k = 0; k < s->nargs; k++)
+    args[k] = s->args[k].literal < 0 ? (uint64_t)s->args[k].value
+                                     : r->a->args[2 * s->args[k].literal + s->args[k].word];
+  buffer *scratch = NULL;
+  int64_t per_chunk = (s->kernel->scratch_bytes + 63) / 64 * 64;
+  if (per_chunk) {
+    scratch = pool_get(engine_pool(r->e), (size_t)per_chunk * (size_t)l->chunks);
+    if (!scratch)
+      return fail_memory(e, s->label, (size_t)per_chunk * (size_t)l->chunks);
+  }
+  double begin = profile_begin(r->e);
+  call c = {.entry = jit_entry(l->code),
+            .buf = buf,
+            .args = args,
+            .scratch = scratch ? scratch->data : NULL,
+            .scratch_bytes = per_chunk,
+            .tasks = l->tasks,
+            .per_chunk = l->per_chunk};
+  if (l->chunks == 1)
+    run_chunk(&c, 0);
+  else
+    threads_for(engine_threads(r->e), l->chunks, run_chunk, &c);
+  buffer_release(scratch);
+  if (begin != 0) {
+    uint64_t bytes = 0;
+    for (int k = 0; k < s->nbind; k++)
+      bytes += (uint64_t)r->x->p->slots[s->bind[k]].size * tme_dtype_size(r->x->p->slots[s->bind[k]].type.dtype);
+    profile_end(r->e, begin, "kernel", s->label, bytes);
+  }
+  return TME_OK;
+}
+
+static ref_array slot_array(const runner *r, int slot) {
+  const struct slot *s = &r->x->p->slots[slot];
+  ref_array a = {.type = s->type, .data = r->data[slot]};
+  memcpy(a.strides, s->strides, sizeof a.strides);
+  return a;
+}
+
+static tme_status run_library(runner *r, int i, error *e) {
+  const program *p = r->x->p;
+  const step *s = &p->steps[i];
+  ref_array in[8], out[OP_MAX_OUTPUTS];
+  const ref_array *pin[8];
+  buffer *unread[OP_MAX_OUTPUTS] = {0};
+  tme_status status = TME_OK;
+  for (int k = 0; k < s->nin; k++) {
+    pin[k] = NULL;
+    if (s->in[k] < 0)
+      continue;
+    in[k] = slot_array(r, s->in[k]);
+    pin[k] = &in[k];
+  }
+  op_type types[OP_MAX_OUTPUTS];
+  const op_type *tin[8];
+  for (int k = 0; k < s->nin; k++)
+    tin[k] = pin[k] ? &pin[k]->type : NULL;
+  op_attrs attrs, *pa = NULL;
+  if (graph_attrs(p->g, s->node)) {
+    attrs = *graph_attrs(p->g, s->node);
+    pa = &attrs;
+  }
+  tme_dtype cast[8];
+  op_call types_of = {.op = p->g->node[s->node].op, .nin = s->nin, .in = tin, .attrs = pa,
+                      .default_float = p->g->default_float, .cast = cast};
+  status = op_infer(&types_of, types, e);
+  for (int k = 0; k < s->nout && status == TME_OK; k++) {
+    if (s->out[k] >= 0) {
+      status = need(r, s->out[k], s->label, e);
+      if (status == TME_OK)
+        out[k] = slot_array(r, s->out[k]);
+      continue;
+    }
+    size_t bytes = (size_t)type_size(&types[k]) * tme_dtype_size(types[k].dtype);
+    unread[k] = pool_get(engine_pool(r->e), bytes);
+    if (!unread[k]) {
+      status = fail_memory(e, s->label, bytes);
+      break;
+    }
+    out[k] = (ref_array){.type = types[k], .data = unread[k]->data};
+    type_strides(&types[k], out[k].strides);
+  }
+  if (status == TME_OK) {
+    double begin = profile_begin(r->e);
+    ref_call c = {.op = types_of.op, .nin = s->nin, .in = pin, .attrs = pa, .out = out, .nout = s->nout, .libraries = true};
+    status = reference_run(&c, e);
+    profile_end(r->e, begin, "library", s->label, 0);
+    for (int k = 0; k < s->nout && c.failure; k++)
+      if (s->out[k] >= 0) {
+        r->buf[s->out[k]]->failure = c.failure;
+        r->buf[s->out[k]]->failed_matrix = c.failed_matrix;
+      }
+  }
+  for (int k = 0; k < s->nout; k++)
+    buffer_release(unread[k]);
+  return status;
+}
+
+/* Takes check their indices before a kernel gathers with them. */
+static tme_status run_bounds(runner *r, int i, error *e) {
+  const program *p = r->x->p;
+  const step *s = &p->steps[i];
+  ref_array indices = slot_array(r, s->in[0]);
+  int axis = (int)graph_attrs(p->g, s->node)->i[0];
+  return reference_check_indices(&indices, p->g->node[graph_in(p->g, s->node, 0)].type.shape[axis], axis, e);
+}
+
+static void free_dead(runner *r, int i) {
+  const executable *x = r->x;
+  for (int s = 0; s < x->p->nslots; s++)
+    if (x->last_use[s] == i && x->p->slots[s].leaf < 0) {
+      buffer_release(r->buf[s]);
+      r->buf[s] = NULL;
+    }
+}
+
+static void give_roots(runner *r) {
+  const program *p = r->x->p;
+  for (int i = 0; i < p->g->nroots; i++) {
+    int s = p->root_slot[i];
+    if (p->slots[s].leaf >= 0) {
+      r->a->out[i] = r->a->in[p->slots[s].leaf];
+      buffer_retain(r->a->out[i].buf);
+      continue;
+    }
+    array_view *v = &r->a->out[i];
+    *v = (array_view){.buf = buffer_retain(r->buf[s]), .dtype = p->slots[s].type.dtype, .rank = p->slots[s].type.rank};
+    memcpy(v->shape, p->slots[s].type.shape, sizeof v->shape);
+    memcpy(v->strides, p->slots[s].strides, sizeof v->strides);
+  }
+}
+
+static tme_status run_steps(runner *r, error *e) {
+  const program *p = r->x->p;
+  tme_status status = TME_OK;
+  for (int i = 0; i < p->nsteps && status == TME_OK; i++) {
+    if (r->a->cancel && atomic_load_explicit(r->a->cancel, memory_order_relaxed))
+      return fail(e, TME_ERR_CANCELLED, "cancelled before step %d of %d (%s)", i + 1, p->nsteps, p->steps[i].label);
+    switch (p->steps[i].kind) {
+    case STEP_KERNEL:
+      status = run_kernel(r, i, e);
+      break;
+    case STEP_LIBRARY:
+      status = run_library(r, i, e);
+      break;
+    case STEP_BOUNDS:
+      status = run_bounds(r, i, e);
+      break;
+    }
+    free_dead(r, i);
+  }
+  for (int i = 0; i < p->g->nroots && status == TME_OK; i++) /* values without elements have no step */
+    status = need(r, p->root_slot[i], "eval", e);
+  return status;
+}
+
+tme_status run_program(tme_engine *e, executable *x, run_args *a, error *err) {
+  enum { SMALL = 32 };
+  buffer *small_buf[SMALL];
+  char *small_data[SMALL];
+  size_t n = (size_t)x->p->nslots;
+  runner r = {.e = e, .x = x, .a = a, .buf = small_buf, .data = small_data};
+  void *block = NULL;
+  if (n > SMALL) {
+    block = mem_alloc(n * (sizeof *r.buf + sizeof *r.data));
+    if (!block)
+      return fail_memory(err, "eval", n * (sizeof *r.buf + sizeof *r.data));
+    r.buf = block;
+    r.data = (char **)(r.buf + n);
+  }
+  for (size_t s = 0; s < n; s++) {
+    const struct slot *slot_ = &x->p->slots[s];
+    r.buf[s] = NULL;
+    r.data[s] = NULL;
+    if (slot_->leaf >= 0) {
+      const array_view *v = &a->in[slot_->leaf];
+      r.data[s] = (char *)v->buf->data + v->offset * (int64_t)tme_dtype_size(v->dtype);
+    }
+  }
+  tme_status status = run_steps(&r, err);
+  if (status == TME_OK)
+    give_roots(&r);
+  for (size_t s = 0; s < n; s++)
+    buffer_release(r.buf[s]);
+  mem_free(block);
+  return status;
+}

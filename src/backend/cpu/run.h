@@ -1,0 +1,24 @@
+/* Running a program's steps on the CPU. */
+#ifndef TME_RUN_H
+#define TME_RUN_H
+
+#include "backend/cpu/jit.h"
+
+/* How the tasks of a kernel are handed out. The division never changes a result. */
+typedef struct launch {
+  jit_kernel *code;
+  int64_t tasks;
+  int64_t per_chunk;
+  int chunks;
+} launch;
+
+struct executable {
+  program *p;
+  launch *launch; /* per step */
+  int *last_use;  /* per slot: the step after which its memory is free */
+};
+
+void plan_launch(const step *s, int threads, launch *out);
+tme_status run_program(tme_engine *e, executable *x, run_args *a, error *err);
+
+#endif
