@@ -298,7 +298,7 @@ static void test_zip64_directory(void **state) {
   (void)state;
   enum { MANY = 66000 };
   io_source *src = calloc(MANY, sizeof *src);
-  char(*names)[8] = calloc(MANY, sizeof *names);
+  char(*names)[12] = calloc(MANY, sizeof *names);
   assert_true(src && names);
   for (int i = 0; i < MANY; i++) {
     snprintf(names[i], sizeof names[i], "%05d", i);
