@@ -30,8 +30,7 @@ static bool unbounded(int64_t v) { return v == INT64_MIN || v == INT64_MAX; }
 
 static int64_t sat_mul(int64_t a, int64_t b) {
   int64_t r;
-  if (a == 0 || b == 0)
-    return 0;
+  if (a == 0 || b == 0) return 0;
   if (unbounded(a) || unbounded(b) || __builtin_mul_overflow(a, b, &r))
     return (a < 0) == (b < 0) ? INT64_MAX : INT64_MIN;
   return r;
@@ -39,18 +38,14 @@ static int64_t sat_mul(int64_t a, int64_t b) {
 
 static int64_t sat_add(int64_t a, int64_t b) {
   int64_t r;
-  if (unbounded(a))
-    return a;
-  if (unbounded(b))
-    return b;
-  if (__builtin_add_overflow(a, b, &r))
-    return a < 0 ? INT64_MIN : INT64_MAX;
+  if (unbounded(a)) return a;
+  if (unbounded(b)) return b;
+  if (__builtin_add_overflow(a, b, &r)) return a < 0 ? INT64_MIN : INT64_MAX;
   return r;
 }
 
 static int64_t floor_div(int64_t a, int64_t n) {
-  if (unbounded(a))
-    return a;
+  if (unbounded(a)) return a;
   return a / n - (a % n < 0);
 }
 
@@ -85,12 +80,9 @@ static range range_of(const kernel *k, int ix) { return (range){k->ix[ix].lo, k-
 
 static void sum_put(ix_sum *s, int base, int64_t f) {
   for (int i = 0; i < s->n; i++) {
-    if (s->t[i].base != base)
-      continue;
-    if (__builtin_add_overflow(s->t[i].f, f, &s->t[i].f))
-      s->over = true;
-    if (!s->t[i].f)
-      s->t[i] = s->t[--s->n];
+    if (s->t[i].base != base) continue;
+    if (__builtin_add_overflow(s->t[i].f, f, &s->t[i].f)) s->over = true;
+    if (!s->t[i].f) s->t[i] = s->t[--s->n];
     return;
   }
   if (s->n == MAX_TERMS)
@@ -105,8 +97,7 @@ static void sum_collect(const kernel *k, ix_sum *s, int ix, int64_t f) {
   int64_t v;
   switch (x->op) {
   case IX_CONST:
-    if (__builtin_mul_overflow(f, x->c, &v) || __builtin_add_overflow(s->c, v, &s->c))
-      s->over = true;
+    if (__builtin_mul_overflow(f, x->c, &v) || __builtin_add_overflow(s->c, v, &s->c)) s->over = true;
     break;
   case IX_ADD:
     sum_collect(k, s, x->a, f);
@@ -118,23 +109,20 @@ static void sum_collect(const kernel *k, ix_sum *s, int ix, int64_t f) {
     else
       sum_collect(k, s, x->a, v);
     break;
-  default:
-    sum_put(s, ix, f);
+  default: sum_put(s, ix, f);
   }
 }
 
 static range sum_range(const kernel *k, const ix_sum *s) {
   range r = {s->c, s->c};
-  for (int i = 0; i < s->n; i++)
-    r = range_add(r, range_mul(range_of(k, s->t[i].base), s->t[i].f));
+  for (int i = 0; i < s->n; i++) r = range_add(r, range_mul(range_of(k, s->t[i].base), s->t[i].f));
   return r;
 }
 
 /* ---- making expressions ------------------------------------------------------------------------------------------ */
 
 static int refuse(kernel *k) {
-  if (k)
-    k->failed = true;
+  if (k) k->failed = true;
   return -1;
 }
 
@@ -143,32 +131,19 @@ static int make(kernel *k, ix_op op, int a, int b, int64_t c) {
     return refuse(k);
   for (int i = 0; i < k->nix; i++) {
     const k_ix *x = &k->ix[i];
-    if (x->op == op && x->a == a && x->b == b && x->c == c)
-      return i;
+    if (x->op == op && x->a == a && x->b == b && x->c == c) return i;
   }
   range r = {c, c};
   switch (op) {
-  case IX_CONST:
-    break;
-  case IX_AXIS:
-    r = range_axis(k, a);
-    break;
-  case IX_ADD:
-    r = range_add(range_of(k, a), range_of(k, b));
-    break;
-  case IX_MUL:
-    r = range_mul(range_of(k, a), c);
-    break;
-  case IX_DIV:
-    r = range_div(range_of(k, a), c);
-    break;
-  case IX_MOD:
-    r = range_mod(range_of(k, a), c);
-    break;
+  case IX_CONST: break;
+  case IX_AXIS: r = range_axis(k, a); break;
+  case IX_ADD: r = range_add(range_of(k, a), range_of(k, b)); break;
+  case IX_MUL: r = range_mul(range_of(k, a), c); break;
+  case IX_DIV: r = range_div(range_of(k, a), c); break;
+  case IX_MOD: r = range_mod(range_of(k, a), c); break;
   }
   int i = kernel_grow(k, &k->ix, &k->nix, 2, sizeof *k->ix);
-  if (i >= 0)
-    k->ix[i] = (k_ix){.op = (uint8_t)op, .a = a, .b = b, .c = c, .lo = r.lo, .hi = r.hi};
+  if (i >= 0) k->ix[i] = (k_ix){.op = (uint8_t)op, .a = a, .b = b, .c = c, .lo = r.lo, .hi = r.hi};
   return i;
 }
 
@@ -176,8 +151,7 @@ static int by_factor(const void *pa, const void *pb) {
   const ix_term *a = pa, *b = pb;
   /* negated absolute values: INT64_MIN has no positive counterpart */
   int64_t fa = a->f > 0 ? -a->f : a->f, fb = b->f > 0 ? -b->f : b->f;
-  if (fa != fb)
-    return fa < fb ? -1 : 1;
+  if (fa != fb) return fa < fb ? -1 : 1;
   return (a->base > b->base) - (a->base < b->base);
 }
 
@@ -189,22 +163,18 @@ static bool sum_join(kernel *k, ix_sum *s) {
   for (int i = 0; i < s->n; i++) {
     k_ix rem = k->ix[s->t[i].base];
     int64_t f = s->t[i].f, nf, nm;
-    if (rem.op != IX_MOD || __builtin_mul_overflow(f, rem.c, &nf))
-      continue;
+    if (rem.op != IX_MOD || __builtin_mul_overflow(f, rem.c, &nf)) continue;
     int d = ix_div(k, rem.a, rem.c);
-    if (d < 0 || k->ix[d].op == IX_CONST)
-      continue;
+    if (d < 0 || k->ix[d].op == IX_CONST) continue;
     for (int j = 0; j < s->n; j++) {
-      if (j == i || s->t[j].f != nf)
-        continue;
+      if (j == i || s->t[j].f != nf) continue;
       k_ix high = k->ix[s->t[j].base];
       int whole = -1;
       if (s->t[j].base == d)
         whole = rem.a;
       else if (high.op == IX_MOD && high.a == d && !__builtin_mul_overflow(high.c, rem.c, &nm))
         whole = ix_mod(k, rem.a, nm);
-      if (whole < 0)
-        continue;
+      if (whole < 0) continue;
       int lower = i < j ? i : j, upper = i < j ? j : i;
       s->t[upper] = s->t[--s->n];
       s->t[lower] = s->t[--s->n];
@@ -218,16 +188,14 @@ static bool sum_join(kernel *k, ix_sum *s) {
 static int sum_make(kernel *k, ix_sum *s) {
   while (!s->over && sum_join(k, s)) {
   }
-  if (s->over)
-    return refuse(k);
+  if (s->over) return refuse(k);
   qsort(s->t, (size_t)s->n, sizeof *s->t, by_factor);
   int r = -1;
   for (int i = 0; i < s->n; i++) {
     int t = s->t[i].f == 1 ? s->t[i].base : make(k, IX_MUL, s->t[i].base, -1, s->t[i].f);
     r = i ? make(k, IX_ADD, r, t, 0) : t;
   }
-  if (s->n && !s->c)
-    return r;
+  if (s->n && !s->c) return r;
   int c = make(k, IX_CONST, -1, -1, s->c);
   return s->n ? make(k, IX_ADD, r, c, 0) : c;
 }
@@ -237,16 +205,13 @@ static bool bad(const kernel *k, int a) { return !k || k->failed || a < 0 || a >
 int ix_const(kernel *k, int64_t c) { return k ? make(k, IX_CONST, -1, -1, c) : -1; }
 
 int ix_axis(kernel *k, int axis) {
-  if (!k || axis < 0 || axis >= k->naxes)
-    return refuse(k);
-  if (k->axes[axis].extent == 1 && k->axes[axis].sym < 0)
-    return ix_const(k, 0);
+  if (!k || axis < 0 || axis >= k->naxes) return refuse(k);
+  if (k->axes[axis].extent == 1 && k->axes[axis].sym < 0) return ix_const(k, 0);
   return make(k, IX_AXIS, axis, -1, 0);
 }
 
 int ix_add(kernel *k, int a, int b) {
-  if (bad(k, a) || bad(k, b))
-    return refuse(k);
+  if (bad(k, a) || bad(k, b)) return refuse(k);
   ix_sum s = {.n = 0};
   sum_collect(k, &s, a, 1);
   sum_collect(k, &s, b, 1);
@@ -254,10 +219,8 @@ int ix_add(kernel *k, int a, int b) {
 }
 
 int ix_mul(kernel *k, int a, int64_t c) {
-  if (bad(k, a))
-    return refuse(k);
-  if (!c)
-    return ix_const(k, 0);
+  if (bad(k, a)) return refuse(k);
+  if (!c) return ix_const(k, 0);
   ix_sum s = {.n = 0};
   sum_collect(k, &s, a, c);
   return s.over ? make(k, IX_MUL, a, -1, c) : sum_make(k, &s);
@@ -277,8 +240,7 @@ static int64_t sum_split(const kernel *k, const ix_sum *s, int64_t n, ix_sum *hi
   int64_t best = 0;
   for (int i = 0; i < s->n; i++) {
     int64_t g = gcd(n, s->t[i].f);
-    if (g <= 1 || g <= best)
-      continue;
+    if (g <= 1 || g <= best) continue;
     ix_sum h = {.c = floor_div(s->c, g)}, l = {.c = floor_mod(s->c, g)};
     for (int j = 0; j < s->n; j++) {
       if (s->t[j].f % g)
@@ -287,8 +249,7 @@ static int64_t sum_split(const kernel *k, const ix_sum *s, int64_t n, ix_sum *hi
         sum_put(&h, s->t[j].base, s->t[j].f / g);
     }
     range r = sum_range(k, &l);
-    if (r.lo < 0 || r.hi >= g)
-      continue;
+    if (r.lo < 0 || r.hi >= g) continue;
     best = g;
     *high = h;
     *low = l;
@@ -297,22 +258,16 @@ static int64_t sum_split(const kernel *k, const ix_sum *s, int64_t n, ix_sum *hi
 }
 
 int ix_div(kernel *k, int a, int64_t n) {
-  if (bad(k, a) || n <= 0)
-    return refuse(k);
-  if (n == 1)
-    return a;
-  if (one_period(range_of(k, a), n))
-    return ix_const(k, floor_div(k->ix[a].lo, n));
+  if (bad(k, a) || n <= 0) return refuse(k);
+  if (n == 1) return a;
+  if (one_period(range_of(k, a), n)) return ix_const(k, floor_div(k->ix[a].lo, n));
   k_ix x = k->ix[a];
   int64_t m;
-  if (x.op == IX_DIV && !__builtin_mul_overflow(x.c, n, &m))
-    return ix_div(k, x.a, m);
-  if (x.op == IX_MOD && x.c % n == 0)
-    return ix_mod(k, ix_div(k, x.a, n), x.c / n);
+  if (x.op == IX_DIV && !__builtin_mul_overflow(x.c, n, &m)) return ix_div(k, x.a, m);
+  if (x.op == IX_MOD && x.c % n == 0) return ix_mod(k, ix_div(k, x.a, n), x.c / n);
   ix_sum s = {.n = 0}, high = {.n = 0}, low;
   sum_collect(k, &s, a, 1);
-  if (s.over || unbounded(s.c))
-    return make(k, IX_DIV, a, -1, n);
+  if (s.over || unbounded(s.c)) return make(k, IX_DIV, a, -1, n);
   /* (p*n + b) / n = p + b/n */
   low = (ix_sum){.c = floor_mod(s.c, n)};
   high.c = floor_div(s.c, n);
@@ -327,28 +282,23 @@ int ix_div(kernel *k, int a, int64_t n) {
     return ix_add(k, sum_make(k, &high), rest);
   }
   int64_t g = sum_split(k, &s, n, &high, &low);
-  if (g)
-    return ix_div(k, sum_make(k, &high), n / g);
+  if (g) return ix_div(k, sum_make(k, &high), n / g);
   return make(k, IX_DIV, a, -1, n);
 }
 
 int ix_mod(kernel *k, int a, int64_t n) {
-  if (bad(k, a) || n <= 0)
-    return refuse(k);
+  if (bad(k, a) || n <= 0) return refuse(k);
   range r = range_of(k, a);
-  if (n == 1)
-    return ix_const(k, 0);
+  if (n == 1) return ix_const(k, 0);
   if (one_period(r, n)) {
     int64_t q = floor_div(r.lo, n);
     return q ? ix_add(k, a, ix_const(k, -q * n)) : a;
   }
   k_ix x = k->ix[a];
-  if (x.op == IX_MOD && x.c % n == 0)
-    return ix_mod(k, x.a, n);
+  if (x.op == IX_MOD && x.c % n == 0) return ix_mod(k, x.a, n);
   ix_sum s = {.n = 0}, rest, high, low;
   sum_collect(k, &s, a, 1);
-  if (s.over || unbounded(s.c))
-    return make(k, IX_MOD, a, -1, n);
+  if (s.over || unbounded(s.c)) return make(k, IX_MOD, a, -1, n);
   /* whole periods fall away, term by term */
   rest = (ix_sum){.c = floor_mod(s.c, n)};
   bool changed = rest.c != s.c;
@@ -356,8 +306,7 @@ int ix_mod(kernel *k, int a, int64_t n) {
     sum_put(&rest, s.t[i].base, s.t[i].f % n);
     changed |= s.t[i].f % n != s.t[i].f;
   }
-  if (changed)
-    return ix_mod(k, sum_make(k, &rest), n);
+  if (changed) return ix_mod(k, sum_make(k, &rest), n);
   int64_t g = sum_split(k, &s, n, &high, &low);
   if (g) {
     int h = ix_mul(k, ix_mod(k, sum_make(k, &high), n / g), g);
@@ -369,39 +318,28 @@ int ix_mod(kernel *k, int a, int64_t n) {
 /* ---- questions --------------------------------------------------------------------------------------------------- */
 
 uint64_t ix_axes(const kernel *k, int ix) {
-  if (bad(k, ix))
-    return 0;
+  if (bad(k, ix)) return 0;
   const k_ix *x = &k->ix[ix];
   switch (x->op) {
-  case IX_CONST:
-    return 0;
-  case IX_AXIS:
-    return (uint64_t)1 << x->a;
-  case IX_ADD:
-    return ix_axes(k, x->a) | ix_axes(k, x->b);
-  default:
-    return ix_axes(k, x->a);
+  case IX_CONST: return 0;
+  case IX_AXIS: return (uint64_t)1 << x->a;
+  case IX_ADD: return ix_axes(k, x->a) | ix_axes(k, x->b);
+  default: return ix_axes(k, x->a);
   }
 }
 
 bool ix_affine(const kernel *k, int ix, int axis, int64_t *factor) {
-  if (bad(k, ix))
-    return false;
+  if (bad(k, ix)) return false;
   const k_ix *x = &k->ix[ix];
   int64_t a, b;
   *factor = 0;
   switch (x->op) {
-  case IX_CONST:
-    return true;
-  case IX_AXIS:
-    *factor = x->a == axis;
-    return true;
+  case IX_CONST: return true;
+  case IX_AXIS: *factor = x->a == axis; return true;
   case IX_ADD:
     return ix_affine(k, x->a, axis, &a) && ix_affine(k, x->b, axis, &b) && !__builtin_add_overflow(a, b, factor);
-  case IX_MUL:
-    return ix_affine(k, x->a, axis, &a) && !__builtin_mul_overflow(a, x->c, factor);
-  default:
-    return !(ix_axes(k, x->a) >> axis & 1);
+  case IX_MUL: return ix_affine(k, x->a, axis, &a) && !__builtin_mul_overflow(a, x->c, factor);
+  default: return !(ix_axes(k, x->a) >> axis & 1);
   }
 }
 
@@ -409,12 +347,10 @@ static range limited_sum(const kernel *k, const ix_sum *s);
 
 static range limited_base(const kernel *k, int ix) {
   const k_ix *x = &k->ix[ix];
-  if (x->op == IX_AXIS)
-    return range_axis(k, x->a);
+  if (x->op == IX_AXIS) return range_axis(k, x->a);
   ix_sum s = {.n = 0};
   sum_collect(k, &s, x->a, 1);
-  if (s.over)
-    return (range){INT64_MIN, INT64_MAX};
+  if (s.over) return (range){INT64_MIN, INT64_MAX};
   range r = limited_sum(k, &s);
   return x->op == IX_DIV ? range_div(r, x->c) : range_mod(r, x->c);
 }
@@ -423,23 +359,18 @@ static range limited_base(const kernel *k, int ix) {
  * for i = 64*o + j, j < N - 64*o the bound N - 1 only shows when o cancels. */
 static range limited_sum(const kernel *k, const ix_sum *s) {
   range r = {s->c, s->c};
-  for (int i = 0; i < s->n; i++)
-    r = range_add(r, range_mul(limited_base(k, s->t[i].base), s->t[i].f));
+  for (int i = 0; i < s->n; i++) r = range_add(r, range_mul(limited_base(k, s->t[i].base), s->t[i].f));
   for (int i = 0; i < s->n; i++) {
     const k_ix *x = &k->ix[s->t[i].base];
     int64_t f = s->t[i].f;
-    if (x->op != IX_AXIS || k->axes[x->a].limit < 0 || ix_axes(k, k->axes[x->a].limit) >> x->a & 1)
-      continue;
+    if (x->op != IX_AXIS || k->axes[x->a].limit < 0 || ix_axes(k, k->axes[x->a].limit) >> x->a & 1) continue;
     ix_sum last = *s;
     last.t[i] = last.t[--last.n];
     sum_collect(k, &last, k->axes[x->a].limit, f);
-    if (__builtin_sub_overflow(last.c, f, &last.c) || last.over)
-      continue;
+    if (__builtin_sub_overflow(last.c, f, &last.c) || last.over) continue;
     range l = limited_sum(k, &last);
-    if (f > 0 && l.hi < r.hi)
-      r.hi = l.hi;
-    if (f < 0 && l.lo > r.lo)
-      r.lo = l.lo;
+    if (f > 0 && l.hi < r.hi) r.hi = l.hi;
+    if (f < 0 && l.lo > r.lo) r.lo = l.lo;
   }
   return r;
 }

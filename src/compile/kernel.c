@@ -4,16 +4,16 @@
 #include <string.h>
 
 _Static_assert(sizeof(k_axis) == 24 && sizeof(k_buf) == 24 && sizeof(k_ix) == 40 && sizeof(k_access) == 24 &&
-                 sizeof(k_inst) == 24,
+                   sizeof(k_inst) == 24,
                "the tables are hashed as bytes: no padding");
 
 static const struct {
   const char *name;
   int arity;
 } ops[K_OP_COUNT] = {
-  [K_NOP] = {"nop", 0},     [K_LOOP] = {"loop", 0},   [K_END] = {"end", 0},   [K_CONST] = {"const", 0},
-  [K_ARG] = {"arg", 0},     [K_INDEX] = {"index", 0}, [K_LOAD] = {"load", 0}, [K_STORE] = {"store", 1},
-  [K_ACC] = {"acc", 1},     [K_UPDATE] = {"update", 2}, [K_READ] = {"read", 1},
+    [K_NOP] = {"nop", 0}, [K_LOOP] = {"loop", 0},     [K_END] = {"end", 0},   [K_CONST] = {"const", 0},
+    [K_ARG] = {"arg", 0}, [K_INDEX] = {"index", 0},   [K_LOAD] = {"load", 0}, [K_STORE] = {"store", 1},
+    [K_ACC] = {"acc", 1}, [K_UPDATE] = {"update", 2}, [K_READ] = {"read", 1},
 #define PRIM(name, arity, text) [K_##name] = {#name, arity},
 #include "compile/prims.def"
 #undef PRIM
@@ -22,10 +22,8 @@ static const struct {
 const char *k_op_name(k_op op) { return (unsigned)op < K_OP_COUNT ? ops[op].name : "?"; }
 
 int inst_arity(const k_inst *in) {
-  if (in->op == K_LIBM)
-    return in->b < 0 ? 1 : 2;
-  if (in->op == K_UPDATE)
-    return in->c < 0 ? 2 : 3;
+  if (in->op == K_LIBM) return in->b < 0 ? 1 : 2;
+  if (in->op == K_UPDATE) return in->c < 0 ? 2 : 3;
   return ops[in->op].arity;
 }
 
@@ -33,19 +31,15 @@ int inst_arity(const k_inst *in) {
 
 kernel *kernel_new(const char *name) {
   kernel *k = mem_calloc(1, sizeof *k);
-  if (!k)
-    return NULL;
+  if (!k) return NULL;
   size_t n = name ? strlen(name) : 0;
-  if (n >= sizeof k->name)
-    n = sizeof k->name - 1;
-  if (n)
-    memcpy(k->name, name, n);
+  if (n >= sizeof k->name) n = sizeof k->name - 1;
+  if (n) memcpy(k->name, name, n);
   return k;
 }
 
 void kernel_free(kernel *k) {
-  if (!k)
-    return;
+  if (!k) return;
   mem_free(k->axes);
   mem_free(k->bufs);
   mem_free(k->ix);
@@ -55,8 +49,7 @@ void kernel_free(kernel *k) {
 }
 
 int kernel_grow(kernel *k, void *table, int *n, int cap_slot, size_t size) {
-  if (!k || k->failed)
-    return -1;
+  if (!k || k->failed) return -1;
   void *p;
   memcpy(&p, table, sizeof p); /* `table` is the address of one of the five typed pointers */
   if (*n == k->cap[cap_slot]) {
@@ -75,17 +68,14 @@ int kernel_grow(kernel *k, void *table, int *n, int cap_slot, size_t size) {
 }
 
 static int refuse(kernel *k) {
-  if (k)
-    k->failed = true;
+  if (k) k->failed = true;
   return -1;
 }
 
 int k_axis_add(kernel *k, int64_t extent, unsigned flags, int width, int unroll) {
-  if (!k || k->naxes == KERNEL_MAX_AXES || extent < 0)
-    return refuse(k);
+  if (!k || k->naxes == KERNEL_MAX_AXES || extent < 0) return refuse(k);
   int i = kernel_grow(k, &k->axes, &k->naxes, 0, sizeof *k->axes);
-  if (i < 0)
-    return -1;
+  if (i < 0) return -1;
   k->axes[i] = (k_axis){.extent = extent,
                         .sym = -1,
                         .flags = (uint8_t)flags,
@@ -96,11 +86,9 @@ int k_axis_add(kernel *k, int64_t extent, unsigned flags, int width, int unroll)
 }
 
 int k_buf_add(kernel *k, k_buf_role role, tme_dtype t, int64_t lo, int64_t hi) {
-  if (!k || t < 0 || t >= TME_DTYPE_COUNT || dtype_is_complex(t))
-    return refuse(k);
+  if (!k || t < 0 || t >= TME_DTYPE_COUNT || dtype_is_complex(t)) return refuse(k);
   int i = kernel_grow(k, &k->bufs, &k->nbufs, 1, sizeof *k->bufs);
-  if (i < 0)
-    return -1;
+  if (i < 0) return -1;
   k->bufs[i] = (k_buf){.role = (uint8_t)role,
                        .dtype = (uint8_t)t,
                        .align = role == BUF_SCRATCH ? 64 : (uint32_t)tme_dtype_size(t),
@@ -110,11 +98,9 @@ int k_buf_add(kernel *k, k_buf_role role, tme_dtype t, int64_t lo, int64_t hi) {
 }
 
 int k_access_add(kernel *k, int buf, int ix) {
-  if (!k || buf < 0 || buf >= k->nbufs || ix < 0 || ix >= k->nix)
-    return refuse(k);
+  if (!k || buf < 0 || buf >= k->nbufs || ix < 0 || ix >= k->nix) return refuse(k);
   int i = kernel_grow(k, &k->acc, &k->nacc, 3, sizeof *k->acc);
-  if (i < 0)
-    return -1;
+  if (i < 0) return -1;
   k->acc[i] = (k_access){.buf = buf, .ix = ix, .dyn = -1, .guard = -1};
   return i;
 }
@@ -122,22 +108,18 @@ int k_access_add(kernel *k, int buf, int ix) {
 /* ---- instructions ----------------------------------------------------------------------------------------------- */
 
 int k_emit(kernel *k, k_op op, tme_dtype t, int a, int b, int c, uint64_t imm) {
-  if (!k || (unsigned)op >= K_OP_COUNT)
-    return refuse(k);
+  if (!k || (unsigned)op >= K_OP_COUNT) return refuse(k);
   k_inst in = {.op = (uint8_t)op, .dtype = t < 0 ? 0 : (uint8_t)t, .a = a, .b = b, .c = c, .imm = imm};
   int n = inst_arity(&in);
-  if ((n > 0 && (a < 0 || a >= k->ninst)) || (n > 1 && (b < 0 || b >= k->ninst)) ||
-      (n > 2 && (c < 0 || c >= k->ninst)))
+  if ((n > 0 && (a < 0 || a >= k->ninst)) || (n > 1 && (b < 0 || b >= k->ninst)) || (n > 2 && (c < 0 || c >= k->ninst)))
     return refuse(k);
   int i = kernel_grow(k, &k->inst, &k->ninst, 4, sizeof *k->inst);
-  if (i >= 0)
-    k->inst[i] = in;
+  if (i >= 0) k->inst[i] = in;
   return i;
 }
 
 int k_loop(kernel *k, int axis) {
-  if (!k || axis < 0 || axis >= k->naxes)
-    return refuse(k);
+  if (!k || axis < 0 || axis >= k->naxes) return refuse(k);
   return k_emit(k, K_LOOP, 0, axis, -1, -1, 0);
 }
 
@@ -164,44 +146,32 @@ static int const_f32(kernel *k, float f) {
 int k_const_f(kernel *k, tme_dtype t, double v) {
   uint64_t u;
   switch (t) {
-  case TME_BOOL:
-    return const_bits(k, t, v != 0);
-  case TME_F64:
-    memcpy(&u, &v, sizeof u);
-    return const_bits(k, t, u);
-  case TME_F32:
-    return const_f32(k, (float)v);
+  case TME_BOOL: return const_bits(k, t, v != 0);
+  case TME_F64: memcpy(&u, &v, sizeof u); return const_bits(k, t, u);
+  case TME_F32: return const_f32(k, (float)v);
   case TME_F16: /* 16-bit values only come from loads and casts */
     return k_cast(k, t, const_f32(k, f16_to_f32(f16_from_f64(v))));
-  case TME_BF16:
-    return k_cast(k, t, const_f32(k, bf16_to_f32(bf16_from_f64(v))));
-  default:
-    break;
+  case TME_BF16: return k_cast(k, t, const_f32(k, bf16_to_f32(bf16_from_f64(v))));
+  default: break;
   }
-  if (!dtype_is_int(t))
-    return refuse(k);
+  if (!dtype_is_int(t)) return refuse(k);
   int bits = 8 * (int)tme_dtype_size(t);
   double top = ldexp(1, dtype_is_signed(t) ? bits - 1 : bits), bottom = dtype_is_signed(t) ? -top : 0;
-  if (isnan(v))
-    v = 0;
+  if (isnan(v)) v = 0;
   if (v >= top)
     return const_bits(k, t, int_bits(t, dtype_is_signed(t) ? (int64_t)(((uint64_t)1 << (bits - 1)) - 1) : -1));
-  if (v <= bottom)
-    return const_bits(k, t, dtype_is_signed(t) ? (uint64_t)1 << (bits - 1) : 0);
+  if (v <= bottom) return const_bits(k, t, dtype_is_signed(t) ? (uint64_t)1 << (bits - 1) : 0);
   return const_bits(k, t, v < 0x1p63 ? int_bits(t, (int64_t)v) : (uint64_t)v);
 }
 
 int k_const_i(kernel *k, tme_dtype t, int64_t v) {
-  if (t == TME_BOOL)
-    return const_bits(k, t, v != 0);
-  if (dtype_is_int(t))
-    return const_bits(k, t, int_bits(t, v));
+  if (t == TME_BOOL) return const_bits(k, t, v != 0);
+  if (dtype_is_int(t)) return const_bits(k, t, int_bits(t, v));
   return k_const_f(k, t, (double)v);
 }
 
 int k_load(kernel *k, int access) {
-  if (!k || access < 0 || access >= k->nacc)
-    return refuse(k);
+  if (!k || access < 0 || access >= k->nacc) return refuse(k);
   return k_emit(k, K_LOAD, (tme_dtype)k->bufs[k->acc[access].buf].dtype, -1, -1, -1, (uint64_t)access);
 }
 
@@ -213,8 +183,7 @@ void k_store(kernel *k, int access, int value) {
 }
 
 int k_index(kernel *k, int ix) {
-  if (!k || ix < 0 || ix >= k->nix)
-    return refuse(k);
+  if (!k || ix < 0 || ix >= k->nix) return refuse(k);
   return k_emit(k, K_INDEX, TME_I64, -1, -1, -1, (uint64_t)ix);
 }
 
@@ -234,14 +203,12 @@ int k_fma(kernel *k, int a, int b, int c) { return k_emit(k, K_FMA, type_of(k, a
 int k_select(kernel *k, int cond, int a, int b) { return k_emit(k, K_SELECT, type_of(k, a), cond, a, b, 0); }
 
 int k_cast(kernel *k, tme_dtype t, int a) {
-  if (a >= 0 && type_of(k, a) == t)
-    return a;
+  if (a >= 0 && type_of(k, a) == t) return a;
   return k_emit(k, K_CAST, t, a, -1, -1, 0);
 }
 
 int k_bitcast(kernel *k, tme_dtype t, int a) {
-  if (a >= 0 && type_of(k, a) == t)
-    return a;
+  if (a >= 0 && type_of(k, a) == t) return a;
   return k_emit(k, K_BITCAST, t, a, -1, -1, 0);
 }
 
@@ -259,15 +226,12 @@ int64_t kernel_tasks(const kernel *k, const uint64_t *args) {
     const k_inst *in = &k->inst[i];
     if (in->op == K_END && --depth < parallel) {
       parallel = depth;
-      if (!depth)
-        total += section;
+      if (!depth) total += section;
     }
-    if (in->op != K_LOOP)
-      continue;
+    if (in->op != K_LOOP) continue;
     unsigned flags = k->axes[in->a].flags;
     bool counts = flags & AXIS_PARALLEL && parallel == depth && !(depth && flags & AXIS_VECTOR);
-    if (!depth)
-      section = 0;
+    if (!depth) section = 0;
     if (counts) {
       int64_t n = axis_extent(k, in->a, args);
       if (depth == 0)
@@ -284,25 +248,21 @@ int64_t kernel_tasks(const kernel *k, const uint64_t *args) {
 void kernel_parents(const kernel *k, int *parent) {
   int loop = -1;
   for (int i = 0; i < k->ninst; i++) {
-    if (k->inst[i].op == K_END && loop >= 0)
-      loop = parent[loop];
+    if (k->inst[i].op == K_END && loop >= 0) loop = parent[loop];
     parent[i] = loop;
-    if (k->inst[i].op == K_LOOP)
-      loop = i;
+    if (k->inst[i].op == K_LOOP) loop = i;
   }
 }
 
 bool loop_within(const int *parent, int inner, int outer) {
-  while (inner > outer)
-    inner = parent[inner];
+  while (inner > outer) inner = parent[inner];
   return inner == outer;
 }
 
 /* Axes of the loops around instruction i, up to but without the loop `stop`. */
 static uint64_t axes_around(const kernel *k, const int *parent, int i, int stop) {
   uint64_t mask = 0;
-  for (int l = parent[i]; l != stop && l >= 0; l = parent[l])
-    mask |= (uint64_t)1 << k->inst[l].a;
+  for (int l = parent[i]; l != stop && l >= 0; l = parent[l]) mask |= (uint64_t)1 << k->inst[l].a;
   return mask;
 }
 
@@ -310,13 +270,10 @@ static uint64_t axes_around(const kernel *k, const int *parent, int i, int stop)
 static uint64_t written_around(const kernel *k, const int *parent, int load, int buf) {
   uint64_t mask = 0;
   for (int i = 0; i < k->ninst; i++) {
-    if (k->inst[i].op != K_STORE || k->acc[k->inst[i].imm].buf != buf)
-      continue;
+    if (k->inst[i].op != K_STORE || k->acc[k->inst[i].imm].buf != buf) continue;
     int l = parent[i];
-    while (!loop_within(parent, parent[load], l))
-      l = parent[l];
-    if (l >= 0)
-      mask |= (uint64_t)1 << k->inst[l].a | axes_around(k, parent, l, -1);
+    while (!loop_within(parent, parent[load], l)) l = parent[l];
+    if (l >= 0) mask |= (uint64_t)1 << k->inst[l].a | axes_around(k, parent, l, -1);
   }
   return mask;
 }
@@ -332,8 +289,7 @@ static uint64_t acc_deps(const kernel *k, const int *parent, int acc, const uint
   uint64_t mask = k->inst[acc].imm, around = axes_around(k, parent, acc, -1) | mask;
   for (int i = acc + 1; i < k->ninst; i++) {
     const k_inst *in = &k->inst[i];
-    if (in->op != K_UPDATE || in->a != acc)
-      continue;
+    if (in->op != K_UPDATE || in->a != acc) continue;
     mask |= (deps[in->b] | (in->c >= 0 ? deps[in->c] : 0)) & around;
   }
   return mask;
@@ -379,8 +335,7 @@ void kernel_deps(const kernel *k, uint64_t *out) {
 static void table_bytes(text *out, const void *p, int n, size_t size) {
   int32_t count = n;
   text_bytes(out, &count, sizeof count);
-  if (n)
-    text_bytes(out, p, (size_t)n * size);
+  if (n) text_bytes(out, p, (size_t)n * size);
 }
 
 void kernel_bytes(const kernel *k, text *out) {

@@ -19,12 +19,8 @@ static void print_buf(const kernel *k, int buf, text *out) {
 static void print_ix(const kernel *k, int ix, bool inner, text *out) {
   const k_ix *x = &k->ix[ix];
   switch (x->op) {
-  case IX_CONST:
-    text_add(out, "%lld", (long long)x->c);
-    break;
-  case IX_AXIS:
-    print_axis(x->a, out);
-    break;
+  case IX_CONST: text_add(out, "%lld", (long long)x->c); break;
+  case IX_AXIS: print_axis(x->a, out); break;
   case IX_ADD:
     text_add(out, "%s", inner ? "(" : "");
     print_ix(k, x->a, false, out);
@@ -42,11 +38,9 @@ static void print_access(const kernel *k, const k_access *x, text *out) {
   print_buf(k, x->buf, out);
   text_add(out, "[");
   print_ix(k, x->ix, false, out);
-  if (x->dyn >= 0)
-    text_add(out, " + %%%d*%lld", x->dyn, (long long)x->dyn_scale);
+  if (x->dyn >= 0) text_add(out, " + %%%d*%lld", x->dyn, (long long)x->dyn_scale);
   text_add(out, "]");
-  if (x->guard >= 0)
-    text_add(out, " if %%%d", x->guard);
+  if (x->guard >= 0) text_add(out, " if %%%d", x->guard);
 }
 
 static void print_loop(const kernel *k, int axis, text *out) {
@@ -55,13 +49,10 @@ static void print_loop(const kernel *k, int axis, text *out) {
   text_add(out, "loop ");
   print_axis(axis, out);
   for (int i = 0; i < COUNT(names); i++) {
-    if (x->flags >> i & 1)
-      text_add(out, " %s", names[i]);
+    if (x->flags >> i & 1) text_add(out, " %s", names[i]);
   }
-  if (x->flags & AXIS_VECTOR)
-    text_add(out, "(%dx%d)", x->width, x->unroll);
-  if (!(x->flags & (AXIS_PARALLEL | AXIS_VECTOR | AXIS_UNROLL)))
-    text_add(out, " seq");
+  if (x->flags & AXIS_VECTOR) text_add(out, "(%dx%d)", x->width, x->unroll);
+  if (!(x->flags & (AXIS_PARALLEL | AXIS_VECTOR | AXIS_UNROLL))) text_add(out, " seq");
   if (x->sym >= 0)
     text_add(out, " arg%d", x->sym);
   else
@@ -92,8 +83,7 @@ static void print_const(const k_inst *in, text *out) {
 }
 
 static void print_name(k_op op, text *out) {
-  for (const char *p = k_op_name(op); *p; p++)
-    text_add(out, "%c", *p >= 'A' && *p <= 'Z' ? *p - 'A' + 'a' : *p);
+  for (const char *p = k_op_name(op); *p; p++) text_add(out, "%c", *p >= 'A' && *p <= 'Z' ? *p - 'A' + 'a' : *p);
 }
 
 static void print_inst(const kernel *k, int i, text *out) {
@@ -107,15 +97,12 @@ static void print_inst(const kernel *k, int i, text *out) {
   print_name((k_op)in->op, out);
   switch (in->op) {
   case K_NOP:
-  case K_END:
-    break;
+  case K_END: break;
   case K_CONST:
     text_add(out, " ");
     print_const(in, out);
     break;
-  case K_ARG:
-    text_add(out, " %llu", (unsigned long long)in->imm);
-    break;
+  case K_ARG: text_add(out, " %llu", (unsigned long long)in->imm); break;
   case K_INDEX:
     text_add(out, " ");
     print_ix(k, (int)in->imm, false, out);
@@ -124,26 +111,22 @@ static void print_inst(const kernel *k, int i, text *out) {
   case K_STORE:
     text_add(out, " ");
     print_access(k, &k->acc[in->imm], out);
-    if (in->op == K_STORE)
-      text_add(out, ", %%%d", in->a);
+    if (in->op == K_STORE) text_add(out, ", %%%d", in->a);
     break;
   case K_ACC:
     text_add(out, " ");
     print_name((k_op)in->b, out);
     text_add(out, " %%%d", in->a);
     for (int a = 0, n = 0; a < k->naxes; a++) {
-      if (!(in->imm >> a & 1))
-        continue;
+      if (!(in->imm >> a & 1)) continue;
       text_add(out, n++ ? " " : " keeping ");
       print_axis(a, out);
     }
     break;
   default: {
     int32_t v[3] = {in->a, in->b, in->c};
-    if (in->op == K_LIBM)
-      text_add(out, " %s", libm_name((libm_id)in->imm));
-    for (int a = 0; a < inst_arity(in); a++)
-      text_add(out, "%s %%%d", a ? "," : "", v[a]);
+    if (in->op == K_LIBM) text_add(out, " %s", libm_name((libm_id)in->imm));
+    for (int a = 0; a < inst_arity(in); a++) text_add(out, "%s %%%d", a ? "," : "", v[a]);
   }
   }
 }

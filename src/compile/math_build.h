@@ -62,8 +62,7 @@ static inline int m_with_sign(kernel *k, int x, int sign) { return m_unbits(k, m
 /* c[0] + c[1] x + ... by Horner's rule. */
 static inline int m_poly(kernel *k, int x, int n, const double *c) {
   int p = m_num(k, x, c[n - 1]);
-  for (int i = n - 2; i >= 0; i--)
-    p = m_fman(k, p, x, c[i]);
+  for (int i = n - 2; i >= 0; i--) p = m_fman(k, p, x, c[i]);
   return p;
 }
 #define M_POLY(k, x, ...)                                                                                              \

@@ -121,8 +121,7 @@ static int sinh_small(kernel *k, int a) {
 }
 
 int math_sinh(kernel *k, int x) {
-  if (!is_f32(k, x))
-    return m_libm(k, LIBM_sinh, x, -1);
+  if (!is_f32(k, x)) return m_libm(k, LIBM_sinh, x, -1);
   int a = m_at_most(k, k_cast(k, TME_F64, m_abs(k, x)), 100), e = m_exp_f64(k, a, 8);
   int r = m_muln(k, m_sub(k, e, m_div(k, m_num(k, e, 1), e)), 0.5);
   r = m_sel(k, m_ltn(k, a, 1), sinh_small(k, a), r);
@@ -130,8 +129,7 @@ int math_sinh(kernel *k, int x) {
 }
 
 int math_cosh(kernel *k, int x) {
-  if (!is_f32(k, x))
-    return m_libm(k, LIBM_cosh, x, -1);
+  if (!is_f32(k, x)) return m_libm(k, LIBM_cosh, x, -1);
   int a = m_at_most(k, k_cast(k, TME_F64, m_abs(k, x)), 100), e = m_exp_f64(k, a, 8);
   return k_cast(k, TME_F32, m_muln(k, m_add(k, e, m_div(k, m_num(k, e, 1), e)), 0.5));
 }
@@ -148,12 +146,12 @@ static int tanh_f32(kernel *k, int x) {
   return m_with_sign(k, m_sel(k, m_ltn(k, a, 0.625), small, large), m_sign(k, x));
 }
 
-/* fdlibm's two forms. */
+/* fdlibm's two forms: 1 - 2 / (e + 2) with e = expm1(2a); below 1 |e| / (e + 2) with e = expm1(-2a). */
 static int tanh_f64(kernel *k, int x) {
-  int a = m_abs(k, x), c = m_at_most(k, a, 22), one = m_num(k, x, 1), two = m_num(k, x, 2);
-  int is_large = m_gtn(k, c, 0.5), y = m_add(k, c, c);
-  int e = expm1_of(k, y), q = m_div(k, m_sel(k, is_large, two, e), m_add(k, e, two));
-  return m_with_sign(k, m_sel(k, is_large, m_sub(k, one, q), q), m_sign(k, x));
+  int a = m_at_most(k, m_abs(k, x), 22), large = m_gtn(k, a, 1), two = m_num(k, x, 2), y = m_add(k, a, a);
+  int e = expm1_of(k, m_sel(k, large, y, m_neg(k, y)));
+  int q = m_div(k, m_sel(k, large, two, m_abs(k, e)), m_add(k, e, two));
+  return m_with_sign(k, m_sel(k, large, m_sub(k, m_num(k, x, 1), q), q), m_sign(k, x));
 }
 
 int math_tanh(kernel *k, int x) { return is_f32(k, x) ? tanh_f32(k, x) : tanh_f64(k, x); }

@@ -55,9 +55,10 @@ static int fdlibm(kernel *k, int e, int f, int c) {
     hi = 6.9313812256e-01;
     lo = 9.0580006145e-06;
   } else {
-    r = m_mul(k, z, M_POLY(k, z, 6.666666666666735130e-01, 3.999999999940941908e-01, 2.857142874366239149e-01,
-                           2.222219843214978396e-01, 1.818357216161805012e-01, 1.531383769920937332e-01,
-                           1.479819860511658591e-01));
+    r = m_mul(k, z,
+              M_POLY(k, z, 6.666666666666735130e-01, 3.999999999940941908e-01, 2.857142874366239149e-01,
+                     2.222219843214978396e-01, 1.818357216161805012e-01, 1.531383769920937332e-01,
+                     1.479819860511658591e-01));
     hi = 6.93147180369123816490e-01;
     lo = 1.90821492927058770002e-10;
   }
@@ -75,8 +76,7 @@ int m_log_f64(kernel *k, int x) {
 int math_log(kernel *k, int x) {
   split d = exponent(k, x);
   int f = m_addn(k, d.m, -1);
-  if (!is_f32(k, x))
-    return specials(k, x, fdlibm(k, d.e, f, m_num(k, x, 0)));
+  if (!is_f32(k, x)) return specials(k, x, fdlibm(k, d.e, f, m_num(k, x, 0)));
   int z = m_mul(k, f, f);
   int p = M_POLY(k, f, 3.3333331174e-1, -2.4999993993e-1, 2.0000714765e-1, -1.6668057665e-1, 1.4249322787e-1,
                  -1.2420140846e-1, 1.1676998740e-1, -1.1514610310e-1, 7.0376836292e-2);
@@ -114,8 +114,7 @@ int math_log1p(kernel *k, int x) {
 /* ---- inverse hyperbolic functions, f32 by way of f64 ------------------------------------------------------------------ */
 
 int math_asinh(kernel *k, int x) {
-  if (!is_f32(k, x))
-    return m_libm(k, LIBM_asinh, x, -1);
+  if (!is_f32(k, x)) return m_libm(k, LIBM_asinh, x, -1);
   int a = k_cast(k, TME_F64, m_abs(k, x)), z = m_mul(k, a, a);
   int large = m_log_f64(k, m_add(k, a, m_sqrt(k, m_addn(k, z, 1))));
   int small = k_fma(k, m_mul(k, a, z), M_POLY(k, z, -1.0 / 6, 3.0 / 40, -15.0 / 336), a);
@@ -124,16 +123,14 @@ int math_asinh(kernel *k, int x) {
 }
 
 int math_acosh(kernel *k, int x) {
-  if (!is_f32(k, x))
-    return m_libm(k, LIBM_acosh, x, -1);
+  if (!is_f32(k, x)) return m_libm(k, LIBM_acosh, x, -1);
   int a = k_cast(k, TME_F64, x), root = m_sqrt(k, m_mul(k, m_addn(k, a, -1), m_addn(k, a, 1)));
   int r = m_log_f64(k, m_add(k, a, root));
   return k_cast(k, TME_F32, m_sel(k, m_ltn(k, a, 1), m_num(k, a, NAN), r));
 }
 
 int math_atanh(kernel *k, int x) {
-  if (!is_f32(k, x))
-    return m_libm(k, LIBM_atanh, x, -1);
+  if (!is_f32(k, x)) return m_libm(k, LIBM_atanh, x, -1);
   int a = k_cast(k, TME_F64, m_abs(k, x)), z = m_mul(k, a, a), one = m_num(k, a, 1);
   int large = m_muln(k, m_log_f64(k, m_div(k, m_add(k, one, a), m_sub(k, one, a))), 0.5);
   int small = k_fma(k, m_mul(k, a, z), M_POLY(k, z, 1.0 / 3, 1.0 / 5, 1.0 / 7), a);

@@ -11,8 +11,7 @@ static int exp_to_f32(kernel *k, int t) {
 
 /* |x|^y = exp(y log|x|) gives what C asks for zeros and infinities too, but for 1^inf, and 0^0, inf^0. */
 int math_pow(kernel *k, int x, int y) {
-  if (!is_f32(k, x))
-    return m_libm(k, LIBM_pow, x, y);
+  if (!is_f32(k, x)) return m_libm(k, LIBM_pow, x, y);
   int a = m_abs(k, x), one = m_num(k, x, 1), zero = m_num(k, x, 0), yd = k_cast(k, TME_F64, y);
   int t = m_mul(k, m_log_f64(k, k_cast(k, TME_F64, a)), yd);
   int unit = m_and(k, m_eq(k, a, one), m_eq(k, y, y));
@@ -28,15 +27,13 @@ int math_pow(kernel *k, int x, int y) {
 }
 
 int math_cbrt(kernel *k, int x) {
-  if (!is_f32(k, x))
-    return m_libm(k, LIBM_cbrt, x, -1);
+  if (!is_f32(k, x)) return m_libm(k, LIBM_cbrt, x, -1);
   int t = m_muln(k, m_log_f64(k, k_cast(k, TME_F64, m_abs(k, x))), 1.0 / 3);
   return m_with_sign(k, exp_to_f32(k, t), m_sign(k, x));
 }
 
 int math_hypot(kernel *k, int x, int y) {
-  if (!is_f32(k, x))
-    return m_libm(k, LIBM_hypot, x, y);
+  if (!is_f32(k, x)) return m_libm(k, LIBM_hypot, x, y);
   int ax = m_abs(k, x), ay = m_abs(k, y), inf = m_num(k, x, INFINITY);
   int xd = k_cast(k, TME_F64, x), yd = k_cast(k, TME_F64, y);
   int r = k_cast(k, TME_F32, m_sqrt(k, k_fma(k, xd, xd, m_mul(k, yd, yd))));

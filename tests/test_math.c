@@ -1,0 +1,216 @@
+/* The mathematical functions made of primitives, against the C library in long double. */
+#include "base/libm.h"
+#include "compile/math.h"
+#include "support/kernel_interp.h"
+#include <float.h>
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+enum { SAMPLES = 100000, CHUNK = 4096 };
+
+typedef long double real;
+typedef int unary(kernel *k, int x);
+typedef int binary(kernel *k, int x, int y);
+
+static real lgamma_ref(real x) { return (real)lgamma((double)x); }
+
+/* Allowed errors in ulp; those of f64 include the C library's where that is called. */
+static const struct {
+  const char *name;
+  unary *make;
+  real (*ref)(real);
+  double f32, f64;
+} unaries[] = {
+    {"exp", math_exp, expl, 1.5, 1.5},
+    {"exp2", math_exp2, exp2l, 1, 1.5},
+    {"expm1", math_expm1, expm1l, 2, 2},
+    {"sinh", math_sinh, sinhl, 0.6, 2.5},
+    {"cosh", math_cosh, coshl, 0.6, 2.5},
+    {"tanh", math_tanh, tanhl, 1.5, 2},
+    {"log", math_log, logl, 1, 1},
+    {"log2", math_log2, log2l, 0.6, 1.5},
+    {"log10", math_log10, log10l, 0.6, 2},
+    {"log1p", math_log1p, log1pl, 1.5, 1.5},
+    {"asinh", math_asinh, asinhl, 0.6, 2.5},
+    {"acosh", math_acosh, acoshl, 0.6, 2.5},
+    {"atanh", math_atanh, atanhl, 0.6, 2.5},
+    {"sin", math_sin, sinl, 1.6, 1},
+    {"cos", math_cos, cosl, 1.6, 1},
+    {"tan", math_tan, tanl, 1, 1},
+    {"asin", math_asin, asinl, 2, 1},
+    {"acos", math_acos, acosl, 2, 1},
+    {"atan", math_atan, atanl, 1.5, 1},
+    {"erf", math_erf, erfl, 1.5, 1.5},
+    {"erfc", math_erfc, erfcl, 0.6, 6},
+    {"cbrt", math_cbrt, cbrtl, 0.6, 4},
+    {"lgamma", math_lgamma, lgamma_ref, 0.6, 0.6},
+};
+
+static const struct {
+  const char *name;
+  binary *make;
+  real (*ref)(real, real);
+  double f32, f64;
+} binaries[] = {
+    {"pow", math_pow, powl, 0.6, 1.5},
+    {"atan2", math_atan2, atan2l, 0.6, 1},
+    {"hypot", math_hypot, hypotl, 0.6, 1.5},
+    {"fmod", math_fmod, fmodl, 0.5, 0.5},
+};
+
+static const double specials[] = {0,         -0.0,    1,        -1,        2,      -2,       0.5,         -0.5,
+                                  3,         -3,      INFINITY, -INFINITY, NAN,    0x1p-149, -0x1p-149,   0x1p-126,
+                                  0x1p-1074, 1e-40,   4.5,      -4.5,      0x1p24, 0x1p53,   -0x1p24 - 1, FLT_MAX,
+                                  -FLT_MAX,  DBL_MAX, 0.625,    0.9277,    9.2,    88.7228,  -87.4,       -103.97,
+                                  709.78,    -745.1,  0.25,     -0.25,     10,     100};
+
+/* ---- samples ------------------------------------------------------------------------------------------------------- */
+
+static uint64_t state = 0x9e3779b97f4a7c15u;
+
+static uint64_t next(void) {
+  state ^= state << 13;
+  state ^= state >> 7;
+  state ^= state << 17;
+  return state;
+}
+
+static void put(tme_dtype t, void *a, int i, double v) {
+  if (t == TME_F32)
+    ((float *)a)[i] = (float)v;
+  else
+    ((double *)a)[i] = v;
+}
+
+static double get(tme_dtype t, const void *a, int i) {
+  return t == TME_F32 ? (double)((const float *)a)[i] : ((const double *)a)[i];
+}
+
+/* A third any bits, a third of moderate size, a third near 1. */
+static double sample(tme_dtype t) {
+  uint64_t r = next();
+  double unit = (double)(next() >> 11) * 0x1p-53 * (r & 8 ? -1 : 1);
+  if (r % 3 == 0) {
+    uint64_t bits = next();
+    float f;
+    double d;
+    memcpy(&f, &bits, sizeof f);
+    memcpy(&d, &bits, sizeof d);
+    return t == TME_F32 ? (double)f : d;
+  }
+  return r % 3 == 1 ? unit * 20 : ldexp(unit, (int)(r >> 32) % 12 - 8);
+}
+
+/* ---- errors ---------------------------------------------------------------------------------------------------------- */
+
+static double ulps(tme_dtype t, double got, real ref) {
+  int digits = t == TME_F32 ? 24 : 53, least = t == TME_F32 ? -149 : -1074, e;
+  if (isnan(ref)) return isnan(got) ? 0 : INFINITY;
+  if (isnan(got)) return INFINITY;
+  if (ref == 0) return got == 0 && !signbit(got) == !signbit(ref) ? 0 : INFINITY;
+  if (isinf(ref)) return got == (double)ref ? 0 : INFINITY;
+  if (isinf(got)) { /* as if it were the number after the largest */
+    real beyond = ldexpl(1, t == TME_F32 ? 128 : 1024);
+    if (!signbit(got) != !signbit(ref)) return INFINITY;
+    return fabsl(ref) >= beyond ? 0 : (double)((beyond - fabsl(ref)) / ldexpl(1, t == TME_F32 ? 104 : 971));
+  }
+  frexpl(ref, &e);
+  e = e - digits < least ? least : e - digits;
+  return fabs((double)((got - ref) / ldexpl(1, e)));
+}
+
+/* ---- running --------------------------------------------------------------------------------------------------------- */
+
+static kernel *build(tme_dtype t, unary *f1, binary *f2) {
+  kernel *k = kernel_new("math");
+  int i = k_axis_add(k, CHUNK, AXIS_PARALLEL | AXIS_VECTOR, 16, 1), ix = ix_axis(k, i);
+  int a = k_buf_add(k, BUF_IN, t, 0, CHUNK), b = k_buf_add(k, BUF_IN, t, 0, CHUNK);
+  int o = k_buf_add(k, BUF_OUT, t, 0, CHUNK), l = k_loop(k, i);
+  int x = k_load(k, k_access_add(k, a, ix)), y = k_load(k, k_access_add(k, b, ix));
+  k_store(k, k_access_add(k, o, ix), f1 ? f1(k, x) : f2(k, x, y));
+  k_end(k, l);
+  error e = {0};
+  if (kernel_finish(k, &e) != TME_OK || kernel_verify(k, &e) != TME_OK) fail_msg("%s", e.text);
+  return k;
+}
+
+typedef struct worst {
+  double ulp, x, y, got, want;
+} worst;
+
+/* One chunk; the first entries are special values (for two operands their pairs). */
+static void chunk(const kernel *k, tme_dtype t, unary *f1, real (*r1)(real), real (*r2)(real, real), int first,
+                  worst *w) {
+  static double x[CHUNK], y[CHUNK], out[CHUNK];
+  int n = COUNT(specials);
+  for (int i = 0; i < CHUNK; i++) {
+    bool special = first + i < (f1 ? n : n * n);
+    put(t, x, i, special ? specials[(first + i) % n] : sample(t));
+    put(t, y, i, special ? specials[(first + i) / n % n] : sample(t));
+  }
+  error e = {0};
+  void *buf[] = {x, y, out};
+  if (kernel_interp(k, buf, NULL, NULL, 0, CHUNK, &e) != TME_OK) fail_msg("%s", e.text);
+  for (int i = 0; i < CHUNK; i++) {
+    double a = get(t, x, i), b = get(t, y, i), got = get(t, out, i);
+    real want = f1 ? r1(a) : r2(a, b);
+    double u = ulps(t, got, want);
+    if (u > w->ulp) *w = (worst){u, a, b, got, (double)want};
+  }
+}
+
+static int check(const char *name, tme_dtype t, unary *f1, binary *f2, real (*r1)(real), real (*r2)(real, real),
+                 double allowed) {
+  kernel *k = build(t, f1, f2);
+  worst w = {.ulp = -1};
+  for (int first = 0; first < SAMPLES; first += CHUNK) chunk(k, t, f1, r1, r2, first, &w);
+  if (w.ulp > allowed)
+    print_error("%s %s: %.3f ulp at %a, %a (%g, %g): %a instead of %a\n", name, tme_dtype_name(t), w.ulp, w.x, w.y, w.x,
+                w.y, w.got, w.want);
+  else
+    print_message("%-7s %s %.3f ulp, %d instructions\n", name, tme_dtype_name(t), w.ulp, k->ninst);
+  kernel_free(k);
+  return w.ulp > allowed;
+}
+
+static void test_unary(void **unused) {
+  (void)unused;
+  int bad = 0;
+  for (int i = 0; i < COUNT(unaries); i++) {
+    bad += check(unaries[i].name, TME_F32, unaries[i].make, NULL, unaries[i].ref, NULL, unaries[i].f32);
+    bad += check(unaries[i].name, TME_F64, unaries[i].make, NULL, unaries[i].ref, NULL, unaries[i].f64);
+  }
+  assert_int_equal(bad, 0);
+}
+
+static void test_binary(void **unused) {
+  (void)unused;
+  int bad = 0;
+  for (int i = 0; i < COUNT(binaries); i++) {
+    bad += check(binaries[i].name, TME_F32, NULL, binaries[i].make, NULL, binaries[i].ref, binaries[i].f32);
+    bad += check(binaries[i].name, TME_F64, NULL, binaries[i].make, NULL, binaries[i].ref, binaries[i].f64);
+  }
+  assert_int_equal(bad, 0);
+}
+
+/* A failed operand gives a failed value, never a crash. */
+static void test_failed(void **unused) {
+  (void)unused;
+  kernel *k = kernel_new("failed");
+  assert_int_equal(math_sin(k, -1), -1);
+  assert_true(k->failed);
+  assert_int_equal(math_pow(NULL, 0, 0), -1);
+  kernel_free(k);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {cmocka_unit_test(test_unary), cmocka_unit_test(test_binary),
+                                     cmocka_unit_test(test_failed)};
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
