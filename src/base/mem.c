@@ -38,8 +38,8 @@ void *mem_alloc(size_t bytes) {
 }
 
 void *mem_calloc(size_t n, size_t size) {
-  bool empty = n == 0 || size == 0;
-  void *p = refuse() ? NULL : calloc(empty ? 1 : n, empty ? 1 : size);
+  size_t bytes;
+  void *p = refuse() || !mul_size(n, size, &bytes) ? NULL : calloc(1, bytes ? bytes : 1);
   if (p) track(1);
   return p;
 }
