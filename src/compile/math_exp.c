@@ -146,12 +146,15 @@ static int tanh_f32(kernel *k, int x) {
   return m_with_sign(k, m_sel(k, m_ltn(k, a, 0.625), small, large), m_sign(k, x));
 }
 
-/* fdlibm's two forms: 1 - 2 / (e + 2) with e = expm1(2a); below 1 |e| / (e + 2) with e = expm1(-2a). */
+/* The same split; Cephes' quotient of polynomials (tanh) for small arguments, with one division for both. */
 static int tanh_f64(kernel *k, int x) {
-  int a = m_at_most(k, m_abs(k, x), 22), large = m_gtn(k, a, 1), two = m_num(k, x, 2), y = m_add(k, a, a);
-  int e = expm1_of(k, m_sel(k, large, y, m_neg(k, y)));
-  int q = m_div(k, m_sel(k, large, two, m_abs(k, e)), m_add(k, e, two));
-  return m_with_sign(k, m_sel(k, large, m_sub(k, m_num(k, x, 1), q), q), m_sign(k, x));
+  int a = m_abs(k, x), c = m_at_most(k, a, 22), one = m_num(k, x, 1), s = m_mul(k, a, a);
+  int e = m_exp_f64(k, m_add(k, c, c), 13), is_small = m_ltn(k, a, 0.625);
+  int p = M_POLY(k, s, -1.61468768441708447952e3, -9.92877231001918586564e1, -9.64399179425052238628e-1);
+  int q = M_POLY(k, s, 4.84406305325125486048e3, 2.23548839060100448583e3, 1.12811678491632931402e2, 1);
+  int top = m_sel(k, is_small, m_mul(k, p, s), m_num(k, x, -2));
+  int f = m_div(k, top, m_sel(k, is_small, q, m_add(k, e, one)));
+  return m_with_sign(k, k_fma(k, f, m_sel(k, is_small, a, one), m_sel(k, is_small, a, one)), m_sign(k, x));
 }
 
 int math_tanh(kernel *k, int x) { return is_f32(k, x) ? tanh_f32(k, x) : tanh_f64(k, x); }
