@@ -4,6 +4,7 @@
 #include <llvm-c/ErrorHandling.h>
 #include <llvm-c/Support.h>
 #include <llvm-c/Target.h>
+#include <llvm/Config/llvm-config.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdatomic.h>
@@ -279,7 +280,7 @@ static void free_bytes(uint8_t *bytes) { mem_free(bytes); }
 TME_API extern const emit_module tme_llvm_module;
 const emit_module tme_llvm_module = {
   .version = EMIT_MODULE_VERSION,
-  .llvm_version = LLVM_VERSION_TEXT,
+  .llvm_version = LLVM_VERSION_STRING,
   .compile = compile,
   .disassemble = disassemble,
   .free_bytes = free_bytes,
