@@ -5,12 +5,10 @@ install(TARGETS tme EXPORT tmeTargets
   INCLUDES DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 install(FILES include/tme/tme.h ${PROJECT_BINARY_DIR}/include/tme/ops.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/tme)
 
+install(TARGETS tme_program RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 # The library opens its modules from its own folder alone.
 if(TARGET tme-llvm)
   install(TARGETS tme-llvm LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
-endif()
-if(TARGET tme_program)
-  install(TARGETS tme_program RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 endif()
 
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/tme)
