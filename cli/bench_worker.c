@@ -1,0 +1,171 @@
+#include "bench.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <jansson.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+extern char **environ;
+
+/* A library that was set to a slower kernel in the environment is timed with its own choice. */
+static char **peer_environment(void) {
+  static const char *const dropped[] = {"OPENBLAS_CORETYPE=", "OPENBLAS_L2_SIZE="};
+  size_t n = 0, kept = 0;
+  while (environ[n])
+    n++;
+  char **env = calloc(n + 1, sizeof *env);
+  for (size_t i = 0; env && i < n; i++)
+    if (strncmp(environ[i], dropped[0], strlen(dropped[0])) != 0 &&
+        strncmp(environ[i], dropped[1], strlen(dropped[1])) != 0)
+      env[kept++] = environ[i];
+  return env;
+}
+
+static bool spawn(worker *w, char *const *argv) {
+  int in[2] = {-1, -1}, out[2] = {-1, -1}, code = ENOMEM;
+  posix_spawn_file_actions_t actions;
+  char **env = peer_environment();
+  if (!env || pipe2(in, O_CLOEXEC) != 0 || pipe2(out, O_CLOEXEC) != 0 || posix_spawn_file_actions_init(&actions) != 0) {
+    for (int i = 0; i < 2; i++) {
+      if (in[i] >= 0) close(in[i]);
+      if (out[i] >= 0) close(out[i]);
+    }
+    free(env);
+    return false;
+  }
+  if (posix_spawn_file_actions_adddup2(&actions, in[0], 0) == 0 &&
+      posix_spawn_file_actions_adddup2(&actions, out[1], 1) == 0)
+    code = posix_spawnp(&w->pid, argv[0], &actions, NULL, argv, env);
+  posix_spawn_file_actions_destroy(&actions);
+  free(env);
+  close(in[0]);
+  close(out[1]);
+  w->to = in[1];
+  w->from = out[0];
+  if (code == 0) return true;
+  close(w->to);
+  close(w->from);
+  w->pid = 0;
+  errno = code;
+  return false;
+}
+
+void worker_stop(worker *w) {
+  if (w->pid > 0) {
+    close(w->to); /* the end of its input ends it */
+    close(w->from);
+    if (waitpid(w->pid, NULL, WNOHANG) == 0) {
+      kill(w->pid, SIGTERM);
+      waitpid(w->pid, NULL, 0);
+    }
+  }
+  free(w->line);
+  w->line = NULL;
+  w->pid = 0;
+}
+
+static bool lost(worker *w, const cli *c, const char *why) {
+  complain(c, "%s: %s; left out", w->name, why);
+  worker_stop(w);
+  return false;
+}
+
+/* The next line as an object; NULL after the message. */
+static json_t *receive(worker *w, const cli *c) {
+  enum { PATIENCE_MS = 180000, LONGEST = 1 << 20 };
+  w->used = 0;
+  for (;;) {
+    struct pollfd p = {.fd = w->from, .events = POLLIN};
+    if (w->used + 2 > w->room) {
+      size_t room = w->room ? 2 * w->room : 4096;
+      char *line = room <= LONGEST ? realloc(w->line, room) : NULL;
+      if (!line) {
+        lost(w, c, "an answer too long");
+        return NULL;
+      }
+      w->line = line;
+      w->room = room;
+    }
+    int ready = poll(&p, 1, PATIENCE_MS);
+    if (ready < 0 && errno == EINTR) continue;
+    ssize_t n = ready > 0 ? read(w->from, w->line + w->used, w->room - w->used - 1) : -1;
+    if (n <= 0) {
+      lost(w, c, ready == 0 ? "no answer in three minutes" : "it ended");
+      return NULL;
+    }
+    w->used += (size_t)n;
+    w->line[w->used] = '\0';
+    if (w->line[w->used - 1] == '\n') break;
+  }
+  json_t *answer = json_loads(w->line, 0, NULL);
+  if (!answer) lost(w, c, "an answer that is no JSON");
+  return answer;
+}
+
+/* Sends an object, which is consumed, and waits for the answer. */
+static json_t *ask(worker *w, const cli *c, json_t *question) {
+  char *text = question ? json_dumps(question, JSON_COMPACT) : NULL;
+  json_decref(question);
+  bool sent = text && dprintf(w->to, "%s\n", text) > 0;
+  free(text);
+  if (sent) return receive(w, c);
+  lost(w, c, "it could not be asked");
+  return NULL;
+}
+
+static const char *text_of(const json_t *o, const char *key) {
+  const char *s = json_string_value(json_object_get(o, key));
+  return s ? s : "";
+}
+
+bool worker_start(worker *w, const cli *c, const char *name, char *const *argv) {
+  *w = (worker){.to = -1, .from = -1};
+  snprintf(w->name, sizeof w->name, "%s", name);
+  if (!spawn(w, argv)) {
+    complain(c, "%s: %s: %s; left out", name, argv[0], strerror(errno));
+    return false;
+  }
+  json_t *hello = receive(w, c);
+  if (!hello) return false;
+  bool ready = json_is_string(json_object_get(hello, "ready"));
+  if (ready) snprintf(w->about, sizeof w->about, "%s", text_of(hello, "ready"));
+  else lost(w, c, text_of(hello, "error"));
+  json_decref(hello);
+  return ready;
+}
+
+bool worker_prepare(worker *w, const cli *c, const bench_case *k, tme_dtype dtype) {
+  if (w->pid <= 0) return false;
+  json_t *inputs = json_array();
+  for (int i = 0; i < k->ninputs; i++) {
+    json_t *shape = json_array();
+    for (int d = 0; d < k->in[i].rank; d++)
+      json_array_append_new(shape, json_integer(k->in[i].shape[d]));
+    json_array_append_new(inputs, shape);
+  }
+  json_t *answer =
+      ask(w, c, json_pack("{s:s, s:o, s:s}", "op", k->op, "inputs", inputs, "dtype", tme_dtype_name(dtype)));
+  if (!answer) return false;
+  bool ready = json_is_true(json_object_get(answer, "ready"));
+  json_decref(answer);
+  return ready;
+}
+
+int worker_run(worker *w, const cli *c, double budget_ms, double *samples, int n) {
+  if (w->pid <= 0) return n;
+  json_t *answer = ask(w, c, json_pack("{s:f}", "run", budget_ms));
+  if (!answer) return n;
+  size_t i;
+  const json_t *v;
+  json_array_foreach(json_object_get(answer, "ms"), i, v) {
+    if (n < BENCH_SAMPLES) samples[n++] = json_number_value(v);
+  }
+  json_decref(answer);
+  return n;
+}
