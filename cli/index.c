@@ -169,7 +169,7 @@ bool eval_index(interp *in, const value *v, const node *index, value *out) {
   if (v->kind != VALUE_ARRAY)
     return problem_at(in->problem, index->at, "index: %s has no elements", value_kind_name(v->kind));
   place places[MAX_PLACES + TME_MAX_RANK];
-  int n;
+  int n = 0;
   tme_array *a = v->u.array;
   if (!read_places(in, index, tme_array_rank(a), places, &n) || !cut_integers(in, a, places, n) ||
       !check_arrays(in, places, n))

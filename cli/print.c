@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_DECIMALS = 8, LINE = 100, CELL = 80 };
+enum { MAX_DECIMALS = 8, LINE = 100, CELL = 64, COMPLEX_CELL = 2 * CELL + 2 };
 
 bool view_of(tme_scope *s, tme_array *a, bool shortened, view *out) {
   tme_dtype t = tme_array_dtype(a);
@@ -89,7 +89,7 @@ typedef struct survey {
   int pass;
 } survey;
 
-static void write_element(const view *v, int64_t i, const style *st, char out[static 2 * CELL]) {
+static void write_element(const view *v, int64_t i, const style *st, char out[static COMPLEX_CELL]) {
   const void *d = v->data;
   switch (v->dtype) {
   case TME_BOOL: snprintf(out, CELL, "%s", ((const uint8_t *)d)[i] ? "True" : "False"); return;
@@ -111,12 +111,12 @@ static void write_element(const view *v, int64_t i, const style *st, char out[st
   }
   double im = real_element(v, i, 1);
   write_float(imaginary, im, st);
-  snprintf(out, 2 * CELL, "%s%s%sj", real, imaginary[0] == '-' ? "" : "+", imaginary);
+  snprintf(out, COMPLEX_CELL, "%s%s%sj", real, imaginary[0] == '-' ? "" : "+", imaginary);
 }
 
 /* One look at a displayed element: pass 0 finds magnitudes, 1 decimals, 2 the width. */
 static void look(const view *v, int64_t i, survey *sv) {
-  char text[2 * CELL];
+  char text[COMPLEX_CELL];
   if (sv->pass == 2) {
     write_element(v, i, &sv->st, text);
     if ((int)strlen(text) > sv->st.width) sv->st.width = (int)strlen(text);
@@ -159,7 +159,7 @@ static style choose_style(const view *v) {
 }
 
 static void print_axis(FILE *f, const view *v, int axis, int64_t at, const style *st) {
-  char text[2 * CELL];
+  char text[COMPLEX_CELL];
   if (axis == v->rank) {
     write_element(v, at, st, text);
     fprintf(f, "%*s", v->rank ? st->width : 0, text);
@@ -215,7 +215,7 @@ static void json_number(FILE *f, double x, bool single) {
 }
 
 static void json_element(FILE *f, const view *v, int64_t i) {
-  char text[2 * CELL];
+  char text[COMPLEX_CELL];
   bool single = v->dtype == TME_F32 || v->dtype == TME_C64;
   if (is_float(v->dtype)) {
     json_number(f, real_element(v, i, 0), single);

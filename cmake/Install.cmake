@@ -6,6 +6,7 @@ install(TARGETS tme EXPORT tmeTargets
 install(FILES include/tme/tme.h ${PROJECT_BINARY_DIR}/include/tme/ops.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/tme)
 
 install(TARGETS tme_program RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+install(FILES bench/peers.py DESTINATION ${CMAKE_INSTALL_DATADIR}/tme)
 # The library opens its modules from its own folder alone.
 if(TARGET tme-llvm)
   install(TARGETS tme-llvm LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
