@@ -45,8 +45,10 @@ static double call(blas *b) {
   const void *x = b->a[b->set], *y = b->b[b->set];
   int n = b->n;
   double start = clock_ms();
-  if (b->single) b->f32(ROW_MAJOR, NO_TRANSPOSE, NO_TRANSPOSE, n, n, n, 1, x, n, y, n, 0, b->c, n);
-  else b->f64(ROW_MAJOR, NO_TRANSPOSE, NO_TRANSPOSE, n, n, n, 1, x, n, y, n, 0, b->c, n);
+  if (b->single)
+    b->f32(ROW_MAJOR, NO_TRANSPOSE, NO_TRANSPOSE, n, n, n, 1, x, n, y, n, 0, b->c, n);
+  else
+    b->f64(ROW_MAJOR, NO_TRANSPOSE, NO_TRANSPOSE, n, n, n, 1, x, n, y, n, 0, b->c, n);
   b->set ^= 1;
   return clock_ms() - start;
 }
@@ -56,8 +58,10 @@ static void *filled(size_t n, bool single, unsigned seed) {
   for (size_t i = 0; p && i < n * n; i++) {
     seed = seed * 1664525u + 1013904223u;
     double x = (double)(seed >> 8) * 0x1p-23 - 1;
-    if (single) ((float *)p)[i] = (float)x;
-    else ((double *)p)[i] = x;
+    if (single)
+      ((float *)p)[i] = (float)x;
+    else
+      ((double *)p)[i] = x;
   }
   return p;
 }
@@ -93,8 +97,7 @@ static json_t *run(blas *b, double budget_ms) {
   json_t *ms = json_array();
   call(b);
   double end = clock_ms() + budget_ms;
-  do
-    json_array_append_new(ms, json_real(call(b)));
+  do json_array_append_new(ms, json_real(call(b)));
   while (clock_ms() < end && json_array_size(ms) < 1000);
   return json_pack("{s:o}", "ms", ms);
 }
@@ -118,8 +121,10 @@ int serve_cblas(int threads) {
   while (getline(&line, &room, stdin) > 0) {
     json_t *q = json_loads(line, 0, NULL);
     const json_t *budget = json_object_get(q, "run");
-    if (budget && b.c) say(run(&b, json_number_value(budget)));
-    else say(json_pack("{s:b}", "ready", prepare(&b, q)));
+    if (budget && b.c)
+      say(run(&b, json_number_value(budget)));
+    else
+      say(json_pack("{s:b}", "ready", prepare(&b, q)));
     json_decref(q);
   }
   free(line);

@@ -91,8 +91,7 @@ static bool compare_svd(const cli *c, const bench_case *k, tme_scope *s, tme_arr
 static bool measure_error(own *o, const cli *c, tme_scope *mine, tme_scope *reference, double *error) {
   const bench_case *k = o->k;
   tme_array *out[BENCH_OUTPUTS], *expected[BENCH_OUTPUTS], *in[BENCH_INPUTS];
-  if (!bench_build(k, mine, o->in[0], out) || tme_eval_all(mine, out, k->noutputs) != TME_OK)
-    return failed(c, k, mine);
+  if (!bench_build(k, mine, o->in[0], out) || tme_eval_all(mine, out, k->noutputs) != TME_OK) return failed(c, k, mine);
   out[0] = some_rows(k, mine, out[0]);
   for (int i = 0; i < k->noutputs; i++)
     if (!(out[i] = move(c, k, mine, out[i], reference))) return false;
@@ -108,8 +107,10 @@ static bool measure_error(own *o, const cli *c, tme_scope *mine, tme_scope *refe
 double own_error(own *o, const cli *c, tme_engine *plain) {
   double error = -1;
   tme_scope *mine = tme_scope_new(o->engine), *reference = tme_scope_new(plain);
-  if (!mine || !reference) out_of_memory(c);
-  else if (!measure_error(o, c, mine, reference, &error)) error = -1;
+  if (!mine || !reference)
+    out_of_memory(c);
+  else if (!measure_error(o, c, mine, reference, &error))
+    error = -1;
   tme_scope_free(mine);
   tme_scope_free(reference);
   return error;

@@ -77,12 +77,10 @@ bool report_plot(const bench_table *t, const char *path) {
           "<text x=\"%d\" y=\"18\" font-size=\"14\">tme bench: time of one call, lower is better</text>\n",
           LEFT + WIDTH + 60, height, LEFT);
   for (int s = 0; s < t->npeers + 2; s++)
-    fprintf(f,
-            "<rect x=\"%d\" y=\"30\" width=\"10\" height=\"10\" fill=\"%s\"/><text x=\"%d\" y=\"39\">%s</text>\n",
+    fprintf(f, "<rect x=\"%d\" y=\"30\" width=\"10\" height=\"10\" fill=\"%s\"/><text x=\"%d\" y=\"39\">%s</text>\n",
             LEFT + 80 * s, color(s), LEFT + 80 * s + 14, series_name(t, s));
   draw_grid(f, &sc, height);
-  for (int i = 0; i < t->nrows; i++)
-    y = draw_row(f, t, &t->rows[i], &sc, y);
+  for (int i = 0; i < t->nrows; i++) y = draw_row(f, t, &t->rows[i], &sc, y);
   fprintf(f, "</svg>\n");
   bool written = !ferror(f);
   int why = errno;

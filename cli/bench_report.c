@@ -5,14 +5,15 @@
 
 /* Three digits that count: 0.0123, 1.23, 123. */
 static void print_ms(int width, double ms) {
-  if (isnan(ms)) printf(" %*s", width, "-");
-  else printf(" %*.*f", width, ms < 0.1 ? 4 : ms < 10 ? 3 : ms < 100 ? 2 : 0, ms);
+  if (isnan(ms))
+    printf(" %*s", width, "-");
+  else
+    printf(" %*.*f", width, ms < 0.1 ? 4 : ms < 10 ? 3 : ms < 100 ? 2 : 0, ms);
 }
 
 void report_header(const bench_table *t) {
   printf("%-11s %-12s %-9s %10s %10s %8s %9s", "op", "shape", "dtype", "plain C", "jit", "factor", "error");
-  for (int i = 0; i < t->npeers; i++)
-    printf(" %10s", t->peers[i]);
+  for (int i = 0; i < t->npeers; i++) printf(" %10s", t->peers[i]);
   printf("   (ms)\n");
 }
 
@@ -21,12 +22,15 @@ void report_row(const bench_table *t, const bench_row *r) {
   print_ms(10, r->ms_plain);
   print_ms(10, r->ms_jit);
   double factor = r->ms_plain / r->ms_jit;
-  if (isnan(factor)) printf(" %8s", "-");
-  else printf(" %7.*fx", factor < 10 ? 2 : factor < 100 ? 1 : 0, factor);
-  if (isnan(r->error)) printf(" %9s", "-");
-  else printf(" %9.1e", r->error);
-  for (int i = 0; i < t->npeers; i++)
-    print_ms(10, r->ms_peer[i]);
+  if (isnan(factor))
+    printf(" %8s", "-");
+  else
+    printf(" %7.*fx", factor < 10 ? 2 : factor < 100 ? 1 : 0, factor);
+  if (isnan(r->error))
+    printf(" %9s", "-");
+  else
+    printf(" %9.1e", r->error);
+  for (int i = 0; i < t->npeers; i++) print_ms(10, r->ms_peer[i]);
   putchar('\n');
   fflush(stdout);
 }

@@ -17,8 +17,7 @@ extern char **environ;
 static char **peer_environment(void) {
   static const char *const dropped[] = {"OPENBLAS_CORETYPE=", "OPENBLAS_L2_SIZE="};
   size_t n = 0, kept = 0;
-  while (environ[n])
-    n++;
+  while (environ[n]) n++;
   char **env = calloc(n + 1, sizeof *env);
   for (size_t i = 0; env && i < n; i++)
     if (strncmp(environ[i], dropped[0], strlen(dropped[0])) != 0 &&
@@ -134,8 +133,10 @@ bool worker_start(worker *w, const cli *c, const char *name, char *const *argv) 
   json_t *hello = receive(w, c);
   if (!hello) return false;
   bool ready = json_is_string(json_object_get(hello, "ready"));
-  if (ready) snprintf(w->about, sizeof w->about, "%s", text_of(hello, "ready"));
-  else lost(w, c, text_of(hello, "error"));
+  if (ready)
+    snprintf(w->about, sizeof w->about, "%s", text_of(hello, "ready"));
+  else
+    lost(w, c, text_of(hello, "error"));
   json_decref(hello);
   return ready;
 }
@@ -145,8 +146,7 @@ bool worker_prepare(worker *w, const cli *c, const bench_case *k, tme_dtype dtyp
   json_t *inputs = json_array();
   for (int i = 0; i < k->ninputs; i++) {
     json_t *shape = json_array();
-    for (int d = 0; d < k->in[i].rank; d++)
-      json_array_append_new(shape, json_integer(k->in[i].shape[d]));
+    for (int d = 0; d < k->in[i].rank; d++) json_array_append_new(shape, json_integer(k->in[i].shape[d]));
     json_array_append_new(inputs, shape);
   }
   json_t *answer =

@@ -126,8 +126,7 @@ static bool apply(interp *in, const tme_op_info *op, const tme_arg *args, int n,
   }
   value *items = new_values(in, (size_t)op->outputs);
   if (!items) return false;
-  for (int i = 0; i < op->outputs; i++)
-    items[i] = value_of_array(results[i]);
+  for (int i = 0; i < op->outputs; i++) items[i] = value_of_array(results[i]);
   *out = (value){VALUE_TUPLE, {.list = {items, op->outputs}}};
   return true;
 }
@@ -136,8 +135,7 @@ bool apply_arrays(interp *in, const char *op, tme_array *const *arrays, int n, s
   const tme_op_info *info = tme_op_find(op);
   if (!info) return problem_at(in->problem, at, "this build has no operation '%s'", op);
   tme_arg args[MAX_PARAMETERS];
-  for (int i = 0; i < n; i++)
-    args[i] = (tme_arg){.kind = TME_ARG_ARRAY, .u.array = arrays[i]};
+  for (int i = 0; i < n; i++) args[i] = (tme_arg){.kind = TME_ARG_ARRAY, .u.array = arrays[i]};
   return apply(in, info, args, n, at, out);
 }
 

@@ -130,14 +130,12 @@ static bool measure_row(bench *b, const bench_case *k, bench_row *row) {
   if (ok) {
     active[PLAIN] = b->plain;
     active[JIT] = true;
-    for (int i = 0; i < b->table.npeers; i++)
-      active[FIRST_PEER + i] = worker_prepare(&b->peers[i], b->c, k, b->dtype);
+    for (int i = 0; i < b->table.npeers; i++) active[FIRST_PEER + i] = worker_prepare(&b->peers[i], b->c, k, b->dtype);
     time_row(b, engines, s, active);
     ok = s[JIT].n > 0 && (!b->plain || s[PLAIN].n > 0);
     row->ms_plain = median(&s[PLAIN]);
     row->ms_jit = median(&s[JIT]);
-    for (int i = 0; i < b->table.npeers; i++)
-      row->ms_peer[i] = median(&s[FIRST_PEER + i]);
+    for (int i = 0; i < b->table.npeers; i++) row->ms_peer[i] = median(&s[FIRST_PEER + i]);
     progress(b, k->op, k->shape, "error");
     double error = ok ? own_error(&engines[JIT], b->c, b->reference) : -1;
     if (error >= 0) row->error = error;
@@ -285,8 +283,7 @@ static int run(cli *c, int argc, char **argv) {
   if (!cli_engine(c) || !open_reference(&b)) return EXIT_USAGE;
   code = start_peers(&b);
   if (code == 0) code = run_rows(&b);
-  for (int i = 0; i < b.table.npeers; i++)
-    worker_stop(&b.peers[i]);
+  for (int i = 0; i < b.table.npeers; i++) worker_stop(&b.peers[i]);
   free(b.table.rows);
   tme_engine_free(b.reference);
   return code;

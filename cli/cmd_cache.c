@@ -32,8 +32,7 @@ typedef struct entries {
 } entries;
 
 static void free_entries(entries *e) {
-  for (size_t i = 0; i < e->n; i++)
-    free(e->all[i].name);
+  for (size_t i = 0; i < e->n; i++) free(e->all[i].name);
   free(e->all);
 }
 
@@ -140,9 +139,12 @@ static int run(cli *c, int argc, char **argv) {
   if (!e) return EXIT_USAGE;
   const char *path = tme_engine_cache_dir(e);
   int code = 0;
-  if (shows) code = show(c, what, path, json);
-  else if (!strcmp(what, "clear")) code = clear(c, e, path);
-  else puts(path);
+  if (shows)
+    code = show(c, what, path, json);
+  else if (!strcmp(what, "clear"))
+    code = clear(c, e, path);
+  else
+    puts(path);
   return finish_output(c, code);
 }
 

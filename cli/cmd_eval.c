@@ -45,8 +45,7 @@ static int evaluate(session *s, const outputs *o) {
     problem_memory(&s->problem);
     return session_report(s);
   }
-  for (int i = 0; i < n; i++)
-    a[i] = i < s->nresults ? s->results[i].array : o->all[i - s->nresults].array;
+  for (int i = 0; i < n; i++) a[i] = i < s->nresults ? s->results[i].array : o->all[i - s->nresults].array;
   return tme_eval_all(s->in.scope, a, n) == TME_OK ? 0 : session_engine_error(s);
 }
 
@@ -66,8 +65,7 @@ static int print_results_json(session *s, const eval_options *o, const times *t)
     if (!name || json_dumpf(name, stdout, JSON_ENCODE_ANY) != 0) fputs("null", stdout); /* no UTF-8 */
     json_decref(name);
     printf(", \"dtype\": \"%s\", \"shape\": [", tme_dtype_name(v.printed));
-    for (int k = 0; k < v.rank; k++)
-      printf("%s%lld", k ? ", " : "", (long long)v.shape[k]);
+    for (int k = 0; k < v.rank; k++) printf("%s%lld", k ? ", " : "", (long long)v.shape[k]);
     fputs("], \"values\": ", stdout);
     print_json(stdout, &v);
     fputc('}', stdout);
@@ -110,12 +108,9 @@ static int evaluate_and_print(session *s, eval_options *o) {
 }
 
 static int run(cli *c, int argc, char **argv) {
-  static const struct option own[] = {{"json", no_argument, NULL, OPT_JSON},
-                                      {"full", no_argument, NULL, OPT_FULL},
-                                      {"short", no_argument, NULL, OPT_SHORT},
-                                      {"time", no_argument, NULL, OPT_TIME},
-                                      {"output", required_argument, NULL, 'o'},
-                                      {0}};
+  static const struct option own[] = {{"json", no_argument, NULL, OPT_JSON},    {"full", no_argument, NULL, OPT_FULL},
+                                      {"short", no_argument, NULL, OPT_SHORT},  {"time", no_argument, NULL, OPT_TIME},
+                                      {"output", required_argument, NULL, 'o'}, {0}};
   eval_options o = {0};
   for (int opt; (opt = cli_option(c, argc, argv, "o:", own)) != -1;) {
     switch (opt) {

@@ -25,12 +25,10 @@ static int explain(session *s, unsigned flags) {
 }
 
 static int run(cli *c, int argc, char **argv) {
-  static const struct option own[] = {{"passes", no_argument, NULL, OPT_PASSES},
-                                      {"source", no_argument, NULL, OPT_SOURCE},
-                                      {"ir", no_argument, NULL, OPT_IR},
-                                      {"asm", no_argument, NULL, OPT_ASM},
-                                      {"dot", no_argument, NULL, OPT_DOT},
-                                      {0}};
+  static const struct option own[] = {
+      {"passes", no_argument, NULL, OPT_PASSES}, {"source", no_argument, NULL, OPT_SOURCE},
+      {"ir", no_argument, NULL, OPT_IR},         {"asm", no_argument, NULL, OPT_ASM},
+      {"dot", no_argument, NULL, OPT_DOT},       {0}};
   unsigned flags = 0;
   for (int opt; (opt = cli_option(c, argc, argv, "", own)) != -1;) {
     switch (opt) {

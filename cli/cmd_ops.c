@@ -21,9 +21,7 @@ static int unknown(const cli *c, const char *name) {
   return EXIT_EVALUATION;
 }
 
-static void print_operation(const tme_op_info *op) {
-  printf("%s(%s)\n    %s\n", op->name, op->signature, op->doc);
-}
+static void print_operation(const tme_op_info *op) { printf("%s(%s)\n    %s\n", op->name, op->signature, op->doc); }
 
 /* False when out of memory. */
 static bool append(json_t *list, const tme_op_info *op) {
@@ -45,8 +43,10 @@ static int run(cli *c, int argc, char **argv) {
   json_t *list = json ? json_array() : NULL;
   for (int i = 0; i < n && memory; i++) {
     const tme_op_info *op = argc > optind ? tme_op_find(argv[optind + i]) : tme_op_get(i);
-    if (json) memory = list && append(list, op);
-    else print_operation(op);
+    if (json)
+      memory = list && append(list, op);
+    else
+      print_operation(op);
   }
   if (json && memory) {
     json_dumpf(list, stdout, JSON_INDENT(1));

@@ -39,11 +39,13 @@ static void print_status(const tme_jit_status *s) {
   const tme_stats *t = &s->stats;
   printf("status     %s%s%s\n", state_name(s->state), s->reason[0] ? ": " : "", s->reason);
   printf("compiler   %s\n", s->compiler_present ? "present" : "missing");
-  printf("device     %s\nprecision  %s\nbackend    %s\ntarget     %s\n", s->device, s->precision, s->backend, s->target);
-  printf("cache      %llu entries, %llu bytes; %llu hits, %llu misses, %llu evictions; on disk %llu hits, %llu misses\n",
-         (unsigned long long)t->entries, (unsigned long long)t->bytes, (unsigned long long)t->hits,
-         (unsigned long long)t->misses, (unsigned long long)t->evictions, (unsigned long long)t->disk_hits,
-         (unsigned long long)t->disk_misses);
+  printf("device     %s\nprecision  %s\nbackend    %s\ntarget     %s\n", s->device, s->precision, s->backend,
+         s->target);
+  printf(
+      "cache      %llu entries, %llu bytes; %llu hits, %llu misses, %llu evictions; on disk %llu hits, %llu misses\n",
+      (unsigned long long)t->entries, (unsigned long long)t->bytes, (unsigned long long)t->hits,
+      (unsigned long long)t->misses, (unsigned long long)t->evictions, (unsigned long long)t->disk_hits,
+      (unsigned long long)t->disk_misses);
   printf("compile    %.1f ms, %llu failures\n", t->compile_ms, (unsigned long long)t->failures);
 }
 
@@ -60,8 +62,10 @@ static int run(cli *c, int argc, char **argv) {
   tme_jit_status s;
   tme_engine_status(engine, &s);
   int code = s.state == TME_JIT_FAILED ? EXIT_EVALUATION : 0;
-  if (!json) print_status(&s);
-  else if (print_status_json(c, &s)) code = EXIT_EVALUATION;
+  if (!json)
+    print_status(&s);
+  else if (print_status_json(c, &s))
+    code = EXIT_EVALUATION;
   return finish_output(c, code);
 }
 

@@ -10,8 +10,7 @@ static bool same(const node *n, const char *text) {
 
 static variable *find_variable(const interp *in, const char *name, size_t len) {
   variable *v = in->variables;
-  while (v && (v->len != len || memcmp(v->name, name, len) != 0))
-    v = v->next;
+  while (v && (v->len != len || memcmp(v->name, name, len) != 0)) v = v->next;
   return v;
 }
 
@@ -37,11 +36,16 @@ static const struct {
   const char *name;
   value value;
 } constants[] = {
-    {"true", {VALUE_BOOL, {.b = true}}},      {"True", {VALUE_BOOL, {.b = true}}},
-    {"false", {VALUE_BOOL, {.b = false}}},    {"False", {VALUE_BOOL, {.b = false}}},
-    {"none", {VALUE_NONE, {0}}},              {"None", {VALUE_NONE, {0}}},
-    {"newaxis", {VALUE_NONE, {0}}},           {"inf", {VALUE_FLOAT, {.f = (double)INFINITY}}},
-    {"nan", {VALUE_FLOAT, {.f = (double)NAN}}}, {"pi", {VALUE_FLOAT, {.f = 3.14159265358979323846}}},
+    {"true", {VALUE_BOOL, {.b = true}}},
+    {"True", {VALUE_BOOL, {.b = true}}},
+    {"false", {VALUE_BOOL, {.b = false}}},
+    {"False", {VALUE_BOOL, {.b = false}}},
+    {"none", {VALUE_NONE, {0}}},
+    {"None", {VALUE_NONE, {0}}},
+    {"newaxis", {VALUE_NONE, {0}}},
+    {"inf", {VALUE_FLOAT, {.f = (double)INFINITY}}},
+    {"nan", {VALUE_FLOAT, {.f = (double)NAN}}},
+    {"pi", {VALUE_FLOAT, {.f = 3.14159265358979323846}}},
     {"e", {VALUE_FLOAT, {.f = 2.71828182845904523536}}},
 };
 enum { CONSTANTS = sizeof constants / sizeof *constants };
@@ -54,10 +58,8 @@ static bool unknown_name(interp *in, const node *n) {
                       tme_op_find(text)->signature);
   suggestion s;
   suggest_begin(&s, n->name, n->name_len);
-  for (const variable *v = in->variables; v; v = v->next)
-    suggest_offer(&s, v->name, v->len);
-  for (int i = 0; i < CONSTANTS; i++)
-    suggest_offer(&s, constants[i].name, strlen(constants[i].name));
+  for (const variable *v = in->variables; v; v = v->next) suggest_offer(&s, v->name, v->len);
+  for (int i = 0; i < CONSTANTS; i++) suggest_offer(&s, constants[i].name, strlen(constants[i].name));
   return problem_at(in->problem, n->at, "unknown name '%s'%s%s", text, suggest_text(&s),
                     s.best[0] ? "" : " (inputs are given as NAME=FILE)");
 }
@@ -88,8 +90,7 @@ static bool eval_name(interp *in, const node *n, value *out) {
 
 static bool eval_list(interp *in, const node *n, value *out) {
   int count = 0;
-  for (const node *c = n->child; c; c = c->next)
-    count++;
+  for (const node *c = n->child; c; c = c->next) count++;
   value *items = new_values(in, (size_t)count + 1);
   if (!items) return false;
   count = 0;
@@ -127,8 +128,7 @@ static bool shape_tuple(interp *in, tme_array *a, value *out) {
   int rank = tme_array_rank(a);
   value *items = new_values(in, (size_t)rank + 1);
   if (!items) return false;
-  for (int i = 0; i < rank; i++)
-    items[i] = (value){VALUE_INT, {.i = tme_array_shape(a)[i]}};
+  for (int i = 0; i < rank; i++) items[i] = (value){VALUE_INT, {.i = tme_array_shape(a)[i]}};
   *out = (value){VALUE_TUPLE, {.list = {items, rank}}};
   return true;
 }
@@ -183,8 +183,7 @@ bool eval_node(interp *in, const node *n, value *out) {
 
 static bool assign(interp *in, const statement *st, const value *v) {
   int targets = 0;
-  for (const node *t = st->targets; t; t = t->next)
-    targets++;
+  for (const node *t = st->targets; t; t = t->next) targets++;
   if (targets == 1) return interp_set(in, st->targets->name, st->targets->name_len, *v);
   bool several = v->kind == VALUE_TUPLE || v->kind == VALUE_LIST;
   if (!several || v->u.list.n != targets)

@@ -63,11 +63,9 @@ static bool read_places(interp *in, const node *index, int rank, place *places, 
     if (!read_place(in, c, &places[n])) return false;
     axes += places[n++].kind != PLACE_NEW;
   }
-  if (axes > rank)
-    return problem_at(in->problem, index->at, "index: %d places for an array of rank %d", axes, rank);
+  if (axes > rank) return problem_at(in->problem, index->at, "index: %d places for an array of rank %d", axes, rank);
   int missing = rank - axes, at = ellipsis < 0 ? n : ellipsis;
-  for (int i = n - 1; i >= at; i--)
-    places[i + missing] = places[i];
+  for (int i = n - 1; i >= at; i--) places[i + missing] = places[i];
   for (int i = at; i < at + missing; i++)
     places[i] = (place){.start = TME_NONE, .stop = TME_NONE, .step = TME_NONE, .at = index->at};
   *count = n + missing;
@@ -130,8 +128,7 @@ static tme_array *index_array(interp *in, tme_array *a, const place *places, int
   if (sliced) a = tme_slice(s, a, start, stop, step);
   /* From the last axis on, so that the axes before stay where they are. */
   int drop[TME_MAX_RANK], dropped = 0, axis = 0;
-  for (int i = 0; i < n; i++)
-    axis += places[i].kind != PLACE_NEW;
+  for (int i = 0; i < n; i++) axis += places[i].kind != PLACE_NEW;
   for (int i = n - 1; i >= 0; i--) {
     if (places[i].kind == PLACE_NEW) continue;
     axis--;

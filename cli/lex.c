@@ -58,8 +58,7 @@ static bool lex_number(const char *source, token *t, problem *p) {
 static void lex_name(const char *source, token *t) {
   const char *s = source + t->at;
   t->kind = TOKEN_NAME;
-  while (letter(s[t->len]) || digit(s[t->len]))
-    t->len++;
+  while (letter(s[t->len]) || digit(s[t->len])) t->len++;
   for (operator_id i = OPERATOR_AND; i < OPERATOR_COUNT; i++)
     if (strlen(operators[i].text) == t->len && !memcmp(s, operators[i].text, t->len)) {
       t->kind = TOKEN_OPERATOR;

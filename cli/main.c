@@ -8,8 +8,8 @@
 #include <string.h>
 #include <time.h>
 
-static const command *const commands[] = {&cmd_eval, &cmd_explain, &cmd_bench, &cmd_info,
-                                          &cmd_status, &cmd_cache, &cmd_ops};
+static const command *const commands[] = {&cmd_eval,   &cmd_explain, &cmd_bench, &cmd_info,
+                                          &cmd_status, &cmd_cache,   &cmd_ops};
 enum { COMMANDS = sizeof commands / sizeof *commands };
 
 static const char global_help[] =
@@ -27,10 +27,14 @@ static const char global_help[] =
 enum { OPT_PRECISION = 1000, OPT_DEVICE, OPT_BACKEND, OPT_THREADS, OPT_CACHE_DIR, OPT_NO_JIT, OPT_LOG, OPT_VERSION };
 
 static const struct option global_options[] = {
-    {"precision", required_argument, NULL, OPT_PRECISION}, {"device", required_argument, NULL, OPT_DEVICE},
-    {"backend", required_argument, NULL, OPT_BACKEND},     {"threads", required_argument, NULL, OPT_THREADS},
-    {"cache-dir", required_argument, NULL, OPT_CACHE_DIR}, {"no-jit", no_argument, NULL, OPT_NO_JIT},
-    {"log", required_argument, NULL, OPT_LOG},             {"version", no_argument, NULL, OPT_VERSION},
+    {"precision", required_argument, NULL, OPT_PRECISION},
+    {"device", required_argument, NULL, OPT_DEVICE},
+    {"backend", required_argument, NULL, OPT_BACKEND},
+    {"threads", required_argument, NULL, OPT_THREADS},
+    {"cache-dir", required_argument, NULL, OPT_CACHE_DIR},
+    {"no-jit", no_argument, NULL, OPT_NO_JIT},
+    {"log", required_argument, NULL, OPT_LOG},
+    {"version", no_argument, NULL, OPT_VERSION},
     {"help", no_argument, NULL, 'h'},
 };
 enum { GLOBALS = sizeof global_options / sizeof *global_options, MAX_OPTIONS = 32 };
@@ -88,8 +92,7 @@ static void print_help(const char *name) {
   }
   printf("tme: mathematics over arrays, compiled for the machine at hand\n\n"
          "usage: tme [OPTIONS] COMMAND [ARGUMENTS]\n\nCommands (tme COMMAND --help says more):\n");
-  for (int i = 0; i < COMMANDS; i++)
-    printf("  %-9s %s\n", commands[i]->name, commands[i]->summary);
+  for (int i = 0; i < COMMANDS; i++) printf("  %-9s %s\n", commands[i]->name, commands[i]->summary);
   printf("\n%s", global_help);
 }
 
@@ -155,8 +158,7 @@ int cli_option(cli *c, int argc, char **argv, const char *shorts, const struct o
   char letters[32];
   int n = 0;
   opterr = 0;
-  for (; own && own[n].name && n < MAX_OPTIONS - GLOBALS - 1; n++)
-    all[n] = own[n];
+  for (; own && own[n].name && n < MAX_OPTIONS - GLOBALS - 1; n++) all[n] = own[n];
   memcpy(all + n, global_options, sizeof global_options);
   all[n + GLOBALS] = (struct option){0};
   /* ':' asks for a missing value to be told apart; it comes after '+' */

@@ -102,9 +102,7 @@ static bool first_of_file(const outputs *o, int i) {
   return true;
 }
 
-static int failed_save(session *s) {
-  return s->problem.set ? session_report(s) : session_engine_error(s);
-}
+static int failed_save(session *s) { return s->problem.set ? session_report(s) : session_engine_error(s); }
 
 /* Several files are written under other names first, so that a failure leaves none of them. */
 static int write_several(outputs *o, session *s) {

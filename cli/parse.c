@@ -51,7 +51,8 @@ static node *make(parser *ps, node_kind kind, size_t at) {
 
 static bool deeper(parser *ps) {
   if (++ps->depth <= MAX_DEPTH) return true;
-  return problem_at(ps->p, ps->t->at, "nested more than %d levels deep: give parts of it names of their own", MAX_DEPTH);
+  return problem_at(ps->p, ps->t->at, "nested more than %d levels deep: give parts of it names of their own",
+                    MAX_DEPTH);
 }
 
 /* Where the text read so far ends. */
@@ -339,8 +340,10 @@ static statement *parse_statement(parser *ps) {
   st->value = parse_tuple(ps);
   if (!st->value) return NULL;
   if (at_mark(ps, '=')) {
-    problem_at(ps->p, ps->t->at, st->targets ? "syntax error: one '=' a statement" : "syntax error: only names can stand "
-                                                                                      "to the left of '='");
+    problem_at(ps->p, ps->t->at,
+               st->targets ? "syntax error: one '=' a statement"
+                           : "syntax error: only names can stand "
+                             "to the left of '='");
     return NULL;
   }
   if (ps->t->kind != TOKEN_END && ps->t->kind != TOKEN_SEPARATOR) {
@@ -356,8 +359,7 @@ statement *parse(arena *memory, const char *source, problem *p) {
   parser ps = {.memory = memory, .source = source, .t = tokens, .p = p};
   statement *first = NULL, **last = &first;
   for (;;) {
-    while (ps.t->kind == TOKEN_SEPARATOR)
-      ps.t++;
+    while (ps.t->kind == TOKEN_SEPARATOR) ps.t++;
     if (ps.t->kind == TOKEN_END) break;
     *last = parse_statement(&ps);
     if (!*last) return NULL;

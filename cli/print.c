@@ -11,8 +11,12 @@ bool view_of(tme_scope *s, tme_array *a, bool shortened, view *out) {
   tme_dtype t = tme_array_dtype(a);
   tme_array *wide = t == TME_F16 || t == TME_BF16 ? tme_astype(s, a, TME_F32) : a;
   if (!wide) return false;
-  *out = (view){.data = tme_data(s, wide), .dtype = tme_array_dtype(wide), .printed = t, .rank = tme_array_rank(a),
-                .shape = tme_array_shape(a), .shortened = shortened};
+  *out = (view){.data = tme_data(s, wide),
+                .dtype = tme_array_dtype(wide),
+                .printed = t,
+                .rank = tme_array_rank(a),
+                .shape = tme_array_shape(a),
+                .shortened = shortened};
   return out->data != NULL;
 }
 
@@ -26,8 +30,7 @@ int64_t view_next(const view *v, int axis, int64_t i) {
 
 void print_shape(FILE *f, int rank, const int64_t *shape) {
   fputc('(', f);
-  for (int i = 0; i < rank; i++)
-    fprintf(f, "%s%" PRId64, i ? ", " : "", shape[i]);
+  for (int i = 0; i < rank; i++) fprintf(f, "%s%" PRId64, i ? ", " : "", shape[i]);
   fputs(rank == 1 ? ",)" : ")", f);
 }
 
@@ -58,9 +61,7 @@ static double real_element(const view *v, int64_t i, int part) {
   }
 }
 
-static int max_decimals(tme_dtype printed) {
-  return printed == TME_F16 ? 4 : printed == TME_BF16 ? 3 : MAX_DECIMALS;
-}
+static int max_decimals(tme_dtype printed) { return printed == TME_F16 ? 4 : printed == TME_BF16 ? 3 : MAX_DECIMALS; }
 
 static void write_float(char out[static CELL], double x, const style *st) {
   if (isnan(x))
@@ -141,8 +142,7 @@ static void walk(const view *v, int axis, int64_t at, survey *sv) {
     look(v, at, sv);
     return;
   }
-  for (int64_t i = 0; i < v->shape[axis]; i = view_next(v, axis, i))
-    walk(v, axis + 1, at * v->shape[axis] + i, sv);
+  for (int64_t i = 0; i < v->shape[axis]; i = view_next(v, axis, i)) walk(v, axis + 1, at * v->shape[axis] + i, sv);
 }
 
 static style choose_style(const view *v) {
@@ -179,8 +179,7 @@ static void print_axis(FILE *f, const view *v, int axis, int64_t at, const style
       }
     } else if (i > 0) {
       /* a blank line between matrices, as many as there are axes below them */
-      for (int k = axis + 1; k < v->rank; k++)
-        fputc('\n', f);
+      for (int k = axis + 1; k < v->rank; k++) fputc('\n', f);
       fprintf(f, "%*s", axis + 1, "");
     }
     print_axis(f, v, axis + 1, at * v->shape[axis] + i, st);

@@ -18,10 +18,8 @@ bool valid_name(const char *s, size_t len) {
 static void show_place(const char *source, size_t at) {
   enum { BEFORE = 70, AFTER = 30 };
   size_t begin = at, end = at, column = 0;
-  while (begin > 0 && source[begin - 1] != '\n' && at - begin < BEFORE)
-    begin--;
-  while (source[end] && source[end] != '\n' && end - at < AFTER)
-    end++;
+  while (begin > 0 && source[begin - 1] != '\n' && at - begin < BEFORE) begin--;
+  while (source[end] && source[end] != '\n' && end - at < AFTER) end++;
   bool cut_front = begin > 0 && source[begin - 1] != '\n', cut_back = source[end] && source[end] != '\n';
   fprintf(stderr, "  %s", cut_front ? "..." : "");
   for (size_t i = begin; i < end; i++) {
@@ -88,8 +86,7 @@ static const char *label_of(session *s, const node *n, int i) {
   char *text = arena_alloc(&s->memory, ROOM, 1);
   if (!text) return NULL;
   size_t len = 0, k = n->at;
-  for (; k < n->end && len < LONGEST; k++)
-    text[len++] = strchr("\n\r\t", s->source[k]) ? ' ' : s->source[k];
+  for (; k < n->end && len < LONGEST; k++) text[len++] = strchr("\n\r\t", s->source[k]) ? ' ' : s->source[k];
   if (k < n->end) len += (size_t)snprintf(text + len, ROOM - len, "...");
   if (i >= 0) snprintf(text + len, ROOM - len, "[%d]", i);
   return text;
@@ -114,8 +111,7 @@ static bool holds_arrays(const value *v) {
 /* The value of the last statement as results: the members of a tuple one by one. */
 static bool collect_results(session *s, const value *v) {
   const statement *last = s->program;
-  while (last->next)
-    last = last->next;
+  while (last->next) last = last->next;
   bool targets = last->targets && last->targets->next, tuple = !last->targets && last->value->kind == NODE_TUPLE;
   bool several = targets || tuple || holds_arrays(v);
   s->results = arena_alloc(&s->memory, several ? (size_t)v->u.list.n + 1 : 1, sizeof *s->results);
@@ -162,7 +158,6 @@ tme_array **session_arrays(session *s) {
     out_of_memory(s);
     return NULL;
   }
-  for (int i = 0; i < s->nresults; i++)
-    a[i] = s->results[i].array;
+  for (int i = 0; i < s->nresults; i++) a[i] = s->results[i].array;
   return a;
 }

@@ -9,10 +9,8 @@ enum { LONGEST = 40 };
 static int distance(const char *a, size_t n, const char *b, size_t m) {
   int d[LONGEST + 1][LONGEST + 1];
   if (n > LONGEST || m > LONGEST) return LONGEST;
-  for (size_t i = 0; i <= n; i++)
-    d[i][0] = (int)i;
-  for (size_t j = 0; j <= m; j++)
-    d[0][j] = (int)j;
+  for (size_t i = 0; i <= n; i++) d[i][0] = (int)i;
+  for (size_t j = 0; j <= m; j++) d[0][j] = (int)j;
   for (size_t i = 1; i <= n; i++)
     for (size_t j = 1; j <= m; j++) {
       int best = d[i - 1][j - 1] + (a[i - 1] != b[j - 1]);
@@ -39,8 +37,7 @@ void suggest_offer(suggestion *s, const char *candidate, size_t len) {
 }
 
 void suggest_operations(suggestion *s) {
-  for (int i = 0; i < tme_op_count(); i++)
-    suggest_offer(s, tme_op_get(i)->name, strlen(tme_op_get(i)->name));
+  for (int i = 0; i < tme_op_count(); i++) suggest_offer(s, tme_op_get(i)->name, strlen(tme_op_get(i)->name));
 }
 
 const char *suggest_text(suggestion *s) {

@@ -4,14 +4,12 @@
 #include <stdio.h>
 
 const char *value_kind_name(value_kind k) {
-  static const char *const names[] = {"none",     "a truth value", "a whole number", "a number",
-                                      "a dtype",  "an array",      "a list",         "a tuple"};
+  static const char *const names[] = {"none",    "a truth value", "a whole number", "a number",
+                                      "a dtype", "an array",      "a list",         "a tuple"};
   return names[k];
 }
 
-bool value_is_plain(const value *v) {
-  return v->kind == VALUE_BOOL || v->kind == VALUE_INT || v->kind == VALUE_FLOAT;
-}
+bool value_is_plain(const value *v) { return v->kind == VALUE_BOOL || v->kind == VALUE_INT || v->kind == VALUE_FLOAT; }
 
 value value_of_array(tme_array *a) { return (value){VALUE_ARRAY, {.array = a}}; }
 

@@ -16,8 +16,7 @@ static tme_array *solve(tme_scope *s, tme_array *a, tme_array *y) {
 
 int main(void) {
   double noisy[POINTS];
-  for (int i = 0; i < POINTS; i++)
-    noisy[i] = 3 * (i / (double)POINTS) - 1 + 0.1 * sin(12345.678 * i);
+  for (int i = 0; i < POINTS; i++) noisy[i] = 3 * (i / (double)POINTS) - 1 + 0.1 * sin(12345.678 * i);
 
   tme_engine *engine = tme_engine_new(NULL);
   tme_scope *s = engine ? tme_scope_new(engine) : NULL;
@@ -32,8 +31,10 @@ int main(void) {
   tme_array *line = solve(s, tme_stack(s, columns, 2, 1), y);
   double c[2];
   bool ok = tme_read(s, line, c, sizeof c) == TME_OK;
-  if (ok) printf("y = %.3f x %+.3f\n", c[0], c[1]);
-  else fprintf(stderr, "%s\n", tme_error(s));
+  if (ok)
+    printf("y = %.3f x %+.3f\n", c[0], c[1]);
+  else
+    fprintf(stderr, "%s\n", tme_error(s));
   tme_scope_free(s);
   tme_engine_free(engine);
   return ok ? 0 : 1;

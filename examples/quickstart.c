@@ -23,8 +23,7 @@ int main(void) {
   /* The first thing that went wrong in any of the calls above is found here. */
   const float *data = tme_data(s, y);
   if (!data) fprintf(stderr, "%s\n", tme_error(s));
-  for (int i = 0; data && i < 2; i++)
-    printf("%8.4f %8.4f\n", (double)data[2 * i], (double)data[2 * i + 1]);
+  for (int i = 0; data && i < 2; i++) printf("%8.4f %8.4f\n", (double)data[2 * i], (double)data[2 * i + 1]);
 
   tme_scope_free(s); /* frees every array made in it */
   tme_engine_free(engine);
