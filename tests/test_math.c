@@ -64,11 +64,13 @@ static const struct {
     {"fmod", math_fmod, fmodl, 0.5, 0.5},
 };
 
-static const double specials[] = {0,         -0.0,    1,        -1,        2,      -2,       0.5,         -0.5,
-                                  3,         -3,      INFINITY, -INFINITY, NAN,    0x1p-149, -0x1p-149,   0x1p-126,
-                                  0x1p-1074, 1e-40,   4.5,      -4.5,      0x1p24, 0x1p53,   -0x1p24 - 1, FLT_MAX,
-                                  -FLT_MAX,  DBL_MAX, 0.625,    0.9277,    9.2,    88.7228,  -87.4,       -103.97,
-                                  709.78,    -745.1,  0.25,     -0.25,     10,     100};
+static const double specials[] = {0, -0.0, 1, -1, 2, -2, 0.5, -0.5, 3, -3, INFINITY, -INFINITY, NAN, 0x1p-149,
+                                  -0x1p-149, 0x1p-126, 0x1p-1074, 1e-40, 4.5, -4.5, 0x1p24, 0x1p53, -0x1p24 - 1,
+                                  FLT_MAX, -FLT_MAX, DBL_MAX, 0.625, 0.9277, 9.2, 88.7228, -87.4, -103.97, 709.78,
+                                  -745.1, 0.25, -0.25, 10, 100,
+                                  /* near multiples of pi/2, the last nearest of all f32 */
+                                  0x1.921fb6p+0, 0x1.921fb6p+1, -0x1.2d97c8p+2, 0x1.921fb6p+20, 0x1.921fb6p+27,
+                                  0x1.fffffep+27, 0x1p28, 16367173 * 0x1p72};
 
 /* ---- samples ------------------------------------------------------------------------------------------------------- */
 

@@ -263,8 +263,9 @@ static int keep_ix(const kernel *k, int ix, int *number) {
 
 /* Accesses and expressions that nothing names any more would still tell two equal kernels apart. */
 static bool compact(kernel *k) {
-  int *number = mem_alloc((size_t)(k->nix + k->nacc + 1) * sizeof *number), *access = number + k->nix, n = 0;
+  int *number = mem_alloc((size_t)(k->nix + k->nacc + 1) * sizeof *number), n = 0;
   if (!number) return false;
+  int *access = number + k->nix;
   memset(number, 0xff, (size_t)(k->nix + k->nacc) * sizeof *number);
   for (int i = 0; i < k->ninst; i++) {
     if (is_access(&k->inst[i]))
