@@ -75,6 +75,22 @@ tme_status lower_rows(lowering *l, int gr, error *e); /* GROUP_MAP and GROUP_ROW
 tme_status lower_matmul(lowering *l, int gr, error *e);
 tme_status lower_attention(lowering *l, int gr, error *e);
 
+/* An operand of a product in panels: lower_pack.c. Its dimension kdim is summed over, cdim gives the columns; the ones
+ * before the last two count the matrices. */
+typedef struct packed {
+  int node, kdim, cdim;
+  int lanes, vectors; /* columns of a panel */
+  int64_t K, N;
+  tme_dtype dtype;    /* of the copy */
+  int slot[2];        /* of the copy: real and imaginary part, -1 if there is none */
+} packed;
+/* Adds the step that copies and sets the slots. */
+tme_status lower_pack(lowering *l, packed *p, error *e);
+int64_t packed_wide(const packed *p); /* columns of a panel */
+/* The number of the matrix that an operand of type t has at ix, an index of `rank` dimensions that it is broadcast to. */
+int packed_matrix(kernel *k, const op_type *t, const int *ix, int rank);
+expr_value packed_load(builder *b, const packed *p, int matrix, int panel, int row, int column);
+
 /* A new slot for a value of the type given, `size` elements; -1 when out of memory. */
 int lower_slot(lowering *l, const op_type *t, int node, int64_t size);
 /* A step at the end of the program, zeroed; NULL when out of memory. */

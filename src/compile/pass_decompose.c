@@ -78,8 +78,10 @@ static int split_reduction(graph *g, int op, int x, const op_attrs *attrs, const
   return graph_reshape(g, x, type->rank, type->shape);
 }
 
-/* Vectors become matrices; a product with one column is a sum over rows. Returns -2 if nothing is to be done. */
-static int decompose_matmul(graph *g, int a, int b, const op_type *type) {
+/* Vectors become matrices; a product with one column is a sum over rows; 16-bit operands are converted once, and the sum
+ * stays f32 up to the end of the epilogue. Returns -2 if nothing is to be done. */
+static int decompose_matmul(graph *g, const g_node *n, int a, int b) {
+  const op_type *type = &n->type;
   op_type ta = g->node[a].type, tb = g->node[b].type;
   if (ta.rank == 1) {
     ta = (op_type){.rank = 2, .shape = {1, ta.shape[0]}};
@@ -108,8 +110,10 @@ static int decompose_matmul(graph *g, int a, int b, const op_type *type) {
     x = graph_cast(g, x, t);
     return graph_reshape(g, x, type->rank, type->shape);
   }
-  if (ta.rank == graph_get(g, a)->type.rank && tb.rank == graph_get(g, b)->type.rank && type->rank >= 2 &&
-      type->rank == (ta.rank > tb.rank ? ta.rank : tb.rank))
+  bool matrices = type->rank >= 2 && type->rank == (ta.rank > tb.rank ? ta.rank : tb.rank);
+  if (matrices && (ta.dtype == TME_F16 || ta.dtype == TME_BF16))
+    return graph_copy(g, n, (int[]){graph_cast(g, a, TME_F32), graph_cast(g, b, TME_F32)}, NULL);
+  if (matrices)
     return -2;
   int x = graph_op(g, OP_matmul, (int[]){a, b}, 2, NULL);
   return graph_reshape(g, x, type->rank, type->shape);
@@ -134,7 +138,7 @@ static int decompose_node(graph *g, const g_node *n, const int *in, const op_att
   case FAMILY_create:
     return decompose_create(g, n->op, in, n->nin, attrs, &n->type);
   case FAMILY_matmul:
-    return decompose_matmul(g, in[0], in[1], &n->type);
+    return decompose_matmul(g, n, in[0], in[1]);
   case FAMILY_reduce:
     return split ? split_reduction(g, n->op, in[0], attrs, &n->type) : -2;
   default:

@@ -136,7 +136,7 @@ static const emit_module *open_module(jit *j) {
   }
   const emit_module *m = dlsym(handle, "tme_llvm_module");
   if (!m || m->version != EMIT_MODULE_VERSION) {
-    snprintf(j->why, sizeof j->why, "%s is not the module of this version of the library", path);
+    snprintf(j->why, sizeof j->why, "%.400s is not the module of this version of the library", path);
     dlclose(handle);
     return NULL;
   }

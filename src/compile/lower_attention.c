@@ -1,0 +1,267 @@
+/* Attention without the full matrix of scores: a task takes a few rows of q, makes their scores in a scratch buffer, turns
+ * them into weights there, and multiplies them by v. The keys are packed transposed, so that scores are computed a
+ * vector of keys at a time. Rows that may not look at a key never touch it: the loops over keys end early. */
+#include "compile/lower.h"
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+/* Accumulators of a row's maximum and sum, in vectors. */
+enum { SUM_VECTORS = 4 };
+
+typedef struct attention {
+  builder b;
+  lowering *l;
+  int node, q, k, v, mask; /* nodes; mask -1 if there is none */
+  const op_type *type;     /* of the result: (..., n, e) */
+  int rank;
+  int64_t n, m, d, e;      /* queries, keys, width of a key, width of a value */
+  int64_t batches;
+  int64_t group;           /* heads of q that share one of k and v */
+  double scale;
+  bool causal;
+  tme_dtype acc;
+  int lanes, vectors, rows; /* of a tile */
+  packed keys, values;
+} attention;
+
+static const g_node *at(const attention *a, int i) { return &a->l->g->node[i]; }
+
+static int64_t ceil_div(int64_t x, int64_t y) { return (x + y - 1) / y; }
+
+/* The index of k or v in the batch: its heads are shared by groups of q's. */
+static void shared_head(const attention *a, kernel *k, const op_type *t, int *ix) {
+  if (a->group > 1 && t->rank >= 3)
+    ix[a->rank - 3] = ix_div(k, ix[a->rank - 3], a->group);
+}
+
+static void batch_index(const attention *a, kernel *k, int batch, int *ix) {
+  int64_t inner = 1;
+  for (int d = a->rank - 3; d >= 0; d--) {
+    int64_t extent = a->type->shape[d];
+    ix[d] = extent == 1 ? ix_const(k, 0) : ix_mod(k, ix_div(k, batch, inner), extent);
+    inner *= extent;
+  }
+}
+
+/* One more than the last key that row `row` (or a row before it) looks at. */
+static int keys_of(const attention *a, int row) {
+  return ix_add(a->b.k, row, ix_const(a->b.k, a->m - a->n + 1));
+}
+
+/* The score of (row, key) with scale and mask. */
+static int masked_score(attention *a, int dot, const int *batch, int row, int key) {
+  builder *b = &a->b;
+  kernel *k = b->k;
+  int s = k_bin(k, K_MUL, dot, k_const_f(k, a->acc, a->scale)), least = k_const_f(k, a->acc, -(double)INFINITY);
+  if (a->mask >= 0) {
+    int ix[TME_MAX_RANK];
+    memcpy(ix, batch, sizeof ix);
+    ix[a->rank - 2] = row;
+    ix[a->rank - 1] = key;
+    int x = builder_operand(b, a->mask, a->rank, ix, -1).re;
+    if (at(a, a->mask)->type.dtype == TME_BOOL)
+      s = k_select(k, x, s, least);
+    else
+      s = k_bin(k, K_ADD, s, k_cast(k, a->acc, x));
+  }
+  if (a->causal)
+    s = k_select(k, k_bin(k, K_LT, k_index(k, key), k_index(k, keys_of(a, row))), s, least);
+  return s;
+}
+
+static int axis_limited(attention *a, int64_t extent, unsigned flags, int width, int unroll, int limit) {
+  int axis = k_axis_add(a->b.k, extent, flags, width, unroll);
+  if (a->causal && axis >= 0)
+    a->b.k->axes[axis].limit = limit;
+  return axis;
+}
+
+/* q k' of the task's rows, tile by tile, to the scratch rows. */
+static void emit_scores(attention *a, int scratch, int rows, const int *batch, int row0, int64_t wide, int64_t bands,
+                        int64_t col0) {
+  if (!bands)
+    return;
+  builder *b = &a->b;
+  kernel *k = b->k;
+  int mark = builder_mark(b), last = keys_of(a, ix_add(k, row0, ix_const(k, rows - 1)));
+  int64_t full = packed_wide(&a->keys);
+  int end = ix_div(k, ix_add(k, last, ix_const(k, wide - 1 - col0)), wide);
+  int aband = axis_limited(a, bands, 0, 1, 1, end);
+  int ai = k_axis_add(k, rows, AXIS_UNROLL, 1, 1);
+  int aj = k_axis_add(k, wide, AXIS_VECTOR, a->lanes, (int)ceil_div(wide, a->lanes));
+  int ad = k_axis_add(k, a->d, AXIS_REDUCE, 1, 1);
+  int row = ix_add(k, row0, ix_axis(k, ai)), kk = ix_axis(k, ad), ix[TME_MAX_RANK];
+  int key = ix_add(k, ix_add(k, ix_mul(k, ix_axis(k, aband), wide), ix_axis(k, aj)), ix_const(k, col0));
+  int lband = k_loop(k, aband);
+  uint64_t kept = (uint64_t)1 << ai | (uint64_t)1 << aj;
+  int acc = k_emit(k, K_ACC, a->acc, k_const_f(k, a->acc, 0), K_ADD, -1, kept);
+  int ld = k_loop(k, ad), li = k_loop(k, ai), lj = k_loop(k, aj);
+  memcpy(ix, batch, sizeof ix);
+  ix[a->rank - 2] = row;
+  ix[a->rank - 1] = kk;
+  int x = k_cast(k, a->acc, builder_operand(b, a->q, a->rank, ix, -1).re);
+  const op_type *tk = &at(a, a->k)->type;
+  memcpy(ix, batch, sizeof ix);
+  shared_head(a, k, tk, ix);
+  int panel = ix_add(k, ix_axis(k, aband), ix_const(k, col0 / full));
+  int y = packed_load(b, &a->keys, packed_matrix(k, tk, ix, a->rank), panel, kk, ix_axis(k, aj)).re;
+  k_emit(k, K_UPDATE, a->acc, acc, x, y, 0);
+  builder_forget(b, mark);
+  k_end(k, lj);
+  k_end(k, li);
+  k_end(k, ld);
+  li = k_loop(k, ai);
+  lj = k_loop(k, aj);
+  int dot = k_emit(k, K_READ, a->acc, acc, -1, -1, 0);
+  int s = masked_score(a, dot, batch, row, key);
+  k_store(k, k_access_add(k, scratch, ix_add(k, ix_mul(k, ix_axis(k, ai), a->m), key)), s);
+  builder_forget(b, mark);
+  k_end(k, lj);
+  k_end(k, li);
+  k_end(k, lband);
+}
+
+/* exp(score - max) in place, up to the last key of the tile's last row, so that masked keys weigh 0; their sums to the scratch `sums`. */
+static void emit_weights(attention *a, int scratch, int sums, int rows, int row0) {
+  kernel *k = a->b.k;
+  int ar = k_axis_add(k, rows, 0, 1, 1), row = ix_axis(k, ar);
+  int loop = k_loop(k, ar), last = keys_of(a, ix_add(k, row0, ix_const(k, rows - 1)));
+  int am = axis_limited(a, a->m, AXIS_VECTOR | AXIS_REDUCE, a->lanes, SUM_VECTORS, last);
+  int where = ix_add(k, ix_mul(k, row, a->m), ix_axis(k, am));
+  int most = k_emit(k, K_ACC, a->acc, k_const_f(k, a->acc, -(double)INFINITY), K_MAX, -1, 0);
+  int l = k_loop(k, am);
+  k_emit(k, K_UPDATE, a->acc, most, k_load(k, k_access_add(k, scratch, where)), -1, 0);
+  k_end(k, l);
+  most = k_emit(k, K_READ, a->acc, most, -1, -1, 0);
+  int sum = k_emit(k, K_ACC, a->acc, k_const_f(k, a->acc, 0), K_ADD, -1, 0);
+  l = k_loop(k, am);
+  expr_value x = {k_bin(k, K_SUB, k_load(k, k_access_add(k, scratch, where)), most), -1};
+  x = expr_emit(k, OP_exp, a->acc, &x);
+  k_emit(k, K_UPDATE, a->acc, sum, x.re, -1, 0);
+  k_store(k, k_access_add(k, scratch, where), x.re);
+  k_end(k, l);
+  k_store(k, k_access_add(k, sums, row), k_emit(k, K_READ, a->acc, sum, -1, -1, 0));
+  k_end(k, loop);
+}
+
+/* Weights times v, over the sums, to the result. */
+static void emit_result(attention *a, int scratch, int sums, int rows, const int *batch, int row0, int64_t wide,
+                        int64_t bands, int64_t col0) {
+  if (!bands)
+    return;
+  builder *b = &a->b;
+  kernel *k = b->k;
+  int mark = builder_mark(b), last = keys_of(a, ix_add(k, row0, ix_const(k, rows - 1)));
+  int aband = k_axis_add(k, bands, 0, 1, 1), ai = k_axis_add(k, rows, AXIS_UNROLL, 1, 1);
+  int aj = k_axis_add(k, wide, AXIS_VECTOR, a->lanes, (int)ceil_div(wide, a->lanes));
+  int am = axis_limited(a, a->m, AXIS_REDUCE, 1, 1, last);
+  int key = ix_axis(k, am), ix[TME_MAX_RANK];
+  int lband = k_loop(k, aband);
+  uint64_t kept = (uint64_t)1 << ai | (uint64_t)1 << aj;
+  int acc = k_emit(k, K_ACC, a->acc, k_const_f(k, a->acc, 0), K_ADD, -1, kept);
+  int lm = k_loop(k, am), li = k_loop(k, ai), lj = k_loop(k, aj);
+  int x = k_load(k, k_access_add(k, scratch, ix_add(k, ix_mul(k, ix_axis(k, ai), a->m), key)));
+  const op_type *tv = &at(a, a->v)->type;
+  memcpy(ix, batch, sizeof ix);
+  shared_head(a, k, tv, ix);
+  int panel = ix_add(k, ix_axis(k, aband), ix_const(k, col0 / packed_wide(&a->values)));
+  int y = packed_load(b, &a->values, packed_matrix(k, tv, ix, a->rank), panel, key, ix_axis(k, aj)).re;
+  k_emit(k, K_UPDATE, a->acc, acc, x, y, 0);
+  builder_forget(b, mark);
+  k_end(k, lj);
+  k_end(k, li);
+  k_end(k, lm);
+  li = k_loop(k, ai);
+  lj = k_loop(k, aj);
+  int sum = k_load(k, k_access_add(k, sums, ix_axis(k, ai)));
+  int value = k_bin(k, K_DIV, k_emit(k, K_READ, a->acc, acc, -1, -1, 0), sum);
+  memcpy(ix, batch, sizeof ix);
+  ix[a->rank - 2] = ix_add(k, row0, ix_axis(k, ai));
+  ix[a->rank - 1] = ix_add(k, ix_add(k, ix_mul(k, ix_axis(k, aband), wide), ix_axis(k, aj)), ix_const(k, col0));
+  builder_store(b, a->node, ix, (expr_value){value, -1});
+  builder_forget(b, mark);
+  k_end(k, lj);
+  k_end(k, li);
+  k_end(k, lband);
+}
+
+static void emit_rows(attention *a, int scratch, int sums, int64_t first, int rows, int64_t panels) {
+  if (!panels)
+    return;
+  kernel *k = a->b.k;
+  int mark = builder_mark(&a->b);
+  int abatch = k_axis_add(k, a->batches, AXIS_PARALLEL, 1, 1), apanel = k_axis_add(k, panels, AXIS_PARALLEL, 1, 1);
+  int lbatch = k_loop(k, abatch), lpanel = k_loop(k, apanel), batch[TME_MAX_RANK];
+  batch_index(a, k, ix_axis(k, abatch), batch);
+  int row0 = ix_add(k, ix_mul(k, ix_axis(k, apanel), rows), ix_const(k, first));
+  int64_t wide = packed_wide(&a->keys), bands = a->m / wide, rest = a->m % wide;
+  emit_scores(a, scratch, rows, batch, row0, wide, bands, 0);
+  emit_scores(a, scratch, rows, batch, row0, rest, rest > 0, bands * wide);
+  emit_weights(a, scratch, sums, rows, row0);
+  wide = packed_wide(&a->values);
+  bands = a->e / wide;
+  rest = a->e % wide;
+  emit_result(a, scratch, sums, rows, batch, row0, wide, bands, 0);
+  emit_result(a, scratch, sums, rows, batch, row0, rest, rest > 0, bands * wide);
+  builder_forget(&a->b, mark);
+  k_end(k, lpanel);
+  k_end(k, lbatch);
+}
+
+static tme_status pack_operands(attention *a, error *e) {
+  a->keys = (packed){.node = a->k, .kdim = at(a, a->k)->type.rank - 1, .cdim = at(a, a->k)->type.rank - 2,
+                     .lanes = a->lanes, .K = a->d, .N = a->m, .dtype = a->acc};
+  a->values = (packed){.node = a->v, .kdim = at(a, a->v)->type.rank - 2, .cdim = at(a, a->v)->type.rank - 1,
+                       .lanes = a->lanes, .K = a->m, .N = a->e, .dtype = a->acc};
+  int64_t need = ceil_div(a->m, a->lanes);
+  a->keys.vectors = need < a->vectors ? (int)need : a->vectors;
+  need = ceil_div(a->e, a->lanes);
+  a->values.vectors = need < a->vectors ? (int)need : a->vectors;
+  tme_status status = lower_pack(a->l, &a->keys, e);
+  return status == TME_OK ? lower_pack(a->l, &a->values, e) : status;
+}
+
+tme_status lower_attention(lowering *l, int gr, error *e) {
+  int i = l->f->groups[gr].seed;
+  attention a = {.l = l, .node = i, .type = &l->g->node[i].type, .rank = l->g->node[i].type.rank};
+  const op_attrs *attrs = graph_attrs(l->g, i);
+  a.q = graph_in(l->g, i, 0);
+  a.k = graph_in(l->g, i, 1);
+  a.v = graph_in(l->g, i, 2);
+  a.mask = l->g->node[i].nin > 3 ? graph_in(l->g, i, 3) : -1;
+  const op_type *tq = &at(&a, a.q)->type, *tk = &at(&a, a.k)->type;
+  a.n = tq->shape[tq->rank - 2];
+  a.d = tq->shape[tq->rank - 1];
+  a.m = tk->shape[tk->rank - 2];
+  a.e = a.type->shape[a.rank - 1];
+  a.scale = attrs->f[0];
+  a.causal = attrs->i[0] != 0;
+  a.acc = expr_dtype(a.type->dtype);
+  a.batches = type_size(a.type) / (a.n * a.e);
+  a.group = 1;
+  if (a.rank >= 3 && tk->rank >= 3 && tk->shape[tk->rank - 3] > 1)
+    a.group = a.type->shape[a.rank - 3] / tk->shape[tk->rank - 3];
+  a.lanes = lower_lanes(l->t, tme_dtype_size(a.acc));
+  a.vectors = l->t->registers >= 32 ? 4 : 2;
+  a.rows = a.n < 6 ? (int)a.n : 6;
+  char name[48], shape[200];
+  type_shape_text(a.type, shape);
+  snprintf(name, sizeof name, "attention %.30s", shape);
+  if (a.m == 0 || a.d == 0)
+    return fail(e, TME_ERR_UNSUPPORTED, "attention over no keys or keys of no width is left to the path without JIT");
+  tme_status status = pack_operands(&a, e);
+  if (status != TME_OK)
+    return status;
+  if (!builder_init(&a.b, l, name))
+    return fail_memory(e, name, sizeof(kernel));
+  int64_t panels = ceil_div(a.n, a.rows), high = ceil_div(a.n, panels), low = high - 1;
+  int64_t nhigh = a.n - panels * low, nlow = panels - nhigh;
+  int scratch = builder_scratch(&a.b, a.acc, high * a.m), sums = builder_scratch(&a.b, a.acc, high);
+  emit_rows(&a, scratch, sums, 0, (int)high, nhigh);
+  emit_rows(&a, scratch, sums, nhigh * high, (int)low, low ? nlow : 0);
+  a.b.k->opt = 2;
+  status = lower_step(&a.b, "attention", e);
+  builder_free(&a.b);
+  return status;
+}
