@@ -58,7 +58,7 @@ x = sin(40 * i * (1 + j)) + cos(9 * i - 30 * j) / (1 + i)
 x = x + 0.01 * sin(12345.678 * i * (j + 7)); x.shape' -o x=$data/made.npy
   matrix=$data/made.npy
   words=$data/rows.txt
-  seq -f 'row %.0f' 0 3999 >$words
+  seq -f 'row-%.0f' 0 3999 >$words
 }
 
 # The numbers of some words, counted from 0: "[3, 14]".
@@ -75,7 +75,7 @@ numbers_of() {
 words_of() {
   local row number
   tr -d '[]' | while read -r row; do
-    for number in $row; do sed -n "$((number + 1))p" "$words"; done | paste -sd ' ' | sed 's/ /: /; s/^row: /row /'
+    for number in $row; do sed -n "$((number + 1))p" "$words"; done | paste -sd ' ' | sed 's/ /: /'
   done
 }
 
@@ -93,7 +93,7 @@ if fetch_model; then
   read -ra chosen <<<"${WORDS:-king paris piano physics seven}"
 else
   make_matrix
-  IFS=, read -ra chosen <<<"row 10,row 2000"
+  read -ra chosen <<<"${WORDS:-row-10 row-2000}"
 fi
 
 echo "The largest singular values, the share of the energy that rank 64 keeps, and what rank 64 misses:"

@@ -1,0 +1,446 @@
+#!/usr/bin/env python3
+"""Tries the program `tme`: the expression language, its errors with their exit codes and carets, files, JSON.
+
+ctest: timeout=240
+"""
+import json
+import math
+import os
+import random
+import shutil
+import struct
+import subprocess
+import sys
+import tempfile
+import unittest
+
+TME = os.environ.get("TME_PROGRAM", "build/bin/tme")
+
+
+def tme(*args, cwd=None, env=None):
+    environment = dict(os.environ, **env) if env else None
+    return subprocess.run([TME, *args], capture_output=True, text=True, cwd=cwd, env=environment, timeout=100)
+
+
+def write_npy(path, rows, descr="<f4", shape=None):
+    """A .npy file from a flat list, without NumPy."""
+    code = {"<f4": "f", "<f8": "d", "<i8": "q", "<i4": "i", "|b1": "?"}[descr]
+    header = repr({"descr": descr, "fortran_order": False, "shape": tuple(shape or (len(rows),))})
+    header += " " * (-(len(header) + 11) % 64) + "\n"
+    with open(path, "wb") as f:
+        f.write(b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header.encode())
+        f.write(struct.pack(f"<{len(rows)}{code}", *rows))
+
+
+class Program(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.dir = tempfile.mkdtemp()
+        write_npy(os.path.join(cls.dir, "a.npy"), [float(i) for i in range(24)], shape=(2, 3, 4))
+        write_npy(os.path.join(cls.dir, "m.npy"), [1, 2, 3, 4, 5, 6], shape=(2, 3))
+        write_npy(os.path.join(cls.dir, "i.npy"), [2, 0], "<i8")
+
+    @classmethod
+    def tearDownClass(cls):
+        shutil.rmtree(cls.dir)
+
+    def path(self, name):
+        return os.path.join(self.dir, name)
+
+    def run_ok(self, *args, **kwargs):
+        r = tme(*args, cwd=self.dir, **kwargs)
+        self.assertEqual(r.returncode, 0, r.stderr)
+        return r.stdout
+
+    def results(self, expression, *inputs, options=()):
+        out = self.run_ok("eval", "--json", *options, "--", expression, *inputs)
+        return json.loads(out)["results"]
+
+    def value(self, expression, *inputs, options=()):
+        r = self.results(expression, *inputs, options=options)
+        self.assertEqual(len(r), 1, r)
+        return r[0]["values"]
+
+    def fails(self, code, message, *args, **kwargs):
+        r = tme(*args, cwd=self.dir, **kwargs)
+        self.assertEqual(r.returncode, code, (args, r.stdout, r.stderr))
+        self.assertIn(message, r.stderr)
+        self.assertTrue(r.stderr.startswith("tme: "), r.stderr)
+        self.assertEqual(r.stdout, "")
+        return r.stderr
+
+
+class Language(Program):
+    def test_plain_numbers(self):
+        cases = {
+            "1 + 2 * 3": 7, "(1 + 2) * 3": 9, "2 ** 3 ** 2": 512, "-2 ** 2": -4, "2 ** -1": 0.5, "7 // 2": 3,
+            "-7 // 2": -4, "-7 % 3": 2, "7 / 2": 3.5, "10 - 3 - 2": 5, "1 << 4 | 3": 19, "6 & 3 ^ 1": 3, "~5": -6,
+            "1 < 2": True, "1 == 2": False, "not 1 < 2": False, "true and false or true": True, "0xff": 255,
+            "1e-5 * 1e5": 1.0, ".5 + 1.": 1.5, "- - 3": 3, "+4": 4, "2 * -3": -6, "5 // 0": 0, "5 % 0": 0,
+            "True & False": False, "# nothing\n 3": 3, "(1,)[0]": 1, "[1, 2, 3][-1]": 3,
+        }
+        for expression, expected in cases.items():
+            with self.subTest(expression):
+                self.assertEqual(self.value(expression), expected)
+
+    def test_constants(self):
+        self.assertAlmostEqual(self.value("pi"), math.pi, places=6)
+        self.assertAlmostEqual(self.value("e"), math.e, places=6)
+        self.assertEqual(self.value("[inf, -inf, nan]"), ["inf", "-inf", "nan"])
+
+    def test_statements(self):
+        self.assertEqual(self.value("a = 2; b = a * 3; a + b"), 8)
+        self.assertEqual(self.value("a = 2\nb = (a +\n 1)\n\nb;"), 3)
+        names = [r["name"] for r in self.results("y = [1, 2]; y, sum(y)")]
+        self.assertEqual(names, ["y", "sum(y)"])
+        self.assertEqual([r["name"] for r in self.results("y = 3")], ["y"])
+        self.assertEqual([r["values"] for r in self.results("p, q = 1, 2")], [1, 2])
+        self.assertEqual([r["name"] for r in self.results("svd([[1.0, 2.0]])")],
+                         ["svd([[1.0, 2.0]])[0]", "svd([[1.0, 2.0]])[1]", "svd([[1.0, 2.0]])[2]"])
+
+    def test_long_sum_is_not_deep(self):
+        self.assertEqual(self.value("1" + " + 1" * 20000), 20001)
+
+    def test_operators_on_arrays(self):
+        m = "m=m.npy"
+        self.assertEqual(self.value("m + 1", m), [[2, 3, 4], [5, 6, 7]])
+        self.assertEqual(self.value("2 * m - m", m), [[1, 2, 3], [4, 5, 6]])
+        self.assertEqual(self.value("m @ m.T", m), [[14, 32], [32, 77]])
+        self.assertEqual(self.value("m > 2", m), [[False, False, True], [True, True, True]])
+        self.assertEqual(self.value("(m > 2) & (m < 5)", m), [[False, False, True], [True, False, False]])
+        self.assertEqual(self.value("m > 2 and m < 5", m), [[False, False, True], [True, False, False]])
+        self.assertEqual(self.value("not m", m), [[False] * 3] * 2)
+        self.assertEqual(self.value("-m ** 2", m), [[-1, -4, -9], [-16, -25, -36]])
+        self.assertEqual(self.value("m // 2 + m % 2", m), [[1, 1, 2], [2, 3, 3]])
+        self.assertEqual(self.value("[1, 2, 4] << 1"), [2, 4, 8])
+        self.assertEqual(self.value("m + [10, 20, 30]", m), [[11, 22, 33], [14, 25, 36]])
+
+    def test_calls(self):
+        m = "m=m.npy"
+        self.assertEqual(self.value("sum(m)", m), 21)
+        self.assertEqual(self.value("sum(m, axis=0)", m), [5, 7, 9])
+        self.assertEqual(self.value("sum(m, (0, 1), keepdims=True)", m), [[21]])
+        self.assertEqual(self.value("reshape(m, (3, -1))", m), [[1, 2], [3, 4], [5, 6]])
+        self.assertEqual(self.value("reshape(m, m.shape[1] * 2)", m), [1, 2, 3, 4, 5, 6])
+        self.assertEqual(self.value("zeros((2, 2), dtype=int32)"), [[0, 0], [0, 0]])
+        self.assertEqual(self.value("concatenate([m, m], axis=1)", m), [[1, 2, 3, 1, 2, 3], [4, 5, 6, 4, 5, 6]])
+        self.assertEqual(self.value("stack([1, 2, 3])"), [1, 2, 3])
+        self.assertEqual(self.value("mul(m, 2) == multiply(m, 2)", m), [[True] * 3] * 2)
+        self.assertEqual(self.value("astype(m, bool)", m), [[True] * 3] * 2)
+        self.assertEqual(self.value("slice(m, (none, 1), (none, none), (-1, 1))", m), [[5, 6], [2, 3]])
+        self.assertEqual(self.value("full((2,), sum(m))", m), [21, 21])
+        self.assertEqual(self.value("arange(3)"), [0, 1, 2])
+        self.assertEqual(self.value("eye(2)"), [[1, 0], [0, 1]])
+        self.assertEqual(self.value("where(m > 3, m, 0)", m), [[0, 0, 0], [4, 5, 6]])
+
+    def test_indexing(self):
+        a, flat = "a=a.npy", [float(i) for i in range(24)]
+        cube = [[flat[12 * i + 4 * j:12 * i + 4 * j + 4] for j in range(3)] for i in range(2)]
+        self.assertEqual(self.value("a[1]", a), cube[1])
+        self.assertEqual(self.value("a[-1, 0]", a), cube[-1][0])
+        self.assertEqual(self.value("a[0, 1, 2]", a), cube[0][1][2])
+        self.assertEqual(self.value("a[..., 0]", a), [[r[0] for r in p] for p in cube])
+        self.assertEqual(self.value("a[1:, ::-1]", a), [p[::-1] for p in cube[1:]])
+        self.assertEqual(self.value("a[0, :, 1:3]", a), [r[1:3] for r in cube[0]])
+        self.assertEqual(self.value("a[0, none, 0, :, None]", a), [[[x] for x in cube[0][0]]])
+        self.assertEqual(self.value("a[:, [2, 0]]", a), [[p[2], p[0]] for p in cube])
+        self.assertEqual(self.value("a[:, i]", a, "i=i.npy"), [[p[2], p[0]] for p in cube])
+        self.assertEqual(self.value("a[0][1][2]", a), cube[0][1][2])
+        self.assertEqual(self.value("a[5:]", a), [])
+        self.assertEqual(self.value("a[::-2, ::2][0]", a), cube[1][::2])
+        self.assertEqual(self.value("a.T.shape", a), [4, 3, 2])
+        self.assertEqual([r["values"] for r in self.results("a.ndim, a.size", a)], [3, 24])
+
+    def test_svd(self):
+        m = "m=m.npy"
+        self.assertLess(self.value("u, s, vt = svd(m, full_matrices=false); max(abs(m - (u * s) @ vt))", m), 1e-5)
+
+    def test_inputs_that_are_numbers(self):
+        self.assertEqual(self.value("x + y", "x=2", "y=0.5"), 2.5)
+        self.assertEqual(self.value("x", "x=true"), True)
+
+    def test_precision(self):
+        self.assertEqual(self.results("ones(2)")[0]["dtype"], "float32")
+        self.assertEqual(self.results("ones(2)", options=("--precision", "float64"))[0]["dtype"], "float64")
+        out = self.run_ok("eval", "--json", "ones(2)", env={"TME_PRECISION": "float16"})
+        self.assertEqual(json.loads(out)["results"][0]["dtype"], "float16")
+
+    def test_options_before_and_after(self):
+        for args in (["--precision", "float64", "eval", "ones(1)"], ["eval", "ones(1)", "--precision=float64"]):
+            self.assertIn("float64", self.run_ok(*args))
+
+
+class Printing(Program):
+    def test_text(self):
+        out = self.run_ok("eval", "m, mean(m), m > 2", "m=m.npy")
+        self.assertEqual(out, "m  float32 (2, 3)\n[[1. 2. 3.]\n [4. 5. 6.]]\nmean(m)  float32 ()\n3.5\n"
+                              "m > 2  bool (2, 3)\n[[False False  True]\n [ True  True  True]]\n")
+
+    def test_summary(self):
+        out = self.run_ok("eval", "x = reshape(arange(10000), (100, 100))")
+        self.assertEqual(out, "x  int64 (100, 100)\n[[   0    1    2 ...   97   98   99]\n"
+                              " [ 100  101  102 ...  197  198  199]\n [ 200  201  202 ...  297  298  299]\n ...\n"
+                              " [9700 9701 9702 ... 9797 9798 9799]\n [9800 9801 9802 ... 9897 9898 9899]\n"
+                              " [9900 9901 9902 ... 9997 9998 9999]]\n")
+        self.assertNotIn("...", self.run_ok("eval", "--full", "arange(2000)"))
+
+    def test_json(self):
+        self.assertEqual(len(self.value("arange(2000)")), 2000)
+        self.assertEqual(self.value("arange(2000)", options=("--short",)), [0, 1, 2, "...", 1997, 1998, 1999])
+        timed = json.loads(self.run_ok("eval", "--json", "--time", "1"))
+        self.assertEqual(set(timed["time_ms"]), {"read", "evaluate", "write"})
+        self.assertEqual(self.value("0.1"), 0.1)
+
+    def test_kinds(self):
+        self.assertIn("[1.e-10 1.e+00]", self.run_ok("eval", "[1e-10, 1.0]").replace("1e", "1.e"))
+        self.assertIn("[nan inf 1.5]", self.run_ok("eval", "[nan, inf, 1.5]"))
+        self.assertIn("[]", self.run_ok("eval", "zeros((0,))"))
+        self.assertIn("()", self.run_ok("eval", "3"))
+
+
+class Outputs(Program):
+    def test_files(self):
+        self.run_ok("eval", "y = m * 2; z = sum(m); y", "m=m.npy", "-o", "y=y.npy", "-o", "z=z.npy", "-o", "r.npy")
+        self.assertEqual(self.value("y", "y=y.npy"), [[2, 4, 6], [8, 10, 12]])
+        self.assertEqual(self.value("r", "r=r.npy"), [[2, 4, 6], [8, 10, 12]])
+        self.assertEqual(self.value("z", "z=z.npy"), 21)
+
+    def test_containers(self):
+        for end in ("npz", "safetensors"):
+            self.run_ok("eval", "y = m * 2; z = m[0]; 0", "m=m.npy", "-o", f"y=o.{end}", "-o", f"z=o.{end}")
+            self.assertEqual(self.value("y[0] - z", f"y=o.{end}:y", f"z=o.{end}:z"), [1, 2, 3])
+
+    def test_numpy_reads_them(self):
+        try:
+            import numpy
+        except ImportError:
+            self.skipTest("no NumPy")
+        self.run_ok("eval", "y = m / 2; b = m > 2; 0", "m=m.npy", "-o", "y=n.npy", "-o", "b=b.npz")
+        y = numpy.load(self.path("n.npy"))
+        self.assertEqual((y.dtype, y.tolist()), (numpy.float32, [[.5, 1, 1.5], [2, 2.5, 3]]))
+        self.assertEqual(numpy.load(self.path("b.npz"))["b"].tolist(), [[False, False, True], [True] * 3])
+
+    def test_nothing_is_written_on_failure(self):
+        before = set(os.listdir(self.dir))
+        self.fails(1, "no/such", "eval", "y = m * 2; z = m; y", "m=m.npy", "-o", "y=p.npy", "-o", "z=no/such/q.npy")
+        self.fails(1, "assigns no 'q'", "eval", "y = m * 2; y", "m=m.npy", "-o", "y=p.npy", "-o", "q=q.npy")
+        self.fails(1, "matmul", "eval", "y = m * 2; y @ m", "m=m.npy", "-o", "y=p.npy")
+        self.assertEqual(set(os.listdir(self.dir)), before)
+
+    def test_old_file_stays(self):
+        write_npy(self.path("old.npy"), [7.0])
+        os.makedirs(self.path("folder.npy"), exist_ok=True)
+        self.fails(1, "folder.npy", "eval", "y = m; z = m; y", "m=m.npy", "-o", "y=old.npy", "-o", "z=folder.npy")
+        self.assertEqual(self.value("x", "x=old.npy"), [7.0])
+
+    def test_bad_requests(self):
+        self.fails(2, "ends in", "eval", "1", "-o", "y.txt")
+        self.fails(2, "two outputs", "eval", "a = 1; b = 2; a", "-o", "a=x.npy", "-o", "b=x.npy")
+        self.fails(2, "2 results", "eval", "1, 2", "-o", "x.npy")
+        self.fails(2, "needs a value", "eval", "1", "-o")
+
+    def test_full_disk(self):
+        if not os.path.exists("/dev/full"):
+            self.skipTest("no /dev/full")
+        with open("/dev/full", "w") as full:
+            r = subprocess.run([TME, "eval", "1"], stdout=full, stderr=subprocess.PIPE, text=True)
+        self.assertEqual(r.returncode, 1)
+        self.assertIn("standard output", r.stderr)
+
+
+class Errors(Program):
+    def caret(self, expression, message, under, *inputs):
+        """The message, and the caret under the first place of `under`."""
+        err = self.fails(1, message, "eval", "--", expression, *inputs)
+        lines = err.splitlines()
+        self.assertEqual(lines[-1].strip(), "^", err)
+        self.assertEqual(lines[-2][len(lines[-1]) - 1:][:len(under)], under, err)
+
+    def test_syntax(self):
+        self.caret("gelu(x @ )", "a value expected, found ')'", ")")
+        self.caret("1 +", "the expression ends here", "")
+        self.caret("(1, 2", "',' or ')' expected", "")
+        self.caret("1 2", "an operator or ';' expected", "2")
+        self.caret("a = 1\nb = a $ 2", "unexpected character '$'", "$")
+        self.caret("1 = 2", "only names", "=")
+        self.caret("1 < 2 < 3", "comparisons in a row", "< 3")
+        self.caret("sum(x=1, 2)", "an argument without a name", "2")
+        self.caret("1 + not 2", "brackets around 'not", "not")
+        self.caret("3x", "no number", "3x")
+        self.caret("99999999999999999999", "64 bits", "9")
+        self.caret("m[]", "an index expected", "]")
+        self.caret("'text'", "no texts", "'")
+        self.caret("m.(3)", "the name of an attribute", "(")
+        self.caret("sum(1)(2)", "only operations can be called", "(2)")
+        self.fails(1, "an expression expected", "eval", "")
+        self.fails(1, "an expression expected", "eval", " ; # nothing")
+
+    def test_nesting(self):
+        for text in ("(" * 5000 + "1" + ")" * 5000, "[" * 3000, "- " * 5000 + "1", "2 ** " * 3000 + "1",
+                     "abs(" * 3000 + "1", "m[" * 3000):
+            self.fails(1, "nested more than 200 levels", "eval", "--", text)
+
+    def test_names(self):
+        self.caret("1 + wieght", "unknown name 'wieght'; did you mean 'weight'?", "wieght", "weight=m.npy")
+        self.caret("q", "unknown name 'q'", "q")
+        self.caret("1 + gelu", "'gelu' is an operation", "gelu")
+        self.caret("2 * glu(3)", "no operation 'glu'; did you mean 'gelu'?", "glu")
+        self.caret("sum(m, axes=0)", "no parameter 'axes'; did you mean 'axis'?", "axes", "m=m.npy")
+        self.caret("sum()", "'x' is missing", "sum")
+        self.caret("sum(1, 2, 3, 4)", "too many arguments", "4")
+        self.caret("sum(1, x=2)", "given twice", "x=2")
+        self.caret("m.shap", ".shape", "shap", "m=m.npy")
+
+    def test_values(self):
+        m = "m=m.npy"
+        self.caret("zeros((2, 1.5))", "a whole number expected", "(2")
+        self.caret("zeros((2, 2), float33)", "unknown name 'float33'; did you mean", "float33")
+        self.caret("zeros(2, dtype=3)", "a dtype", "3")
+        self.caret("sum(m, axis=true, keepdims=0.5)", "true or false", "0.5", m)
+        self.caret("concatenate(m)", "a list of arrays", "m", m)
+        self.caret("sum([[1, 2], [3]])", "differ in length", "[[1")
+        self.caret("sum([1, [2]])", "differ in depth", "[1")
+        self.caret("m + float32", "an array expected, got a dtype", "+", m)
+        self.caret("a, b, c = 1, 2", "3 names for 2 values", "a")
+        self.caret("full((2,), m)", "an array of 6 elements", "m", m)
+
+    def test_engine(self):
+        m = "m=m.npy"
+        self.caret("1 + (m @ m)", "matmul", "@", m)
+        self.caret("sum(m, axis=2)", "sum", "sum", m)
+        self.caret("m + [1, 2]", "add", "+", m)
+        self.caret("zeros((-1,))", "zeros", "zeros")
+        self.caret("zeros((1000000000, 1000000000, 1000000000))", "zeros", "zeros")
+        self.caret("bitwise_and(m, m)", "bitwise_and", "bitwise_and", m)
+        self.caret("reshape(m, (4, 4))", "reshape", "reshape", m)
+
+    def test_index(self):
+        m = "m=m.npy"
+        self.caret("m[2]", "out of range for axis 0 of extent 2", "2", m)
+        self.caret("m[0, 0, 0]", "3 places for an array of rank 2", "[", m)
+        self.caret("m[..., ...]", "more than one", "...]", m)
+        self.caret("m[::0]", "a step of 0", "0", m)
+        self.caret("m[m > 1]", "truth values", "m > 1", m)
+        self.caret("m[0.5]", "whole numbers", "0.5", m)
+        self.caret("m[[0], [1]]", "one array", "[1]", m)
+        self.caret("(1, 2)[2]", "out of range", "2")
+        self.caret("3[0]", "has no elements", "[")
+
+    def test_files(self):
+        self.fails(1, "missing.npy", "eval", "x", "x=missing.npy")
+        for name, content in (("empty.npy", b""), ("short.npy", b"\x93NUMPY\x01\x00\x76\x00{"), ("bad.npz", b"PK"),
+                              ("bad.safetensors", b"\xff" * 16), ("x.unknown", b"abc")):
+            with open(self.path(name), "wb") as f:
+                f.write(content)
+            self.fails(1, name, "eval", "x", f"x={name}")
+        with open(self.path("m.npy"), "rb") as f, open(self.path("cut.npy"), "wb") as g:
+            g.write(f.read()[:-4])
+        self.fails(1, "cut.npy", "eval", "x", "x=cut.npy")
+
+    def test_usage(self):
+        for args, message in ((["eval"], "an expression is missing"), ([], "a command is missing"),
+                              (["frobnicate"], "no command"), (["eval", "1", "x"], "NAME=FILE"),
+                              (["eval", "1", "2x=m.npy"], "no name"), (["eval", "1", "and=m.npy"], "no name"),
+                              (["eval", "1", "x=1", "x=2"], "twice"), (["eval", "1", "x="], "names no file"),
+                              (["eval", "1", "--frob"], "--frob"), (["eval", "1", "--json=3"], "takes no value"),
+                              (["eval", "-x", "x=3"], "goes after --"), (["eval", "1", "--precision"], "needs a value"),
+                              (["eval", "1", "--threads", "0"], "--threads"), (["--log", "loud", "info"], "--log"),
+                              (["eval", "1", "--precision", "float12"], "float12"),
+                              (["eval", "1", "--backend", "abacus"], "abacus"),
+                              (["eval", "--full", "--short", "1"], "exclude"), (["cache"], "list, clear"),
+                              (["cache", "eat"], "eat"), (["status", "x"], "unexpected"), (["info", "x"], "unexpected"),
+                              (["bench", "x"], "unexpected"), (["bench", "--dtype", "int8"], "int8"),
+                              (["help", "nothing"], "no command")):
+            with self.subTest(args):
+                self.fails(2, message, *args)
+        self.fails(2, "TME_PRECISION", "eval", "1", env={"TME_PRECISION": "float12"})
+
+    def test_random_tokens(self):
+        words = ("a b x m gelu sum stack svd zeros ( ) [ ] , : . = ; \n + - * / // % ** @ ~ == != < <= & | ^ << >> and "
+                 "or not 1 2.5 1e-5 0xff ... none true float32 axis= # é \" $").split(" ")
+        generator = random.Random(20)
+        for _ in range(int(os.environ.get("TME_FUZZ", "150"))):
+            text = " ".join(generator.choice(words) for _ in range(generator.randint(1, 14)))
+            r = subprocess.run([TME, "eval", "--", text, "m=m.npy", "x=2"], capture_output=True, cwd=self.dir,
+                               timeout=60)
+            self.assertIn(r.returncode, (0, 1), (text, r.stderr))
+            if r.returncode:
+                self.assertTrue(r.stderr.startswith(b"tme: eval: "), (text, r.stderr))
+
+
+class Commands(Program):
+    def test_help(self):
+        overview = self.run_ok("--help")
+        for name in ("eval", "explain", "bench", "info", "status", "cache", "ops"):
+            self.assertIn(f"  {name} ", overview)
+            self.assertIn(f"usage: tme {name}", self.run_ok(name, "--help"))
+            self.assertEqual(self.run_ok("help", name), self.run_ok(name, "-h"))
+        self.assertRegex(self.run_ok("--version"), r"^tme \d+\.\d+\.\d+\n$")
+
+    def test_status(self):
+        status = json.loads(self.run_ok("status", "--json"))
+        self.assertEqual(list(status), ["status", "reason", "compiler", "device", "precision", "backend", "target",
+                                        "cache"])
+        self.assertEqual(list(status["cache"]), ["entries", "hits", "misses", "evictions", "bytes", "compile_ms",
+                                                 "failures", "disk_hits", "disk_misses"])
+        self.assertIn(status["status"], ("active", "disabled"))
+        self.assertIn(status["compiler"], ("present", "missing"))
+        self.assertEqual(status["reason"] == "", status["status"] == "active")
+        self.assertTrue(self.run_ok("status").startswith(f"status     {status['status']}"))
+        off = json.loads(self.run_ok("status", "--json", "--no-jit"))
+        self.assertEqual(off["status"], "disabled")
+        self.assertNotEqual(off["reason"], "")
+
+    def test_info(self):
+        info = json.loads(self.run_ok("info", "--json", "--precision", "float64", "--threads", "1"))
+        self.assertEqual((info["precision"], info["threads"]), ("float64", 1))
+        self.assertIn("precision  float64", self.run_ok("--precision", "float64", "info"))
+
+    def test_ops(self):
+        ops = {o["name"]: o for o in json.loads(self.run_ok("ops", "--json"))}
+        self.assertGreater(len(ops), 90)
+        self.assertEqual(ops["svd"]["outputs"], 3)
+        self.assertIn("axis:axes=none", ops["sum"]["signature"])
+        self.assertIn("gelu(x)", self.run_ok("ops", "gelu"))
+        self.fails(1, "did you mean 'gelu'", "ops", "gely")
+
+    def test_explain(self):
+        text = self.run_ok("explain", "y = gelu(m @ m.T + 1); y, mean(y)", "m=m.npy")
+        self.assertIn("matmul", text)
+        self.assertIn("digraph", self.run_ok("explain", "--dot", "m + 1", "m=m.npy"))
+        self.fails(1, "a value expected", "explain", "m +")
+
+    def test_cache(self):
+        with tempfile.TemporaryDirectory() as d:
+            folder = os.path.join(d, "kernels")
+            options = ("--cache-dir", folder)
+            self.assertEqual(self.run_ok("cache", "path", *options), folder + "\n")
+            self.assertEqual(json.loads(self.run_ok("cache", "stats", "--json", *options))["entries"], 0)
+            self.run_ok("eval", "exp(m) + 1", "m=m.npy", *options)
+            active = json.loads(self.run_ok("status", "--json", *options))["status"] == "active"
+            entries = json.loads(self.run_ok("cache", "list", "--json", *options))
+            self.assertEqual(bool(entries), active, entries)
+            self.run_ok("cache", "clear", *options)
+            self.assertEqual(json.loads(self.run_ok("cache", "stats", "--json", *options))["entries"], 0)
+
+    def test_bench(self):
+        rows = json.loads(self.run_ok("bench", "--quick", "--only", "matmul 128", "--json", "--plot", "plot.svg"))
+        self.assertEqual(len(rows), 1)
+        row = rows[0]
+        self.assertEqual(list(row), ["op", "shape", "dtype", "ms_nojit", "ms_jit", "factor", "max_rel_error", "peers"])
+        self.assertEqual((row["op"], row["shape"], row["dtype"]), ("matmul", "128x128", "float32"))
+        self.assertGreater(row["ms_jit"], 0)
+        self.assertLess(row["max_rel_error"], 1e-5)
+        with open(self.path("plot.svg")) as f:
+            self.assertTrue(f.read().endswith("</svg>\n"))
+        r = tme("bench", "--quick", "--only", "add", "--no-cblas", "--vs", "nonsense", "--python", sys.executable)
+        self.assertEqual(r.returncode, 0, r.stderr)
+        self.assertIn("nonsense: unknown library", r.stderr)
+        self.fails(2, "names no row", "bench", "--only", "nothing at all", "--no-cblas", "--json")
+
+
+if __name__ == "__main__":
+    run = unittest.main(exit=False).result
+    bad = len(run.failures) + len(run.errors)
+    print(f"{run.testsRun - bad} passed, {bad} failed")
+    sys.exit(bad != 0)
