@@ -5,7 +5,6 @@ set(THREADS_PREFER_PTHREAD_FLAG ON)
 find_package(Threads REQUIRED)
 
 pkg_check_modules(JANSSON REQUIRED IMPORTED_TARGET jansson)
-pkg_check_modules(MINIZIP REQUIRED IMPORTED_TARGET minizip)
 pkg_check_modules(ZLIB REQUIRED IMPORTED_TARGET zlib)
 
 # xxHash is used as a header (XXH_INLINE_ALL), pthreadpool has no pkg-config file in the distributions.
@@ -21,4 +20,4 @@ add_library(tme_dependencies INTERFACE)
 # As system headers: their warnings are not ours.
 target_include_directories(tme_dependencies SYSTEM INTERFACE ${XXHASH_INCLUDE_DIR} ${PTHREADPOOL_INCLUDE_DIR})
 target_link_libraries(tme_dependencies INTERFACE
-  tme_json PkgConfig::MINIZIP PkgConfig::ZLIB ${PTHREADPOOL_LIBRARY} Threads::Threads ${CMAKE_DL_LIBS})
+  tme_json PkgConfig::ZLIB ${PTHREADPOOL_LIBRARY} Threads::Threads ${CMAKE_DL_LIBS})

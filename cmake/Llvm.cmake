@@ -92,7 +92,11 @@ add_library(tme-llvm MODULE ${llvm_sources})
 target_include_directories(tme-llvm SYSTEM PRIVATE ${llvm_include})
 target_link_libraries(tme-llvm PRIVATE tme_common Threads::Threads ${llvm_libraries} m)
 set_target_properties(tme-llvm PROPERTIES OUTPUT_NAME tme-llvm LINKER_LANGUAGE CXX)
-target_link_options(tme-llvm PRIVATE LINKER:--exclude-libs,ALL LINKER:-Bsymbolic LINKER:--gc-sections)
+# One exported symbol: the public functions of the sources above are not to be found here.
+set(llvm_exports ${PROJECT_BINARY_DIR}/generated/llvm.map)
+file(WRITE ${llvm_exports} "{ global: tme_llvm_module; local: *; };\n")
+target_link_options(tme-llvm PRIVATE
+  LINKER:--version-script=${llvm_exports} LINKER:--exclude-libs,ALL LINKER:-Bsymbolic LINKER:--gc-sections)
 if(llvm_linkage STREQUAL "static" AND NOT TME_SANITIZE)
   target_link_options(tme-llvm PRIVATE -static-libstdc++ -static-libgcc)
 endif()

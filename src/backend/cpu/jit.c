@@ -13,13 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* What objects depend on besides kernel and target; both come from the build. */
-#ifndef TME_LLVM_VERSION
-#define TME_LLVM_VERSION "none"
-#endif
-#ifndef TME_EMITTER_ID
-#define TME_EMITTER_ID "none"
-#endif
+/* What objects depend on besides kernel and target, TME_LLVM_VERSION and TME_EMITTER_ID, comes from the build. */
 
 struct jit_kernel {
   atomic_int refs;
