@@ -50,7 +50,8 @@ typedef struct memo {
 } memo;
 
 typedef struct region {
-  LLVMBasicBlockRef entry; /* the block that leads in: code for the regions around it goes before its terminator */
+  LLVMBasicBlockRef entry; /* the block that leads in: code for the regions around it goes before its terminator;
+                              NULL for a region without blocks of its own */
   LLVMBasicBlockRef head, exit;
   LLVMValueRef from, to, iv, next; /* `next` after the region: where the loop stopped */
   int64_t step;

@@ -43,10 +43,13 @@ static void forget(emitter *e, int depth) {
 }
 
 LLVMBasicBlockRef hoist(emitter *e, int depth) {
-  if (depth >= e->depth)
+  int inner = depth + 1;
+  while (inner <= e->depth && !e->regions[inner].entry)
+    inner++;
+  if (inner > e->depth)
     return NULL;
   LLVMBasicBlockRef back = LLVMGetInsertBlock(e->b);
-  LLVMPositionBuilderBefore(e->b, LLVMGetBasicBlockTerminator(e->regions[depth + 1].entry));
+  LLVMPositionBuilderBefore(e->b, LLVMGetBasicBlockTerminator(e->regions[inner].entry));
   return back;
 }
 
@@ -118,6 +121,18 @@ void region_end(emitter *e) {
   e->ncarried = r->first_carried;
   forget(e, e->depth--);
 }
+
+/* A region without blocks of its own, for one of several instances of a body. */
+static bool instance_begin(emitter *e) {
+  if (e->depth == MAX_DEPTH) {
+    em_fail(e, "loops nested deeper than %d", (int)MAX_DEPTH);
+    return false;
+  }
+  e->regions[++e->depth] = (region){0};
+  return true;
+}
+
+static void instance_end(emitter *e) { forget(e, e->depth--); }
 
 /* ---- instructions ------------------------------------------------------------------------------------------------ */
 
@@ -280,7 +295,10 @@ static LLVMValueRef emit_strips(emitter *e, int loop, LLVMValueRef from, LLVMVal
   if (known && z - a < step)
     return from;
   if (known && z - a < 2 * step) {
-    emit_strip(e, loop, from, count, lanes, NULL, false);
+    if (instance_begin(e)) {
+      emit_strip(e, loop, from, count, lanes, NULL, false);
+      instance_end(e);
+    }
     return em_int(e, a + step);
   }
   LLVMValueRef last = LLVMBuildNSWSub(e->b, to, em_int(e, step - 1), "");
@@ -303,9 +321,10 @@ static void emit_tail(emitter *e, int loop, LLVMValueRef from, LLVMValueRef to, 
   if (fixed || !can_mask(e, loop, e->end[loop])) {
     from = emit_strips(e, loop, from, to, 1, lanes);
     known = known && const_value(from, &a);
-    if (known && a < z && z - a < lanes)
+    if (known && a < z && z - a < lanes && instance_begin(e)) {
       emit_strip(e, loop, from, 1, lanes, to, false);
-    else if (!known && lanes > 1)
+      instance_end(e);
+    } else if (!known && lanes > 1)
       emit_strips(e, loop, from, to, 1, 1);
     return;
   }
