@@ -1,5 +1,5 @@
 /* The steps of a program, one after the other, over buffers from the pool. */
-#include "backend/cpu/run.h"
+#include "backend/cpu/check.h"
 #include "backend/reference/reference.h"
 #include "base/libm.h"
 #include "engine/engine.h"
@@ -20,6 +20,7 @@ typedef struct runner {
   run_args *a;
   buffer **buf; /* per slot: of a value that lies in memory now */
   char **data;  /* per slot: its element 0 */
+  checker *check; /* TME_CHECK, or NULL */
 } runner;
 
 void plan_launch(const step *s, int nthreads, launch *out) {
@@ -239,6 +240,8 @@ static tme_status run_steps(runner *r, error *e) {
       status = run_bounds(r, i, e);
       break;
     }
+    if (r->check && status == TME_OK)
+      checker_step(r->check, p, i, r->data);
     free_dead(r, i);
   }
   for (int i = 0; i < p->g->nroots && status == TME_OK; i++) /* values without elements have no step */
@@ -269,7 +272,9 @@ tme_status run_program(tme_engine *e, executable *x, run_args *a, error *err) {
       r.data[s] = (char *)v->buf->data + v->offset * (int64_t)tme_dtype_size(v->dtype);
     }
   }
+  r.check = a->check ? checker_new(e, x->p, a) : NULL;
   tme_status status = run_steps(&r, err);
+  checker_free(r.check);
   if (status == TME_OK)
     give_roots(&r);
   for (size_t s = 0; s < n; s++)

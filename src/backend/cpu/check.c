@@ -1,0 +1,214 @@
+/* Every value once more by the reference: first where a NaN comes from, then kernel by kernel whether it agrees. */
+#include "backend/cpu/check.h"
+#include "engine/engine.h"
+#include <math.h>
+#include <stdatomic.h>
+#include <string.h>
+
+struct checker {
+  tme_engine *e;
+  backend *b;
+  executable *x;
+  graph *g;       /* the program's graph with every computed value as a root */
+  int *root_of;   /* per node of the program: its root, -1 */
+  array_view *v;  /* per root */
+  uint8_t *seen;  /* per slot: compared already */
+};
+
+static double element(const array_view *v, const char *data, int64_t i, int word) {
+  const char *p = data;
+  float f;
+  double d;
+  switch (v->dtype) {
+  case TME_F16:
+    return (double)f16_to_f32(((const uint16_t *)(const void *)p)[i]);
+  case TME_BF16:
+    return (double)bf16_to_f32(((const uint16_t *)(const void *)p)[i]);
+  case TME_F32:
+    memcpy(&f, p + i * 4, sizeof f);
+    return (double)f;
+  case TME_C64:
+    memcpy(&f, p + i * 8 + word * 4, sizeof f);
+    return (double)f;
+  case TME_F64:
+    memcpy(&d, p + i * 8, sizeof d);
+    return d;
+  case TME_C128:
+    memcpy(&d, p + i * 16 + word * 8, sizeof d);
+    return d;
+  default:
+    return 0;
+  }
+}
+
+static bool is_floating(tme_dtype t) { return dtype_is_float(dtype_real(t)); }
+
+static int64_t count(const array_view *v) {
+  int64_t n = 1;
+  for (int d = 0; d < v->rank; d++)
+    n *= v->shape[d];
+  return n;
+}
+
+static const char *data_of(const array_view *v) {
+  return (const char *)v->buf->data + v->offset * (int64_t)tme_dtype_size(v->dtype);
+}
+
+/* Row-major as the reference makes its results; views of inputs are not looked at. */
+static bool plain(const array_view *v) {
+  int64_t stride = 1;
+  for (int d = v->rank - 1; d >= 0; d--) {
+    if (v->shape[d] != 1 && v->strides[d] != stride)
+      return false;
+    stride *= v->shape[d];
+  }
+  return true;
+}
+
+static bool has_nan(const array_view *v) {
+  if (!is_floating(v->dtype) || !plain(v))
+    return false;
+  int64_t n = count(v);
+  for (int64_t i = 0; i < n; i++)
+    for (int w = 0; w < (dtype_is_complex(v->dtype) ? 2 : 1); w++)
+      if (isnan(element(v, data_of(v), i, w)))
+        return true;
+  return false;
+}
+
+static void report_first_nan(checker *c, const program *p, const run_args *a) {
+  for (int i = 0; i < p->g->nleaves; i++)
+    if (has_nan(&a->in[i]))
+      return; /* it came with the operands */
+  for (int i = 0; i < p->g->n; i++) {
+    if (c->root_of[i] < 0 || !has_nan(&c->v[c->root_of[i]]))
+      continue;
+    char shape[200];
+    type_shape_text(&p->g->node[i].type, shape);
+    engine_log(c->e, TME_LOG_WARNING, "check: the first NaN was made by %s %s (%%%d of the graph)",
+               op_name(p->g->node[i].op), shape, i);
+    return;
+  }
+}
+
+static graph *with_all_roots(checker *c, const graph *g) {
+  int n = 0;
+  for (int i = 0; i < g->n; i++) {
+    bool computed = g->node[i].op != OP_leaf && g->node[i].op != OP_literal;
+    c->root_of[i] = computed ? n++ : -1;
+  }
+  graph *r = graph_new(n);
+  if (!r)
+    return NULL;
+  r->default_float = g->default_float;
+  r->nleaves = g->nleaves;
+  r->nargs = g->nargs;
+  for (int i = 0; i < g->n; i++) {
+    int x = graph_copy(r, &g->node[i], &g->in[g->node[i].first_in], graph_attrs(g, i));
+    if (c->root_of[i] >= 0)
+      r->root[c->root_of[i]] = x;
+  }
+  if (!r->failed)
+    return r;
+  graph_free(r);
+  return NULL;
+}
+
+checker *checker_new(tme_engine *e, const program *p, const run_args *a) {
+  checker *c = mem_calloc(1, sizeof *c);
+  error why = {0};
+  bool ok = c != NULL;
+  if (ok) {
+    c->e = e;
+    c->b = engine_fallback(e);
+    c->root_of = mem_calloc((size_t)p->g->n + 1, sizeof *c->root_of);
+    c->seen = mem_calloc((size_t)p->nslots + 1, 1);
+    c->g = c->root_of && c->seen ? with_all_roots(c, p->g) : NULL;
+    c->v = c->g ? mem_calloc((size_t)c->g->nroots + 1, sizeof *c->v) : NULL;
+    c->x = c->v ? c->b->prepare(c->b, c->g, &why) : NULL;
+    event *done = NULL;
+    run_args again = {.in = a->in, .args = a->args, .out = c->v};
+    ok = c->x && c->b->run(c->b, c->x, &again, &done, &why) == TME_OK;
+    if (ok && done)
+      ok = c->b->wait(c->b, done, &why) == TME_OK;
+  }
+  if (ok) {
+    report_first_nan(c, p, a);
+    return c;
+  }
+  engine_log(e, TME_LOG_WARNING, "check: the reference could not compute the values: %s",
+             why.text[0] ? why.text : "out of memory");
+  checker_free(c);
+  return NULL;
+}
+
+void checker_free(checker *c) {
+  if (!c)
+    return;
+  for (int i = 0; c->v && i < c->g->nroots; i++)
+    buffer_release(c->v[i].buf);
+  if (c->x)
+    c->b->free_executable(c->b, c->x);
+  mem_free(c->v);
+  mem_free(c->root_of);
+  mem_free(c->seen);
+  graph_free(c->g);
+  mem_free(c);
+}
+
+/* How far a compiled value may be from the reference's, over the largest value: sums in another order, 16-bit rounding. */
+static double tolerance(tme_dtype t) {
+  switch (dtype_real(t)) {
+  case TME_F64:
+    return 1e-11;
+  case TME_F16:
+    return 4e-3;
+  case TME_BF16:
+    return 3e-2;
+  default:
+    return 1e-4;
+  }
+}
+
+static void compare(checker *c, const step *s, const g_node *n, const array_view *want, const char *got) {
+  int64_t size = count(want);
+  const char *ref = data_of(want);
+  char shape[200];
+  type_shape_text(&n->type, shape);
+  if (!is_floating(want->dtype)) {
+    if (memcmp(ref, got, (size_t)size * tme_dtype_size(want->dtype)) != 0)
+      engine_log(c->e, TME_LOG_WARNING, "check: kernel %s: %s %s differs from the reference", s->label, op_name(n->op),
+                 shape);
+    return;
+  }
+  double worst = 0, largest = 0;
+  int64_t classes = 0;
+  for (int64_t i = 0; i < size; i++)
+    for (int w = 0; w < (dtype_is_complex(want->dtype) ? 2 : 1); w++) {
+      double x = element(want, ref, i, w), y = element(want, got, i, w);
+      if (!isfinite(x) || !isfinite(y)) {
+        classes += isnan(x) != isnan(y) || (!isnan(x) && x != y);
+        continue;
+      }
+      worst = fmax(worst, fabs(x - y));
+      largest = fmax(largest, fabs(x));
+    }
+  if (classes || worst > tolerance(want->dtype) * largest)
+    engine_log(c->e, TME_LOG_WARNING,
+               "check: kernel %s: %s %s differs from the reference by up to %g (largest value %g), %lld not-finite "
+               "values differ",
+               s->label, op_name(n->op), shape, worst, largest, (long long)classes);
+}
+
+void checker_step(checker *c, const program *p, int i, char *const *data) {
+  const step *s = &p->steps[i];
+  for (int k = 0; k < s->nbind; k++) {
+    const struct slot *made = &p->slots[s->bind[k]];
+    if (made->leaf >= 0 || made->node < 0 || c->seen[s->bind[k]] || c->root_of[made->node] < 0)
+      continue;
+    c->seen[s->bind[k]] = 1;
+    const array_view *want = &c->v[c->root_of[made->node]];
+    if (plain(want))
+      compare(c, s, &p->g->node[made->node], want, data[s->bind[k]]);
+  }
+}
