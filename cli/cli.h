@@ -32,6 +32,9 @@ bool parse_integer(const char *text, long lo, long hi, long *out);
 /* Flushes standard output; EXIT_EVALUATION with a message if writing failed (a full disk), else `code`. */
 int finish_output(const cli *c, int code);
 double clock_ms(void);
+/* A line on standard error that the next one replaces, if that is a terminal; progress_end() removes it. */
+void progress(const char *fmt, ...) TME_PRINTF(1, 2);
+void progress_end(void);
 
 typedef struct command {
   const char *name, *summary, *help;

@@ -89,15 +89,6 @@ static bool own_turn(own *o, const bench *b, double turn_ms, double all_ms, samp
   return true;
 }
 
-static void progress(const bench *b, const char *op, const char *shape, const char *who) {
-  if (isatty(2)) fprintf(stderr, "\r\033[K%s %s: %s", op, shape, who);
-  (void)b;
-}
-
-static void progress_end(void) {
-  if (isatty(2)) fprintf(stderr, "\r\033[K");
-}
-
 static void time_row(bench *b, own *engines, samples *s, bool *active) {
   const bench_case *k = engines[JIT].k;
   int rounds = b->quick ? 3 : 7;
@@ -105,7 +96,10 @@ static void time_row(bench *b, own *engines, samples *s, bool *active) {
   for (int round = 0; round < rounds; round++) {
     for (int i = 0; i < FIRST_PEER + b->table.npeers; i++) {
       if (!active[i]) continue;
-      progress(b, k->op, k->shape, i == PLAIN ? "plain C" : i == JIT ? "tme" : b->table.peers[i - FIRST_PEER]);
+      progress("%s %s: %s", k->op, k->shape,
+               i == PLAIN ? "plain C"
+               : i == JIT ? "tme"
+                          : b->table.peers[i - FIRST_PEER]);
       if (i < FIRST_PEER) {
         active[i] = own_turn(&engines[i], b, turn_ms, turn_ms * rounds, &s[i]);
       } else {
@@ -124,7 +118,7 @@ static bool measure_row(bench *b, const bench_case *k, bench_row *row) {
   bool active[CONTESTANTS] = {false};
   samples *s = calloc(CONTESTANTS, sizeof *s);
   *row = (bench_row){.k = k, .dtype = b->dtype, .error = (double)NAN};
-  progress(b, k->op, k->shape, "inputs");
+  progress("%s %s: inputs", k->op, k->shape);
   bool ok = s && own_prepare(&engines[JIT], b->c, cli_engine(b->c), k, b->dtype) &&
             (!b->plain || own_prepare(&engines[PLAIN], b->c, b->reference, k, b->dtype));
   if (ok) {
@@ -136,7 +130,7 @@ static bool measure_row(bench *b, const bench_case *k, bench_row *row) {
     row->ms_plain = median(&s[PLAIN]);
     row->ms_jit = median(&s[JIT]);
     for (int i = 0; i < b->table.npeers; i++) row->ms_peer[i] = median(&s[FIRST_PEER + i]);
-    progress(b, k->op, k->shape, "error");
+    progress("%s %s: error", k->op, k->shape);
     double error = ok ? own_error(&engines[JIT], b->c, b->reference) : -1;
     if (error >= 0) row->error = error;
     ok = ok && error >= 0;
@@ -152,9 +146,12 @@ static bool measure_row(bench *b, const bench_case *k, bench_row *row) {
 
 static void add_peer(bench *b, const char *name, char *const *argv) {
   worker *w = &b->peers[b->table.npeers];
-  progress(b, "starting", name, "");
-  if (worker_start(w, b->c, name, argv)) b->table.peers[b->table.npeers++] = w->name;
+  progress("starting %s", name);
+  bool started = worker_start(w, b->c, name, argv);
   progress_end();
+  if (!started) return;
+  b->table.peers[b->table.npeers++] = w->name;
+  if (!b->json) printf("%s: %s\n", name, w->about);
 }
 
 /* The path of this program, then of "../share/tme/peers.py" beside it, which is so in the build folder too. */

@@ -3,6 +3,7 @@
 #include "print.h"
 #include <jansson.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 static const char help[] =
     "usage: tme eval [OPTIONS] EXPR [NAME=FILE|NAME=NUMBER]...\n\n"
@@ -37,6 +38,23 @@ typedef struct times {
   double read, evaluate, write;
 } times;
 
+/* Evaluates; on a terminal, what takes over a second says so. */
+static tme_status evaluate_arrays(tme_scope *s, tme_array *const *a, int n) {
+  if (!isatty(STDERR_FILENO)) return tme_eval_all(s, a, n);
+  tme_event *event = tme_eval_async(s, a, n);
+  if (!event) return tme_error_code(s);
+  double start = clock_ms();
+  /* Waits a hundredth of the time gone, so that short evaluations stay short. */
+  for (double gone = 0; !tme_event_done(event); gone = clock_ms() - start) {
+    usleep((useconds_t)(gone < 1000 ? 20 + 10 * gone : 100000));
+    if (gone > 1000) progress("evaluating, %.0f s", gone / 1000);
+  }
+  progress_end();
+  tme_status status = tme_event_wait(event);
+  tme_event_free(event);
+  return status;
+}
+
 /* The results and the outputs in one plan. */
 static int evaluate(session *s, const outputs *o) {
   int n = s->nresults + o->n;
@@ -46,7 +64,7 @@ static int evaluate(session *s, const outputs *o) {
     return session_report(s);
   }
   for (int i = 0; i < n; i++) a[i] = i < s->nresults ? s->results[i].array : o->all[i - s->nresults].array;
-  return tme_eval_all(s->in.scope, a, n) == TME_OK ? 0 : session_engine_error(s);
+  return evaluate_arrays(s->in.scope, a, n) == TME_OK ? 0 : session_engine_error(s);
 }
 
 static bool view_result(session *s, int i, const eval_options *o, view *v) {

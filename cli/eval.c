@@ -60,6 +60,8 @@ static bool unknown_name(interp *in, const node *n) {
   suggest_begin(&s, n->name, n->name_len);
   for (const variable *v = in->variables; v; v = v->next) suggest_offer(&s, v->name, v->len);
   for (int i = 0; i < CONSTANTS; i++) suggest_offer(&s, constants[i].name, strlen(constants[i].name));
+  for (int t = 0; t < TME_DTYPE_COUNT; t++)
+    suggest_offer(&s, tme_dtype_name((tme_dtype)t), strlen(tme_dtype_name((tme_dtype)t)));
   return problem_at(in->problem, n->at, "unknown name '%s'%s%s", text, suggest_text(&s),
                     s.best[0] ? "" : " (inputs are given as NAME=FILE)");
 }

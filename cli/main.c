@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 static const command *const commands[] = {&cmd_eval,   &cmd_explain, &cmd_bench, &cmd_info,
                                           &cmd_status, &cmd_cache,   &cmd_ops};
@@ -63,6 +64,19 @@ double clock_ms(void) {
   struct timespec t;
   clock_gettime(CLOCK_MONOTONIC, &t);
   return (double)t.tv_sec * 1e3 + (double)t.tv_nsec * 1e-6;
+}
+
+void progress(const char *fmt, ...) {
+  if (!isatty(STDERR_FILENO)) return;
+  va_list ap;
+  va_start(ap, fmt);
+  fputs("\r\033[K", stderr);
+  vfprintf(stderr, fmt, ap);
+  va_end(ap);
+}
+
+void progress_end(void) {
+  if (isatty(STDERR_FILENO)) fputs("\r\033[K", stderr);
 }
 
 bool parse_integer(const char *text, long lo, long hi, long *out) {
