@@ -24,9 +24,12 @@ typedef struct array_view {
 /* What one run of an executable works on. */
 typedef struct run_args {
   const array_view *in;   /* per leaf of the region */
-  const uint64_t *args;   /* values of the literals, two words each (real, imaginary), bits in their dtype */
-  array_view *out;        /* per root; buffers are set by the executable: new ones, row-major, or views of inputs. The
-                             caller receives one reference to each */
+  const uint64_t *args;   /* values of the literals, two words each (real, imaginary): bits in their dtype, 16-bit floats
+                             as f32 */
+  array_view *out;        /* per root; dtype, shape, row-major strides and offset 0 are set. The executable sets the
+                             buffers (before run returns): new ones, or views of inputs with their strides and offset.
+                             The caller receives one reference to each; after a failure there are none. A numerical
+                             failure is left in the buffer, and run succeeds */
   const atomic_bool *cancel; /* checked between steps; may be NULL */
   bool check;             /* TME_CHECK: compare each step with the reference */
 } run_args;
@@ -43,15 +46,17 @@ struct backend {
   void (*close)(backend *b);
   /* NULL if the backend can do this node, else the reason (static text). */
   const char *(*supports)(backend *b, const graph *g, int node);
-  /* Compiles the region. NULL with the reason on failure. */
+  /* Compiles the region, which lives as long as the executable. NULL with the reason on failure. Called by any thread. */
   executable *(*prepare)(backend *b, const graph *region, error *e);
   void (*free_executable)(backend *b, executable *x);
-  /* Starts the work. *done is an event or NULL if it is complete already. The views' buffers must live until then. */
+  /* Starts the work. *done is an event or NULL if it is complete already. The views' buffers must live until then. Called
+   * by several threads at once for one executable. */
   tme_status (*run)(backend *b, executable *x, run_args *a, event **done, error *e);
   /* What was fused and what not and why, kernels and sizes (TME_EXPLAIN_*). */
   void (*describe)(backend *b, const executable *x, unsigned flags, text *out);
 
-  /* Optional slots: NULL for a backend whose memory is the host's. */
+  /* Optional slots: NULL for a backend whose memory is the host's. Work of one backend is done in order. A transfer's
+   * host memory must live until its event. */
   tme_status (*wait)(backend *b, event *done, error *e); /* waits and frees the event */
   buffer *(*alloc)(backend *b, size_t bytes, error *e);
   tme_status (*upload)(backend *b, buffer *to, const void *from, size_t bytes, event **done, error *e);
@@ -60,7 +65,7 @@ struct backend {
   /* Optional: the JIT behind it. */
   bool (*has_jit)(backend *b);
   void (*status)(backend *b, tme_jit_status *out); /* state, reason, target, compiler */
-  void (*stats)(backend *b, tme_stats *out);
+  void (*stats)(backend *b, tme_stats *out);           /* adds its figures */
   void (*clear_cache)(backend *b, bool disk);
 };
 

@@ -23,18 +23,16 @@ struct tme_engine {
   pthread_mutex_t graph;
   pthread_cond_t computed; /* arrays were published, or given up */
   int waiters;
+  uint64_t published; /* how often that happened */
   uint64_t epoch;     /* number of the latest traversal */
-  eval_run *runs;     /* free list: memory of earlier evaluations */
   lru *plans;
 
   pthread_mutex_t log_lock, fallback_lock, async_lock;
   async_queue *async; /* NULL until the first asynchronous evaluation */
 
+  _Atomic(eval_run *) runs[8]; /* memory of earlier evaluations */
   atomic_ullong evaluations, fallbacks, failures;
-  atomic_bool jit_reported; /* the outcome of its first use was logged */
+  atomic_bool jit_used, jit_missed; /* its first success, its first failure for good were logged */
 };
-
-void engine_lock(tme_engine *e);
-void engine_unlock(tme_engine *e);
 
 #endif

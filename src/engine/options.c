@@ -115,7 +115,7 @@ static tme_status choose_reports(engine_config *c, const tme_options *o, error *
   tme_status s = env_int("TME_DEBUG", 0, 5, false, &debug, e);
   if (s == TME_OK) s = env_int("TME_CHECK", 0, 1, false, &check, e);
   if (s == TME_OK && !o->log_level) s = env_choice("TME_LOG", levels, COUNT(levels), &level, e);
-  if (o->log_level < 0 || o->log_level > TME_LOG_DEBUG)
+  if ((unsigned)o->log_level > TME_LOG_DEBUG)
     s = fail(e, TME_ERR_ARGUMENT, "engine: there is no log level %d", (int)o->log_level);
   if (s != TME_OK) return s;
   c->debug = (int)debug;

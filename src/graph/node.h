@@ -1,8 +1,8 @@
 /* Arrays and the graph behind them.
  *
  * A node is one application of an operation; its outputs are the arrays. The node and its arrays are one block of
- * memory with one reference count: holding an array holds its node, and a node holds its inputs until it is computed. An
- * array is computed when its buffer is set (release order); then it is a strided view into that buffer.
+ * memory with one reference count: holding an array holds its node, and a node holds its inputs until all its outputs
+ * are computed. An array is computed when its buffer is set (release order); then it is a strided view into that buffer.
  */
 #ifndef TME_NODE_H
 #define TME_NODE_H
@@ -16,46 +16,64 @@ typedef struct node node;
 struct tme_array {
   node *node;
   op_type type;
-  _Atomic(buffer *) buf;          /* NULL until computed; its reference belongs to the node */
-  int64_t offset;                 /* elements from the start of the buffer */
-  int64_t strides[TME_MAX_RANK];  /* in elements */
+  _Atomic(buffer *) buf;         /* NULL until computed; its reference belongs to the node */
+  _Atomic(buffer *) packed;      /* a row-major copy on the host that tme_data made, or NULL */
+  int64_t offset;                /* elements from the start of the buffer */
+  int64_t strides[TME_MAX_RANK]; /* in elements */
+  /* Under the engine's graph lock: */
+  uint64_t mark; /* what a traversal knows of it: epoch << 24 | number */
+  bool running;  /* some thread computes it */
 };
+
+/* How a literal is kept: as the caller gave it, whatever dtype it takes later. */
+typedef enum literal_kind { LITERAL_DOUBLE, LITERAL_INT } literal_kind;
 
 struct node {
   atomic_int refs;
   uint16_t op;
   uint8_t outputs;
-  uint8_t special; /* OP_literal: 0, or its value is one that may shape the code (see literal_special) */
+  uint8_t kind; /* OP_literal: literal_kind */
   int nin;
-  atomic_uint state; /* NODE_* */
-  tme_engine *engine;
-  tme_array **in; /* NULL entries for absent optional arrays; all NULL'ed when computed */
+  tme_engine *engine; /* a reference */
+  tme_array **in;     /* NULL entries for absent optional arrays; nin is 0 once all outputs are computed */
   op_attrs *attrs;
-  uint64_t bits[2]; /* OP_literal: the value (bits in its dtype; complex: two) */
-  uint64_t mark;    /* OP traversal under the engine's graph lock: epoch << 32 | number */
-  node *next;       /* work list of node_release */
-  const char *file; /* debug builds: where the caller made it */
-  int line;
+  union {
+    double f;
+    int64_t i;
+  } literal;
+  uint64_t mark; /* of a node with several outputs, as in tme_array */
+  node *next;    /* work list of node_release */
   tme_array out[];
 };
 
-enum { NODE_NEW, NODE_RUNNING, NODE_DONE };
-
-/* A node with room for `nin` inputs (their references are taken), a copy of attrs (or none), outputs of `types`. NULL
- * when out of memory. One reference, the caller's. */
+/* A node with room for `nin` inputs (each is retained), a copy of attrs (or none), outputs of `types`. NULL when out of
+ * memory. One reference, the caller's. */
 node *node_new(tme_engine *e, int op, tme_array *const *in, int nin, const op_attrs *attrs, const op_type *types,
                int outputs);
+/* A literal of rank 0; `weak`: untyped. */
+node *node_literal(tme_engine *e, tme_dtype t, bool weak, literal_kind kind, double f, int64_t i);
 node *node_retain(node *n);
-/* Frees iteratively: chains of millions of nodes need no stack. */
+/* Frees iteratively: chains of millions of nodes need no stack. NULL is allowed. Not under the graph lock: memory of the
+ * caller's is given back by the caller's function. */
 void node_release(node *n);
-/* Drops the inputs, once the node is computed. The caller holds the graph lock. */
-void node_drop_inputs(node *n);
+/* True once all outputs are computed. */
+bool node_done(const node *n);
 
-static inline buffer *array_buffer(const tme_array *a) { return atomic_load_explicit(&a->buf, memory_order_acquire); }
+static inline buffer *array_buffer(const tme_array *a) {
+  return atomic_load_explicit(&a->buf, memory_order_acquire);
+}
 /* Sets the computed value; takes over the reference to `b`. */
 void array_set(tme_array *a, buffer *b, int64_t offset, const int64_t *strides);
-bool array_contiguous(const tme_array *a);
+/* Row-major in its elements; extents of 1 have any stride. */
+bool strides_contiguous(const op_type *t, const int64_t *strides);
 /* Row-major strides in elements. */
 void type_strides(const op_type *t, int64_t strides[static TME_MAX_RANK]);
+
+/* The value of a literal as bits of dtype t, converted once from what the caller gave. */
+void node_literal_bits(const node *n, tme_dtype t, uint64_t bits[2]);
+
+/* If `op` applied to the computed array x is a strided view, where it lies in x's buffer. */
+bool array_view_of(int op, const tme_array *x, const op_attrs *attrs, const op_type *type, int64_t *offset,
+                   int64_t strides[static TME_MAX_RANK]);
 
 #endif

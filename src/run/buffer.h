@@ -12,7 +12,7 @@ struct buffer {
   atomic_int refs;
   void *data;   /* on the host, or the handle of a device's memory: see `device` */
   size_t bytes; /* that may be used */
-  const struct backend *device; /* NULL: host memory */
+  struct backend *device; /* NULL: host memory */
   pool *pool;   /* owner of the block; NULL: `release` gives it back */
   void (*release)(void *user);
   void *user;

@@ -1,0 +1,347 @@
+/* A backend for tests: a device whose memory the host cannot read, whose work ends on a thread of its own, and which
+ * lacks some operations. What it stores is scrambled; its worker makes plain copies, runs the reference's kernels on
+ * them, and scrambles the results. */
+#include "engine/engine.h"
+#include "graph/node.h"
+#include "run/copy.h"
+#include <pthread.h>
+#include <string.h>
+
+typedef struct job job;
+typedef struct far {
+  backend base;
+  backend *inner; /* the reference */
+  pthread_mutex_t lock;
+  pthread_cond_t more, ready;
+  pthread_t thread;
+  bool started, stop;
+  job *first, **last;
+} far;
+
+struct event {
+  bool done;
+  tme_status status;
+  error err;
+};
+
+struct job {
+  job *next;
+  event *ev;
+  void (*work)(far *f, job *j);
+  /* copies */
+  void *to;
+  const void *from;
+  size_t bytes;
+  /* regions */
+  executable *x;
+  const graph *g;
+  const atomic_bool *cancel;
+  array_view *in, *out; /* one reference to each buffer */
+  uint64_t *args;
+};
+
+/* ---- memory ------------------------------------------------------------------------------------------------------ */
+
+static void scramble(void *to, const void *from, size_t bytes) {
+  const uint8_t *s = from;
+  uint8_t *d = to;
+  for (size_t i = 0; i < bytes; i++) d[i] = s[i] ^ 0xa5;
+}
+
+static void release_block(void *p) { mem_free(p); }
+
+static buffer *far_alloc(backend *b, size_t bytes, error *e) {
+  void *p = mem_alloc(bytes);
+  buffer *buf = p ? buffer_wrap(p, bytes, release_block, p) : NULL;
+  if (!buf) {
+    mem_free(p);
+    fail_memory(e, "far", bytes);
+    return NULL;
+  }
+  memset(p, 0x5a, bytes);
+  buf->device = b;
+  return buf;
+}
+
+/* ---- the worker -------------------------------------------------------------------------------------------------- */
+
+static void free_job(job *j) {
+  for (int i = 0; j->g && i < j->g->nleaves; i++) buffer_release(j->in[i].buf);
+  for (int i = 0; j->g && i < j->g->nroots; i++) buffer_release(j->out[i].buf);
+  mem_free(j->in);
+  mem_free(j->out);
+  mem_free(j->args);
+  mem_free(j);
+}
+
+static void *worker(void *user) {
+  far *f = user;
+  pthread_mutex_lock(&f->lock);
+  for (;;) {
+    while (!f->first && !f->stop) pthread_cond_wait(&f->more, &f->lock);
+    job *j = f->first;
+    if (!j) break;
+    f->first = j->next;
+    if (!f->first) f->last = &f->first;
+    pthread_mutex_unlock(&f->lock);
+    event *ev = j->ev;
+    j->work(f, j);
+    free_job(j);
+    pthread_mutex_lock(&f->lock);
+    ev->done = true;
+    pthread_cond_broadcast(&f->ready);
+  }
+  pthread_mutex_unlock(&f->lock);
+  return NULL;
+}
+
+/* Takes over the job; the event is the caller's. */
+static tme_status submit(far *f, job *j, event **done, error *e) {
+  event *ev = mem_calloc(1, sizeof *ev);
+  tme_status s = ev ? TME_OK : fail_memory(e, "far", sizeof *ev);
+  pthread_mutex_lock(&f->lock);
+  if (s == TME_OK && !f->started) {
+    f->started = pthread_create(&f->thread, NULL, worker, f) == 0;
+    if (!f->started) s = fail(e, TME_ERR_DEVICE, "far: its thread cannot be started");
+  }
+  if (s == TME_OK) {
+    j->ev = *done = ev;
+    *f->last = j;
+    f->last = &j->next;
+    pthread_cond_signal(&f->more);
+  }
+  pthread_mutex_unlock(&f->lock);
+  if (s != TME_OK) {
+    free_job(j);
+    mem_free(ev);
+  }
+  return s;
+}
+
+static tme_status far_wait(backend *b, event *ev, error *e) {
+  far *f = b->state;
+  pthread_mutex_lock(&f->lock);
+  while (!ev->done) pthread_cond_wait(&f->ready, &f->lock);
+  pthread_mutex_unlock(&f->lock);
+  tme_status s = ev->status;
+  if (s != TME_OK) fail(e, s, "%s", ev->err.text);
+  mem_free(ev);
+  return s;
+}
+
+/* ---- copies ------------------------------------------------------------------------------------------------------ */
+
+static void do_copy(far *f, job *j) {
+  (void)f;
+  scramble(j->to, j->from, j->bytes);
+}
+
+static tme_status copy(backend *b, void *to, const void *from, size_t bytes, event **done, error *e) {
+  job *j = mem_calloc(1, sizeof *j);
+  if (!j) return fail_memory(e, "far", sizeof *j);
+  j->work = do_copy;
+  j->to = to;
+  j->from = from;
+  j->bytes = bytes;
+  return submit(b->state, j, done, e);
+}
+
+static tme_status far_upload(backend *b, buffer *to, const void *from, size_t bytes, event **done, error *e) {
+  return copy(b, to->data, from, bytes, done, e);
+}
+
+static tme_status far_download(backend *b, void *to, const buffer *from, size_t offset, size_t bytes, event **done,
+                               error *e) {
+  return copy(b, to, (const char *)from->data + offset, bytes, done, e);
+}
+
+/* ---- regions ----------------------------------------------------------------------------------------------------- */
+
+struct executable {
+  const graph *g;
+  executable *inner;
+};
+
+static const char *far_supports(backend *b, const graph *g, int i) {
+  (void)b;
+  switch (graph_get(g, i)->op) {
+  case OP_svd:
+  case OP_svdvals: return "far has no factorisations, for the tests";
+  case OP_tanh: return "far has no tanh, for the tests";
+  case OP_concatenate: return "far does not join, for the tests";
+  default: return NULL;
+  }
+}
+
+static void far_free_executable(backend *b, executable *x) {
+  far *f = b->state;
+  if (x->inner) f->inner->free_executable(f->inner, x->inner);
+  mem_free(x);
+}
+
+static executable *far_prepare(backend *b, const graph *g, error *e) {
+  far *f = b->state;
+  executable *x = mem_calloc(1, sizeof *x);
+  if (!x) {
+    fail_memory(e, "far", sizeof *x);
+    return NULL;
+  }
+  x->g = g;
+  x->inner = f->inner->prepare(f->inner, g, e);
+  if (x->inner) return x;
+  far_free_executable(b, x);
+  return NULL;
+}
+
+/* A plain copy of all of a far buffer. */
+static buffer *plain(far *f, const buffer *b, error *e) {
+  buffer *p = pool_get(engine_pool(f->base.engine), b->bytes);
+  if (!p) {
+    fail_memory(e, "far", b->bytes);
+    return NULL;
+  }
+  scramble(p->data, b->data, b->bytes);
+  p->failure = b->failure;
+  p->failed_matrix = b->failed_matrix;
+  return p;
+}
+
+static tme_status store(array_view *from, array_view *to, error *e) {
+  op_type t = view_type(from);
+  size_t size = tme_dtype_size(t.dtype), bytes = (size_t)type_size(&t) * size;
+  void *rows = mem_alloc(bytes);
+  if (!rows) return fail_memory(e, "far", bytes);
+  view_pack(from, (const char *)from->buf->data + from->offset * (int64_t)size, rows);
+  scramble(to->buf->data, rows, bytes);
+  to->buf->failure = from->buf->failure;
+  to->buf->failed_matrix = from->buf->failed_matrix;
+  mem_free(rows);
+  return TME_OK;
+}
+
+static void do_region(far *f, job *j) {
+  const graph *g = j->g;
+  error *e = &j->ev->err;
+  array_view *in = mem_calloc((size_t)g->nleaves + 1, sizeof *in), *out = mem_calloc((size_t)g->nroots, sizeof *out);
+  tme_status s = in && out ? TME_OK : fail_memory(e, "far", (size_t)g->nleaves * sizeof *in);
+  for (int i = 0; i < g->nleaves && s == TME_OK; i++) {
+    in[i] = j->in[i];
+    in[i].buf = plain(f, j->in[i].buf, e);
+    if (!in[i].buf) s = e->code;
+  }
+  if (s == TME_OK) {
+    memcpy(out, j->out, sizeof *out * (size_t)g->nroots);
+    for (int i = 0; i < g->nroots; i++) out[i].buf = NULL;
+    run_args a = {.in = in, .args = j->args, .out = out, .cancel = j->cancel};
+    event *done = NULL;
+    s = f->inner->run(f->inner, j->x->inner, &a, &done, e);
+    for (int i = 0; i < g->nroots && s == TME_OK; i++) s = store(&out[i], &j->out[i], e);
+    if (a.out[0].buf)
+      for (int i = 0; i < g->nroots; i++) buffer_release(out[i].buf);
+  }
+  for (int i = 0; in && i < g->nleaves; i++) buffer_release(in[i].buf);
+  mem_free(in);
+  mem_free(out);
+  j->ev->status = s;
+}
+
+static tme_status far_run(backend *b, executable *x, run_args *a, event **done, error *e) {
+  const graph *g = x->g;
+  job *j = mem_calloc(1, sizeof *j);
+  if (!j) return fail_memory(e, "far", sizeof *j);
+  j->work = do_region;
+  j->x = x;
+  j->cancel = a->cancel;
+  j->in = mem_calloc((size_t)g->nleaves + 1, sizeof *j->in);
+  j->out = mem_calloc((size_t)g->nroots, sizeof *j->out);
+  j->args = mem_calloc(2 * (size_t)g->nargs + 1, sizeof *j->args);
+  tme_status s = j->in && j->out && j->args ? TME_OK : fail_memory(e, "far", (size_t)g->nroots * sizeof *j->out);
+  if (s == TME_OK) {
+    j->g = g;
+    for (int i = 0; i < g->nleaves; i++) {
+      j->in[i] = a->in[i];
+      buffer_retain(j->in[i].buf);
+    }
+    if (g->nargs) memcpy(j->args, a->args, 2 * (size_t)g->nargs * sizeof *j->args);
+  }
+  for (int i = 0; i < g->nroots && s == TME_OK; i++) {
+    op_type t = view_type(&a->out[i]);
+    buffer *buf = far_alloc(b, (size_t)type_size(&t) * tme_dtype_size(t.dtype), e);
+    if (!buf) {
+      s = e->code;
+      break;
+    }
+    j->out[i] = a->out[i];
+    j->out[i].buf = buf;
+    a->out[i].buf = buffer_retain(buf);
+  }
+  if (s != TME_OK)
+    free_job(j);
+  else
+    s = submit(b->state, j, done, e);
+  if (s == TME_OK) return s;
+  for (int i = 0; i < g->nroots; i++) {
+    buffer_release(a->out[i].buf);
+    a->out[i].buf = NULL;
+  }
+  return s;
+}
+
+static void far_describe(backend *b, const executable *x, unsigned flags, text *out) {
+  far *f = b->state;
+  text_add(out, "  on the device of the tests:\n");
+  f->inner->describe(f->inner, x->inner, flags, out);
+}
+
+static void far_stats(backend *b, tme_stats *out) {
+  far *f = b->state;
+  f->inner->stats(f->inner, out);
+}
+
+static void far_close(backend *b) {
+  far *f = b->state;
+  if (f->started) {
+    pthread_mutex_lock(&f->lock);
+    f->stop = true;
+    pthread_cond_signal(&f->more);
+    pthread_mutex_unlock(&f->lock);
+    pthread_join(f->thread, NULL);
+  }
+  if (f->inner) f->inner->close(f->inner);
+  pthread_mutex_destroy(&f->lock);
+  pthread_cond_destroy(&f->more);
+  pthread_cond_destroy(&f->ready);
+  mem_free(f);
+}
+
+backend *backend_far_new(tme_engine *e, error *err) {
+  far *f = mem_calloc(1, sizeof *f);
+  if (!f) {
+    fail_memory(err, "engine", sizeof *f);
+    return NULL;
+  }
+  f->last = &f->first;
+  pthread_mutex_init(&f->lock, NULL);
+  pthread_cond_init(&f->more, NULL);
+  pthread_cond_init(&f->ready, NULL);
+  f->base = (backend){.version = BACKEND_VERSION,
+                      .name = "far",
+                      .device = "far",
+                      .state = f,
+                      .engine = e,
+                      .close = far_close,
+                      .supports = far_supports,
+                      .prepare = far_prepare,
+                      .free_executable = far_free_executable,
+                      .run = far_run,
+                      .describe = far_describe,
+                      .wait = far_wait,
+                      .alloc = far_alloc,
+                      .upload = far_upload,
+                      .download = far_download,
+                      .stats = far_stats};
+  f->inner = backend_reference_new(e, false, err);
+  if (f->inner) return &f->base;
+  far_close(&f->base);
+  return NULL;
+}

@@ -1,0 +1,148 @@
+/* An engine's beginning and end. Opening one is cheap: no thread is started and no compiler opened. */
+#include "engine/inside.h"
+#include "run/async.h"
+#include "run/plan.h"
+#include "run/trace.h"
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+const engine_config *engine_config_of(const tme_engine *e) { return &e->config; }
+threads *engine_threads(tme_engine *e) { return e->threads; }
+pool *engine_pool(tme_engine *e) { return e->pool; }
+backend *engine_fallback(tme_engine *e) { return e->fallback; }
+
+/* The backend that runs what it can; NULL with the reason if it is not there. */
+static backend *open_main(tme_engine *e, error *err) {
+  const engine_config *c = &e->config;
+  if (!strcmp(c->backend, "reference")) return backend_reference_new(e, false, err);
+  if (!strcmp(c->backend, "far")) return backend_far_new(e, err);
+  if (!strcmp(c->backend, "nojit")) {
+    snprintf(e->main_why, sizeof e->main_why, "the backend \"nojit\" was asked for");
+    return e->fallback;
+  }
+  if (!c->jit) {
+    snprintf(e->main_why, sizeof e->main_why, "%s", c->jit_off);
+    return e->fallback;
+  }
+  return backend_cpu_new(e, err);
+}
+
+static tme_status open_backends(tme_engine *e, error *err) {
+  bool plain = !strcmp(e->config.backend, "reference");
+  e->fallback = backend_reference_new(e, !plain, err);
+  if (!e->fallback) return err->code;
+  error why = {.code = TME_OK};
+  e->main = plain ? e->fallback : open_main(e, &why);
+  if (plain) snprintf(e->main_why, sizeof e->main_why, "the backend \"reference\" was asked for");
+  if (e->main) return TME_OK;
+  snprintf(e->main_why, sizeof e->main_why, "%.500s", why.text);
+  engine_log(e, TME_LOG_WARNING, "the backend %s is not there, %s is used: %s",
+             strcmp(e->config.backend, "auto") ? e->config.backend : "cpu", e->fallback->name, why.text);
+  e->main = e->fallback;
+  return TME_OK;
+}
+
+static void report_device(tme_engine *e) {
+  const char *device = e->config.device;
+  if (strcmp(device, "auto") && strcmp(device, "cpu"))
+    engine_log(e, TME_LOG_WARNING, "the device %s is not there, the CPU is used: this build has no backend for it", device);
+  engine_log(e, TME_LOG_INFO, "tme %s: device %s, backend %s, precision %s, %d thread%s", TME_VERSION, e->main->device,
+             e->main->name, e->config.precision, threads_count(e->threads), threads_count(e->threads) == 1 ? "" : "s");
+}
+
+static tme_status open_parts(tme_engine *e, error *err) {
+  e->threads = threads_new(e->config.threads, err);
+  if (!e->threads) return err->code;
+  e->pool = pool_new(e->config.pool_bytes, err);
+  if (!e->pool) return err->code;
+  e->plans = lru_new(e->config.cache_bytes, e->config.plan_entries, plan_release, NULL, err);
+  if (!e->plans) return err->code;
+  if (e->config.profile) {
+    e->profile = profile_new(e->config.profile, err);
+    if (!e->profile) return err->code;
+  }
+  return open_backends(e, err);
+}
+
+static void end(tme_engine *e) {
+  async_end(e);
+  for (int i = 0; i < COUNT(e->runs); i++) run_free(atomic_load(&e->runs[i]));
+  lru_free(e->plans);
+  if (e->main && e->main != e->fallback) e->main->close(e->main);
+  if (e->fallback) e->fallback->close(e->fallback);
+  threads_free(e->threads);
+  pool_free(e->pool);
+  if (!profile_free(e->profile))
+    engine_log(e, TME_LOG_WARNING, "TME_PROFILE=%s could not be written: %s", e->config.profile, strerror(errno));
+  pthread_mutex_destroy(&e->graph);
+  pthread_cond_destroy(&e->computed);
+  pthread_mutex_destroy(&e->log_lock);
+  pthread_mutex_destroy(&e->fallback_lock);
+  pthread_mutex_destroy(&e->async_lock);
+  config_free(&e->config);
+  mem_free(e);
+}
+
+static tme_engine *open_engine(const tme_options *o, error *err) {
+  tme_engine *e = mem_calloc(1, sizeof *e);
+  if (!e) {
+    fail_memory(err, "engine", sizeof *e);
+    return NULL;
+  }
+  if (config_resolve(&e->config, o, err) != TME_OK) {
+    mem_free(e);
+    return NULL;
+  }
+  atomic_init(&e->refs, 1);
+  pthread_mutex_init(&e->graph, NULL);
+  pthread_cond_init(&e->computed, NULL);
+  pthread_mutex_init(&e->log_lock, NULL);
+  pthread_mutex_init(&e->fallback_lock, NULL);
+  pthread_mutex_init(&e->async_lock, NULL);
+  if (open_parts(e, err) != TME_OK) {
+    end(e);
+    return NULL;
+  }
+  report_device(e);
+  return e;
+}
+
+tme_engine *tme_engine_open(const tme_options *o, char *why, size_t why_size) {
+  error err = {.code = TME_OK};
+  tme_engine *e = open_engine(o, &err);
+  if (why && why_size) snprintf(why, why_size, "%s", e ? "" : err.text);
+  return e;
+}
+
+tme_engine *tme_engine_new(const tme_options *o) { return tme_engine_open(o, NULL, 0); }
+
+tme_engine *engine_retain(tme_engine *e) {
+  atomic_fetch_add_explicit(&e->refs, 1, memory_order_relaxed);
+  return e;
+}
+
+void engine_release(tme_engine *e) {
+  if (atomic_fetch_sub_explicit(&e->refs, 1, memory_order_acq_rel) == 1) end(e);
+}
+
+void tme_engine_free(tme_engine *e) {
+  if (e) engine_release(e);
+}
+
+tme_dtype tme_engine_default_dtype(tme_engine *e) { return e ? e->config.default_dtype : TME_DTYPE_NONE; }
+const char *tme_engine_cache_dir(tme_engine *e) { return e ? e->config.cache_dir : ""; }
+int tme_engine_threads(tme_engine *e) { return e ? threads_count(e->threads) : 0; }
+
+void tme_engine_trim(tme_engine *e) {
+  if (e) pool_trim(e->pool);
+}
+
+tme_status tme_engine_clear_cache(tme_engine *e, bool disk) {
+  if (!e) return TME_ERR_ARGUMENT;
+  pthread_mutex_lock(&e->graph);
+  lru_clear(e->plans);
+  pthread_mutex_unlock(&e->graph);
+  if (e->main->clear_cache) e->main->clear_cache(e->main, disk);
+  return TME_OK;
+}

@@ -1,0 +1,102 @@
+/* tme_explain: what an evaluation would do. */
+#include "engine/scope.h"
+#include "run/eval.h"
+#include "run/plan.h"
+#include "run/trace.h"
+#include <string.h>
+
+static void explain_regions(const plan *p, unsigned flags, text *out) {
+  for (int k = 0; k < p->nsteps; k++) {
+    const plan_step *s = &p->step[k];
+    const backend *b = s->region.backend;
+    text_add(out, "\nregion %d on %s: %s\n", k, b->name, s->title);
+    if (atomic_load(&s->failed) || !s->exe) {
+      text_add(out, "  %s failed, answered by %s\n", b->name, p->engine->fallback->name);
+      continue;
+    }
+    b->describe(s->region.backend, s->exe, flags, out);
+  }
+}
+
+/* Why operations are not on the main backend. */
+static tme_status explain_cut(tme_engine *e, const graph *g, text *out, error *err) {
+  partition cut;
+  tme_status st = partition_make(g, e->main, e->fallback, &cut, err);
+  if (st != TME_OK) return st;
+  for (int i = 0; i < g->n; i++)
+    if (cut.reason[i])
+      text_add(out, "%%%d %s is left to %s: %s\n", i, op_name(graph_get(g, i)->op), e->fallback->name, cut.reason[i]);
+  partition_free(&cut);
+  return TME_OK;
+}
+
+static tme_status explain(tme_engine *e, eval_run *r, unsigned flags, text *out, error *err) {
+  graph *g = signature_graph(r->sig, r->nsig, r->nroots, e->config.default_dtype, err);
+  if (!g) return err->code;
+  tme_status st = TME_OK;
+  if (flags & TME_EXPLAIN_DOT) {
+    graph_dot(g, out);
+  } else {
+    bool cached = r->plan;
+    text_add(out, "graph: %d operations, %d input%s%s\n", r->nodes, r->nleaves, r->nleaves == 1 ? "" : "s",
+             r->partial ? " (its first part: it is too large for one plan)" : "");
+    graph_print(g, out);
+    st = explain_cut(e, g, out, err);
+    if (st == TME_OK && !cached) {
+      r->plan = plan_new(e, r->sig, r->nsig, r->nroots, err);
+      if (!r->plan) st = err->code;
+    }
+    if (st == TME_OK) {
+      text_add(out, "plan: %s, %d region%s\n", cached ? "in the cache" : "not in the cache", r->plan->nsteps,
+               r->plan->nsteps == 1 ? "" : "s");
+      explain_regions(r->plan, flags, out);
+    }
+  }
+  graph_free(g);
+  return st;
+}
+
+/* Traces without marking anything as running. */
+static trace_result look(tme_engine *e, eval_run *r, tme_array *const *a, int n, error *err) {
+  pthread_mutex_lock(&e->graph);
+  trace_result t;
+  while ((t = trace(e, r, a, n, false, err)) == TRACE_BUSY) {
+    uint64_t seen = e->published;
+    pthread_mutex_unlock(&e->graph);
+    run_drop(r);
+    pthread_mutex_lock(&e->graph);
+    e->waiters++;
+    while (e->published == seen) pthread_cond_wait(&e->computed, &e->graph);
+    e->waiters--;
+  }
+  if (t == TRACE_READY) {
+    r->plan = lru_peek(e->plans, r->sig, (size_t)r->nsig * sizeof *r->sig);
+    if (r->plan) plan_retain(r->plan);
+  }
+  pthread_mutex_unlock(&e->graph);
+  return t;
+}
+
+char *tme_explain(tme_scope *s, tme_array *const *a, int n, unsigned flags) {
+  if (eval_list(s, "explain", a, n) != TME_OK) return NULL;
+  tme_engine *e = s->engine;
+  error err = {.code = TME_OK};
+  text out = {0};
+  eval_run *r = run_take(e);
+  if (!r) fail_memory(&err, "explain", sizeof *r);
+  trace_result t = r ? look(e, r, a, n, &err) : TRACE_FAILED;
+  if (t == TRACE_NOTHING) text_add(&out, "nothing to do: all is computed\n");
+  if (t == TRACE_READY) explain(e, r, flags, &out, &err);
+  if (r) {
+    plan_release(NULL, r->plan);
+    r->plan = NULL;
+    run_give(e, r);
+  }
+  if (out.failed) fail_memory(&err, "explain", out.len);
+  if (err.code == TME_OK) return out.s;
+  text_free(&out);
+  scope_fail(s, &err);
+  return NULL;
+}
+
+void tme_string_free(char *s) { mem_free(s); }

@@ -1,0 +1,48 @@
+/* Figures, and the JIT's state. */
+#include "engine/inside.h"
+#include <stdio.h>
+
+void tme_engine_stats(tme_engine *e, tme_stats *out) {
+  if (!out) return;
+  *out = (tme_stats){0};
+  if (!e) return;
+  pool_stats p;
+  pool_get_stats(e->pool, &p);
+  out->pool_bytes_used = p.used;
+  out->pool_bytes_kept = p.kept;
+  out->pool_peak = p.peak;
+  out->pool_hits = p.hits;
+  out->pool_misses = p.misses;
+  pthread_mutex_lock(&e->graph);
+  lru_stats plans = lru_stats_of(e->plans);
+  pthread_mutex_unlock(&e->graph);
+  out->plan_entries = plans.entries;
+  out->plan_hits = plans.hits;
+  out->plan_misses = plans.misses;
+  out->plan_evictions = plans.evictions;
+  out->evaluations = atomic_load(&e->evaluations);
+  out->fallbacks = atomic_load(&e->fallbacks);
+  out->failures = atomic_load(&e->failures);
+  if (e->main->stats) e->main->stats(e->main, out);
+  if (e->fallback != e->main && e->fallback->stats) e->fallback->stats(e->fallback, out);
+}
+
+bool tme_engine_has_jit(tme_engine *e) { return e && e->main->has_jit && e->main->has_jit(e->main); }
+
+void tme_engine_status(tme_engine *e, tme_jit_status *out) {
+  if (!out) return;
+  *out = (tme_jit_status){.state = TME_JIT_DISABLED};
+  if (!e) {
+    snprintf(out->reason, sizeof out->reason, "there is no engine");
+    return;
+  }
+  snprintf(out->device, sizeof out->device, "%s", e->main->device);
+  snprintf(out->precision, sizeof out->precision, "%s", e->config.precision);
+  snprintf(out->backend, sizeof out->backend, "%s", e->main->name);
+  if (e->main->status)
+    e->main->status(e->main, out);
+  else
+    snprintf(out->reason, sizeof out->reason, "%s",
+             *e->main_why ? e->main_why : "this backend does not compile");
+  tme_engine_stats(e, &out->stats);
+}

@@ -1,0 +1,147 @@
+/* Nodes: one block of memory each, counted, released without recursion. */
+#include "graph/node.h"
+#include "backend/reference/reference.h"
+#include "engine/engine.h"
+#include <math.h>
+#include <string.h>
+
+node *node_new(tme_engine *e, int op, tme_array *const *in, int nin, const op_attrs *attrs, const op_type *types,
+               int outputs) {
+  size_t at_in = sizeof(node) + (size_t)outputs * sizeof(tme_array), at_attrs, bytes;
+  if (!mul_size((size_t)nin, sizeof *in, &at_attrs) || !add_size(at_attrs, at_in, &at_attrs)) return NULL;
+  if (!add_size(at_attrs, attrs ? sizeof *attrs : 0, &bytes)) return NULL;
+  char *block = mem_alloc(bytes);
+  if (!block) return NULL;
+  node *n = (node *)(void *)block;
+  memset(n, 0, at_in);
+  atomic_init(&n->refs, 1);
+  n->op = (uint16_t)op;
+  n->outputs = (uint8_t)outputs;
+  n->engine = engine_retain(e);
+  n->nin = nin;
+  n->in = (tme_array **)(void *)(block + at_in);
+  for (int i = 0; i < nin; i++) {
+    n->in[i] = in[i];
+    if (in[i]) node_retain(in[i]->node);
+  }
+  if (attrs) {
+    n->attrs = (op_attrs *)(void *)(block + at_attrs);
+    *n->attrs = *attrs;
+  }
+  for (int i = 0; i < outputs; i++) {
+    n->out[i].node = n;
+    n->out[i].type = types[i];
+  }
+  return n;
+}
+
+node *node_literal(tme_engine *e, tme_dtype t, bool weak, literal_kind kind, double f, int64_t i) {
+  op_type type = {.dtype = t, .weak = weak};
+  node *n = node_new(e, OP_literal, NULL, 0, NULL, &type, 1);
+  if (!n) return NULL;
+  n->kind = (uint8_t)kind;
+  if (kind == LITERAL_DOUBLE)
+    n->literal.f = f;
+  else
+    n->literal.i = i;
+  return n;
+}
+
+node *node_retain(node *n) {
+  atomic_fetch_add_explicit(&n->refs, 1, memory_order_relaxed);
+  return n;
+}
+
+/* Puts the node on the list if this was its last reference. */
+static void drop(node *n, node **list) {
+  if (atomic_fetch_sub_explicit(&n->refs, 1, memory_order_acq_rel) != 1) return;
+  n->next = *list;
+  *list = n;
+}
+
+void node_release(node *n) {
+  node *list = NULL;
+  if (n) drop(n, &list);
+  while (list) {
+    n = list;
+    list = n->next;
+    for (int i = 0; i < n->nin; i++)
+      if (n->in[i]) drop(n->in[i]->node, &list);
+    for (int i = 0; i < n->outputs; i++) {
+      buffer_release(array_buffer(&n->out[i]));
+      buffer_release(atomic_load_explicit(&n->out[i].packed, memory_order_acquire));
+    }
+    tme_engine *e = n->engine;
+    mem_free(n);
+    engine_release(e);
+  }
+}
+
+bool node_done(const node *n) {
+  for (int i = 0; i < n->outputs; i++)
+    if (!array_buffer(&n->out[i])) return false;
+  return true;
+}
+
+void array_set(tme_array *a, buffer *b, int64_t offset, const int64_t *strides) {
+  a->offset = offset;
+  memcpy(a->strides, strides, sizeof *strides * (size_t)a->type.rank);
+  atomic_store_explicit(&a->buf, b, memory_order_release);
+}
+
+void type_strides(const op_type *t, int64_t strides[static TME_MAX_RANK]) {
+  int64_t step = 1;
+  for (int d = t->rank - 1; d >= 0; d--) {
+    strides[d] = step;
+    step *= t->shape[d] > 0 ? t->shape[d] : 1;
+  }
+}
+
+bool strides_contiguous(const op_type *t, const int64_t *strides) {
+  int64_t step = 1;
+  for (int d = t->rank - 1; d >= 0; d--) {
+    if (t->shape[d] == 0) return true;
+    if (t->shape[d] != 1 && strides[d] != step) return false;
+    step *= t->shape[d];
+  }
+  return true;
+}
+
+/* A double that rounds to 16-bit floats as the integer itself would: bits below the double's last are kept as one. */
+static double sticky_double(int64_t v) {
+  uint64_t u = v < 0 ? 0 - (uint64_t)v : (uint64_t)v;
+  if (u >> 53) u = (u >> 11 | ((u & 0x7ff) != 0)) << 11;
+  return v < 0 ? -(double)u : (double)u;
+}
+
+void node_literal_bits(const node *n, tme_dtype t, uint64_t bits[2]) {
+  if (n->kind == LITERAL_DOUBLE) {
+    literal_bits(t, n->literal.f, bits);
+    return;
+  }
+  int64_t v = n->literal.i;
+  if (dtype_is_int(t)) {
+    size_t width = 8 * tme_dtype_size(t);
+    bits[0] = width == 64 ? (uint64_t)v : (uint64_t)v & (((uint64_t)1 << width) - 1);
+    bits[1] = 0;
+  } else if (t == TME_F32 || t == TME_C64) {
+    literal_bits(t, (double)(float)v, bits);
+  } else if (t == TME_F16 || t == TME_BF16) {
+    literal_bits(t, sticky_double(v), bits);
+  } else {
+    literal_bits(t, t == TME_BOOL ? v != 0 : (double)v, bits);
+  }
+}
+
+bool array_view_of(int op, const tme_array *x, const op_attrs *attrs, const op_type *type, int64_t *offset,
+                   int64_t strides[static TME_MAX_RANK]) {
+  if (op_get(op)->family != FAMILY_shape) return false;
+  int64_t size = (int64_t)tme_dtype_size(x->type.dtype);
+  buffer *b = array_buffer(x);
+  ref_array in = {.type = x->type, .data = (char *)b->data + x->offset * size}, out;
+  memcpy(in.strides, x->strides, sizeof in.strides);
+  if (!reference_view(op, &in, attrs, type, &out)) return false;
+  *offset = (out.data - (char *)b->data) / size;
+  memcpy(strides, out.strides, sizeof out.strides);
+  return true;
+}

@@ -1,0 +1,143 @@
+/* Evaluation: trace and look up under the graph lock, compile and run without it, publish under it. */
+#include "run/eval.h"
+#include "run/plan.h"
+#include "run/trace.h"
+
+/* Waits until something was published since `seen`. Under the lock. */
+static void wait_for_others(tme_engine *e, uint64_t seen) {
+  e->waiters++;
+  while (e->published == seen) pthread_cond_wait(&e->computed, &e->graph);
+  e->waiters--;
+}
+
+eval_run *eval_begin(tme_engine *e, tme_array *const *a, int n, bool wait, bool *busy, tme_status *st, error *err) {
+  eval_run *r = run_take(e);
+  *st = r ? TME_OK : fail_memory(err, "eval", sizeof *r);
+  if (!r) return NULL;
+  pthread_mutex_lock(&e->graph);
+  trace_result t;
+  while ((t = trace(e, r, a, n, true, err)) == TRACE_BUSY && wait) {
+    uint64_t seen = e->published;
+    pthread_mutex_unlock(&e->graph);
+    run_drop(r);
+    pthread_mutex_lock(&e->graph);
+    wait_for_others(e, seen);
+  }
+  if (t == TRACE_READY) {
+    r->plan = lru_get(e->plans, r->sig, (size_t)r->nsig * sizeof *r->sig);
+    if (r->plan) plan_retain(r->plan);
+  }
+  pthread_mutex_unlock(&e->graph);
+  if (t == TRACE_READY) return r;
+  if (t == TRACE_FAILED) *st = TME_ERR_MEMORY;
+  if (busy) *busy = t == TRACE_BUSY;
+  run_give(e, r);
+  return NULL;
+}
+
+/* Makes the plan of a signature that was not in the cache, and puts it there. Without memory for that it is used once. */
+static tme_status make_plan(tme_engine *e, eval_run *r, error *err) {
+  double t = now_ms();
+  r->plan = plan_new(e, r->sig, r->nsig, r->nroots, err);
+  if (!r->plan) return err->code;
+  size_t bytes = sizeof *r->plan + (size_t)r->nsig * 64 + (size_t)r->nodes * sizeof(g_node);
+  plan_retain(r->plan);
+  pthread_mutex_lock(&e->graph);
+  tme_status s = lru_put(e->plans, r->sig, (size_t)r->nsig * sizeof *r->sig, r->plan, bytes, NULL);
+  pthread_mutex_unlock(&e->graph);
+  if (s != TME_OK) plan_release(NULL, r->plan);
+  if (engine_debug(e, 1))
+    engine_log(e, TME_LOG_DEBUG, "plan: %d operations, %d regions, made in %.3f ms", r->nodes, r->plan->nsteps,
+               now_ms() - t);
+  return TME_OK;
+}
+
+static tme_status numeric(const buffer *b, error *err) {
+  return fail(err, TME_ERR_NUMERIC, "%s (matrix %lld of the batch)", b->failure, (long long)b->failed_matrix);
+}
+
+static tme_status run(tme_engine *e, eval_run *r, const atomic_bool *cancel, error *err) {
+  for (int i = 0; i < r->nleaves && !e->config.quiet_numeric; i++)
+    if (r->leaf[i].buf->failure) return numeric(r->leaf[i].buf, err);
+  if (cancel && atomic_load(cancel)) return fail(err, TME_ERR_CANCELLED, "eval: cancelled");
+  if (!r->plan) {
+    tme_status s = make_plan(e, r, err);
+    if (s != TME_OK) return s;
+  }
+  if (!table_reserve(&r->slot, &r->cap_slot, r->plan->nslots, sizeof *r->slot))
+    return fail_memory(err, "eval", (size_t)r->plan->nslots * sizeof *r->slot);
+  plan_call c = {.leaf = r->leaf, .arg = r->arg, .out = r->out, .slot = r->slot, .cancel = cancel};
+  return plan_run(r->plan, &c, err);
+}
+
+/* The roots get their values, or may be computed by others. */
+static void publish(tme_engine *e, eval_run *r, bool computed) {
+  pthread_mutex_lock(&e->graph);
+  for (int i = 0; i < r->nroots; i++) {
+    tme_array *a = r->root[i];
+    if (computed) {
+      array_set(a, r->out[i].buf, r->out[i].offset, r->out[i].strides);
+      if (node_done(a->node)) run_let_go(r, a->node);
+    }
+    a->running = false;
+  }
+  e->published++;
+  if (e->waiters) pthread_cond_broadcast(&e->computed);
+  pthread_mutex_unlock(&e->graph);
+}
+
+tme_status eval_finish(tme_engine *e, eval_run *r, const atomic_bool *cancel, error *err) {
+  double t = engine_debug(e, 1) ? now_ms() : 0;
+  bool cached = r->plan;
+  tme_status s = run(e, r, cancel, err);
+  publish(e, r, s == TME_OK);
+  atomic_fetch_add_explicit(&e->evaluations, 1, memory_order_relaxed);
+  if (engine_debug(e, 1))
+    engine_log(e, TME_LOG_DEBUG, "eval: %d operations, plan %s, %.3f ms", r->nodes, cached ? "cached" : "new",
+               now_ms() - t);
+  plan_release(NULL, r->plan);
+  r->plan = NULL;
+  run_give(e, r);
+  return s;
+}
+
+tme_status eval_check(tme_engine *e, tme_array *const *a, int n, error *err) {
+  for (int i = 0; i < n && !e->config.quiet_numeric; i++)
+    if (array_buffer(a[i])->failure) return numeric(array_buffer(a[i]), err);
+  return TME_OK;
+}
+
+tme_status evaluate(tme_engine *e, tme_array *const *a, int n, const atomic_bool *cancel, error *err) {
+  bool again = false;
+  for (int i = 0; i < n; i++) again |= !array_buffer(a[i]);
+  while (again) {
+    tme_status s;
+    eval_run *r = eval_begin(e, a, n, true, NULL, &s, err);
+    again = r && r->partial;
+    if (r) s = eval_finish(e, r, cancel, err);
+    if (s != TME_OK) return s;
+  }
+  return eval_check(e, a, n, err);
+}
+
+tme_status eval_list(tme_scope *s, const char *what, tme_array *const *a, int n) {
+  if (!s) return TME_ERR_ARGUMENT;
+  if (n < 0 || (n && !a)) return fail(&s->err, TME_ERR_ARGUMENT, "%s: the list of arrays is NULL", what);
+  for (int i = 0; i < n; i++) {
+    if (!a[i]) return fail(&s->err, TME_ERR_ARGUMENT, "%s: the array is NULL", what);
+    if (a[i]->node->engine != s->engine)
+      return fail(&s->err, TME_ERR_ARGUMENT, "%s: the array belongs to another engine", what);
+  }
+  return TME_OK;
+}
+
+tme_status tme_eval_all(tme_scope *s, tme_array *const *a, int n) {
+  tme_status st = eval_list(s, "eval", a, n);
+  if (st != TME_OK) return st;
+  error err;
+  err.code = TME_OK;
+  st = evaluate(s->engine, a, n, NULL, &err);
+  return st == TME_OK ? st : scope_fail(s, &err);
+}
+
+tme_status tme_eval(tme_scope *s, tme_array *a) { return tme_eval_all(s, &a, 1); }

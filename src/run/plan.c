@@ -1,0 +1,183 @@
+/* Making plans. */
+#include "run/plan.h"
+#include "graph/node.h"
+#include "run/trace.h"
+#include <stdio.h>
+#include <string.h>
+
+/* "matmul, add, gelu, ..." */
+static void title_of(const graph *g, char *out, size_t size) {
+  size_t len = 0;
+  *out = 0;
+  for (int i = 0; i < g->n; i++) {
+    int op = graph_get(g, i)->op;
+    if (op >= OP_PUBLIC_COUNT) continue;
+    size_t room = size - len;
+    if (room < 32) {
+      snprintf(out + len, room, ", ...");
+      return;
+    }
+    int n = snprintf(out + len, room, "%s%s", len ? ", " : "", op_name(op));
+    len += n > 0 && (size_t)n < room ? (size_t)n : room - 1;
+  }
+}
+
+void plan_report(plan *p, plan_step *s, const error *why) {
+  tme_engine *e = p->engine;
+  backend *b = s->region.backend;
+  atomic_fetch_add(&e->failures, 1);
+  /* Without a compiler every plan fails alike: that is said once. */
+  bool has_jit = !b->has_jit || b->has_jit(b);
+  if (!has_jit && atomic_exchange(&e->jit_missed, true)) return;
+  engine_log(e, TME_LOG_WARNING, "%s: the %s backend failed, %s answers: %s", s->title, b->name, e->fallback->name,
+             why->text);
+}
+
+executable *plan_instead(plan *p, plan_step *s, error *e) {
+  executable *x = atomic_load_explicit(&s->instead, memory_order_acquire);
+  if (x) return x;
+  backend *b = p->engine->fallback;
+  pthread_mutex_lock(&p->engine->fallback_lock);
+  x = atomic_load_explicit(&s->instead, memory_order_acquire);
+  if (!x) {
+    x = b->prepare(b, s->region.graph, e);
+    atomic_store_explicit(&s->instead, x, memory_order_release);
+  }
+  pthread_mutex_unlock(&p->engine->fallback_lock);
+  return x;
+}
+
+static tme_status prepare(plan *p, plan_step *s, error *e) {
+  backend *b = s->region.backend;
+  error why = {.code = TME_OK};
+  double t = profile_begin(p->engine);
+  s->exe = b->prepare(b, s->region.graph, &why);
+  profile_end(p->engine, t, "prepare", s->title, 0);
+  if (s->exe && b->has_jit && !atomic_exchange(&p->engine->jit_used, true))
+    engine_log(p->engine, TME_LOG_INFO, "JIT: the %s backend is in use", b->name);
+  if (s->exe) return TME_OK;
+  if (!why.code) fail_memory(&why, s->title, sizeof *s);
+  if (b == p->engine->fallback) return fail(e, why.code, "%s", why.text);
+  plan_report(p, s, &why);
+  atomic_store(&s->failed, true);
+  return plan_instead(p, s, e) ? TME_OK : e->code;
+}
+
+/* Which slot each value of the whole graph has: leaves first, then what regions give. */
+static tme_status place(plan *p, const graph *g, int *slot, error *e) {
+  for (int i = 0; i < g->n; i++) slot[i] = graph_get(g, i)->op == OP_leaf ? graph_get(g, i)->leaf : -1;
+  p->nslots = p->nleaves;
+  for (int k = 0; k < p->nsteps; k++)
+    for (int i = 0; i < p->step[k].region.nroots; i++) slot[p->step[k].region.root[i]] = p->nslots++;
+  p->last = mem_calloc((size_t)p->nslots, sizeof *p->last);
+  p->root = mem_calloc((size_t)p->nroots, sizeof *p->root);
+  if (!p->last || !p->root) return fail_memory(e, "plan", (size_t)p->nslots * sizeof *p->last);
+  for (int k = 0; k < p->nsteps; k++) {
+    plan_step *s = &p->step[k];
+    const region *r = &s->region;
+    s->in = mem_calloc((size_t)r->nleaves, sizeof *s->in);
+    s->out = mem_calloc((size_t)r->nroots, sizeof *s->out);
+    s->result = mem_calloc((size_t)r->nroots, sizeof *s->result);
+    if (!s->in || !s->out || !s->result) return fail_memory(e, "plan", (size_t)r->nroots * sizeof *s->result);
+    for (int i = 0; i < r->nleaves; i++) {
+      s->in[i] = slot[r->leaf[i]];
+      p->last[s->in[i]] = k;
+    }
+    for (int i = 0; i < r->nroots; i++) {
+      const op_type *t = &graph_get(g, r->root[i])->type;
+      array_view *v = &s->result[i];
+      s->out[i] = slot[r->root[i]];
+      *v = (array_view){.dtype = t->dtype, .rank = t->rank};
+      memcpy(v->shape, t->shape, sizeof v->shape);
+      type_strides(t, v->strides);
+    }
+  }
+  for (int i = 0; i < p->nroots; i++) {
+    p->root[i] = slot[g->root[i]];
+    p->last[p->root[i]] = p->nsteps;
+  }
+  return TME_OK;
+}
+
+/* A plan of one region needs no copying of views between the caller's tables and slots. */
+static bool is_direct(const plan *p) {
+  if (p->nsteps != 1) return false;
+  const plan_step *s = &p->step[0];
+  if (s->region.nleaves != p->nleaves || s->region.nargs != p->nargs || s->region.nroots != p->nroots) return false;
+  for (int i = 0; i < p->nleaves; i++)
+    if (s->in[i] != i) return false;
+  for (int i = 0; i < p->nargs; i++)
+    if (s->region.arg[i] != i) return false;
+  for (int i = 0; i < p->nroots; i++)
+    if (s->out[i] != p->root[i]) return false;
+  return s->region.backend->host_memory;
+}
+
+static tme_status fill(plan *p, const graph *g, error *e) {
+  partition cutting;
+  tme_status st = partition_make(g, p->engine->main, p->engine->fallback, &cutting, e);
+  if (st != TME_OK) return st;
+  p->step = mem_calloc((size_t)cutting.n, sizeof *p->step);
+  if (p->step) {
+    p->nsteps = cutting.n;
+    for (int k = 0; k < cutting.n; k++) {
+      p->step[k].region = cutting.region[k];
+      title_of(cutting.region[k].graph, p->step[k].title, sizeof p->step[k].title);
+    }
+    cutting.n = 0;
+  }
+  partition_free(&cutting);
+  if (!p->step) return fail_memory(e, "plan", sizeof *p->step);
+  int *slot = mem_calloc((size_t)g->n, sizeof *slot);
+  st = slot ? place(p, g, slot, e) : fail_memory(e, "plan", (size_t)g->n * sizeof *slot);
+  mem_free(slot);
+  for (int k = 0; k < p->nsteps && st == TME_OK; k++) st = prepare(p, &p->step[k], e);
+  if (st == TME_OK) p->step[0].direct = is_direct(p);
+  return st;
+}
+
+plan *plan_new(tme_engine *e, const uint64_t *sig, int nsig, int nroots, error *err) {
+  graph *g = signature_graph(sig, nsig, nroots, e->config.default_dtype, err);
+  plan *p = g ? mem_calloc(1, sizeof *p) : NULL;
+  if (!p) {
+    graph_free(g);
+    fail_memory(err, "plan", sizeof *p);
+    return NULL;
+  }
+  atomic_init(&p->refs, 1);
+  p->engine = e;
+  p->nleaves = g->nleaves;
+  p->nargs = g->nargs;
+  p->nroots = nroots;
+  tme_status s = fill(p, g, err);
+  graph_free(g);
+  if (s == TME_OK) return p;
+  plan_release(NULL, p);
+  return NULL;
+}
+
+void plan_retain(plan *p) { atomic_fetch_add_explicit(&p->refs, 1, memory_order_relaxed); }
+
+void plan_release(void *unused, void *released) {
+  plan *p = released;
+  (void)unused;
+  if (!p || atomic_fetch_sub_explicit(&p->refs, 1, memory_order_acq_rel) != 1) return;
+  for (int k = 0; k < p->nsteps; k++) {
+    plan_step *s = &p->step[k];
+    backend *b = s->region.backend, *f = p->engine->fallback;
+    executable *x = atomic_load(&s->instead);
+    if (s->exe) b->free_executable(b, s->exe);
+    if (x) f->free_executable(f, x);
+    graph_free(s->region.graph);
+    mem_free(s->region.leaf);
+    mem_free(s->region.arg);
+    mem_free(s->region.root);
+    mem_free(s->in);
+    mem_free(s->out);
+    mem_free(s->result);
+  }
+  mem_free(p->step);
+  mem_free(p->root);
+  mem_free(p->last);
+  mem_free(p);
+}

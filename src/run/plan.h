@@ -1,0 +1,46 @@
+/* A plan: prepared regions in order, and which values go from one to another. Immutable but for its fallbacks. */
+#ifndef TME_PLAN_H
+#define TME_PLAN_H
+
+#include "compile/partition.h"
+#include "engine/inside.h"
+
+typedef struct plan_step {
+  region region;
+  executable *exe;                 /* NULL: the backend could not prepare it */
+  _Atomic(executable *) instead;   /* the fallback's, once it was needed */
+  atomic_bool failed;              /* always use `instead` */
+  int *in, *out;                   /* slots of its leaves and roots */
+  array_view *result;              /* per root: dtype, shape and row-major strides */
+  bool direct;                     /* takes the plan's leaves and arguments, gives its roots, in that order */
+  char title[96];                  /* its operations, for messages */
+} plan_step;
+
+typedef struct plan {
+  atomic_int refs;
+  tme_engine *engine;
+  int nleaves, nargs, nslots, nroots, nsteps;
+  plan_step *step;
+  int *root; /* slot of each root */
+  int *last; /* per slot: the last step that reads it; nsteps for roots */
+} plan;
+
+/* Cuts and prepares. A region that its backend cannot prepare gets the fallback. */
+plan *plan_new(tme_engine *e, const uint64_t *sig, int nsig, int nroots, error *err);
+void plan_retain(plan *p);
+void plan_release(void *unused, void *p);
+/* The fallback's executable of a step; NULL with the reason. */
+executable *plan_instead(plan *p, plan_step *s, error *e);
+/* Logs and counts that a step's backend failed. */
+void plan_report(plan *p, plan_step *s, const error *why);
+
+typedef struct plan_call {
+  const array_view *leaf;
+  const uint64_t *arg;
+  array_view *out;  /* one reference to each buffer is the caller's */
+  array_view *slot; /* room for nslots */
+  const atomic_bool *cancel;
+} plan_call;
+tme_status plan_run(plan *p, const plan_call *c, error *e);
+
+#endif

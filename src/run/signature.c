@@ -1,0 +1,134 @@
+/* From the words of a signature back to a graph, for the compiler. */
+#include "run/trace.h"
+#include <string.h>
+
+typedef struct reader {
+  const uint64_t *w;
+  int n, at;
+  graph *g;
+  int *value; /* number of a value -> node of the graph */
+  int values;
+} reader;
+
+static uint64_t next(reader *r) { return r->at < r->n ? r->w[r->at++] : 0; }
+
+static int read_leaf(reader *r, uint64_t head) {
+  op_type t = {.dtype = (tme_dtype)(head >> 16 & 0xff), .rank = (int)(head >> 24 & 0xff)};
+  int64_t strides[TME_MAX_RANK];
+  for (int d = 0; d < t.rank; d++) t.shape[d] = (int64_t)next(r);
+  if (head >> 32 & 1)
+    type_strides(&t, strides);
+  else
+    for (int d = 0; d < t.rank; d++) strides[d] = (int64_t)next(r);
+  return graph_leaf(r->g, &t, strides, r->g->nleaves);
+}
+
+static int read_literal(reader *r, uint64_t head) {
+  tme_dtype t = (tme_dtype)(head >> 16 & 0xff);
+  int code = (int)(head >> 24 & 0xff);
+  if (code == LITERAL_ARG) return graph_literal_arg(r->g, t, r->g->nargs);
+  return graph_number(r->g, t, literal_special[code]);
+}
+
+static void read_attrs(reader *r, const op_def *d, op_attrs *a) {
+  for (int p = 0; p < d->nparams; p++) {
+    int slot = d->params[p].slot;
+    uint64_t w;
+    switch (d->params[p].kind) {
+    case PARAM_FLOAT:
+      w = next(r);
+      memcpy(&a->f[slot], &w, sizeof w);
+      break;
+    case PARAM_AXES:
+      w = next(r);
+      a->axes = (uint32_t)w;
+      a->has_axes = (uint32_t)(w >> 32);
+      break;
+    case PARAM_INTS:
+    case PARAM_PERDIM:
+      a->list[slot].n = (int)(int64_t)next(r);
+      for (int i = 0; i < a->list[slot].n; i++) a->list[slot].v[i] = (int64_t)next(r);
+      break;
+    case PARAM_ARRAY:
+    case PARAM_OPTIONAL:
+    case PARAM_ARRAYS: break;
+    default: a->i[slot] = (int64_t)next(r); break;
+    }
+  }
+}
+
+/* Two numbers to a word, as nodes of the graph. */
+static void read_values(reader *r, int *in, int n) {
+  uint64_t w = 0;
+  for (int i = 0; i < n; i++) {
+    w = i % 2 ? w >> 32 : next(r);
+    uint32_t v = (uint32_t)w;
+    in[i] = v == NO_VALUE ? -1 : r->value[v];
+  }
+}
+
+static int read_op(reader *r, uint64_t head) {
+  int op = (int)(head & 0xffff), nin = (int)(head >> 32), few[8];
+  int *in = nin <= COUNT(few) ? few : mem_calloc((size_t)nin, sizeof *in);
+  if (!in) {
+    r->g->failed = true;
+    return -1;
+  }
+  read_values(r, in, nin);
+  op_attrs a;
+  memset(&a, 0, sizeof a);
+  read_attrs(r, op_get(op), &a);
+  int x = graph_op(r->g, op, in, nin, &a);
+  if (in != few) mem_free(in);
+  return x;
+}
+
+static int read_pick(reader *r, uint64_t head) {
+  graph *g = r->g;
+  int x = r->value[head >> 32], output = (int)(head >> 16 & 0xff);
+  if (x < 0) return -1;
+  op_type types[OP_MAX_OUTPUTS];
+  const op_type *in[OP_MAX_PARAMS];
+  const g_node *n = graph_get(g, x);
+  op_attrs a = g->attrs[n->attrs];
+  for (int i = 0; i < n->nin; i++) in[i] = graph_in(g, x, i) < 0 ? NULL : &graph_get(g, graph_in(g, x, i))->type;
+  op_call c = {.op = n->op, .nin = n->nin, .in = in, .attrs = &a, .default_float = g->default_float};
+  if (op_infer(&c, types, &g->err) != TME_OK) return -1;
+  return graph_pick(g, x, output, &types[output]);
+}
+
+static bool read_all(reader *r) {
+  for (;;) {
+    uint64_t head = next(r);
+    int op = (int)(head & 0xffff), x;
+    if (op == SIG_ROOTS) {
+      read_values(r, r->g->root, r->g->nroots);
+      return true;
+    }
+    if (op == OP_leaf)
+      x = read_leaf(r, head);
+    else if (op == OP_literal)
+      x = read_literal(r, head);
+    else if (op == OP_pick)
+      x = read_pick(r, head);
+    else
+      x = read_op(r, head);
+    if (x < 0) return false;
+    r->value[r->values++] = x;
+  }
+}
+
+graph *signature_graph(const uint64_t *sig, int n, int nroots, tme_dtype default_float, error *e) {
+  reader r = {.w = sig, .n = n, .g = graph_new(nroots), .value = mem_calloc((size_t)n, sizeof *r.value)};
+  bool ok = false;
+  if (r.g && r.value) {
+    r.g->default_float = default_float;
+    ok = read_all(&r);
+    if (!ok && r.g->err.code != TME_OK) fail(e, r.g->err.code, "%s", r.g->err.text);
+  }
+  mem_free(r.value);
+  if (ok) return r.g;
+  fail_memory(e, "plan", (size_t)n * sizeof *sig);
+  graph_free(r.g);
+  return NULL;
+}

@@ -1,0 +1,333 @@
+/* Tracing: an iterative walk in post-order that numbers values by marks in the arrays. */
+#include "run/trace.h"
+#include <string.h>
+
+/* The literals that may shape the code; all others are arguments. */
+const double literal_special[SPECIAL_COUNT] = {0, 1, -1, 2, 3, 0.5};
+
+/* Longer graphs are computed in parts, so that neither a plan nor its compilation grows without bound. */
+enum { MOST_NODES = 16384, MARK_BITS = 24 };
+
+bool table_reserve(void *table, int *cap, int n, size_t size) {
+  if (n <= *cap) return true;
+  if (n > INT32_MAX / 2) return false;
+  int more = n * 2 < 16 ? 16 : n * 2;
+  size_t bytes;
+  void *old;
+  memcpy(&old, table, sizeof old);
+  void *p = mul_size((size_t)more, size, &bytes) ? mem_realloc(old, bytes) : NULL;
+  if (!p) return false;
+  memcpy(table, &p, sizeof p);
+  *cap = more;
+  return true;
+}
+
+eval_run *run_take(tme_engine *e) {
+  for (int i = 0; i < COUNT(e->runs); i++) {
+    eval_run *r = atomic_exchange_explicit(&e->runs[i], NULL, memory_order_acquire);
+    if (r) return r;
+  }
+  return mem_calloc(1, sizeof(eval_run));
+}
+
+void run_give(tme_engine *e, eval_run *r) {
+  run_drop(r);
+  if (r->cap_stack > MOST_NODES * 4 || r->cap_sig > MOST_NODES * 4) {
+    run_free(r);
+    return;
+  }
+  for (int i = 0; r && i < COUNT(e->runs); i++) r = atomic_exchange_explicit(&e->runs[i], r, memory_order_acq_rel);
+  run_free(r);
+}
+
+void run_free(eval_run *r) {
+  if (!r) return;
+  void *tables[] = {r->sig, r->leaf, r->arg, r->root, r->out, r->slot, r->stack, r->drop};
+  for (int i = 0; i < COUNT(tables); i++) mem_free(tables[i]);
+  mem_free(r);
+}
+
+void run_drop(eval_run *r) {
+  for (int i = 0; i < r->nleaves; i++) buffer_release(r->leaf[i].buf);
+  for (int i = 0; i < r->ndrop; i++) node_release(r->drop[i]);
+  r->nleaves = r->ndrop = 0;
+}
+
+/* ---- writing the words ------------------------------------------------------------------------------------------- */
+
+static bool room(eval_run *r, int words) {
+  return table_reserve(&r->sig, &r->cap_sig, r->nsig + words, sizeof *r->sig);
+}
+static void put(eval_run *r, uint64_t w) { r->sig[r->nsig++] = w; }
+
+static bool marked(const eval_run *r, uint64_t mark) { return mark >> MARK_BITS == r->epoch; }
+
+/* The number of a value whose words were written. */
+static uint64_t number(eval_run *r) { return r->epoch << MARK_BITS | (uint64_t)r->values++; }
+static uint32_t value_of(uint64_t mark) { return (uint32_t)(mark & (((uint64_t)1 << MARK_BITS) - 1)); }
+
+static bool write_leaf(eval_run *r, tme_array *a) {
+  int rank = a->type.rank;
+  if (!room(r, 1 + 2 * rank) || !table_reserve(&r->leaf, &r->cap_leaf, r->nleaves + 1, sizeof *r->leaf)) return false;
+  bool contiguous = strides_contiguous(&a->type, a->strides);
+  array_view *v = &r->leaf[r->nleaves++];
+  v->buf = buffer_retain(array_buffer(a));
+  v->dtype = a->type.dtype;
+  v->rank = rank;
+  v->offset = a->offset;
+  put(r, OP_leaf | (uint64_t)a->type.dtype << 16 | (uint64_t)rank << 24 | (uint64_t)contiguous << 32);
+  for (int d = 0; d < rank; d++) put(r, (uint64_t)(v->shape[d] = a->type.shape[d]));
+  if (contiguous)
+    type_strides(&a->type, v->strides);
+  else
+    for (int d = 0; d < rank; d++) put(r, (uint64_t)(v->strides[d] = a->strides[d]));
+  a->mark = number(r);
+  return true;
+}
+
+/* Bits as kernels take arguments: 16-bit floats as f32. */
+static void argument_bits(tme_dtype t, uint64_t bits[2]) {
+  if (t != TME_F16 && t != TME_BF16) return;
+  float f = t == TME_F16 ? f16_to_f32((uint16_t)bits[0]) : bf16_to_f32((uint16_t)bits[0]);
+  uint32_t u;
+  memcpy(&u, &f, sizeof u);
+  bits[0] = u;
+}
+
+static bool write_literal(eval_run *r, tme_array *a) {
+  tme_dtype t = a->type.dtype;
+  uint64_t bits[2], special[2], code = LITERAL_ARG;
+  if (!room(r, 1) || !table_reserve(&r->arg, &r->cap_arg, 2 * (r->nargs + 1), sizeof *r->arg)) return false;
+  node_literal_bits(a->node, t, bits);
+  double value = a->node->kind == LITERAL_INT ? (double)a->node->literal.i : a->node->literal.f;
+  for (int i = 0; i < SPECIAL_COUNT; i++) {
+    if (!(value == literal_special[i])) continue;
+    literal_bits(t, literal_special[i], special);
+    /* By bits, so that -0 is not 0. */
+    if (bits[0] == special[0] && bits[1] == special[1]) code = (uint64_t)i;
+  }
+  put(r, OP_literal | (uint64_t)t << 16 | code << 24);
+  if (code == LITERAL_ARG) {
+    argument_bits(t, bits);
+    memcpy(&r->arg[2 * r->nargs++], bits, sizeof bits);
+  }
+  a->mark = number(r);
+  return true;
+}
+
+static void write_attrs(eval_run *r, const op_def *d, const op_attrs *a) {
+  for (int p = 0; p < d->nparams; p++) {
+    int slot = d->params[p].slot;
+    uint64_t w;
+    switch (d->params[p].kind) {
+    case PARAM_FLOAT:
+      memcpy(&w, &a->f[slot], sizeof w);
+      put(r, w);
+      break;
+    case PARAM_AXES: put(r, a->axes | (uint64_t)a->has_axes << 32); break;
+    case PARAM_INTS:
+    case PARAM_PERDIM:
+      put(r, (uint64_t)a->list[slot].n);
+      for (int i = 0; i < a->list[slot].n; i++) put(r, (uint64_t)a->list[slot].v[i]);
+      break;
+    case PARAM_ARRAY:
+    case PARAM_OPTIONAL:
+    case PARAM_ARRAYS: break;
+    default: put(r, (uint64_t)a->i[slot]); break;
+    }
+  }
+}
+
+/* The number of an input, whose words are written here if it is a leaf or a literal that was not met before. */
+static bool input_value(eval_run *r, tme_array *a, uint32_t *out) {
+  if (!a) {
+    *out = NO_VALUE;
+    return true;
+  }
+  if (!marked(r, a->mark) && !(array_buffer(a) ? write_leaf(r, a) : write_literal(r, a))) return false;
+  *out = value_of(a->mark);
+  return true;
+}
+
+/* Two numbers to a word. */
+static void put_value(eval_run *r, int i, uint32_t v) {
+  if (i % 2 == 0)
+    put(r, v);
+  else
+    r->sig[r->nsig - 1] |= (uint64_t)v << 32;
+}
+
+/* A node whose inputs have their numbers, leaves and literals excepted. */
+static bool write_node(eval_run *r, tme_array *a) {
+  node *n = a->node;
+  if (n->outputs == 1 || !marked(r, n->mark)) {
+    uint32_t v;
+    for (int i = 0; i < n->nin; i++)
+      if (!input_value(r, n->in[i], &v)) return false;
+    if (!room(r, 2 + n->nin + (n->attrs ? (int)(sizeof *n->attrs / sizeof *r->sig) : 0))) return false;
+    put(r, n->op | (uint64_t)n->nin << 32);
+    for (int i = 0; i < n->nin; i++) put_value(r, i, n->in[i] ? value_of(n->in[i]->mark) : NO_VALUE);
+    if (n->attrs) write_attrs(r, op_get(n->op), n->attrs);
+    n->mark = number(r);
+    r->nodes++;
+  }
+  a->mark = n->mark;
+  if (n->outputs == 1) return true;
+  if (!room(r, 1)) return false;
+  put(r, OP_pick | (uint64_t)(a - n->out) << 16 | (uint64_t)value_of(n->mark) << 32);
+  a->mark = number(r);
+  return true;
+}
+
+/* ---- walking ----------------------------------------------------------------------------------------------------- */
+
+static bool push(eval_run *r, tme_array *a) {
+  if (!table_reserve(&r->stack, &r->cap_stack, r->depth + 1, sizeof *r->stack)) return false;
+  r->stack[r->depth++] = (trace_frame){a, 0};
+  return true;
+}
+
+/* Lets go of the inputs of a computed node; the references are dropped once the lock is free. There must be room. */
+void run_let_go(eval_run *r, node *n) {
+  for (int i = 0; i < n->nin; i++)
+    if (n->in[i]) r->drop[r->ndrop++] = n->in[i]->node;
+  n->nin = 0;
+}
+
+/* A view of an array that was computed meanwhile is computed too. False if it is something else. */
+static bool settle_view(eval_run *r, tme_array *a) {
+  node *n = a->node;
+  if (op_get(n->op)->family != FAMILY_shape || !array_buffer(n->in[0])) return false;
+  int64_t offset, strides[TME_MAX_RANK];
+  if (!table_reserve(&r->drop, &r->cap_drop, r->ndrop + n->nin, sizeof *r->drop)) return false;
+  if (!array_view_of(n->op, n->in[0], n->attrs, &a->type, &offset, strides)) return false;
+  array_set(a, buffer_retain(array_buffer(n->in[0])), offset, strides);
+  run_let_go(r, n);
+  return true;
+}
+
+/* Adds an array to the roots, once: it counts as running from here on. */
+static bool add_root(eval_run *r, tme_array *a) {
+  if (a->running) return true;
+  if (!table_reserve(&r->root, &r->cap_root, r->nroots + 1, sizeof *r->root)) return false;
+  r->root[r->nroots++] = a;
+  a->running = true;
+  return true;
+}
+
+static void clear_roots(eval_run *r) {
+  for (int i = 0; i < r->nroots; i++) r->root[i]->running = false;
+  r->nroots = 0;
+}
+
+/* The graph is cut here: what the waiting nodes on the stack have of their inputs is computed first. */
+static bool cut(eval_run *r, tme_array *last) {
+  r->partial = true;
+  clear_roots(r);
+  if (!add_root(r, last)) return false;
+  for (int f = 0; f < r->depth; f++) {
+    node *n = r->stack[f].a->node;
+    for (int i = 0; i < r->stack[f].next; i++) {
+      tme_array *x = n->in[i];
+      if (x && x != last && marked(r, x->mark) && !array_buffer(x) && x->node->op != OP_literal && !add_root(r, x))
+        return false;
+    }
+  }
+  return true;
+}
+
+static trace_result walk(eval_run *r, tme_array *root) {
+  if (root->running) return TRACE_BUSY;
+  r->depth = 0;
+  if (!push(r, root)) return TRACE_FAILED;
+  while (r->depth) {
+    trace_frame *f = &r->stack[r->depth - 1];
+    tme_array *a = f->a;
+    node *n = a->node;
+    if (f->next == 0 && settle_view(r, a)) {
+      r->depth--;
+      continue;
+    }
+    tme_array *down = NULL;
+    while (f->next < n->nin && !down) {
+      tme_array *x = n->in[f->next++];
+      if (x && !marked(r, x->mark) && !array_buffer(x) && x->node->op != OP_literal) down = x;
+    }
+    if (down) {
+      if (down->running) return TRACE_BUSY;
+      if (!push(r, down)) return TRACE_FAILED;
+      continue;
+    }
+    r->depth--;
+    if (settle_view(r, a)) continue;
+    if (!write_node(r, a)) return TRACE_FAILED;
+    if (r->nodes >= MOST_NODES && r->depth) return cut(r, a) ? TRACE_READY : TRACE_FAILED;
+  }
+  return TRACE_READY;
+}
+
+/* A literal that is asked for itself. */
+static bool settle_literal(tme_engine *e, tme_array *a) {
+  buffer *b = pool_get(e->pool, tme_dtype_size(a->type.dtype));
+  if (!b) return false;
+  uint64_t bits[2];
+  node_literal_bits(a->node, a->type.dtype, bits);
+  size_t size = tme_dtype_size(a->type.dtype), half = dtype_is_complex(a->type.dtype) ? size / 2 : size;
+  memcpy(b->data, &bits[0], half);
+  if (half < size) memcpy((char *)b->data + half, &bits[1], half);
+  array_set(a, b, 0, a->strides);
+  return true;
+}
+
+/* All outputs of a node are computed together: what they have in common is most of the work. */
+static bool want(eval_run *r, tme_array *a) {
+  for (int i = 0; i < a->node->outputs; i++) {
+    tme_array *x = &a->node->out[i];
+    if (array_buffer(x)) continue;
+    if (!marked(r, x->mark) && !write_node(r, x)) return false;
+    if (!add_root(r, x)) return false;
+  }
+  return true;
+}
+
+static trace_result trace_all(tme_engine *e, eval_run *r, tme_array *const *a, int n) {
+  for (int i = 0; i < n; i++) {
+    if (array_buffer(a[i])) continue;
+    if (a[i]->node->op == OP_literal) {
+      if (!settle_literal(e, a[i])) return TRACE_FAILED;
+      continue;
+    }
+    if (!marked(r, a[i]->mark)) {
+      trace_result t = walk(r, a[i]);
+      if (t != TRACE_READY || r->partial) return t;
+    }
+    if (!array_buffer(a[i]) && !want(r, a[i])) return TRACE_FAILED;
+  }
+  return r->nroots ? TRACE_READY : TRACE_NOTHING;
+}
+
+/* What was written so far is forgotten; references wait for run_drop. */
+static void forget(eval_run *r) {
+  r->nsig = r->nargs = r->nroots = r->values = r->nodes = r->depth = 0;
+  r->partial = false;
+}
+
+trace_result trace(tme_engine *e, eval_run *r, tme_array *const *a, int n, bool mark, error *err) {
+  forget(r);
+  r->epoch = ++e->epoch;
+  trace_result t = trace_all(e, r, a, n);
+  int inputs = 0;
+  for (int i = 0; i < r->nroots; i++) inputs += r->root[i]->node->nin;
+  if (t == TRACE_READY &&
+      (!room(r, 2 + r->nroots) || !table_reserve(&r->out, &r->cap_out, r->nroots, sizeof *r->out) ||
+       !table_reserve(&r->drop, &r->cap_drop, r->ndrop + inputs, sizeof *r->drop) || r->values >> MARK_BITS))
+    t = TRACE_FAILED;
+  if (t == TRACE_FAILED) fail_memory(err, "eval", sizeof(uint64_t) * (size_t)(r->nsig + 1));
+  if (t == TRACE_READY) {
+    put(r, SIG_ROOTS | (uint64_t)r->nroots << 32);
+    for (int i = 0; i < r->nroots; i++) put_value(r, i, value_of(r->root[i]->mark));
+  }
+  if (t != TRACE_READY || !mark)
+    for (int i = 0; i < r->nroots; i++) r->root[i]->running = false;
+  return t;
+}

@@ -1,0 +1,68 @@
+/* From the arrays that are asked for to a signature: what is to be computed, written down as words. The compiler's graph
+ * is read back from the words (signature.c), so the nodes themselves are needed only under the graph lock. */
+#ifndef TME_TRACE_H
+#define TME_TRACE_H
+
+#include "engine/inside.h"
+#include "graph/node.h"
+
+typedef struct trace_frame {
+  tme_array *a;
+  int next; /* input to look at next */
+} trace_frame;
+
+/* One evaluation: what tracing found, and the memory for it, used again by later ones. */
+struct eval_run {
+  struct plan *plan; /* a reference, or NULL: not in the cache */
+  uint64_t *sig;
+  array_view *leaf; /* each holds a reference to its buffer */
+  uint64_t *arg;    /* values of the literals that are arguments, two words each, bits in the dtype of expr_dtype */
+  tme_array **root; /* uncomputed arrays */
+  array_view *out;  /* per root */
+  array_view *slot; /* for the plan */
+  trace_frame *stack;
+  node **drop;      /* references to give back without the lock */
+  int nsig, nleaves, nargs, nroots, depth, ndrop;
+  int cap_sig, cap_leaf, cap_arg, cap_root, cap_out, cap_slot, cap_stack, cap_drop;
+  int values, nodes; /* numbered values; operations among them */
+  uint64_t epoch;
+  bool partial; /* the graph is too large for one plan: the roots are part of what was asked for */
+};
+
+typedef enum trace_result {
+  TRACE_NOTHING, /* all are computed */
+  TRACE_READY,
+  TRACE_BUSY,    /* another thread computes something of it */
+  TRACE_FAILED
+} trace_result;
+
+/* Under the graph lock. On TRACE_READY the roots are marked as running. `mark` false (explain): they are not. */
+trace_result trace(tme_engine *e, eval_run *r, tme_array *const *a, int n, bool mark, error *err);
+
+/* Memory for an evaluation. run_give lets go of what the run holds: not under the lock. */
+eval_run *run_take(tme_engine *e);
+void run_give(tme_engine *e, eval_run *r);
+void run_free(eval_run *r);
+void run_drop(eval_run *r);
+/* Lets go of the inputs of a node that is computed: they are dropped with what the run holds. Under the lock. */
+void run_let_go(eval_run *r, node *n);
+
+/* Room for n elements in a table of the run. */
+bool table_reserve(void *table, int *cap, int n, size_t size);
+
+/* ---- the words --------------------------------------------------------------------------------------------------- */
+
+/* Values are numbered in the order in which they appear. Each starts with a word that has the op_id in its low 16 bits:
+ *   leaf      | dtype << 16 | rank << 24 | contiguous << 32, then the shape, then strides unless contiguous
+ *   literal   | dtype << 16 | code << 24: an index into literal_special, or LITERAL_ARG
+ *   pick      | output << 16 | value << 32
+ *   operation | inputs << 32, then inputs, two to a word, then the attributes that its signature names
+ *   SIG_ROOTS | roots << 32, then the values, two to a word */
+enum { SIG_ROOTS = 0xffff, LITERAL_ARG = 0xff, SPECIAL_COUNT = 6 };
+extern const double literal_special[SPECIAL_COUNT];
+static const uint32_t NO_VALUE = 0xffffffff;
+
+/* The compiler's graph. NULL with the reason on failure. */
+graph *signature_graph(const uint64_t *sig, int n, int nroots, tme_dtype default_float, error *e);
+
+#endif

@@ -1,0 +1,86 @@
+#include "run/transfer.h"
+#include "run/copy.h"
+#include "run/profile.h"
+#include <string.h>
+
+tme_status pending_wait(pending *p, int *step, backend **b, error *e) {
+  tme_status first = TME_OK;
+  for (int i = 0; i < p->nwork; i++) {
+    tme_status s = p->work[i].b->wait(p->work[i].b, p->work[i].done, first == TME_OK ? e : NULL);
+    if (s == TME_OK || first != TME_OK) continue;
+    first = s;
+    *step = p->work[i].step;
+    *b = p->work[i].b;
+  }
+  for (int i = 0; i < p->nheld; i++) buffer_release(p->held[i]);
+  p->nwork = p->nheld = 0;
+  return first;
+}
+
+bool pending_full(const pending *p) { return p->nwork == COUNT(p->work) || p->nheld == COUNT(p->held); }
+
+void pending_add(pending *p, backend *b, event *done, int step) {
+  if (!done) return;
+  p->work[p->nwork].b = b;
+  p->work[p->nwork].done = done;
+  p->work[p->nwork++].step = step;
+}
+
+void pending_hold(pending *p, buffer *buf) { p->held[p->nheld++] = buf; }
+
+static tme_status no_memory(error *e, size_t bytes) { return fail_memory(e, "eval", bytes); }
+
+tme_status view_to_host(tme_engine *e, const array_view *v, array_view *out, error *err) {
+  *out = *v;
+  backend *from = v->buf->device;
+  if (!from) {
+    buffer_retain(v->buf);
+    return TME_OK;
+  }
+  int64_t first, last;
+  if (!view_span(v, &first, &last)) return fail(err, TME_ERR_MEMORY, "eval: a view reaches too far");
+  size_t size = tme_dtype_size(v->dtype), bytes = (size_t)(last - first) * size;
+  double t = profile_begin(e);
+  out->buf = pool_get(engine_pool(e), bytes);
+  if (!out->buf) return no_memory(err, bytes);
+  out->offset = -first;
+  event *done = NULL;
+  tme_status s = from->download(from, out->buf->data, v->buf, (size_t)(v->offset + first) * size, bytes, &done, err);
+  if (s == TME_OK && done) s = from->wait(from, done, err);
+  profile_end(e, t, "copy", "download", bytes);
+  out->buf->failure = v->buf->failure;
+  out->buf->failed_matrix = v->buf->failed_matrix;
+  if (s != TME_OK) buffer_release(out->buf);
+  return s;
+}
+
+tme_status view_to_device(backend *b, const array_view *v, array_view *out, event **done, error *err) {
+  int64_t first, last;
+  *out = *v;
+  if (!view_span(v, &first, &last)) return fail(err, TME_ERR_MEMORY, "eval: a view reaches too far");
+  size_t size = tme_dtype_size(v->dtype), bytes = (size_t)(last - first) * size;
+  double t = profile_begin(b->engine);
+  out->buf = b->alloc(b, bytes, err);
+  if (!out->buf) return no_memory(err, bytes);
+  out->offset = -first;
+  tme_status s = b->upload(b, out->buf, (const char *)v->buf->data + (v->offset + first) * (int64_t)size, bytes, done, err);
+  profile_end(b->engine, t, "copy", "upload", bytes);
+  out->buf->failure = v->buf->failure;
+  out->buf->failed_matrix = v->buf->failed_matrix;
+  if (s != TME_OK) buffer_release(out->buf);
+  return s;
+}
+
+tme_status view_to_rows(tme_engine *e, const array_view *v, array_view *out, error *err) {
+  op_type t = view_type(v);
+  size_t size = tme_dtype_size(v->dtype), bytes = (size_t)type_size(&t) * size;
+  *out = *v;
+  out->buf = pool_get(engine_pool(e), bytes);
+  if (!out->buf) return no_memory(err, bytes);
+  view_pack(v, (const char *)v->buf->data + v->offset * (int64_t)size, out->buf->data);
+  out->offset = 0;
+  type_strides(&t, out->strides);
+  out->buf->failure = v->buf->failure;
+  out->buf->failed_matrix = v->buf->failed_matrix;
+  return TME_OK;
+}
