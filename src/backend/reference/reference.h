@@ -31,6 +31,9 @@ tme_status reference_run(ref_call *c, error *e);
  * false if it must be computed (a reshape that does not fit the strides, pad, concatenate). */
 bool reference_view(int op, const ref_array *in, const op_attrs *attrs, const op_type *type, ref_array *out);
 
+/* take's check: every index of any integer dtype lies in [-extent, extent), else an error that names it. */
+tme_status reference_check_indices(const ref_array *indices, int64_t extent, int axis, error *e);
+
 /* One per family. */
 typedef tme_status ref_fn(ref_call *c, error *e);
 ref_fn ref_elementwise, ref_cast, ref_reduce, ref_statistics, ref_argreduce, ref_softmax, ref_norm, ref_matmul,
