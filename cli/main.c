@@ -122,7 +122,9 @@ static bool log_level(const char *text, tme_log_level *out) {
 
 static void log_line(void *user, tme_log_level level, const char *message) {
   static const char *const names[] = {"error", "warning", "info", "debug"};
-  (void)user;
+  const cli *c = user;
+  /* TME_LOG_ERROR is 0, which the engine takes for its default. */
+  if (c->errors_only && level > TME_LOG_ERROR) return;
   fprintf(stderr, "tme: %s: %s\n", names[level], message);
 }
 
@@ -149,6 +151,7 @@ static int global_option(cli *c, int option) {
   case OPT_LOG:
     if (!log_level(optarg, &o->log_level))
       return stop(c, usage_error(c, "--log: error, warning, info or debug expected, got '%s'", optarg));
+    c->errors_only = o->log_level == TME_LOG_ERROR;
     return 0;
   case OPT_VERSION: printf("tme %s\n", tme_version()); return stop(c, finish_output(c, 0));
   default: print_help(c->command); return stop(c, finish_output(c, 0));
@@ -218,7 +221,7 @@ int main(int argc, char **argv) {
   cli c = {0};
   tme_options_init(&c.options);
   c.options.log = log_line;
-  c.options.log_level = TME_LOG_WARNING;
+  c.options.log_user = &c;
   int code = run(&c, argc, argv);
   tme_engine_free(c.engine);
   return code;
