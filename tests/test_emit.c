@@ -8,6 +8,7 @@
 #include <elf.h>
 #include <float.h>
 #include <math.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -34,23 +35,22 @@ static int open_module(void **state) {
   error e = {0};
   const char *path = getenv("TME_TEST_LLVM_MODULE");
   void *h = dlopen(path ? path : TME_TEST_MODULE_DIR "/libtme-llvm.so", RTLD_NOW | RTLD_LOCAL);
-  if (!h)
-    return 0; /* built without LLVM: the tests skip themselves */
+  if (!h) return 0; /* built without LLVM: the tests skip themselves */
   module = dlsym(h, "tme_llvm_module");
   arena = code_arena_new(&e);
-  if (!module || module->version != EMIT_MODULE_VERSION || !arena)
-    return -1;
+  if (!module || module->version != EMIT_MODULE_VERSION || !arena) return -1;
   emit_target host;
   emit_host_target(&host);
   targets[ntargets++] = host;
   if (!strncmp(host.triple, "x86_64", 6)) {
     static const emit_target others[] = {
-      {"x86_64-unknown-linux-gnu", "x86-64", "", 16, false},
-      {"x86_64-unknown-linux-gnu", "haswell", "+avx,+avx2,+fma,+f16c,+bmi,+bmi2,+lzcnt,+popcnt,+sse4.1,+sse4.2", 32, true},
-      {"x86_64-unknown-linux-gnu", "skylake-avx512",
-       "+avx,+avx2,+fma,+f16c,+bmi,+bmi2,+lzcnt,+popcnt,+sse4.1,+sse4.2,+avx512f,+avx512bw,+avx512dq,+avx512vl", 64, true}};
-    for (int i = 0; i < 3; i++)
-      targets[ntargets++] = others[i];
+        {"x86_64-unknown-linux-gnu", "x86-64", "", 16, false},
+        {"x86_64-unknown-linux-gnu", "haswell", "+avx,+avx2,+fma,+f16c,+bmi,+bmi2,+lzcnt,+popcnt,+sse4.1,+sse4.2", 32,
+         true},
+        {"x86_64-unknown-linux-gnu", "skylake-avx512",
+         "+avx,+avx2,+fma,+f16c,+bmi,+bmi2,+lzcnt,+popcnt,+sse4.1,+sse4.2,+avx512f,+avx512bw,+avx512dq,+avx512vl", 64,
+         true}};
+    for (int i = 0; i < 3; i++) targets[ntargets++] = others[i];
     bool avx2 = has(&host, "avx2") && has(&host, "fma") && has(&host, "f16c") && has(&host, "bmi2");
     nrunnable = 2 + avx2 + (avx2 && host.vector_bytes == 64);
   } else {
@@ -80,8 +80,7 @@ static memory memory_new(const k_buf *b, bool at_end) {
   m.mapped = inner + 2 * page;
   m.map = mmap(NULL, m.mapped, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   assert_true(m.map != MAP_FAILED);
-  if (inner)
-    assert_int_equal(mprotect(m.map + page, inner, PROT_READ | PROT_WRITE), 0);
+  if (inner) assert_int_equal(mprotect(m.map + page, inner, PROT_READ | PROT_WRITE), 0);
   m.first = m.map + page + (at_end ? inner - m.bytes : 0);
   m.base = m.first - b->lo * (int64_t)size;
   return m;
@@ -101,13 +100,44 @@ static int64_t index_bound; /* 0, or: integers that are filled in are below it *
 static bool wild;           /* floats of all magnitudes, NaN, infinities; zeros among integers */
 
 static void fill(tme_dtype t, void *p, size_t n) {
-  static const double odd[] = {0, -0.0, 1, -1, 0.5, -0.5, 1.5, 2.5, -2.5, 1e-40, -1e-42, 3e38, -3e38, 65504, 65520, 1e10,
-                               -1e10, 2147483647, -2147483648.0, 4294967295.0, 9.3e18, 1.9e19, -9.3e18, 6e-8, 3e-8,
-                               HUGE_VAL, -HUGE_VAL, NAN, 255, 256, -129, 32767.5, 8388607.5, 4503599627370495.5, 1e300};
+  static const double odd[] = {0,
+                               -0.0,
+                               1,
+                               -1,
+                               0.5,
+                               -0.5,
+                               1.5,
+                               2.5,
+                               -2.5,
+                               1e-40,
+                               -1e-42,
+                               3e38,
+                               -3e38,
+                               65504,
+                               65520,
+                               1e10,
+                               -1e10,
+                               2147483647,
+                               -2147483648.0,
+                               4294967295.0,
+                               9.3e18,
+                               1.9e19,
+                               -9.3e18,
+                               6e-8,
+                               3e-8,
+                               HUGE_VAL,
+                               -HUGE_VAL,
+                               NAN,
+                               255,
+                               256,
+                               -129,
+                               32767.5,
+                               8388607.5,
+                               4503599627370495.5,
+                               1e300};
   for (size_t i = 0; i < n; i++) {
     double x = uniform();
-    if (wild && next() % 2)
-      x = odd[next() % (sizeof odd / sizeof *odd)];
+    if (wild && next() % 2) x = odd[next() % (sizeof odd / sizeof *odd)];
     if (t == TME_F64)
       ((double *)p)[i] = x;
     else if (t == TME_F32)
@@ -121,8 +151,7 @@ static void fill(tme_dtype t, void *p, size_t n) {
     else {
       uint64_t v = index_bound ? next() % (uint64_t)index_bound : next();
       uint64_t few[] = {0, 1, UINT64_MAX, 0x80, 0x8000, 0x80000000, (uint64_t)1 << 63, 7, 31, 32, 64};
-      if (wild && next() % 2)
-        v = few[next() % COUNT(few)];
+      if (wild && next() % 2) v = few[next() % COUNT(few)];
       memcpy((uint8_t *)p + i * tme_dtype_size(t), &v, tme_dtype_size(t));
     }
   }
@@ -141,10 +170,8 @@ static double as_double(tme_dtype t, const void *p, size_t i) {
 /* The same bits, both NaN, or within `tolerance` of each other relative to 1 and the value. */
 static bool same(tme_dtype t, const uint8_t *a, const uint8_t *b, size_t i, double tolerance) {
   size_t size = tme_dtype_size(t);
-  if (!memcmp(a + i * size, b + i * size, size))
-    return true;
-  if (!dtype_is_float(t))
-    return false;
+  if (!memcmp(a + i * size, b + i * size, size)) return true;
+  if (!dtype_is_float(t)) return false;
   double x = as_double(t, a, i), y = as_double(t, b, i);
   return (isnan(x) && isnan(y)) || fabs(x - y) <= tolerance * (1 + fabs(y));
 }
@@ -153,12 +180,10 @@ static code *compile(const kernel *k, const emit_target *t) {
   error e = {0};
   emit_object o;
   tme_status st = module->compile(k, t, &o, &e);
-  if (st != TME_OK)
-    fail_msg("%s", e.text);
+  if (st != TME_OK) fail_msg("%s", e.text);
   code *c = code_load(arena, o.bytes, o.size, "kernel", &e);
   module->free_bytes(o.bytes);
-  if (!c)
-    fail_msg("%s: %s", k->name, e.text);
+  if (!c) fail_msg("%s: %s", k->name, e.text);
   return c;
 }
 
@@ -184,8 +209,7 @@ static void check_placed(const emit_target *t, const kernel *k, double tolerance
       fill((tme_dtype)k->bufs[i].dtype, in[i].first, n);
     else if (in[i].bytes)
       memset(in[i].first, 0x5a, in[i].bytes);
-    if (in[i].bytes)
-      memcpy(expected[i].first, in[i].first, in[i].bytes);
+    if (in[i].bytes) memcpy(expected[i].first, in[i].first, in[i].bytes);
     a[i] = k->bufs[i].role == BUF_SCRATCH ? NULL : in[i].base;
     b[i] = k->bufs[i].role == BUF_SCRATCH ? NULL : expected[i].base;
   }
@@ -193,21 +217,18 @@ static void check_placed(const emit_target *t, const kernel *k, double tolerance
   assert_non_null(scratch);
   int64_t tasks = kernel_tasks(k, args), cuts[] = {0, tasks / 3, tasks / 3, tasks - tasks / 4, tasks};
   code *c = compile(k, t);
-  for (int i = 0; i + 1 < COUNT(cuts); i++)
-    entry(c)(a, args, scratch, libm_table, cuts[i], cuts[i + 1]);
-  if (kernel_interp(k, b, args, scratch, 0, tasks, &e) != TME_OK)
-    fail_msg("%s", e.text);
+  for (int i = 0; i + 1 < COUNT(cuts); i++) entry(c)(a, args, scratch, libm_table, cuts[i], cuts[i + 1]);
+  if (kernel_interp(k, b, args, scratch, 0, tasks, &e) != TME_OK) fail_msg("%s", e.text);
   for (int i = 0; i < k->nbufs; i++) {
     tme_dtype type = (tme_dtype)k->bufs[i].dtype;
     size_t size = tme_dtype_size(type), n = in[i].bytes / size;
     for (size_t j = 0; j < n && k->bufs[i].role != BUF_SCRATCH; j++) {
-      if (same(type, in[i].first, expected[i].first, j, tolerance))
-        continue;
+      if (same(type, in[i].first, expected[i].first, j, tolerance)) continue;
       uint64_t x = 0, y = 0;
       memcpy(&x, in[i].first + j * size, size);
       memcpy(&y, expected[i].first + j * size, size);
-      fail_msg("%s for %s: buffer %d, element %zu of %zu (%s): %llx (%g) instead of %llx (%g)", k->name, t->cpu, i, j, n,
-               tme_dtype_name(type), (unsigned long long)x, as_double(type, in[i].first, j), (unsigned long long)y,
+      fail_msg("%s for %s: buffer %d, element %zu of %zu (%s): %llx (%g) instead of %llx (%g)", k->name, t->cpu, i, j,
+               n, tme_dtype_name(type), (unsigned long long)x, as_double(type, in[i].first, j), (unsigned long long)y,
                as_double(type, expected[i].first, j));
     }
     munmap(in[i].map, in[i].mapped);
@@ -228,8 +249,7 @@ static void check(const emit_target *t, kernel *k, double tolerance) { check_arg
 
 #define NEED_MODULE()                                                                                                  \
   do {                                                                                                                 \
-    if (!module)                                                                                                       \
-      skip();                                                                                                          \
+    if (!module) skip();                                                                                               \
   } while (0)
 
 /* ---- maps --------------------------------------------------------------------------------------------------------- */
@@ -253,8 +273,7 @@ static void maps_of_every_length(void **state) {
   NEED_MODULE();
   tme_dtype types[] = {TME_F32, TME_F64, TME_I32, TME_U8, TME_I16};
   EACH_TARGET(t) {
-    for (int64_t n = 1; n <= 100; n++)
-      check(t, sample_map(t, 1, types, types[0], n, 1 + (int)(n % 4), square_plus), 0);
+    for (int64_t n = 1; n <= 100; n++) check(t, sample_map(t, 1, types, types[0], n, 1 + (int)(n % 4), square_plus), 0);
     for (int i = 0; i < COUNT(types); i++) {
       for (int64_t n = 1; n < 700; n += n < 70 ? 23 : 171)
         check(t, sample_map(t, 1, types + i, types[i], n, 4, square_plus), 0);
@@ -291,8 +310,7 @@ static void maps_with_symbolic_extents(void **state) {
       memset(y, 0, sizeof y);
       assert_int_equal(kernel_tasks(k, &n), n);
       entry(c)(buf, &n, NULL, libm_table, 0, (int64_t)n);
-      for (uint64_t i = 0; i < n; i++)
-        assert_true(y[i] == x[i] * x[i] + x[i]);
+      for (uint64_t i = 0; i < n; i++) assert_true(y[i] == x[i] * x[i] + x[i]);
       assert_true(y[n] == 0);
     }
     code_free(c);
@@ -325,10 +343,22 @@ static int apply_libm2(kernel *k, const int *v) {
 static bool takes(k_op op, tme_dtype t) {
   bool f = dtype_is_float(t), b = t == TME_BOOL;
   switch (op) {
-  case K_DIV: case K_SQRT: case K_FLOOR: case K_CEIL: case K_TRUNC: case K_RINT: return f;
-  case K_IDIV: case K_IREM: case K_SHL: case K_SHR: return !f && !b;
-  case K_AND: case K_OR: case K_XOR: case K_NOT: return !f;
-  case K_EQ: case K_NE: return true;
+  case K_DIV:
+  case K_SQRT:
+  case K_FLOOR:
+  case K_CEIL:
+  case K_TRUNC:
+  case K_RINT: return f;
+  case K_IDIV:
+  case K_IREM:
+  case K_SHL:
+  case K_SHR: return !f && !b;
+  case K_AND:
+  case K_OR:
+  case K_XOR:
+  case K_NOT: return !f;
+  case K_EQ:
+  case K_NE: return true;
   case K_ABS: return f || dtype_is_signed(t);
   default: return !b;
   }
@@ -341,22 +371,20 @@ static void primitives(void **state) {
   (void)state;
   NEED_MODULE();
   static const k_op unary[] = {K_NEG, K_ABS, K_SQRT, K_FLOOR, K_CEIL, K_TRUNC, K_RINT, K_NOT};
-  static const k_op binary[] = {K_ADD, K_SUB, K_MUL, K_DIV, K_IDIV, K_IREM, K_MIN, K_MAX, K_EQ, K_NE, K_LT,
-                                K_LE,  K_GT,  K_GE,  K_AND, K_OR,   K_XOR,  K_SHL, K_SHR};
+  static const k_op binary[] = {K_ADD, K_SUB, K_MUL, K_DIV, K_IDIV, K_IREM, K_MIN, K_MAX, K_EQ, K_NE,
+                                K_LT,  K_LE,  K_GT,  K_GE,  K_AND,  K_OR,   K_XOR, K_SHL, K_SHR};
   wild = true;
   EACH_TARGET(t) {
     for (int i = 0; i < COUNT(value_types); i++) {
       tme_dtype type = value_types[i], in[] = {type, type, type};
       for (int j = 0; j < COUNT(unary); j++) {
         the_op = unary[j];
-        if (takes(the_op, type))
-          check(t, sample_map(t, 1, in, type, 331, 1, apply1), 0);
+        if (takes(the_op, type)) check(t, sample_map(t, 1, in, type, 331, 1, apply1), 0);
       }
       for (int j = 0; j < COUNT(binary); j++) {
         the_op = binary[j];
         bool compares = the_op >= K_EQ && the_op <= K_GE;
-        if (takes(the_op, type))
-          check(t, sample_map(t, 2, in, compares ? TME_BOOL : type, 331, 1, apply2), 0);
+        if (takes(the_op, type)) check(t, sample_map(t, 2, in, compares ? TME_BOOL : type, 331, 1, apply2), 0);
         if ((the_op == K_IDIV || the_op == K_IREM) && takes(the_op, type))
           check(t, sample_map(t, 1, in, type, 331, 1, apply_by_7), 0);
       }
@@ -373,7 +401,7 @@ static void primitives(void **state) {
 static void casts(void **state) {
   (void)state;
   NEED_MODULE();
-  static const tme_dtype types[] = {TME_BOOL, TME_U8,  TME_U16, TME_U32, TME_U64,  TME_I8,  TME_I16,
+  static const tme_dtype types[] = {TME_BOOL, TME_U8,  TME_U16, TME_U32,  TME_U64, TME_I8, TME_I16,
                                     TME_I32,  TME_I64, TME_F16, TME_BF16, TME_F32, TME_F64};
   wild = true;
   EACH_TARGET(t) {
@@ -383,7 +411,8 @@ static void casts(void **state) {
         check(t, sample_map(t, 1, types + i, types[j], 331, 1, apply_cast), 0);
       }
     }
-    static const tme_dtype pairs[][2] = {{TME_F32, TME_I32}, {TME_U32, TME_F32}, {TME_F64, TME_U64}, {TME_I64, TME_F64}};
+    static const tme_dtype pairs[][2] = {
+        {TME_F32, TME_I32}, {TME_U32, TME_F32}, {TME_F64, TME_U64}, {TME_I64, TME_F64}};
     for (int i = 0; i < COUNT(pairs); i++) {
       the_type = pairs[i][1];
       check(t, sample_map(t, 1, pairs[i], the_type, 100, 1, apply_bits), 0);
@@ -445,8 +474,7 @@ static void softmax(void **state) {
   (void)state;
   NEED_MODULE();
   EACH_TARGET(t) {
-    for (int64_t columns = 1; columns < 200; columns += 21)
-      check(t, sample_softmax(t, 4, columns), 1e-5);
+    for (int64_t columns = 1; columns < 200; columns += 21) check(t, sample_softmax(t, 4, columns), 1e-5);
   }
 }
 
@@ -454,8 +482,7 @@ static void scratch_memory(void **state) {
   (void)state;
   NEED_MODULE();
   EACH_TARGET(t) {
-    for (int64_t columns = 1; columns < 100; columns += 9)
-      check(t, sample_scratch(t, 6, columns), 0);
+    for (int64_t columns = 1; columns < 100; columns += 9) check(t, sample_scratch(t, 6, columns), 0);
   }
 }
 
@@ -502,8 +529,24 @@ static void guards(void **state) {
   tme_dtype types[] = {TME_F32, TME_I64, TME_U8, TME_F16};
   EACH_TARGET(t) {
     for (int i = 0; i < COUNT(types); i++) {
-      for (int64_t n = 1; n < 100; n += 33)
-        check(t, sample_pad(t, types[i], n, n % 5 + 1), 0);
+      for (int64_t n = 1; n < 100; n += 33) check(t, sample_pad(t, types[i], n, n % 5 + 1), 0);
+    }
+    for (int64_t n = 1; n < 100; n += 33) {
+      check(t, sample_pad_rows(t, TME_F32, 3, n, 2), 0);
+      check(t, sample_pad_rows(t, TME_I16, 3, n, 2), 0);
+    }
+  }
+}
+
+static void chunks_with_a_limit(void **state) {
+  (void)state;
+  NEED_MODULE();
+  EACH_TARGET(t) {
+    for (int64_t n = 90; n < 130; n += 13) {
+      check(t, sample_split(t, TME_F32, n, 30, 2), 1e-5);
+      check(t, sample_split(t, TME_F32, n, 80, 1), 1e-5);
+      check(t, sample_split(t, TME_U8, n, 50, 1), 0);
+      check(t, sample_split(t, TME_I64, n, 16, 4), 0);
     }
   }
 }
@@ -557,13 +600,13 @@ static void objects_for_other_processors_are_closed(void **state) {
   NEED_MODULE();
   for (const emit_target *t = targets; t < targets + ntargets; t++) {
     kernel *list[] = {sample_softmax(t, 3, 50), sample_matmul(t, 20, 70, 9, 6, 2),
-                      sample_map(t, 1, (tme_dtype[]){TME_F16}, TME_F16, 100, 2, half_square), sample_pad(t, TME_U8, 50, 3)};
+                      sample_map(t, 1, (tme_dtype[]){TME_F16}, TME_F16, 100, 2, half_square),
+                      sample_pad(t, TME_U8, 50, 3)};
     for (int i = 0; i < COUNT(list); i++) {
       emit_object o;
       error e = {0};
       assert_non_null(list[i]);
-      if (module->compile(list[i], t, &o, &e) != TME_OK)
-        fail_msg("%s", e.text);
+      if (module->compile(list[i], t, &o, &e) != TME_OK) fail_msg("%s", e.text);
       assert_closed(&o);
       module->free_bytes(o.bytes);
       kernel_free(list[i]);
@@ -596,25 +639,61 @@ static void texts_and_errors(void **state) {
   kernel_free(k);
 }
 
+static void *compile_many(void *arg) {
+  float x[37], y[37];
+  for (int i = 0; i < 37; i++) x[i] = (float)i;
+  for (int i = 0; i < 20; i++) {
+    kernel *k = sample_map(targets, 1, (tme_dtype[]){TME_F32}, TME_F32, 37, 1 + i % 3, square_plus);
+    emit_object o;
+    error e = {0};
+    if (!k || module->compile(k, targets, &o, &e) != TME_OK) return arg;
+    code *c = code_load(arena, o.bytes, o.size, "kernel", &e);
+    module->free_bytes(o.bytes);
+    kernel_free(k);
+    if (!c) return arg;
+    void *buf[] = {x, y};
+    entry(c)(buf, NULL, NULL, libm_table, 0, 37);
+    code_free(c);
+    if (y[36] != 36 * 36 + 36) return arg;
+  }
+  return NULL;
+}
+
+static void threads_compile_side_by_side(void **state) {
+  (void)state;
+  NEED_MODULE();
+  pthread_t threads[4];
+  int ids[4];
+  for (int i = 0; i < COUNT(threads); i++)
+    assert_int_equal(pthread_create(&threads[i], NULL, compile_many, &ids[i]), 0);
+  for (int i = 0; i < COUNT(threads); i++) {
+    void *failed;
+    pthread_join(threads[i], &failed);
+    assert_null(failed);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
-    cmocka_unit_test_setup(maps_of_every_length, reset),
-    cmocka_unit_test_setup(maps_of_bools_and_halves, reset),
-    cmocka_unit_test_setup(maps_with_symbolic_extents, reset),
-    cmocka_unit_test_setup(primitives, reset),
-    cmocka_unit_test_setup(casts, reset),
-    cmocka_unit_test_setup(calls_of_the_c_library, reset),
-    cmocka_unit_test_setup(sums_of_rows_and_columns, reset),
-    cmocka_unit_test_setup(extrema_pass_nan_on, reset),
-    cmocka_unit_test_setup(softmax, reset),
-    cmocka_unit_test_setup(scratch_memory, reset),
-    cmocka_unit_test_setup(products, reset),
-    cmocka_unit_test_setup(strides, reset),
-    cmocka_unit_test_setup(guards, reset),
-    cmocka_unit_test_setup(reshapes, reset),
-    cmocka_unit_test_setup(gathers, reset),
-    cmocka_unit_test_setup(objects_for_other_processors_are_closed, reset),
-    cmocka_unit_test_setup(texts_and_errors, reset),
+      cmocka_unit_test_setup(maps_of_every_length, reset),
+      cmocka_unit_test_setup(maps_of_bools_and_halves, reset),
+      cmocka_unit_test_setup(maps_with_symbolic_extents, reset),
+      cmocka_unit_test_setup(primitives, reset),
+      cmocka_unit_test_setup(casts, reset),
+      cmocka_unit_test_setup(calls_of_the_c_library, reset),
+      cmocka_unit_test_setup(sums_of_rows_and_columns, reset),
+      cmocka_unit_test_setup(extrema_pass_nan_on, reset),
+      cmocka_unit_test_setup(softmax, reset),
+      cmocka_unit_test_setup(scratch_memory, reset),
+      cmocka_unit_test_setup(products, reset),
+      cmocka_unit_test_setup(strides, reset),
+      cmocka_unit_test_setup(guards, reset),
+      cmocka_unit_test_setup(chunks_with_a_limit, reset),
+      cmocka_unit_test_setup(reshapes, reset),
+      cmocka_unit_test_setup(gathers, reset),
+      cmocka_unit_test_setup(objects_for_other_processors_are_closed, reset),
+      cmocka_unit_test_setup(threads_compile_side_by_side, reset),
+      cmocka_unit_test_setup(texts_and_errors, reset),
   };
   return cmocka_run_group_tests(tests, open_module, close_module);
 }

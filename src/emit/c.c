@@ -5,9 +5,10 @@
 #include <string.h>
 
 static const char *const types[TME_DTYPE_COUNT] = {
-  [TME_BOOL] = "bool",   [TME_U8] = "uint8_t", [TME_U16] = "uint16_t", [TME_U32] = "uint32_t", [TME_U64] = "uint64_t",
-  [TME_I8] = "int8_t",   [TME_I16] = "int16_t", [TME_I32] = "int32_t", [TME_I64] = "int64_t",  [TME_F16] = "_Float16",
-  [TME_BF16] = "__bf16", [TME_F32] = "float",  [TME_F64] = "double",
+    [TME_BOOL] = "bool",    [TME_U8] = "uint8_t",   [TME_U16] = "uint16_t", [TME_U32] = "uint32_t",
+    [TME_U64] = "uint64_t", [TME_I8] = "int8_t",    [TME_I16] = "int16_t",  [TME_I32] = "int32_t",
+    [TME_I64] = "int64_t",  [TME_F16] = "_Float16", [TME_BF16] = "__bf16",  [TME_F32] = "float",
+    [TME_F64] = "double",
 };
 
 static const char *const patterns[K_OP_COUNT] = {
@@ -22,13 +23,11 @@ static void put_ix(text *out, const kernel *k, int ix, bool inner) {
   case IX_CONST: text_add(out, "%" PRId64, x->c); break;
   case IX_AXIS: text_add(out, "i%d", x->a); break;
   case IX_ADD:
-    if (inner)
-      text_add(out, "(");
+    if (inner) text_add(out, "(");
     put_ix(out, k, x->a, false);
     text_add(out, " + ");
     put_ix(out, k, x->b, false);
-    if (inner)
-      text_add(out, ")");
+    if (inner) text_add(out, ")");
     break;
   default: /* on what is not negative, floor division is C's */
     put_ix(out, k, x->a, true);
@@ -59,8 +58,7 @@ static void put_access(text *out, const kernel *k, int access) {
   const k_access *x = &k->acc[access];
   text_add(out, "b%d[", x->buf);
   put_ix(out, k, x->ix, false);
-  if (x->dyn >= 0)
-    text_add(out, x->dyn_scale == 1 ? " + v%d" : " + v%d * %" PRId64, x->dyn, x->dyn_scale);
+  if (x->dyn >= 0) text_add(out, x->dyn_scale == 1 ? " + v%d" : " + v%d * %" PRId64, x->dyn, x->dyn_scale);
   text_add(out, "]");
 }
 
@@ -84,8 +82,7 @@ static void put_prim(text *out, const k_inst *in) {
     } else if (*p == 'T') {
       text_add(out, "%s", types[in->dtype]);
     } else {
-      if (*p == '(' && is_c_function(in->op) && in->dtype == TME_F32)
-        text_add(out, "f");
+      if (*p == '(' && is_c_function(in->op) && in->dtype == TME_F32) text_add(out, "f");
       text_bytes(out, p, 1);
     }
   }
@@ -94,8 +91,7 @@ static void put_prim(text *out, const k_inst *in) {
 /* The replicas of an accumulator: [i3][i4]. */
 static void put_kept(text *out, const kernel *k, const k_inst *acc, bool extents) {
   for (int a = 0; a < k->naxes; a++) {
-    if (!(acc->imm >> a & 1))
-      continue;
+    if (!(acc->imm >> a & 1)) continue;
     if (extents)
       text_add(out, "[%" PRId64 "]", k->axes[a].extent);
     else
@@ -106,8 +102,7 @@ static void put_kept(text *out, const kernel *k, const k_inst *acc, bool extents
 static void put_loop(text *out, const kernel *k, int axis) {
   const k_axis *x = &k->axes[axis];
   text_add(out, "for (int64_t i%d = 0; i%d < ", axis, axis);
-  if (x->limit >= 0)
-    text_add(out, "min(");
+  if (x->limit >= 0) text_add(out, "min(");
   if (x->sym >= 0)
     text_add(out, "(int64_t)args[%d]", x->sym);
   else
@@ -118,16 +113,11 @@ static void put_loop(text *out, const kernel *k, int axis) {
     text_add(out, ")");
   }
   text_add(out, "; i%d++) {", axis);
-  if (x->flags)
-    text_add(out, " //");
-  if (x->flags & AXIS_PARALLEL)
-    text_add(out, " parallel");
-  if (x->flags & AXIS_VECTOR)
-    text_add(out, " vector %dx%d", x->width, x->unroll);
-  if (x->flags & AXIS_UNROLL)
-    text_add(out, " unroll");
-  if (x->flags & AXIS_REDUCE)
-    text_add(out, " reduce");
+  if (x->flags) text_add(out, " //");
+  if (x->flags & AXIS_PARALLEL) text_add(out, " parallel");
+  if (x->flags & AXIS_VECTOR) text_add(out, " vector %dx%d", x->width, x->unroll);
+  if (x->flags & AXIS_UNROLL) text_add(out, " unroll");
+  if (x->flags & AXIS_REDUCE) text_add(out, " reduce");
   text_add(out, "\n");
 }
 
@@ -153,15 +143,13 @@ static void put_inst(text *out, const kernel *k, int i) {
   if (in->op == K_STORE || in->op == K_LOAD) {
     int guard = k->acc[in->imm].guard;
     if (in->op == K_STORE) {
-      if (guard >= 0)
-        text_add(out, "if (v%d) ", guard);
+      if (guard >= 0) text_add(out, "if (v%d) ", guard);
       put_access(out, k, (int)in->imm);
       text_add(out, " = v%d;\n", in->a);
       return;
     }
     text_add(out, "%s v%d = ", types[in->dtype], i);
-    if (guard >= 0)
-      text_add(out, "v%d ? ", guard);
+    if (guard >= 0) text_add(out, "v%d ? ", guard);
     put_access(out, k, (int)in->imm);
     text_add(out, guard >= 0 ? " : 0;\n" : ";\n");
     return;
@@ -185,9 +173,7 @@ static void put_inst(text *out, const kernel *k, int i) {
     text_add(out, "v%d", in->a);
     put_kept(out, k, &k->inst[in->a], false);
     break;
-  case K_LIBM:
-    text_add(out, in->b >= 0 ? "%s(v%d, v%d)" : "%s(v%d)", libm_name((libm_id)in->imm), in->a, in->b);
-    break;
+  case K_LIBM: text_add(out, in->b >= 0 ? "%s(v%d, v%d)" : "%s(v%d)", libm_name((libm_id)in->imm), in->a, in->b); break;
   default: put_prim(out, in); break;
   }
   text_add(out, ";\n");
@@ -208,8 +194,7 @@ void emit_c(const kernel *k, text *out) {
   }
   for (int i = 0; i < k->ninst; i++) {
     const k_inst *in = &k->inst[i];
-    if (in->op == K_NOP)
-      continue;
+    if (in->op == K_NOP) continue;
     depth -= in->op == K_END;
     text_add(out, "%*s", 2 * depth, "");
     if (in->op == K_LOOP)

@@ -9,16 +9,14 @@ static void store(kernel *k, int buf, int ix, int v) { k_store(k, k_access_add(k
 
 static kernel *finish(kernel *k) {
   error e = {0};
-  if (kernel_finish(k, &e) == TME_OK)
-    return k;
+  if (kernel_finish(k, &e) == TME_OK) return k;
   kernel_free(k);
   return NULL;
 }
 
 static tme_dtype widest(int n, const tme_dtype *in, tme_dtype out) {
   for (int i = 0; i < n; i++) {
-    if (tme_dtype_size(in[i]) > tme_dtype_size(out))
-      out = in[i];
+    if (tme_dtype_size(in[i]) > tme_dtype_size(out)) out = in[i];
   }
   return out;
 }
@@ -27,13 +25,11 @@ kernel *sample_map(const emit_target *t, int n_in, const tme_dtype *in, tme_dtyp
                    sample_fn *f) {
   kernel *k = kernel_new("map");
   int v[4], b[5];
-  for (int i = 0; i < n_in; i++)
-    b[i] = k_buf_add(k, BUF_IN, in[i], 0, n);
+  for (int i = 0; i < n_in; i++) b[i] = k_buf_add(k, BUF_IN, in[i], 0, n);
   b[n_in] = k_buf_add(k, BUF_OUT, out, 0, n);
   int axis = k_axis_add(k, n, AXIS_PARALLEL | AXIS_VECTOR, sample_lanes(t, widest(n_in, in, out)), unroll);
   int l = k_loop(k, axis), ix = ix_axis(k, axis);
-  for (int i = 0; i < n_in; i++)
-    v[i] = load(k, b[i], ix);
+  for (int i = 0; i < n_in; i++) v[i] = load(k, b[i], ix);
   store(k, b[n_in], ix, f(k, v));
   k_end(k, l);
   return finish(k);
@@ -99,7 +95,7 @@ kernel *sample_reduce(const emit_target *t, tme_dtype type, k_op op, double init
   int r = k_axis_add(k, rows, AXIS_PARALLEL, 1, 1);
   int c = k_axis_add(k, columns, AXIS_VECTOR | AXIS_REDUCE, sample_lanes(t, type), unroll);
   int section = k_loop(k, r);
-  int acc = k_emit(k, K_ACC, type, k_const_f(k, type, init), op, -1, 0);
+  int acc = k_emit(k, K_ACC, type, k_const_f(k, type, init), (int)op, -1, 0);
   int l = k_loop(k, c);
   k_emit(k, K_UPDATE, type, acc, load(k, a, ix_add(k, ix_mul(k, ix_axis(k, r), columns), ix_axis(k, c))), -1, 0);
   k_end(k, l);
@@ -118,8 +114,7 @@ typedef struct product {
 /* Tiles of `rows` by `columns` that start at (m0, n0), mt by nt of them. */
 static void product_section(product *p, int64_t m0, int64_t n0, int64_t mt, int64_t nt, int64_t rows, int64_t columns) {
   kernel *k = p->k;
-  if (!mt || !nt || !rows || !columns)
-    return;
+  if (!mt || !nt || !rows || !columns) return;
   int64_t vectors = (columns + p->width - 1) / p->width;
   int pm = k_axis_add(k, mt, AXIS_PARALLEL, 1, 1), pn = k_axis_add(k, nt, AXIS_PARALLEL, 1, 1);
   int q = k_axis_add(k, p->depth, AXIS_REDUCE, 1, 1), i = k_axis_add(k, rows, AXIS_UNROLL, 1, 1);
@@ -184,10 +179,50 @@ kernel *sample_pad(const emit_target *t, tme_dtype type, int64_t n, int64_t pad)
   int axis = k_axis_add(k, n + 2 * pad, AXIS_PARALLEL | AXIS_VECTOR, sample_lanes(t, type), 2), l = k_loop(k, axis);
   int from = ix_add(k, ix_axis(k, axis), ix_const(k, -pad)), i = k_index(k, from);
   int access = k_access_add(k, a, from);
-  k->acc[access].guard = k_bin(k, K_AND, k_bin(k, K_GE, i, k_const_i(k, TME_I64, 0)),
-                               k_bin(k, K_LT, i, k_const_i(k, TME_I64, n)));
+  k->acc[access].guard =
+      k_bin(k, K_AND, k_bin(k, K_GE, i, k_const_i(k, TME_I64, 0)), k_bin(k, K_LT, i, k_const_i(k, TME_I64, n)));
   store(k, b, ix_axis(k, axis), k_load(k, access));
   k_end(k, l);
+  return finish(k);
+}
+
+kernel *sample_pad_rows(const emit_target *t, tme_dtype type, int64_t rows, int64_t columns, int64_t pad) {
+  kernel *k = kernel_new("pad_rows");
+  int64_t all = rows + 2 * pad;
+  int a = k_buf_add(k, BUF_IN, type, 0, rows * columns), bias = k_buf_add(k, BUF_IN, type, 0, rows);
+  int b = k_buf_add(k, BUF_OUT, type, 0, all * columns), copy = k_buf_add(k, BUF_OUT, type, 0, rows);
+  int r = k_axis_add(k, all, AXIS_PARALLEL, 1, 1), c = k_axis_add(k, columns, AXIS_VECTOR, sample_lanes(t, type), 2);
+  int outer = k_loop(k, r), row = ix_add(k, ix_axis(k, r), ix_const(k, -pad)), i = k_index(k, row);
+  int inside =
+      k_bin(k, K_AND, k_bin(k, K_GE, i, k_const_i(k, TME_I64, 0)), k_bin(k, K_LT, i, k_const_i(k, TME_I64, rows)));
+  int element = k_access_add(k, a, ix_add(k, ix_mul(k, row, columns), ix_axis(k, c)));
+  int one = k_access_add(k, bias, row), to = k_access_add(k, copy, row);
+  k->acc[element].guard = k->acc[one].guard = k->acc[to].guard = inside;
+  int x = k_load(k, one);
+  k_store(k, to, x);
+  int inner = k_loop(k, c);
+  store(k, b, ix_add(k, ix_mul(k, ix_axis(k, r), columns), ix_axis(k, c)), k_bin(k, K_ADD, k_load(k, element), x));
+  k_end(k, inner);
+  k_end(k, outer);
+  return finish(k);
+}
+
+kernel *sample_split(const emit_target *t, tme_dtype type, int64_t n, int64_t chunk, int unroll) {
+  kernel *k = kernel_new("split");
+  int64_t chunks = (n + chunk - 1) / chunk;
+  int a = k_buf_add(k, BUF_IN, type, 0, n), b = k_buf_add(k, BUF_OUT, type, 0, n);
+  int sums = k_buf_add(k, BUF_OUT, type, 0, chunks);
+  int p = k_axis_add(k, chunks, AXIS_PARALLEL, 1, 1);
+  int c = k_axis_add(k, chunk, AXIS_VECTOR | AXIS_REDUCE, sample_lanes(t, type), unroll);
+  k->axes[c].limit = ix_add(k, ix_const(k, n), ix_mul(k, ix_axis(k, p), -chunk));
+  int i = ix_add(k, ix_mul(k, ix_axis(k, p), chunk), ix_axis(k, c)), outer = k_loop(k, p);
+  int acc = k_emit(k, K_ACC, type, k_const_i(k, type, 1), K_ADD, -1, 0), inner = k_loop(k, c);
+  int x = load(k, a, i);
+  store(k, b, i, k_bin(k, K_ADD, x, x));
+  k_emit(k, K_UPDATE, type, acc, x, -1, 0);
+  k_end(k, inner);
+  store(k, sums, ix_axis(k, p), k_emit(k, K_READ, type, acc, -1, -1, 0));
+  k_end(k, outer);
   return finish(k);
 }
 
@@ -209,8 +244,7 @@ kernel *sample_reshape(const emit_target *t, tme_dtype type, int64_t rows, int64
   }
   store(k, b, flat, load(k, a, ix_add(k, ix_mul(k, ix_mod(k, flat, columns), rows), ix_div(k, flat, columns))));
   k_end(k, inner);
-  if (outer >= 0)
-    k_end(k, outer);
+  if (outer >= 0) k_end(k, outer);
   return finish(k);
 }
 
@@ -268,12 +302,13 @@ kernel *sample_scratch(const emit_target *t, int64_t rows, int64_t columns) {
 
 static int chain(kernel *k, const int *v) {
   int x = v[0], p = k_const_f(k, TME_F32, 0.1);
-  for (int i = 0; i < 9; i++)
-    p = k_fma(k, p, x, k_const_f(k, TME_F32, 0.3 - 0.05 * i));
+  for (int i = 0; i < 9; i++) p = k_fma(k, p, x, k_const_f(k, TME_F32, 0.3 - 0.05 * i));
   p = k_bin(k, K_MUL, p, p);
   p = k_un(k, K_ABS, p);
   p = k_bin(k, K_ADD, p, x);
   return k_bin(k, K_MAX, p, k_const_f(k, TME_F32, 0));
 }
 
-kernel *sample_chain(const emit_target *t, int64_t n) { return sample_map(t, 1, (tme_dtype[]){TME_F32}, TME_F32, n, 4, chain); }
+kernel *sample_chain(const emit_target *t, int64_t n) {
+  return sample_map(t, 1, (tme_dtype[]){TME_F32}, TME_F32, n, 4, chain);
+}

@@ -26,6 +26,11 @@ kernel *sample_strided(const emit_target *t, tme_dtype type, int64_t n, int64_t 
 kernel *sample_scatter(const emit_target *t, tme_dtype type, int64_t n, int64_t start, int64_t step);
 /* out has `pad` zeros before and after the n elements of a. */
 kernel *sample_pad(const emit_target *t, tme_dtype type, int64_t n, int64_t pad);
+/* Rows of a with `pad` rows of zeros before and after, plus a column of which the same holds; the column itself goes
+ * unpadded into a second output. */
+kernel *sample_pad_rows(const emit_target *t, tme_dtype type, int64_t rows, int64_t columns, int64_t pad);
+/* out[i] = a[i] + a[i] and sums[p] = the sum of chunk p; the last chunk of i is shorter. */
+kernel *sample_split(const emit_target *t, tme_dtype type, int64_t n, int64_t chunk, int unroll);
 /* out[i] = a[(i % columns) * rows + i / columns]: the reshape of a transpose. */
 kernel *sample_reshape(const emit_target *t, tme_dtype type, int64_t rows, int64_t columns, bool row_tasks);
 /* out[i][j] = table[index[i]][j]. */

@@ -74,7 +74,8 @@ static LLVMValueRef bfloat_from_f32(const width *w, LLVMValueRef v) {
 
 /* f64 to f32 rounded to odd, so that rounding once more to 16 bits gives what one rounding would. */
 static LLVMValueRef narrow_to_odd(const width *w, LLVMValueRef d) {
-  LLVMValueRef f = LLVMBuildFPTrunc(w->b, d, type(w, TME_F32), ""), back = LLVMBuildFPExt(w->b, f, type(w, TME_F64), "");
+  LLVMValueRef f = LLVMBuildFPTrunc(w->b, d, type(w, TME_F32), ""),
+               back = LLVMBuildFPExt(w->b, f, type(w, TME_F64), "");
   LLVMValueRef u = bits(w, f, TME_U32);
   LLVMTypeRef t = LLVMTypeOf(d);
   LLVMValueRef far = em_call(w->e, "llvm.fabs", &t, 1, &back, 1), near = em_call(w->e, "llvm.fabs", &t, 1, &d, 1);
@@ -95,17 +96,14 @@ static LLVMValueRef to_int(const width *w, int to, LLVMValueRef v) {
 static LLVMValueRef int_to_int(const width *w, int to, int from, LLVMValueRef v) {
   LLVMTypeRef t = type(w, to);
   size_t a = tme_dtype_size((tme_dtype)from), z = tme_dtype_size((tme_dtype)to);
-  if (a == z)
-    return v;
-  if (a > z)
-    return LLVMBuildTrunc(w->b, v, t, "");
+  if (a == z) return v;
+  if (a > z) return LLVMBuildTrunc(w->b, v, t, "");
   return dtype_is_signed((tme_dtype)from) ? LLVMBuildSExt(w->b, v, t, "") : LLVMBuildZExt(w->b, v, t, "");
 }
 
 LLVMValueRef em_cast(emitter *e, int to, int from, LLVMValueRef v, int lanes) {
   width w = {e, e->b, lanes};
-  if (to == from)
-    return v;
+  if (to == from) return v;
   if (to == TME_F16 || to == TME_BF16) {
     if (from == TME_F64)
       v = narrow_to_odd(&w, v);
@@ -118,24 +116,20 @@ LLVMValueRef em_cast(emitter *e, int to, int from, LLVMValueRef v, int lanes) {
   if (from == TME_F16 || from == TME_BF16) {
     v = from == TME_F16 ? half_to_f32(&w, v) : bfloat_to_f32(&w, v);
     from = TME_F32;
-    if (to == from)
-      return v;
+    if (to == from) return v;
   }
   bool f = from == TME_F32 || from == TME_F64;
   LLVMTypeRef t = type(&w, to);
   if (to == TME_BOOL)
     return f ? LLVMBuildFCmp(e->b, LLVMRealUNE, v, LLVMConstNull(LLVMTypeOf(v)), "")
              : LLVMBuildICmp(e->b, LLVMIntNE, v, LLVMConstNull(LLVMTypeOf(v)), "");
-  if (to == TME_F32 && f)
-    return LLVMBuildFPTrunc(e->b, v, t, "");
-  if (to == TME_F64 && f)
-    return LLVMBuildFPExt(e->b, v, t, "");
+  if (to == TME_F32 && f) return LLVMBuildFPTrunc(e->b, v, t, "");
+  if (to == TME_F64 && f) return LLVMBuildFPExt(e->b, v, t, "");
   if (to == TME_F32 || to == TME_F64) {
     if (from == TME_BOOL)
       return pick(&w, v, em_bits(e, to, lanes, to == TME_F32 ? 0x3f800000 : 0x3ff0000000000000), LLVMConstNull(t));
     return dtype_is_signed((tme_dtype)from) ? LLVMBuildSIToFP(e->b, v, t, "") : LLVMBuildUIToFP(e->b, v, t, "");
   }
-  if (f)
-    return to_int(&w, to, v);
+  if (f) return to_int(&w, to, v);
   return from == TME_BOOL ? LLVMBuildZExt(e->b, v, t, "") : int_to_int(&w, to, from, v);
 }

@@ -31,10 +31,10 @@ typedef struct accumulator {
   uint64_t axes;  /* axes that it has replicas for */
   uint64_t outer; /* axes of the loops around it */
   uint64_t keep;
-  uint64_t deps;     /* axes outside that its updates depend on */
-  int lane_axis;     /* vector axis inside it, over which its lanes run; -1 if none */
-  int lanes;         /* of its current values */
-  int first, count;  /* its replicas in emitter.replica */
+  uint64_t deps;    /* axes outside that its updates depend on */
+  int lane_axis;    /* vector axis inside it, over which its lanes run; -1 if none */
+  int lanes;        /* of its current values */
+  int first, count; /* its replicas in emitter.replica */
 } accumulator;
 
 /* One replica of an accumulator that a loop carries. */
@@ -81,10 +81,10 @@ typedef struct emitter {
   uint64_t replicated; /* mask of axes */
   accumulator *accs;
   int naccs;
-  int *acc_of;                 /* of a K_ACC: its number in accs */
-  LLVMValueRef *replica;       /* current values of the accumulators' replicas */
-  bool *touched;               /* replicas that were updated since their K_ACC */
-  bool *marked;                /* while a region's carried replicas are collected */
+  int *acc_of;           /* of a K_ACC: its number in accs */
+  LLVMValueRef *replica; /* current values of the accumulators' replicas */
+  bool *touched;         /* replicas that were updated since their K_ACC */
+  bool *marked;          /* while a region's carried replicas are collected */
   int nreplicas;
 
   memo *memos; /* values, splats of values, index expressions, addresses */
@@ -92,9 +92,9 @@ typedef struct emitter {
   int memo_list[MAX_DEPTH + 1];
 
   axis_state axis[MAX_AXES];
-  uint64_t jammed;     /* vector axes whose coordinates are iterated inside the loops being emitted */
-  int vector;          /* the vector axis that is open, -1 */
-  int lanes;           /* its lanes here: its width, or 1 in a scalar tail */
+  uint64_t jammed;                    /* vector axes whose coordinates are iterated inside the loops being emitted */
+  int vector;                         /* the vector axis that is open, -1 */
+  int lanes;                          /* its lanes here: its width, or 1 in a scalar tail */
   LLVMValueRef mask[MAX_VECTORS + 1]; /* by coordinate of the vector axis: lanes that are on, NULL for all */
 
   region regions[MAX_DEPTH + 1];
@@ -111,7 +111,7 @@ typedef struct emitter {
 /* plan.c */
 tme_status plan(emitter *e);
 void plan_free(emitter *e);
-int axis_radix(const kernel *k, int axis);       /* replicas that the axis may have; 1 if it is not replicated */
+int axis_radix(const kernel *k, int axis);        /* replicas that the axis may have; 1 if it is not replicated */
 bool axis_is_straight(const kernel *k, int axis); /* a vector axis short enough to need no loop */
 bool axis_is_unrolled(const kernel *k, int axis);
 
@@ -134,7 +134,7 @@ LLVMValueRef acc_read(emitter *e, int inst);
 void acc_collect(emitter *e, int begin, int end);
 
 /* index.c */
-LLVMValueRef ix_scalar(emitter *e, int ix); /* i64, of lane 0 */
+LLVMValueRef ix_scalar(emitter *e, int ix);             /* i64, of lane 0 */
 LLVMValueRef ix_lanes(emitter *e, int ix, bool narrow); /* a vector over the open vector axis; of i32 if narrow */
 bool ix_fits_32(const emitter *e, int ix);
 /* The address of lane 0, without the access's dyn. */

@@ -22,12 +22,10 @@ static int64_t ix_offset(const emitter *e, int ix) {
 /* The region that the expression is known from. */
 static int ix_depth(const emitter *e, int ix) {
   int depth = 0;
-  if (e->ix_replicated[ix])
-    return e->depth;
+  if (e->ix_replicated[ix]) return e->depth;
   for (uint64_t axes = ix_axes(e->k, ix); axes; axes &= axes - 1) {
     const axis_state *s = &e->axis[__builtin_ctzll(axes)];
-    if (s->base && s->depth > depth)
-      depth = s->depth;
+    if (s->base && s->depth > depth) depth = s->depth;
   }
   return depth;
 }
@@ -40,10 +38,8 @@ static LLVMValueRef divide(emitter *e, bool quotient, LLVMValueRef x, int64_t lo
   LLVMTypeRef elem = vector ? LLVMGetElementType(t) : t;
 #define NUMBER(v) em_const_splat(LLVMConstInt(elem, (uint64_t)(v), true), lanes)
   int64_t up = lo < 0 ? (-(lo + 1)) / c + 1 : 0; /* x + up * c >= 0 */
-  if (up)
-    x = LLVMBuildAdd(e->b, x, NUMBER(up * c), "");
-  if (!quotient)
-    return LLVMBuildURem(e->b, x, NUMBER(c), "");
+  if (up) x = LLVMBuildAdd(e->b, x, NUMBER(up * c), "");
+  if (!quotient) return LLVMBuildURem(e->b, x, NUMBER(c), "");
   x = LLVMBuildUDiv(e->b, x, NUMBER(c), "");
   return up ? LLVMBuildSub(e->b, x, NUMBER(up), "") : x;
 #undef NUMBER
@@ -70,21 +66,16 @@ static LLVMValueRef ix_compute(emitter *e, int ix) {
 
 static LLVMValueRef ix_variable(emitter *e, int ix) {
   const k_ix *x = &e->k->ix[ix];
-  if (x->op == IX_CONST)
-    return NULL;
-  if (x->op == IX_AXIS)
-    return e->axis[x->a].base;
-  if (e->ix_replicated[ix])
-    return ix_compute(e, ix);
+  if (x->op == IX_CONST) return NULL;
+  if (x->op == IX_AXIS) return e->axis[x->a].base;
+  if (e->ix_replicated[ix]) return ix_compute(e, ix);
   int m = e->ix_memos + ix, depth = ix_depth(e, ix);
   LLVMValueRef v = memo_get(e, m);
-  if (v)
-    return v;
+  if (v) return v;
   LLVMBasicBlockRef back = hoist(e, depth);
   v = ix_compute(e, ix);
   unhoist(e, back);
-  if (v)
-    memo_set(e, m, v, depth);
+  if (v) memo_set(e, m, v, depth);
   return v;
 }
 
@@ -97,8 +88,7 @@ LLVMValueRef ix_scalar(emitter *e, int ix) {
 
 bool ix_fits_32(const emitter *e, int ix) {
   const k_ix *x = &e->k->ix[ix];
-  if (x->lo < INT32_MIN / 2 || x->hi > INT32_MAX / 2)
-    return false;
+  if (x->lo < INT32_MIN / 2 || x->hi > INT32_MAX / 2) return false;
   return x->op < IX_ADD || (ix_fits_32(e, x->a) && (x->op != IX_ADD || ix_fits_32(e, x->b)));
 }
 
@@ -108,16 +98,13 @@ LLVMValueRef ix_lanes(emitter *e, int ix, bool narrow) {
   int64_t factor = 0;
   if (ix_affine(e->k, ix, e->vector, &factor)) {
     LLVMValueRef iota[256], v = ix_scalar(e, ix);
-    if (narrow)
-      v = LLVMBuildTrunc(e->b, v, t, "");
+    if (narrow) v = LLVMBuildTrunc(e->b, v, t, "");
     v = em_splat(e, v, e->lanes);
-    for (int i = 0; i < e->lanes; i++)
-      iota[i] = LLVMConstInt(t, (uint64_t)(factor * i), true);
+    for (int i = 0; i < e->lanes; i++) iota[i] = LLVMConstInt(t, (uint64_t)(factor * i), true);
     return factor ? LLVMBuildAdd(e->b, v, LLVMConstVector(iota, (unsigned)e->lanes), "") : v;
   }
   LLVMValueRef a = ix_lanes(e, x->a, narrow);
-  if (x->op == IX_ADD)
-    return LLVMBuildAdd(e->b, a, ix_lanes(e, x->b, narrow), "");
+  if (x->op == IX_ADD) return LLVMBuildAdd(e->b, a, ix_lanes(e, x->b, narrow), "");
   if (x->op == IX_MUL)
     return LLVMBuildMul(e->b, a, em_const_splat(LLVMConstInt(t, (uint64_t)x->c, true), e->lanes), "");
   return divide(e, x->op == IX_DIV, a, e->k->ix[x->a].lo, x->c);
@@ -148,10 +135,8 @@ static void take_terms(const emitter *e, int ix, int64_t factor, terms *out) {
   } else if (x->op == IX_MUL) {
     take_terms(e, x->a, factor * x->c, out);
   } else {
-    if (x->op == IX_AXIS)
-      out->c += factor * e->axis[x->a].off;
-    if (x->op == IX_AXIS && !e->axis[x->a].base)
-      return;
+    if (x->op == IX_AXIS) out->c += factor * e->axis[x->a].off;
+    if (x->op == IX_AXIS && !e->axis[x->a].base) return;
     if (out->n == MAX_TERMS)
       out->full = true;
     else
@@ -169,8 +154,7 @@ LLVMValueRef em_address(emitter *e, int access) {
   LLVMValueRef p = e->buffers[x->buf];
   terms s = {0};
   take_terms(e, x->ix, 1, &s);
-  if (s.full)
-    return advance(e, t, p, ix_scalar(e, x->ix));
+  if (s.full) return advance(e, t, p, ix_scalar(e, x->ix));
   bool varies = false; /* from here on the pointer differs between replicas */
   for (int d = 0; d <= e->depth; d++) {
     int m = e->address_memos + access * (MAX_DEPTH + 1) + d, n = 0;
@@ -178,8 +162,7 @@ LLVMValueRef em_address(emitter *e, int access) {
       n += s.t[i].depth == d;
       varies |= s.t[i].depth == d && e->ix_replicated[s.t[i].ix];
     }
-    if (!n)
-      continue;
+    if (!n) continue;
     LLVMValueRef known = varies ? NULL : memo_get(e, m), sum = NULL;
     if (known) {
       p = known;
@@ -187,16 +170,14 @@ LLVMValueRef em_address(emitter *e, int access) {
     }
     LLVMBasicBlockRef back = hoist(e, d);
     for (int i = 0; i < s.n; i++) {
-      if (s.t[i].depth != d)
-        continue;
+      if (s.t[i].depth != d) continue;
       LLVMValueRef v = ix_variable(e, s.t[i].ix);
       v = s.t[i].factor == 1 ? v : LLVMBuildNSWMul(e->b, v, em_int(e, s.t[i].factor), "");
       sum = sum ? LLVMBuildNSWAdd(e->b, sum, v, "") : v;
     }
     p = advance(e, t, p, sum);
     unhoist(e, back);
-    if (!varies)
-      memo_set(e, m, p, d);
+    if (!varies) memo_set(e, m, p, d);
   }
   return s.c ? advance(e, t, p, em_int(e, s.c)) : p;
 }

@@ -25,13 +25,10 @@ static LLVMValueRef both(emitter *e, LLVMValueRef a, LLVMValueRef b) {
 
 static LLVMValueRef index_vector(emitter *e, const k_access *x, bool dyn_lanes) {
   bool ix_vector = ix_axes(e->k, x->ix) >> e->vector & 1;
-  if (x->dyn < 0)
-    return ix_lanes(e, x->ix, ix_fits_32(e, x->ix));
+  if (x->dyn < 0) return ix_lanes(e, x->ix, ix_fits_32(e, x->ix));
   LLVMValueRef v = em_operand(e, x->dyn, e->lanes);
-  if (!dyn_lanes)
-    v = em_splat(e, em_value(e, x->dyn), e->lanes);
-  if (x->dyn_scale != 1)
-    v = LLVMBuildMul(e->b, v, em_const_splat(em_int(e, x->dyn_scale), e->lanes), "");
+  if (!dyn_lanes) v = em_splat(e, em_value(e, x->dyn), e->lanes);
+  if (x->dyn_scale != 1) v = LLVMBuildMul(e->b, v, em_const_splat(em_int(e, x->dyn_scale), e->lanes), "");
   return ix_vector ? LLVMBuildAdd(e->b, v, ix_lanes(e, x->ix, false), "") : v;
 }
 
@@ -62,8 +59,7 @@ static place find_place(emitter *e, int access, bool value_lanes) {
   p.address = em_address(e, access);
   if (x->dyn >= 0) {
     LLVMValueRef by = em_value(e, x->dyn);
-    if (x->dyn_scale != 1)
-      by = LLVMBuildMul(e->b, by, em_int(e, x->dyn_scale), "");
+    if (x->dyn_scale != 1) by = LLVMBuildMul(e->b, by, em_int(e, x->dyn_scale), "");
     p.address = LLVMBuildGEP2(e->b, p.elem, p.address, &by, 1, "");
   }
   return p;
@@ -87,8 +83,7 @@ static LLVMValueRef masked(emitter *e, const char *name, LLVMTypeRef *types, LLV
   bool operand = (int)LLVMCountParamTypes(ft) == nargs + 1;
   for (int i = 0; i < nargs; i++) {
     list[n++] = args[i];
-    if (i == pointer && operand)
-      list[n++] = LLVMConstInt(e->i32, align, false);
+    if (i == pointer && operand) list[n++] = LLVMConstInt(e->i32, align, false);
   }
   LLVMValueRef call = LLVMBuildCall2(e->b, ft, f, list, (unsigned)n, "");
   if (!operand) {
@@ -101,8 +96,8 @@ static LLVMValueRef masked(emitter *e, const char *name, LLVMTypeRef *types, LLV
 static LLVMValueRef load_vector(emitter *e, const place *p, LLVMValueRef from, LLVMValueRef mask) {
   LLVMTypeRef t = em_vector(p->elem, p->lanes);
   if (mask)
-    return masked(e, "llvm.masked.load", (LLVMTypeRef[]){t, e->ptr},
-                  (LLVMValueRef[]){from, mask, LLVMConstNull(t)}, 3, 0, p->align);
+    return masked(e, "llvm.masked.load", (LLVMTypeRef[]){t, e->ptr}, (LLVMValueRef[]){from, mask, LLVMConstNull(t)}, 3,
+                  0, p->align);
   LLVMValueRef v = LLVMBuildLoad2(e->b, t, from, "");
   LLVMSetAlignment(v, p->align);
   return v;
@@ -110,16 +105,15 @@ static LLVMValueRef load_vector(emitter *e, const place *p, LLVMValueRef from, L
 
 static void store_vector(emitter *e, const place *p, LLVMValueRef v, LLVMValueRef to, LLVMValueRef mask) {
   if (mask)
-    masked(e, "llvm.masked.store", (LLVMTypeRef[]){em_vector(p->elem, p->lanes), e->ptr},
-           (LLVMValueRef[]){v, to, mask}, 3, 1, p->align);
+    masked(e, "llvm.masked.store", (LLVMTypeRef[]){em_vector(p->elem, p->lanes), e->ptr}, (LLVMValueRef[]){v, to, mask},
+           3, 1, p->align);
   else
     LLVMSetAlignment(LLVMBuildStore(e->b, v, to), p->align);
 }
 
 static LLVMValueRef reverse(emitter *e, LLVMValueRef v, int lanes) {
   LLVMValueRef pick[256];
-  for (int i = 0; i < lanes; i++)
-    pick[i] = LLVMConstInt(e->i32, (unsigned)(lanes - 1 - i), false);
+  for (int i = 0; i < lanes; i++) pick[i] = LLVMConstInt(e->i32, (unsigned)(lanes - 1 - i), false);
   return LLVMBuildShuffleVector(e->b, v, LLVMGetPoison(LLVMTypeOf(v)), LLVMConstVector(pick, (unsigned)lanes), "");
 }
 
@@ -193,8 +187,7 @@ LLVMValueRef em_load(emitter *e, int inst) {
   LLVMValueRef v;
   switch (p.layout) {
   case ONE: /* a disabled access reads zeros elsewhere */
-    if (p.mask)
-      p.address = LLVMBuildSelect(e->b, p.mask, p.address, e->nothing, "");
+    if (p.mask) p.address = LLVMBuildSelect(e->b, p.mask, p.address, e->nothing, "");
     v = LLVMBuildLoad2(e->b, p.elem, p.address, "");
     LLVMSetAlignment(v, p.align);
     break;
@@ -206,8 +199,7 @@ LLVMValueRef em_load(emitter *e, int inst) {
   case SECOND: v = p.mask ? load_lanes(e, &p) : load_second(e, &p); break;
   default: v = load_lanes(e, &p); break;
   }
-  if (in->dtype == TME_BOOL)
-    v = LLVMBuildICmp(e->b, LLVMIntNE, v, LLVMConstNull(LLVMTypeOf(v)), "");
+  if (in->dtype == TME_BOOL) v = LLVMBuildICmp(e->b, LLVMIntNE, v, LLVMConstNull(LLVMTypeOf(v)), "");
   return v;
 }
 
@@ -216,12 +208,10 @@ void em_store(emitter *e, int inst) {
   const k_access *x = &e->k->acc[in->imm];
   place p = find_place(e, (int)in->imm, em_lanes(e, in->a) > 1);
   LLVMValueRef v = em_operand(e, in->a, p.lanes);
-  if (e->k->bufs[x->buf].dtype == TME_BOOL)
-    v = LLVMBuildZExt(e->b, v, em_vector(e->i8, p.lanes), "");
+  if (e->k->bufs[x->buf].dtype == TME_BOOL) v = LLVMBuildZExt(e->b, v, em_vector(e->i8, p.lanes), "");
   switch (p.layout) {
   case ONE:
-    if (p.mask)
-      p.address = LLVMBuildSelect(e->b, p.mask, p.address, e->sink, "");
+    if (p.mask) p.address = LLVMBuildSelect(e->b, p.mask, p.address, e->sink, "");
     LLVMSetAlignment(LLVMBuildStore(e->b, v, p.address), p.align);
     break;
   case ALONG: store_vector(e, &p, v, p.address, p.mask); break;
@@ -234,17 +224,14 @@ void em_store(emitter *e, int inst) {
 }
 
 bool can_mask(const emitter *e, int begin, int end) {
-  if (!e->has.avx)
-    return false;
+  if (!e->has.avx) return false;
   for (int i = begin; i < end && !e->has.avx512bw; i++) {
     const k_inst *in = &e->k->inst[i];
-    if (in->op != K_LOAD && in->op != K_STORE)
-      continue;
+    if (in->op != K_LOAD && in->op != K_STORE) continue;
     const k_access *x = &e->k->acc[in->imm];
     int64_t stride = 0;
     bool along = x->dyn < 0 && ix_affine(e->k, x->ix, e->k->inst[begin].a, &stride) && stride >= -1 && stride <= 1;
-    if (!along || tme_dtype_size((tme_dtype)e->k->bufs[x->buf].dtype) < 4)
-      return false;
+    if (!along || tme_dtype_size((tme_dtype)e->k->bufs[x->buf].dtype) < 4) return false;
   }
   return true;
 }

@@ -20,8 +20,7 @@ static _Thread_local char fatal_reason[200];
 static atomic_bool broken;
 
 static void on_fatal_error(const char *reason) {
-  if (!escape)
-    return;
+  if (!escape) return;
   snprintf(fatal_reason, sizeof fatal_reason, "%s", reason);
   atomic_store(&broken, true);
   longjmp(*escape, 1);
@@ -38,8 +37,7 @@ static void set_up(void) {
 
 static void on_diagnostic(LLVMDiagnosticInfoRef info, void *user) {
   emitter *e = user;
-  if (LLVMGetDiagInfoSeverity(info) != LLVMDSError)
-    return;
+  if (LLVMGetDiagInfoSeverity(info) != LLVMDSError) return;
   char *why = LLVMGetDiagInfoDescription(info);
   em_fail(e, "%s", why);
   LLVMDisposeMessage(why);
@@ -51,8 +49,7 @@ static bool has(const emit_target *t, const char *name) {
   size_t n = strlen(name);
   for (const char *p = strstr(t->features, name); p; p = strstr(p + 1, name)) {
     bool starts = p > t->features && p[-1] == '+' && (p - 1 == t->features || p[-2] == ',');
-    if (starts && (p[n] == ',' || !p[n]))
-      return true;
+    if (starts && (p[n] == ',' || !p[n])) return true;
   }
   return false;
 }
@@ -62,8 +59,7 @@ static features find_features(const emit_target *t) {
 #if !defined(__x86_64__)
   f.x86 = strncmp(t->triple, "x86_64", 6) == 0;
 #endif
-  if (!f.x86)
-    return (features){.fma = true, .half = true, .round = true};
+  if (!f.x86) return (features){.fma = true, .half = true, .round = true};
   f.avx512 = has(t, "avx512f") && has(t, "avx512vl") && has(t, "avx512dq");
   f.avx512bw = f.avx512 && has(t, "avx512bw");
   f.avx2 = f.avx512 || has(t, "avx2");
@@ -73,6 +69,24 @@ static features find_features(const emit_target *t) {
   f.half = has(t, "f16c");
   f.round = f.sse41;
   return f;
+}
+
+/* A name that this LLVM knows: with another one it would print a warning. The features are listed in any case. */
+static const char *processor(const emit_target *t, bool x86) {
+  static const struct {
+    const char *name;
+    int since;
+  } known[] = {{"x86-64", 0},         {"x86-64-v2", 0},      {"x86-64-v3", 0},      {"x86-64-v4", 0},
+               {"haswell", 0},        {"broadwell", 0},      {"skylake", 0},        {"skylake-avx512", 0},
+               {"cascadelake", 0},    {"cooperlake", 0},     {"icelake-client", 0}, {"icelake-server", 0},
+               {"tigerlake", 0},      {"rocketlake", 0},     {"alderlake", 0},      {"sapphirerapids", 0},
+               {"emeraldrapids", 16}, {"graniterapids", 16}, {"diamondrapids", 20}, {"znver1", 0},
+               {"znver2", 0},         {"znver3", 0},         {"znver4", 16},        {"znver5", 20}};
+  if (!x86) return "generic";
+  for (int i = 0; i < COUNT(known); i++) {
+    if (strcmp(t->cpu, known[i].name) == 0 && LLVM_VERSION_MAJOR >= known[i].since) return known[i].name;
+  }
+  return "x86-64";
 }
 
 static LLVMTargetMachineRef make_machine(emitter *e, const kernel *k, const emit_target *t) {
@@ -86,9 +100,9 @@ static LLVMTargetMachineRef make_machine(emitter *e, const kernel *k, const emit
     em_fail(e, "%s", why ? why : "unknown target");
     LLVMDisposeMessage(why);
   } else {
-    tm = LLVMCreateTargetMachine(target, triple, t->cpu, t->features, level, LLVMRelocPIC, LLVMCodeModelSmall);
-    if (!tm)
-      em_fail(e, "no code generator for %s", triple);
+    tm = LLVMCreateTargetMachine(target, triple, processor(t, e->has.x86), t->features, level, LLVMRelocPIC,
+                                 LLVMCodeModelSmall);
+    if (!tm) em_fail(e, "no code generator for %s", triple);
   }
   LLVMSetTarget(e->mod, triple);
   LLVMDisposeMessage(triple);
@@ -112,19 +126,18 @@ static void make_types(emitter *e) {
 
 static void add_attribute(emitter *e, const char *name) {
   unsigned kind = LLVMGetEnumAttributeKindForName(name, strlen(name));
-  LLVMAddAttributeAtIndex(e->fn, (LLVMAttributeIndex)LLVMAttributeFunctionIndex, LLVMCreateEnumAttribute(e->ctx, kind, 0));
+  LLVMAddAttributeAtIndex(e->fn, (LLVMAttributeIndex)LLVMAttributeFunctionIndex,
+                          LLVMCreateEnumAttribute(e->ctx, kind, 0));
 }
 
 static void add_text_attribute(emitter *e, const char *name, const char *value) {
-  LLVMAttributeRef a =
-    LLVMCreateStringAttribute(e->ctx, name, (unsigned)strlen(name), value, (unsigned)strlen(value));
+  LLVMAttributeRef a = LLVMCreateStringAttribute(e->ctx, name, (unsigned)strlen(name), value, (unsigned)strlen(value));
   LLVMAddAttributeAtIndex(e->fn, (LLVMAttributeIndex)LLVMAttributeFunctionIndex, a);
 }
 
 static bool guards(const kernel *k) {
   for (int i = 0; i < k->nacc; i++) {
-    if (k->acc[i].guard >= 0)
-      return true;
+    if (k->acc[i].guard >= 0) return true;
   }
   return false;
 }
@@ -170,12 +183,10 @@ enum { OBJECT, ASSEMBLY, IR };
 static void finish_module(emitter *e, LLVMTargetMachineRef tm, int what, LLVMMemoryBufferRef *out, char **ir) {
 #ifndef NDEBUG
   char *wrong = NULL;
-  if (LLVMVerifyModule(e->mod, LLVMReturnStatusAction, &wrong))
-    em_fail(e, "invalid IR: %s", wrong);
+  if (LLVMVerifyModule(e->mod, LLVMReturnStatusAction, &wrong)) em_fail(e, "invalid IR: %s", wrong);
   LLVMDisposeMessage(wrong);
 #endif
-  if (e->failed)
-    return;
+  if (e->failed) return;
   if (what == IR) {
     *ir = LLVMPrintModuleToString(e->mod);
     return;
@@ -204,8 +215,7 @@ static void generate(emitter *e, int what, LLVMMemoryBufferRef *out, char **ir) 
       make_function(e);
     else
       e->failed = true;
-    if (!e->failed)
-      finish_module(e, tm, what, out, ir);
+    if (!e->failed) finish_module(e, tm, what, out, ir);
     LLVMDisposeTargetMachine(tm);
   }
   LLVMDisposeBuilder(e->b);
@@ -223,17 +233,15 @@ static void generate_guarded(emitter *e, int what, LLVMMemoryBufferRef *out, cha
   escape = NULL;
 }
 
-static tme_status run(const kernel *k, const emit_target *t, int what, LLVMMemoryBufferRef *out, char **ir, error *err) {
+static tme_status run(const kernel *k, const emit_target *t, int what, LLVMMemoryBufferRef *out, char **ir,
+                      error *err) {
   static pthread_once_t once = PTHREAD_ONCE_INIT;
   error own = {0};
-  if (kernel_verify(k, &own) != TME_OK)
-    return fail(err, TME_ERR_JIT, "%s", own.text);
-  if (atomic_load(&broken))
-    return fail(err, TME_ERR_JIT, "LLVM failed in an earlier compilation");
+  if (kernel_verify(k, &own) != TME_OK) return fail(err, TME_ERR_JIT, "%s", own.text);
+  if (atomic_load(&broken)) return fail(err, TME_ERR_JIT, "LLVM failed in an earlier compilation");
   pthread_once(&once, set_up);
   emitter *e = mem_calloc(1, sizeof *e);
-  if (!e)
-    return fail_memory(err, "emitter", sizeof *e);
+  if (!e) return fail_memory(err, "emitter", sizeof *e);
   e->k = k;
   e->target = t;
   e->err = &own;
@@ -255,8 +263,7 @@ static tme_status compile(const kernel *k, const emit_target *t, emit_object *ou
     else
       st = fail_memory(err, "object", out->size);
   }
-  if (buffer)
-    LLVMDisposeMemoryBuffer(buffer);
+  if (buffer) LLVMDisposeMemoryBuffer(buffer);
   return st;
 }
 
@@ -279,9 +286,9 @@ static void free_bytes(uint8_t *bytes) { mem_free(bytes); }
 
 TME_API extern const emit_module tme_llvm_module;
 const emit_module tme_llvm_module = {
-  .version = EMIT_MODULE_VERSION,
-  .llvm_version = LLVM_VERSION_STRING,
-  .compile = compile,
-  .disassemble = disassemble,
-  .free_bytes = free_bytes,
+    .version = EMIT_MODULE_VERSION,
+    .llvm_version = LLVM_VERSION_STRING,
+    .compile = compile,
+    .disassemble = disassemble,
+    .free_bytes = free_bytes,
 };

@@ -29,33 +29,28 @@ LLVMValueRef memo_get(const emitter *e, int m) { return e->memos[m].v; }
 void memo_set(emitter *e, int m, LLVMValueRef v, int depth) {
   bool listed = e->memos[m].v != NULL;
   e->memos[m].v = v;
-  if (listed)
-    return;
+  if (listed) return;
   e->memos[m].depth = depth;
   e->memos[m].next = e->memo_list[depth];
   e->memo_list[depth] = m;
 }
 
 static void forget(emitter *e, int depth) {
-  for (int m = e->memo_list[depth]; m >= 0; m = e->memos[m].next)
-    e->memos[m].v = NULL;
+  for (int m = e->memo_list[depth]; m >= 0; m = e->memos[m].next) e->memos[m].v = NULL;
   e->memo_list[depth] = -1;
 }
 
 LLVMBasicBlockRef hoist(emitter *e, int depth) {
   int inner = depth + 1;
-  while (inner <= e->depth && !e->regions[inner].entry)
-    inner++;
-  if (inner > e->depth)
-    return NULL;
+  while (inner <= e->depth && !e->regions[inner].entry) inner++;
+  if (inner > e->depth) return NULL;
   LLVMBasicBlockRef back = LLVMGetInsertBlock(e->b);
   LLVMPositionBuilderBefore(e->b, LLVMGetBasicBlockTerminator(e->regions[inner].entry));
   return back;
 }
 
 void unhoist(emitter *e, LLVMBasicBlockRef back) {
-  if (back)
-    LLVMPositionBuilderAtEnd(e->b, back);
+  if (back) LLVMPositionBuilderAtEnd(e->b, back);
 }
 
 void region_begin(emitter *e, LLVMValueRef from, LLVMValueRef to, int64_t step, bool guarded, bool once, int loop) {
@@ -78,8 +73,7 @@ void region_begin(emitter *e, LLVMValueRef from, LLVMValueRef to, int64_t step, 
     r->iv = LLVMBuildPhi(e->b, e->i64, "");
     LLVMAddIncoming(r->iv, &from, &r->entry, 1);
   }
-  if (loop < 0)
-    return;
+  if (loop < 0) return;
   acc_collect(e, loop, e->end[loop]);
   for (int i = r->first_carried; i < e->ncarried && !once; i++) {
     carried *c = &e->carry[i];
@@ -91,8 +85,7 @@ void region_begin(emitter *e, LLVMValueRef from, LLVMValueRef to, int64_t step, 
 
 /* A value that is `before` if the region was skipped. */
 static LLVMValueRef merge(emitter *e, const region *r, LLVMValueRef before, LLVMValueRef v, LLVMBasicBlockRef last) {
-  if (!r->guarded)
-    return v;
+  if (!r->guarded) return v;
   LLVMValueRef phi = LLVMBuildPhi(e->b, LLVMTypeOf(v), "");
   LLVMAddIncoming(phi, (LLVMValueRef[]){before, v}, (LLVMBasicBlockRef[]){r->entry, last}, 2);
   return phi;
@@ -114,8 +107,7 @@ void region_end(emitter *e) {
   for (int i = r->first_carried; i < e->ncarried; i++) {
     carried *c = &e->carry[i];
     LLVMValueRef after = e->replica[c->replica];
-    if (c->phi)
-      LLVMAddIncoming(c->phi, &after, &last, 1);
+    if (c->phi) LLVMAddIncoming(c->phi, &after, &last, 1);
     e->replica[c->replica] = merge(e, r, c->before, after, last);
   }
   e->ncarried = r->first_carried;
@@ -148,35 +140,29 @@ static int value_index(const emitter *e, int inst) {
 
 LLVMValueRef em_value(emitter *e, int inst) {
   LLVMValueRef v = memo_get(e, value_index(e, inst));
-  if (v)
-    return v;
+  if (v) return v;
   em_fail(e, "%%%d is used where it is not defined", inst);
   return LLVMGetPoison(em_type(e, e->k->inst[inst].dtype, em_lanes(e, inst)));
 }
 
 LLVMValueRef em_operand(emitter *e, int inst, int lanes) {
   LLVMValueRef v = em_value(e, inst);
-  if (lanes == 1 || em_lanes(e, inst) > 1)
-    return v;
+  if (lanes == 1 || em_lanes(e, inst) > 1) return v;
   int m = value_index(e, inst), s = e->splat_memos + m;
   LLVMValueRef splat = memo_get(e, s);
-  if (splat && LLVMGetVectorSize(LLVMTypeOf(splat)) == (unsigned)lanes)
-    return splat;
+  if (splat && LLVMGetVectorSize(LLVMTypeOf(splat)) == (unsigned)lanes) return splat;
   int depth = splat ? e->depth : e->memos[m].depth;
   LLVMBasicBlockRef back = hoist(e, depth);
   LLVMValueRef made = em_splat(e, v, lanes);
   unhoist(e, back);
-  if (!splat)
-    memo_set(e, s, made, depth);
+  if (!splat) memo_set(e, s, made, depth);
   return made;
 }
 
 static void emit_inst(emitter *e, int i) {
   const k_inst *in = &e->k->inst[i];
-  if (++e->emitted > MAX_EMITTED && !e->failed)
-    em_fail(e, "more than %d instructions", (int)MAX_EMITTED);
-  if (e->failed || in->op == K_NOP)
-    return;
+  if (++e->emitted > MAX_EMITTED && !e->failed) em_fail(e, "more than %d instructions", (int)MAX_EMITTED);
+  if (e->failed || in->op == K_NOP) return;
   if (in->op == K_STORE) {
     em_store(e, i);
     return;
@@ -190,8 +176,7 @@ static void emit_inst(emitter *e, int i) {
     return;
   }
   int m = value_index(e, i), lanes = em_lanes(e, i);
-  if (memo_get(e, m))
-    return;
+  if (memo_get(e, m)) return;
   LLVMValueRef v;
   switch (in->op) {
   case K_CONST: v = em_bits(e, in->dtype, 1, in->imm); break;
@@ -221,22 +206,19 @@ static LLVMValueRef lanes_left(emitter *e, LLVMValueRef left, bool maybe_none) {
   if (LLVMIsConstant(left)) {
     LLVMValueRef bits[256];
     int64_t v = LLVMConstIntGetSExtValue(left);
-    for (int i = 0; i < n; i++)
-      bits[i] = LLVMConstInt(e->i1, i < v, false);
+    for (int i = 0; i < n; i++) bits[i] = LLVMConstInt(e->i1, i < v, false);
     return LLVMConstVector(bits, (unsigned)n);
   }
   LLVMValueRef most = em_int(e, n), none = em_int(e, 0);
   left = LLVMBuildSelect(b, LLVMBuildICmp(b, LLVMIntSLT, left, most, ""), left, most, "");
-  if (maybe_none)
-    left = LLVMBuildSelect(b, LLVMBuildICmp(b, LLVMIntSGT, left, none, ""), left, none, "");
+  if (maybe_none) left = LLVMBuildSelect(b, LLVMBuildICmp(b, LLVMIntSGT, left, none, ""), left, none, "");
   if (e->has.avx512bw && n <= 32) { /* (1 << left) - 1, straight to a mask register */
     LLVMValueRef ones = LLVMBuildSub(b, LLVMBuildShl(b, em_int(e, 1), left, ""), em_int(e, 1), "");
     LLVMTypeRef t = LLVMIntTypeInContext(e->ctx, (unsigned)n);
     return LLVMBuildBitCast(b, LLVMBuildTrunc(b, ones, t, ""), em_vector(e->i1, n), "");
   }
   LLVMValueRef iota[256];
-  for (int i = 0; i < n; i++)
-    iota[i] = LLVMConstInt(e->i32, (unsigned)i, false);
+  for (int i = 0; i < n; i++) iota[i] = LLVMConstInt(e->i32, (unsigned)i, false);
   LLVMValueRef splat = em_splat(e, LLVMBuildTrunc(b, left, e->i32, ""), n);
   return LLVMBuildICmp(b, LLVMIntSLT, LLVMConstVector(iota, (unsigned)n), splat, "");
 }
@@ -254,23 +236,21 @@ static void unjam(emitter *e, int axis) {
 
 /* The body of the vector axis of `loop` from lane 0 = base on, `count` vectors of `lanes`; `end`: where the elements end,
  * NULL if all lanes are on. */
-static void emit_strip(emitter *e, int loop, LLVMValueRef base, int count, int lanes, LLVMValueRef end, bool maybe_none) {
+static void emit_strip(emitter *e, int loop, LLVMValueRef base, int count, int lanes, LLVMValueRef end,
+                       bool maybe_none) {
   int axis = e->k->inst[loop].a, outer_vector = e->vector, outer_lanes = e->lanes;
   if (lanes > 1 || outer_lanes == 1) {
-    if (outer_lanes > 1)
-      em_fail(e, "%%%d: a vector loop inside another", loop);
+    if (outer_lanes > 1) em_fail(e, "%%%d: a vector loop inside another", loop);
     e->vector = axis;
     e->lanes = lanes;
   }
   for (int u = 0; u < count && lanes > 1; u++) {
     e->mask[u] = NULL;
-    if (!end)
-      continue;
+    if (!end) continue;
     LLVMValueRef first = em_int(e, (int64_t)u * lanes);
     first = base ? LLVMBuildNSWAdd(e->b, base, first, "") : first;
     LLVMValueRef left = LLVMBuildNSWSub(e->b, end, first, "");
-    if (!LLVMIsConstant(left) || LLVMConstIntGetSExtValue(left) < lanes)
-      e->mask[u] = lanes_left(e, left, maybe_none);
+    if (!LLVMIsConstant(left) || LLVMConstIntGetSExtValue(left) < lanes) e->mask[u] = lanes_left(e, left, maybe_none);
   }
   at(e, axis, base, 0);
   jam(e, axis, count);
@@ -282,8 +262,7 @@ static void emit_strip(emitter *e, int loop, LLVMValueRef base, int count, int l
 }
 
 static bool const_value(LLVMValueRef v, int64_t *out) {
-  if (!LLVMIsAConstantInt(v))
-    return false;
+  if (!LLVMIsAConstantInt(v)) return false;
   *out = LLVMConstIntGetSExtValue(v);
   return true;
 }
@@ -291,9 +270,8 @@ static bool const_value(LLVMValueRef v, int64_t *out) {
 /* Strips from `from` on while a whole one of count * lanes elements is left; returns where it stopped. */
 static LLVMValueRef emit_strips(emitter *e, int loop, LLVMValueRef from, LLVMValueRef to, int count, int lanes) {
   int64_t step = (int64_t)count * lanes, a = 0, z = 0;
-  bool known = const_value(from, &a) & const_value(to, &z);
-  if (known && z - a < step)
-    return from;
+  bool known = const_value(from, &a) && const_value(to, &z);
+  if (known && z - a < step) return from;
   if (known && z - a < 2 * step) {
     if (instance_begin(e)) {
       emit_strip(e, loop, from, count, lanes, NULL, false);
@@ -304,8 +282,7 @@ static LLVMValueRef emit_strips(emitter *e, int loop, LLVMValueRef from, LLVMVal
   LLVMValueRef last = LLVMBuildNSWSub(e->b, to, em_int(e, step - 1), "");
   jam(e, e->k->inst[loop].a, count);
   region_begin(e, from, last, step, !known, false, loop);
-  if (e->failed)
-    return from;
+  if (e->failed) return from;
   emit_strip(e, loop, e->regions[e->depth].iv, count, lanes, NULL, false);
   region_end(e);
   return known ? em_int(e, a + (z - a) / step * step) : e->regions[e->depth + 1].next;
@@ -314,9 +291,8 @@ static LLVMValueRef emit_strips(emitter *e, int loop, LLVMValueRef from, LLVMVal
 /* The elements left after the last whole strip of `count` vectors. */
 static void emit_tail(emitter *e, int loop, LLVMValueRef from, LLVMValueRef to, int count, int lanes) {
   int64_t a = 0, z = 0;
-  bool known = const_value(from, &a) & const_value(to, &z);
-  if ((known && a >= z) || count * lanes == 1)
-    return;
+  bool known = const_value(from, &a) && const_value(to, &z);
+  if ((known && a >= z) || count * lanes == 1) return;
   bool fixed = known && (z - a < lanes || (z - a) % lanes == 0);
   if (fixed || !can_mask(e, loop, e->end[loop])) {
     from = emit_strips(e, loop, from, to, 1, lanes);
@@ -330,8 +306,7 @@ static void emit_tail(emitter *e, int loop, LLVMValueRef from, LLVMValueRef to, 
   }
   jam(e, e->k->inst[loop].a, 1);
   region_begin(e, from, to, lanes, !known, count == 1, loop);
-  if (e->failed)
-    return;
+  if (e->failed) return;
   emit_strip(e, loop, e->regions[e->depth].iv, 1, lanes, to, false);
   region_end(e);
 }
@@ -339,8 +314,7 @@ static void emit_tail(emitter *e, int loop, LLVMValueRef from, LLVMValueRef to, 
 static LLVMValueRef loop_end(emitter *e, int axis) {
   const k_axis *x = &e->k->axes[axis];
   LLVMValueRef n = x->sym >= 0 ? em_arg(e, TME_I64, x->sym) : em_int(e, x->extent);
-  if (x->limit < 0)
-    return n;
+  if (x->limit < 0) return n;
   if (ix_axes(e->k, x->limit) & e->jammed) {
     em_fail(e, "axis %d: its limit depends on a vector axis", axis);
     return n;
@@ -351,8 +325,7 @@ static LLVMValueRef loop_end(emitter *e, int axis) {
 
 static void emit_vector(emitter *e, int loop, LLVMValueRef from, LLVMValueRef to) {
   const k_axis *x = &e->k->axes[e->k->inst[loop].a];
-  if (x->extent >= (int64_t)x->width * x->unroll)
-    from = emit_strips(e, loop, from, to, x->unroll, x->width);
+  if (x->extent >= (int64_t)x->width * x->unroll) from = emit_strips(e, loop, from, to, x->unroll, x->width);
   emit_tail(e, loop, from, to, x->unroll, x->width);
 }
 
@@ -361,16 +334,14 @@ static void emit_sequential(emitter *e, int loop) {
   LLVMValueRef n = loop_end(e, axis);
   int64_t count = 0;
   bool known = const_value(n, &count);
-  if (e->failed || (known && count <= 0))
-    return;
+  if (e->failed || (known && count <= 0)) return;
   if (known && count == 1) {
     at(e, axis, NULL, 0);
     emit_body(e, loop + 1, e->end[loop]);
     return;
   }
   region_begin(e, em_int(e, 0), n, 1, !known, false, loop);
-  if (e->failed)
-    return;
+  if (e->failed) return;
   at(e, axis, e->regions[e->depth].iv, 0);
   emit_body(e, loop + 1, e->end[loop]);
   region_end(e);
@@ -381,8 +352,7 @@ static void emit_straight_vector(emitter *e, int loop) {
   int axis = e->k->inst[loop].a;
   const k_axis *x = &e->k->axes[axis];
   int count = (int)((x->extent + x->width - 1) / x->width);
-  if (!x->extent)
-    return;
+  if (!x->extent) return;
   LLVMValueRef end = loop_end(e, axis);
   if (x->width > 1) {
     emit_strip(e, loop, NULL, count, x->width, end, true);
@@ -419,8 +389,7 @@ static void emit_loop(emitter *e, int loop) {
 }
 
 static bool is_loop_inside(const emitter *e, int i) {
-  if (e->k->inst[i].op != K_LOOP)
-    return false;
+  if (e->k->inst[i].op != K_LOOP) return false;
   int axis = e->k->inst[i].a;
   return e->nested[i] || (e->k->axes[axis].flags & AXIS_PARALLEL) ||
          !(axis_is_straight(e->k, axis) || axis_is_unrolled(e->k, axis));
@@ -456,8 +425,7 @@ static void emit_stretch(emitter *e, int begin, int end, uint64_t axes) {
 static void emit_body(emitter *e, int begin, int end) {
   int from = begin;
   for (int i = begin; i < end && !e->failed; i++) {
-    if (e->k->inst[i].op != K_LOOP)
-      continue;
+    if (e->k->inst[i].op != K_LOOP) continue;
     if (is_loop_inside(e, i)) {
       emit_stretch(e, from, i, e->jammed);
       emit_loop(e, i);
@@ -475,8 +443,7 @@ static int task_axes(const emitter *e, int loop, int *axes) {
   const kernel *k = e->k;
   int n = 0;
   for (int i = loop; i < e->end[loop]; i++) {
-    if (k->inst[i].op != K_LOOP)
-      continue;
+    if (k->inst[i].op != K_LOOP) continue;
     if ((k->axes[k->inst[i].a].flags & (AXIS_PARALLEL | AXIS_VECTOR)) != AXIS_PARALLEL)
       i = e->end[i];
     else
@@ -508,27 +475,23 @@ static LLVMValueRef emit_section(emitter *e, int loop, LLVMValueRef base) {
     return end;
   }
   region_begin(e, lo, hi, 1, true, false, -1);
-  if (e->failed)
-    return end;
+  if (e->failed) return end;
   LLVMValueRef task = e->regions[e->depth].iv;
   for (int i = n - 1; i >= 0; i--) {
     bool whole = i == 0;
     at(e, axes[i], whole ? task : LLVMBuildURem(b, task, extent[i], ""), 0);
-    if (!whole)
-      task = LLVMBuildUDiv(b, task, extent[i], "");
+    if (!whole) task = LLVMBuildUDiv(b, task, extent[i], "");
   }
   emit_body(e, loop + 1, e->end[loop]);
   region_end(e);
-  for (int i = 0; i < n; i++)
-    at(e, axes[i], NULL, 0);
+  for (int i = 0; i < n; i++) at(e, axes[i], NULL, 0);
   return end;
 }
 
 void emit_kernel(emitter *e) {
   const kernel *k = e->k;
   LLVMValueRef base = em_int(e, 0);
-  for (int a = 0; a < k->naxes; a++)
-    e->axis[a].count = 1;
+  for (int a = 0; a < k->naxes; a++) e->axis[a].count = 1;
   e->vector = -1;
   e->lanes = 1;
   for (int i = 0; i < k->ninst && !e->failed; i++) {

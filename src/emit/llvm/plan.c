@@ -16,8 +16,7 @@ bool axis_is_straight(const kernel *k, int axis) {
 int axis_radix(const kernel *k, int axis) {
   const k_axis *x = &k->axes[axis];
   int64_t n = axis_is_unrolled(k, axis) ? x->extent : 1;
-  if (x->flags & AXIS_VECTOR)
-    n = axis_is_straight(k, axis) ? (x->extent + x->width - 1) / x->width : x->unroll;
+  if (x->flags & AXIS_VECTOR) n = axis_is_straight(k, axis) ? (x->extent + x->width - 1) / x->width : x->unroll;
   return n < 1 ? 1 : (int)n;
 }
 
@@ -34,12 +33,10 @@ static bool check_axes(emitter *e) {
   }
   for (int a = 0; a < k->naxes; a++) {
     const k_axis *x = &k->axes[a];
-    if (axis_is_unrolled(k, a) && x->extent > 4096)
-      em_fail(e, "axis %d: unrolled %lld times", a, (long long)x->extent);
+    if (axis_is_unrolled(k, a) && x->extent > 4096) em_fail(e, "axis %d: unrolled %lld times", a, (long long)x->extent);
     if ((x->flags & AXIS_PARALLEL) && !(x->flags & AXIS_VECTOR) && x->limit >= 0)
       em_fail(e, "axis %d: a parallel axis with a limit", a);
-    if (axis_radix(k, a) > 1)
-      e->replicated |= (uint64_t)1 << a;
+    if (axis_radix(k, a) > 1) e->replicated |= (uint64_t)1 << a;
   }
   return !e->failed;
 }
@@ -56,21 +53,18 @@ static void find_loops(emitter *e) {
       open &= ~((uint64_t)1 << k->inst[stack[depth]].a);
     }
     e->around[i] = open;
-    if (in->op != K_LOOP)
-      continue;
+    if (in->op != K_LOOP) continue;
     if (depth == MAX_AXES || (open >> in->a & 1)) {
       em_fail(e, "%%%d: loops nested too deep, or over one axis twice", i);
       return;
     }
     if (stays_a_loop(k, in->a)) {
-      for (int d = 0; d < depth; d++)
-        e->nested[stack[d]] = true;
+      for (int d = 0; d < depth; d++) e->nested[stack[d]] = true;
     }
     open |= (uint64_t)1 << in->a;
     stack[depth++] = i;
   }
-  if (depth)
-    em_fail(e, "%%%d: loop without end", stack[depth - 1]);
+  if (depth) em_fail(e, "%%%d: loop without end", stack[depth - 1]);
 }
 
 static uint64_t value_deps(const emitter *e, int v) { return v < 0 ? 0 : e->deps[v]; }
@@ -80,11 +74,9 @@ static uint64_t load_deps(const emitter *e, int inst) {
   const kernel *k = e->k;
   const k_access *x = &k->acc[k->inst[inst].imm];
   uint64_t deps = ix_axes(k, x->ix) | value_deps(e, x->dyn) | value_deps(e, x->guard);
-  if (k->bufs[x->buf].role == BUF_IN)
-    return deps;
+  if (k->bufs[x->buf].role == BUF_IN) return deps;
   for (int a = 0; a < k->naxes; a++) {
-    if (!(k->axes[a].flags & AXIS_VECTOR))
-      deps |= e->around[inst] & (uint64_t)1 << a;
+    if (!(k->axes[a].flags & AXIS_VECTOR)) deps |= e->around[inst] & (uint64_t)1 << a;
   }
   return deps;
 }
@@ -96,17 +88,14 @@ static void update_deps(emitter *e, int inst) {
   uint64_t inside = e->around[inst] & ~acc->outer, deps = value_deps(e, in->b) | value_deps(e, in->c);
   for (int a = 0; a < k->naxes; a++) {
     const k_axis *x = &k->axes[a];
-    if (!(inside >> a & 1))
-      continue;
-    if (x->limit >= 0)
-      deps |= ix_axes(k, x->limit);
+    if (!(inside >> a & 1)) continue;
+    if (x->limit >= 0) deps |= ix_axes(k, x->limit);
     if ((x->flags & AXIS_VECTOR) && x->width > 1) {
       if (acc->lane_axis >= 0 && k->axes[acc->lane_axis].width != x->width)
         em_fail(e, "%%%d: an accumulator over vector axes of different widths", inst);
       acc->lane_axis = a;
     }
-    if (((x->flags & AXIS_VECTOR) || (acc->keep >> a & 1)) && (e->replicated >> a & 1))
-      acc->axes |= (uint64_t)1 << a;
+    if (((x->flags & AXIS_VECTOR) || (acc->keep >> a & 1)) && (e->replicated >> a & 1)) acc->axes |= (uint64_t)1 << a;
     if ((acc->keep >> a & 1) && stays_a_loop(k, a))
       em_fail(e, "%%%d: an accumulator keeps axis %d, which is a loop", inst, a);
   }
@@ -117,8 +106,7 @@ static uint64_t read_deps(const emitter *e, int inst) {
   const accumulator *acc = &e->accs[e->acc_of[e->k->inst[inst].a]];
   uint64_t deps = acc->deps | (acc->keep & e->around[inst]);
   for (int a = 0; a < e->k->naxes; a++) { /* a running value is another one in each iteration */
-    if (!(e->k->axes[a].flags & AXIS_VECTOR))
-      deps |= e->around[inst] & ~acc->outer & (uint64_t)1 << a;
+    if (!(e->k->axes[a].flags & AXIS_VECTOR)) deps |= e->around[inst] & ~acc->outer & (uint64_t)1 << a;
   }
   return deps;
 }
@@ -128,7 +116,13 @@ static void find_deps(emitter *e) {
   for (int i = 0; i < k->ninst && !e->failed; i++) {
     const k_inst *in = &k->inst[i];
     switch (in->op) {
-    case K_NOP: case K_LOOP: case K_END: case K_CONST: case K_ARG: case K_STORE: case K_ACC: break;
+    case K_NOP:
+    case K_LOOP:
+    case K_END:
+    case K_CONST:
+    case K_ARG:
+    case K_STORE:
+    case K_ACC: break;
     case K_INDEX: e->deps[i] = ix_axes(k, (int)in->imm); break;
     case K_LOAD: e->deps[i] = load_deps(e, i); break;
     case K_UPDATE: update_deps(e, i); break;
@@ -140,8 +134,7 @@ static void find_deps(emitter *e) {
 
 static void find_accumulators(emitter *e) {
   for (int i = 0; i < e->k->ninst; i++) {
-    if (e->k->inst[i].op != K_ACC)
-      continue;
+    if (e->k->inst[i].op != K_ACC) continue;
     e->acc_of[i] = e->naccs;
     e->accs[e->naccs++] = (accumulator){.inst = i,
                                         .axes = e->around[i] & e->replicated,
@@ -155,10 +148,8 @@ static void find_accumulators(emitter *e) {
 static int replicas(const kernel *k, uint64_t axes) {
   int64_t n = 1;
   for (int a = 0; a < k->naxes; a++) {
-    if (axes >> a & 1)
-      n *= axis_radix(k, a);
-    if (n > MAX_VALUES)
-      return 0;
+    if (axes >> a & 1) n *= axis_radix(k, a);
+    if (n > MAX_VALUES) return 0;
   }
   return (int)n;
 }
@@ -228,16 +219,14 @@ tme_status plan(emitter *e) {
     count_memos(e);
     find_replicated_divisions(e);
   }
-  if (e->failed)
-    return TME_ERR_JIT;
+  if (e->failed) return TME_ERR_JIT;
   e->memos = mem_calloc((size_t)e->nmemos + 1, sizeof *e->memos);
   e->replica = mem_calloc((size_t)e->nreplicas + 1, sizeof(LLVMValueRef));
   e->touched = mem_calloc((size_t)e->nreplicas + 1, sizeof *e->touched);
   e->marked = mem_calloc((size_t)e->nreplicas + 1, sizeof *e->marked);
   if (!e->memos || !e->replica || !e->touched || !e->marked)
     return fail_memory(e->err, "emitter", (size_t)e->nmemos * sizeof *e->memos);
-  for (int d = 0; d <= MAX_DEPTH; d++)
-    e->memo_list[d] = -1;
+  for (int d = 0; d <= MAX_DEPTH; d++) e->memo_list[d] = -1;
   return TME_OK;
 }
 

@@ -34,9 +34,11 @@ static LLVMValueRef round_by_adding(emitter *e, int op, int dtype, LLVMValueRef 
 }
 
 LLVMValueRef em_round(emitter *e, int op, int dtype, LLVMValueRef v, int lanes) {
-  if (!e->has.round)
-    return round_by_adding(e, op, dtype, v, lanes);
-  const char *name = op == K_FLOOR ? "llvm.floor" : op == K_CEIL ? "llvm.ceil" : op == K_TRUNC ? "llvm.trunc" : "llvm.rint";
+  if (!e->has.round) return round_by_adding(e, op, dtype, v, lanes);
+  const char *name = op == K_FLOOR   ? "llvm.floor"
+                     : op == K_CEIL  ? "llvm.ceil"
+                     : op == K_TRUNC ? "llvm.trunc"
+                                     : "llvm.rint";
   return call(e, name, &v, 1);
 }
 
@@ -66,11 +68,9 @@ LLVMValueRef em_libm(emitter *e, int inst, int lanes) {
     return em_cast(e, in->dtype, TME_F64, r, lanes);
   }
   LLVMValueRef at[2] = {slot(e, vt), two ? slot(e, vt) : NULL}, y[2] = {NULL, NULL};
-  for (int i = 0; i < 1 + two; i++)
-    LLVMBuildStore(e->b, x[i], at[i]);
+  for (int i = 0; i < 1 + two; i++) LLVMBuildStore(e->b, x[i], at[i]);
   region_begin(e, em_int(e, 0), em_int(e, lanes), 1, false, false, -1);
-  if (e->failed)
-    return LLVMGetPoison(em_type(e, in->dtype, lanes));
+  if (e->failed) return LLVMGetPoison(em_type(e, in->dtype, lanes));
   LLVMValueRef lane = e->regions[e->depth].iv;
   for (int i = 0; i < 1 + two; i++)
     y[i] = LLVMBuildLoad2(e->b, e->f64, LLVMBuildGEP2(e->b, e->f64, at[i], &lane, 1, ""), "");

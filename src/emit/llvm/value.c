@@ -11,9 +11,14 @@ LLVMTypeRef em_type(const emitter *e, int dtype, int lanes) {
   LLVMTypeRef t = e->i64;
   switch (dtype) {
   case TME_BOOL: t = e->i1; break;
-  case TME_U8: case TME_I8: t = e->i8; break;
-  case TME_U16: case TME_I16: case TME_F16: case TME_BF16: t = e->i16; break;
-  case TME_U32: case TME_I32: t = e->i32; break;
+  case TME_U8:
+  case TME_I8: t = e->i8; break;
+  case TME_U16:
+  case TME_I16:
+  case TME_F16:
+  case TME_BF16: t = e->i16; break;
+  case TME_U32:
+  case TME_I32: t = e->i32; break;
   case TME_F32: t = e->f32; break;
   case TME_F64: t = e->f64; break;
   default: break;
@@ -25,18 +30,14 @@ LLVMTypeRef em_memory_type(const emitter *e, int dtype, int lanes) {
   return em_type(e, dtype == TME_BOOL ? TME_U8 : dtype, lanes);
 }
 
-int em_lanes(const emitter *e, int inst) {
-  return e->vector >= 0 && (e->deps[inst] >> e->vector & 1) ? e->lanes : 1;
-}
+int em_lanes(const emitter *e, int inst) { return e->vector >= 0 && (e->deps[inst] >> e->vector & 1) ? e->lanes : 1; }
 
 LLVMValueRef em_int(const emitter *e, int64_t v) { return LLVMConstInt(e->i64, (uint64_t)v, true); }
 
 LLVMValueRef em_const_splat(LLVMValueRef v, int lanes) {
   LLVMValueRef list[256];
-  if (lanes == 1)
-    return v;
-  for (int i = 0; i < lanes; i++)
-    list[i] = v;
+  if (lanes == 1) return v;
+  for (int i = 0; i < lanes; i++) list[i] = v;
   return LLVMConstVector(list, (unsigned)lanes);
 }
 
@@ -51,10 +52,8 @@ LLVMValueRef em_bits(const emitter *e, int dtype, int lanes, uint64_t bits) {
 }
 
 LLVMValueRef em_splat(emitter *e, LLVMValueRef v, int lanes) {
-  if (lanes == 1)
-    return v;
-  if (LLVMIsConstant(v))
-    return em_const_splat(v, lanes);
+  if (lanes == 1) return v;
+  if (LLVMIsConstant(v)) return em_const_splat(v, lanes);
   LLVMValueRef none = LLVMGetPoison(em_vector(LLVMTypeOf(v), lanes));
   LLVMValueRef one = LLVMBuildInsertElement(e->b, none, v, em_int(e, 0), "");
   return LLVMBuildShuffleVector(e->b, one, none, LLVMConstNull(em_vector(e->i32, lanes)), "");
@@ -103,8 +102,7 @@ static LLVMValueRef number(emitter *e, LLVMValueRef like, uint64_t bits) {
 }
 
 LLVMValueRef em_fma(emitter *e, int dtype, LLVMValueRef a, LLVMValueRef b, LLVMValueRef c) {
-  if (!is_float(dtype))
-    return LLVMBuildAdd(e->b, LLVMBuildMul(e->b, a, b, ""), c, "");
+  if (!is_float(dtype)) return LLVMBuildAdd(e->b, LLVMBuildMul(e->b, a, b, ""), c, "");
   if (!e->has.fma) /* two roundings: such targets differ from others there, as the order of a sum does */
     return LLVMBuildFAdd(e->b, LLVMBuildFMul(e->b, a, b, ""), c, "");
   LLVMTypeRef t = LLVMTypeOf(c);
@@ -139,8 +137,7 @@ static LLVMValueRef compare(emitter *e, int op, int dtype, LLVMValueRef a, LLVMV
   static const LLVMIntPredicate s[] = {LLVMIntEQ, LLVMIntNE, LLVMIntSLT, LLVMIntSLE, LLVMIntSGT, LLVMIntSGE};
   static const LLVMIntPredicate u[] = {LLVMIntEQ, LLVMIntNE, LLVMIntULT, LLVMIntULE, LLVMIntUGT, LLVMIntUGE};
   int i = op - K_EQ;
-  if (is_float(dtype))
-    return LLVMBuildFCmp(e->b, f[i], a, b, "");
+  if (is_float(dtype)) return LLVMBuildFCmp(e->b, f[i], a, b, "");
   return LLVMBuildICmp(e->b, is_signed(dtype) ? s[i] : u[i], a, b, "");
 }
 
@@ -164,13 +161,11 @@ static LLVMValueRef quotient(emitter *e, int dtype, int lanes, LLVMValueRef a, L
   if (lanes == 1 || width_of(dtype) > 32 || LLVMIsConstant(b))
     return sign ? LLVMBuildSDiv(e->b, a, b, "") : LLVMBuildUDiv(e->b, a, b, "");
   LLVMTypeRef wide = em_vector(e->i64, lanes), f = em_vector(e->f64, lanes), t = LLVMTypeOf(a);
-  if (width_of(dtype) < 32 || sign)
-    wide = em_vector(e->i32, lanes); /* the quotient fits: INT_MIN / -1 was taken out */
+  if (width_of(dtype) < 32 || sign) wide = em_vector(e->i32, lanes); /* the quotient fits: INT_MIN / -1 was taken out */
   LLVMValueRef x = sign ? LLVMBuildSIToFP(e->b, a, f, "") : LLVMBuildUIToFP(e->b, a, f, "");
   LLVMValueRef y = sign ? LLVMBuildSIToFP(e->b, b, f, "") : LLVMBuildUIToFP(e->b, b, f, "");
   LLVMValueRef q = LLVMBuildFDiv(e->b, x, y, "");
-  if (width_of(dtype) == 32 && !sign)
-    return LLVMBuildFPToUI(e->b, q, t, "");
+  if (width_of(dtype) == 32 && !sign) return LLVMBuildFPToUI(e->b, q, t, "");
   q = LLVMBuildFPToSI(e->b, q, wide, "");
   return LLVMTypeOf(q) == t ? q : LLVMBuildTrunc(e->b, q, t, "");
 }
@@ -188,42 +183,53 @@ static LLVMValueRef divide(emitter *e, const k_inst *in, int lanes, LLVMValueRef
   const k_inst *by = &e->k->inst[in->b];
   uint64_t ones = width == 64 ? UINT64_MAX : ((uint64_t)1 << width) - 1;
   bool known = by->op == K_CONST && (by->imm & ones) && (by->imm & ones) != ones;
-  if (!known)
-    b = LLVMBuildSelect(e->b, unsafe, one, b, "");
+  if (!known) b = LLVMBuildSelect(e->b, unsafe, one, b, "");
   LLVMValueRef q = quotient(e, in->dtype, lanes, a, b);
-  if (in->op == K_IREM)
-    q = LLVMBuildSub(e->b, a, LLVMBuildMul(e->b, q, b, ""), "");
+  if (in->op == K_IREM) q = LLVMBuildSub(e->b, a, LLVMBuildMul(e->b, q, b, ""), "");
   return known ? q : LLVMBuildSelect(e->b, none, zero, q, "");
 }
 
 LLVMValueRef em_prim(emitter *e, int inst, int lanes) {
   const k_inst *in = &e->k->inst[inst];
   LLVMBuilderRef b = e->b;
-  if (in->op == K_LIBM)
-    return em_libm(e, inst, lanes);
+  if (in->op == K_LIBM) return em_libm(e, inst, lanes);
   int from = e->k->inst[in->a].dtype;
   bool f = is_float(in->dtype);
   LLVMValueRef x = em_operand(e, in->a, lanes), y = in->b >= 0 ? em_operand(e, in->b, lanes) : NULL;
   LLVMValueRef z = in->c >= 0 ? em_operand(e, in->c, lanes) : NULL;
   switch (in->op) {
-  case K_ADD: case K_MUL: case K_MIN: case K_MAX: case K_AND: case K_OR: return em_combine(e, in->op, in->dtype, x, y);
+  case K_ADD:
+  case K_MUL:
+  case K_MIN:
+  case K_MAX:
+  case K_AND:
+  case K_OR: return em_combine(e, in->op, in->dtype, x, y);
   case K_SUB: return f ? LLVMBuildFSub(b, x, y, "") : LLVMBuildSub(b, x, y, "");
   case K_DIV: return LLVMBuildFDiv(b, x, y, "");
-  case K_IDIV: case K_IREM: return divide(e, in, lanes, x, y);
+  case K_IDIV:
+  case K_IREM: return divide(e, in, lanes, x, y);
   case K_FMA: return em_fma(e, in->dtype, x, y, z);
   case K_NEG: return f ? LLVMBuildFNeg(b, x, "") : LLVMBuildNeg(b, x, "");
   case K_ABS: {
-    if (f)
-      return call1(e, "llvm.fabs", x);
+    if (f) return call1(e, "llvm.fabs", x);
     LLVMValueRef low = LLVMBuildICmp(b, LLVMIntSLT, x, LLVMConstNull(LLVMTypeOf(x)), "");
     return is_signed(in->dtype) ? LLVMBuildSelect(b, low, LLVMBuildNeg(b, x, ""), x, "") : x;
   }
   case K_SQRT: return call1(e, "llvm.sqrt", x);
-  case K_FLOOR: case K_CEIL: case K_TRUNC: case K_RINT: return em_round(e, in->op, in->dtype, x, lanes);
-  case K_EQ: case K_NE: case K_LT: case K_LE: case K_GT: case K_GE: return compare(e, in->op, from, x, y);
+  case K_FLOOR:
+  case K_CEIL:
+  case K_TRUNC:
+  case K_RINT: return em_round(e, in->op, in->dtype, x, lanes);
+  case K_EQ:
+  case K_NE:
+  case K_LT:
+  case K_LE:
+  case K_GT:
+  case K_GE: return compare(e, in->op, from, x, y);
   case K_XOR: return LLVMBuildXor(b, x, y, "");
   case K_NOT: return LLVMBuildNot(b, x, "");
-  case K_SHL: case K_SHR: return shift(e, in, x, y);
+  case K_SHL:
+  case K_SHR: return shift(e, in, x, y);
   case K_SELECT: return LLVMBuildSelect(b, x, y, z, "");
   case K_CAST: return em_cast(e, in->dtype, from, x, lanes);
   case K_BITCAST: return LLVMBuildBitCast(b, x, em_type(e, in->dtype, lanes), "");
