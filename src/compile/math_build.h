@@ -75,10 +75,11 @@ static inline int m_libm(kernel *k, libm_id f, int a, int b) {
   return k_cast(k, t, k_emit(k, K_LIBM, TME_F64, x, y, -1, (uint64_t)f));
 }
 
-/* f64 parts that several f32 functions are made of; 2^-32 or better relative to the result. */
+/* ---- parts that several functions are made of ---- */
 
-/* exp of an f64 in [-700, 700], or NaN; `terms` of the series: 13 for f64, 8 for results in f32. */
-int m_exp_f64(kernel *k, int x, int terms);
+/* exp(x) where it and x are far from denormal and infinite, or NaN: |x| <= 87 in f32, 700 in f64. `terms` of the series in
+ * f64: 13 for its full precision, 8 for 2^-32; f32 has its own polynomial. */
+int m_exp_normal(kernel *k, int x, int terms);
 /* Natural logarithm of an f64 that is not denormal, with all special values. */
 int m_log_f64(kernel *k, int x);
 

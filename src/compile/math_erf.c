@@ -11,7 +11,7 @@ static int erf_f32(kernel *k, int x) {
   p = m_fman(k, p, a, -6.34846687e-1);
   p = m_fman(k, p, a, -1.28717512e-1);
   p = k_fma(k, p, a, m_neg(k, a));
-  int far = m_sub(k, m_num(k, x, 1), math_exp(k, p));
+  int far = m_sub(k, m_num(k, x, 1), m_exp_normal(k, m_at_least(k, p, -87), 0));
   far = m_sel(k, m_gtn(k, a, 4), m_num(k, x, 1), far);
   int q = M_POLY(k, s, 1.28379166e-1, -3.76125336e-1, 1.12819925e-1, -2.67681349e-2, 4.99119423e-3, -5.96761703e-4);
   int near = k_fma(k, q, a, a);

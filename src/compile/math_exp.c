@@ -53,14 +53,13 @@ static int power(kernel *k, int shifted, int bias) {
   return m_unbits(k, m_add(k, e, m_int(k, b, one + bias * unit)));
 }
 
-/* p * 2^n in two steps, so that a result that is denormal is rounded once and one that is too large overflows. */
+/* p * 2^n in two steps, so that a result that is denormal is rounded once and one that is too large overflows. MAGIC is
+ * even and shifted out. */
 static int scale(kernel *k, int p, int shifted) {
   bool f32 = is_f32(k, p);
-  int b = m_bits(k, shifted);
-  int n = m_sub(k, b, m_bits(k, m_num(k, p, f32 ? MAGIC_F32 : MAGIC_F64)));
-  int half = m_shr(k, n, 1), rest = m_sub(k, n, half);
-  int bias = m_int(k, b, f32 ? 127 : 1023), bits = f32 ? 23 : 52;
-  int s0 = m_unbits(k, m_shl(k, m_add(k, half, bias), bits)), s1 = m_unbits(k, m_shl(k, m_add(k, rest, bias), bits));
+  int b = m_bits(k, shifted), half = m_shr(k, b, 1), rest = m_sub(k, b, half), bits = f32 ? 23 : 52;
+  int one = m_int(k, b, f32 ? 0x3f800000 : 0x3ff0000000000000);
+  int s0 = m_unbits(k, m_add(k, m_shl(k, half, bits), one)), s1 = m_unbits(k, m_add(k, m_shl(k, rest, bits), one));
   return m_mul(k, m_mul(k, p, s0), s1);
 }
 
@@ -68,7 +67,7 @@ static int exp_of_reduced(kernel *k, const reduced *d) {
   return m_addn(k, k_fma(k, d->q, m_mul(k, d->r, d->r), d->r), 1);
 }
 
-int m_exp_f64(kernel *k, int x, int terms) {
+int m_exp_normal(kernel *k, int x, int terms) {
   reduced d = reduce(k, x, terms);
   return m_mul(k, exp_of_reduced(k, &d), power(k, d.shifted, 0));
 }
@@ -122,7 +121,7 @@ static int sinh_small(kernel *k, int a) {
 
 int math_sinh(kernel *k, int x) {
   if (!is_f32(k, x)) return m_libm(k, LIBM_sinh, x, -1);
-  int a = m_at_most(k, k_cast(k, TME_F64, m_abs(k, x)), 100), e = m_exp_f64(k, a, 8);
+  int a = m_at_most(k, k_cast(k, TME_F64, m_abs(k, x)), 100), e = m_exp_normal(k, a, 8);
   int r = m_muln(k, m_sub(k, e, m_div(k, m_num(k, e, 1), e)), 0.5);
   r = m_sel(k, m_ltn(k, a, 1), sinh_small(k, a), r);
   return m_with_sign(k, k_cast(k, TME_F32, r), m_sign(k, x));
@@ -130,15 +129,14 @@ int math_sinh(kernel *k, int x) {
 
 int math_cosh(kernel *k, int x) {
   if (!is_f32(k, x)) return m_libm(k, LIBM_cosh, x, -1);
-  int a = m_at_most(k, k_cast(k, TME_F64, m_abs(k, x)), 100), e = m_exp_f64(k, a, 8);
+  int a = m_at_most(k, k_cast(k, TME_F64, m_abs(k, x)), 100), e = m_exp_normal(k, a, 8);
   return k_cast(k, TME_F32, m_muln(k, m_add(k, e, m_div(k, m_num(k, e, 1), e)), 0.5));
 }
 
 /* Small arguments by an odd polynomial (Cephes, tanhf), others by 1 - 2 / (exp(2|x|) + 1), which is 1 from 9.2 on. */
 static int tanh_f32(kernel *k, int x) {
   int a = m_abs(k, x), c = m_at_most(k, a, 9.2);
-  reduced d = reduce(k, m_add(k, c, c), 0);
-  int e = m_mul(k, exp_of_reduced(k, &d), power(k, d.shifted, 0)), one = m_num(k, x, 1);
+  int e = m_exp_normal(k, m_add(k, c, c), 0), one = m_num(k, x, 1);
   int large = m_sub(k, one, m_div(k, m_num(k, x, 2), m_add(k, e, one)));
   int s = m_mul(k, a, a);
   int p = M_POLY(k, s, -3.33332819422e-1, 1.33314422036e-1, -5.37397155531e-2, 2.06390887954e-2, -5.70498872745e-3);
@@ -149,7 +147,7 @@ static int tanh_f32(kernel *k, int x) {
 /* The same split; Cephes' quotient of polynomials (tanh) for small arguments, with one division for both. */
 static int tanh_f64(kernel *k, int x) {
   int a = m_abs(k, x), c = m_at_most(k, a, 22), one = m_num(k, x, 1), s = m_mul(k, a, a);
-  int e = m_exp_f64(k, m_add(k, c, c), 13), is_small = m_ltn(k, a, 0.625);
+  int e = m_exp_normal(k, m_add(k, c, c), 13), is_small = m_ltn(k, a, 0.625);
   int p = M_POLY(k, s, -1.61468768441708447952e3, -9.92877231001918586564e1, -9.64399179425052238628e-1);
   int q = M_POLY(k, s, 4.84406305325125486048e3, 2.23548839060100448583e3, 1.12811678491632931402e2, 1);
   int top = m_sel(k, is_small, m_mul(k, p, s), m_num(k, x, -2));

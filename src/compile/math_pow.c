@@ -6,7 +6,7 @@ static bool is_f32(const kernel *k, int x) { return m_type(k, x) == TME_F32; }
 
 /* exp whose result is cut to f32: beyond 200 it overflows or vanishes there. */
 static int exp_to_f32(kernel *k, int t) {
-  return k_cast(k, TME_F32, m_exp_f64(k, m_at_most(k, m_at_least(k, t, -200), 200), 8));
+  return k_cast(k, TME_F32, m_exp_normal(k, m_at_most(k, m_at_least(k, t, -200), 200), 8));
 }
 
 /* |x|^y = exp(y log|x|) gives what C asks for zeros and infinities too, but for 1^inf, and 0^0, inf^0. */
