@@ -235,9 +235,9 @@ static void do_region(far *f, job *j) {
     run_args a = {.in = in, .args = j->args, .out = out, .cancel = j->cancel};
     event *done = NULL;
     s = f->inner->run(f->inner, j->x->inner, &a, &done, e);
+    bool ran = s == TME_OK;
     for (int i = 0; i < g->nroots && s == TME_OK; i++) s = store(&out[i], &j->out[i], e);
-    if (a.out[0].buf)
-      for (int i = 0; i < g->nroots; i++) buffer_release(out[i].buf);
+    for (int i = 0; i < g->nroots && ran; i++) buffer_release(out[i].buf);
   }
   for (int i = 0; in && i < g->nleaves; i++) buffer_release(in[i].buf);
   mem_free(in);
