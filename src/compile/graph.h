@@ -68,6 +68,8 @@ void graph_dot(const graph *g, text *out);
 
 /* ---- passes: each makes a new graph; NULL on failure ------------------------------------------------------------- */
 
+/* Rounds the operands of products to bfloat16: precision "mixed", before the graph is cut into regions. */
+graph *pass_mixed(const graph *g, error *e);
 /* Composite operations to elementwise ones, reductions, products and views (src/ops/structured). */
 graph *pass_decompose(const graph *g, error *e);
 /* Equal nodes once; x*1, casts to the same dtype, views of views, pow with small literals; unused nodes dropped. Keeps

@@ -9,6 +9,7 @@
 bool builder_init(builder *b, lowering *l, const char *name) {
   memset(b, 0, sizeof *b);
   b->l = l;
+  b->group = -1;
   b->k = kernel_new(name);
   return b->k != NULL;
 }
@@ -288,7 +289,8 @@ static expr_value compute(builder *b, int node, const int *ix, int guard) {
   expr_value v = {-1, -1};
   if (b->special && b->special(b, node, ix, guard, &v))
     return v;
-  if (b->l->slot_of[node] >= 0)
+  bool own = b->group >= 0 && b->l->f->group_of[node] == b->group;
+  if (b->l->slot_of[node] >= 0 && !own)
     return load_slot(b, b->l->slot_of[node], ix, guard);
   switch (node_classify(n->op)) {
   case CLASS_SOURCE:

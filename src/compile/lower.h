@@ -35,6 +35,7 @@ struct builder {
   /* Nodes that the kernel makes itself, not from its operands: accumulators, cached rows. Returns true and the value. */
   bool (*special)(builder *b, int node, const int *ix, int guard, expr_value *out);
   void *user;
+  int group;           /* the group that the kernel computes: its members are not loaded; -1 for none */
   const char *failure; /* why the kernel cannot be made (static text) */
 };
 

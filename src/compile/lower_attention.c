@@ -255,6 +255,7 @@ tme_status lower_attention(lowering *l, int gr, error *e) {
     return status;
   if (!builder_init(&a.b, l, name))
     return fail_memory(e, name, sizeof(kernel));
+  a.b.group = gr;
   int64_t panels = ceil_div(a.n, a.rows), high = ceil_div(a.n, panels), low = high - 1;
   int64_t nhigh = a.n - panels * low, nlow = panels - nhigh;
   int scratch = builder_scratch(&a.b, a.acc, high * a.m), sums = builder_scratch(&a.b, a.acc, high);

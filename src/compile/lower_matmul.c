@@ -242,6 +242,7 @@ static bool emit(product *p, const char *name) {
   if (!builder_init(&p->b, p->l, name))
     return false;
   p->b.special = special;
+  p->b.group = p->gr;
   p->b.user = p;
   int64_t panels = ceil_div(p->M, p->t.rows), high = ceil_div(p->M, panels), low = high - 1;
   int64_t nhigh = p->M - panels * low, nlow = panels - nhigh; /* M = nhigh high + nlow low */

@@ -442,6 +442,7 @@ static bool emit(rows *r, uint32_t merge, const char *name) {
   if (!builder_init(b, r->b.l, name))
     return false;
   b->special = special;
+  b->group = r->gr;
   b->user = r;
   kernel *k = b->k;
   find_runs(r, merge);

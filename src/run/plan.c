@@ -138,6 +138,11 @@ static tme_status fill(plan *p, const graph *g, error *e) {
 
 plan *plan_new(tme_engine *e, const uint64_t *sig, int nsig, int nroots, error *err) {
   graph *g = signature_graph(sig, nsig, nroots, e->config.default_dtype, err);
+  if (g && e->config.mixed) {
+    graph *mixed = pass_mixed(g, err);
+    graph_free(g);
+    g = mixed;
+  }
   plan *p = g ? mem_calloc(1, sizeof *p) : NULL;
   if (!p) {
     graph_free(g);

@@ -1,0 +1,40 @@
+/* Precision "mixed": the f32 operands of products and attention are rounded to bfloat16, whose range is that of f32; the
+ * sums and the results stay f32. */
+#include "compile/graph.h"
+
+static bool narrows(const g_node *n, int k) {
+  bool product = n->op == OP_matmul && k < 2;
+  bool attention = n->op == OP_scaled_dot_product_attention && k < 3;
+  return (product || attention) && n->type.dtype == TME_F32;
+}
+
+graph *pass_mixed(const graph *g, error *e) {
+  graph *r = graph_new(g->nroots);
+  int *map = mem_alloc(((size_t)g->n + 1) * sizeof *map), *in = mem_alloc(((size_t)g->nin + 1) * sizeof *in);
+  bool ok = r && map && in;
+  if (ok) {
+    r->default_float = g->default_float;
+    r->nleaves = g->nleaves;
+    r->nargs = g->nargs;
+    for (int i = 0; i < g->n; i++) {
+      const g_node *n = &g->node[i];
+      for (int k = 0; k < n->nin; k++) {
+        int x = graph_in(g, i, k);
+        in[k] = x < 0 ? -1 : map[x];
+        if (x >= 0 && narrows(n, k))
+          in[k] = graph_cast(r, graph_cast(r, in[k], TME_BF16), TME_F32);
+      }
+      map[i] = graph_copy(r, n, in, graph_attrs(g, i));
+    }
+    for (int i = 0; i < g->nroots; i++)
+      r->root[i] = map[g->root[i]];
+    ok = !r->failed && r->err.code == TME_OK;
+  }
+  mem_free(map);
+  mem_free(in);
+  if (ok)
+    return r;
+  graph_free(r);
+  fail_memory(e, "mixed precision", (size_t)g->n * sizeof(g_node));
+  return NULL;
+}
