@@ -28,7 +28,7 @@ static expr_value constant(context *c, double v) {
   return (expr_value){number(c, v), c->is_complex ? number(c, 0) : -1};
 }
 
-/* ---- arithmetic -------------------------------------------------------------------------------------------------- */
+/* ---- arithmetic ---------------------------------------------------------------------------------------------- */
 
 static expr_value unary(context *c, k_op op, expr_value a) {
   expr_value v = real(k_un(c->k, op, a.re));
@@ -102,7 +102,7 @@ static expr_value modulo(context *c, expr_value a, expr_value b) {
   return real(k_select(k, k_bin(k, K_EQ, v, zero), expr_copysign(k, zero, b.re), v));
 }
 
-/* ---- functions --------------------------------------------------------------------------------------------------- */
+/* ---- functions ----------------------------------------------------------------------------------------------- */
 
 typedef expr_value complex_fn(kernel *, expr_value);
 
@@ -117,7 +117,7 @@ static expr_value function2(context *c, int (*f)(kernel *, int, int), expr_value
 
 static int root(kernel *k, int a) { return k_un(k, K_SQRT, a); }
 
-/* ---- comparisons and choice ---------------------------------------------------------------------------------------- */
+/* ---- comparisons and choice ------------------------------------------------------------------------------------ */
 
 static expr_value compare(context *c, k_op op, expr_value a, expr_value b) {
   int v = k_bin(c->k, op, a.re, b.re);
@@ -140,7 +140,7 @@ static expr_value conjugate(context *c, expr_value a) {
   return a.im < 0 ? a : (expr_value){a.re, k_un(c->k, K_NEG, a.im)};
 }
 
-/* ---- bits of floats ------------------------------------------------------------------------------------------------ */
+/* ---- bits of floats -------------------------------------------------------------------------------------------- */
 
 static tme_dtype bits_type(tme_dtype t) { return t == TME_F64 ? TME_I64 : TME_I32; }
 static int64_t sign_bit(tme_dtype t) { return t == TME_F64 ? INT64_MIN : INT32_MIN; }
@@ -187,7 +187,7 @@ static expr_value next_after(context *c, expr_value a, expr_value b) {
   return real(k_select(k, unknown, sum, v));
 }
 
-/* ---- the vocabulary ------------------------------------------------------------------------------------------------ */
+/* ---- the vocabulary -------------------------------------------------------------------------------------------- */
 
 #define F(v) constant(c, v)
 #define ADD(a, b) binary(c, K_ADD, a, b)
@@ -279,7 +279,7 @@ expr_value expr_emit(kernel *k, int op, tme_dtype t, const expr_value *in) {
   return emit[op](&c, in[0], d->ninputs > 1 ? in[1] : none, d->ninputs > 2 ? in[2] : none);
 }
 
-/* ---- conversions --------------------------------------------------------------------------------------------------- */
+/* ---- conversions ----------------------------------------------------------------------------------------------- */
 
 static int cast_real(kernel *k, int v, tme_dtype from, tme_dtype to) {
   if (to == TME_F16 || to == TME_BF16) {

@@ -24,7 +24,7 @@ typedef struct ref_call {
   int64_t failed_matrix;
 } ref_call;
 
-/* Computes any operation of ops.def except pure views (reference_view). Inputs have the dtypes that op_infer asked for. */
+/* Computes any operation of ops.def (views too, as copies). Inputs have the dtypes that op_infer asked for. */
 tme_status reference_run(ref_call *c, error *e);
 
 /* If the operation's result is a strided view of its first input, describes it (data, strides, type) without copying;

@@ -13,7 +13,8 @@ static tme_status read_indices(const ref_array *indices, int64_t extent, int axi
     bool huge = indices->type.dtype == TME_U64 && v < 0;
     if (huge || v < -extent || v >= extent) {
       if (huge)
-        return fail(e, TME_ERR_ARGUMENT, "take: index %llu at position %lld is out of range for axis %d with extent %lld",
+        return fail(e, TME_ERR_ARGUMENT,
+                    "take: index %llu at position %lld is out of range for axis %d with extent %lld",
                     (unsigned long long)v, (long long)i, axis, (long long)extent);
       return fail(e, TME_ERR_ARGUMENT, "take: index %lld at position %lld is out of range for axis %d with extent %lld",
                   (long long)v, (long long)i, axis, (long long)extent);
@@ -43,8 +44,7 @@ tme_status ref_take(ref_call *c, error *e) {
     uint32_t others = ~(1u << axis);
     ref_dims from = dims_of(&x->type, x->strides, others);
     int64_t to[TME_MAX_RANK], step = rank ? out->strides[axis + rank - 1] : 0;
-    for (int d = 0; d < from.rank; d++)
-      to[d] = out->strides[d < axis ? d : d + rank];
+    for (int d = 0; d < from.rank; d++) to[d] = out->strides[d < axis ? d : d + rank];
     for (int64_t i = 0; i < n; i++)
       copy_strided(from.rank, from.shape, (size_t)size, x->data + index[i] * x->strides[axis] * size, from.stride,
                    out->data + i * step * size, to);

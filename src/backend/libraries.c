@@ -1,0 +1,188 @@
+/* CBLAS and LAPACK, opened when they are first asked for. */
+#include "backend/libraries.h"
+#include <dlfcn.h>
+#include <limits.h>
+#include <math.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+
+static libraries found;
+static char name[80];
+
+/* A function's address into the pointer at `to`: ISO C has no cast for it. */
+static void look_up(void *handle, const char *symbol, void *to) {
+  void *p = dlsym(handle, symbol);
+  if (p) memcpy(to, &p, sizeof p);
+}
+
+static void *open_first(const char *const *files, int n, const char **file) {
+  for (int i = 0; i < n; i++) {
+    void *handle = dlopen(files[i], RTLD_NOW | RTLD_LOCAL);
+    if (handle) {
+      *file = files[i];
+      return handle;
+    }
+  }
+  return NULL;
+}
+
+static void take_blas(void *handle) {
+  look_up(handle, "cblas_sgemm", &found.sgemm);
+  look_up(handle, "cblas_dgemm", &found.dgemm);
+}
+
+static void take_lapack(void *handle) {
+  look_up(handle, "sgesdd_", &found.sgesdd);
+  look_up(handle, "dgesdd_", &found.dgesdd);
+  look_up(handle, "cgesdd_", &found.cgesdd);
+  look_up(handle, "zgesdd_", &found.zgesdd);
+}
+
+/* One thread: sums of several threads would depend on their number. */
+static void take_openblas(void *handle, const char *file) {
+  void (*set_threads)(int) = NULL;
+  char *(*config)(void) = NULL;
+  look_up(handle, "openblas_set_num_threads", &set_threads);
+  look_up(handle, "openblas_get_config", &config);
+  if (set_threads) set_threads(1);
+  const char *version = config ? config() : NULL;
+  char digits[32] = "";
+  if (version && sscanf(version, "OpenBLAS %31s", digits) == 1)
+    snprintf(name, sizeof name, "openblas %s", digits);
+  else
+    snprintf(name, sizeof name, "%s", set_threads ? "openblas" : file);
+}
+
+static void open_all(void) {
+  static const char *const openblas[] = {"libopenblas.so.0", "libopenblas.so"};
+  static const char *const blas[] = {"libblas.so.3"}, *const lapack[] = {"liblapack.so.3"};
+  const char *file = "";
+  found.name = name;
+  void *handle = open_first(openblas, COUNT(openblas), &file);
+  if (handle) {
+    take_openblas(handle, file);
+    take_blas(handle);
+    take_lapack(handle);
+    return;
+  }
+  handle = open_first(blas, COUNT(blas), &file);
+  if (handle) {
+    take_openblas(handle, file);
+    take_blas(handle);
+  }
+  handle = open_first(lapack, COUNT(lapack), &file);
+  if (handle) {
+    if (!name[0]) take_openblas(handle, file);
+    take_lapack(handle);
+  }
+}
+
+const libraries *libraries_get(void) {
+  static pthread_once_t once = PTHREAD_ONCE_INIT;
+  pthread_once(&once, open_all);
+  return &found;
+}
+
+/* What gesdd takes, and its work space. */
+typedef struct gesdd {
+  tme_dtype t;
+  char job;
+  int m, n, ldu, ldvt, info;
+  void *a, *u, *s, *vt, *work;
+  int *iwork;
+  void *rwork;
+} gesdd;
+
+static void call(gesdd *g, int lwork) {
+  switch (g->t) {
+  case TME_F32:
+    found.sgesdd(&g->job, &g->m, &g->n, g->a, &g->m, g->s, g->u, &g->ldu, g->vt, &g->ldvt, g->work, &lwork, g->iwork,
+                 &g->info, 1);
+    break;
+  case TME_F64:
+    found.dgesdd(&g->job, &g->m, &g->n, g->a, &g->m, g->s, g->u, &g->ldu, g->vt, &g->ldvt, g->work, &lwork, g->iwork,
+                 &g->info, 1);
+    break;
+  case TME_C64:
+    found.cgesdd(&g->job, &g->m, &g->n, g->a, &g->m, g->s, g->u, &g->ldu, g->vt, &g->ldvt, g->work, &lwork, g->rwork,
+                 g->iwork, &g->info, 1);
+    break;
+  default:
+    found.zgesdd(&g->job, &g->m, &g->n, g->a, &g->m, g->s, g->u, &g->ldu, g->vt, &g->ldvt, g->work, &lwork, g->rwork,
+                 g->iwork, &g->info, 1);
+    break;
+  }
+}
+
+static bool available(tme_dtype t) {
+  switch (t) {
+  case TME_F32: return found.sgesdd;
+  case TME_F64: return found.dgesdd;
+  case TME_C64: return found.cgesdd;
+  case TME_C128: return found.zgesdd;
+  default: return false;
+  }
+}
+
+/* What LAPACK's documentation asks for, in reals. */
+static double real_work(const gesdd *g) {
+  double least = g->m < g->n ? g->m : g->n, most = g->m < g->n ? g->n : g->m;
+  return dtype_is_complex(g->t) ? least * fmax(5 * least + 7, 2 * most + 2 * least + 1) : 0;
+}
+
+static void fill_nan(void *to, tme_dtype real, int64_t n) {
+  for (int64_t i = 0; to && i < n; i++) {
+    if (real == TME_F32)
+      ((float *)to)[i] = NAN;
+    else
+      ((double *)to)[i] = (double)NAN;
+  }
+}
+
+/* Row-major A is column-major A' = conj(V) S U': LAPACK's u is our vt and its vt our u, as they lie in memory. */
+bool lapack_svd(tme_dtype t, char jobz, int64_t m, int64_t n, void *a, void *u, void *s, void *vt, bool *converged,
+                error *e) {
+  libraries_get();
+  if (!available(t) || m > INT_MAX || n > INT_MAX || m < 1 || n < 1) return false;
+  int64_t k = m < n ? m : n, u_columns = jobz == 'A' ? m : k, vt_rows = jobz == 'A' ? n : k;
+  tme_dtype real = dtype_real(t);
+  union {
+    float f[2];
+    double d[2];
+  } query = {.d = {0, 0}};
+  double dummy[2];
+  gesdd g = {.t = t, .job = jobz, .m = (int)n, .n = (int)m, .ldu = (int)n, .ldvt = (int)u_columns};
+  g.a = a;
+  g.u = vt ? vt : dummy;
+  g.vt = u ? u : dummy;
+  g.s = s;
+  g.work = &query;
+  size_t size = tme_dtype_size(t), reals = tme_dtype_size(real);
+  double rwork_bytes = real_work(&g) * (double)reals;
+  if (rwork_bytes > 0x1p62) return false;
+  g.iwork = mem_alloc(8 * (size_t)k * sizeof *g.iwork);
+  g.rwork = mem_alloc((size_t)rwork_bytes);
+  *converged = false;
+  if (g.iwork && g.rwork) call(&g, -1);
+  /* An f32 answer is rounded: a little more is enough. */
+  double wanted = real == TME_F32 ? ceil((double)query.f[0] * (1 + 0x1p-20)) : query.d[0];
+  bool too_large = wanted > INT_MAX;
+  g.work = g.iwork && g.rwork && !too_large ? mem_alloc((size_t)wanted * size) : NULL;
+  if (g.work) {
+    call(&g, (int)wanted);
+    *converged = g.info == 0;
+  } else if (!too_large) {
+    fail_memory(e, "svd", (size_t)wanted * size);
+  }
+  if (!*converged) {
+    int64_t parts = dtype_is_complex(t) ? 2 : 1;
+    fill_nan(u, real, jobz == 'N' ? 0 : m * u_columns * parts);
+    fill_nan(s, real, k);
+    fill_nan(vt, real, jobz == 'N' ? 0 : vt_rows * n * parts);
+  }
+  mem_free(g.iwork);
+  mem_free(g.rwork);
+  mem_free(g.work);
+  return !too_large;
+}

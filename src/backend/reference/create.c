@@ -1,0 +1,58 @@
+/* Arrays out of nothing. */
+#include "backend/reference/convert.h"
+#include "backend/reference/iter.h"
+#include <string.h>
+
+static void fill(const ref_array *out, double v) {
+  int64_t none[TME_MAX_RANK] = {0};
+  char value[16];
+  convert_run(TME_F64, (const char *)&v, 1, out->type.dtype, value, 1, 1);
+  copy_strided(out->type.rank, out->type.shape, tme_dtype_size(out->type.dtype), value, none, out->data, out->strides);
+}
+
+/* start + i * step: of integers in int64, else in f64. */
+static void arange(const ref_array *out, const op_attrs *a) {
+  tme_dtype t = out->type.dtype;
+  char *to = out->data;
+  bool ints = dtype_is_int(t);
+  for (int64_t i = 0; i < out->type.shape[0]; i++, to += tme_dtype_size(t)) {
+    double f = (double)i * a->f[2] + a->f[0];
+    int64_t n = ints ? (int64_t)((uint64_t)i * (uint64_t)(int64_t)a->f[2] + (uint64_t)(int64_t)a->f[0]) : 0;
+    convert_run(ints ? TME_I64 : TME_F64, ints ? (const char *)&n : (const char *)&f, 1, t, to, 1, 1);
+  }
+}
+
+static void linspace(const ref_array *out, const op_attrs *a) {
+  tme_dtype t = out->type.dtype;
+  int64_t n = a->i[0], parts = a->i[1] ? n - 1 : n;
+  double step = parts > 0 ? (a->f[1] - a->f[0]) / (double)parts : 0;
+  char *to = out->data;
+  for (int64_t i = 0; i < n; i++, to += tme_dtype_size(t)) {
+    double f = a->i[1] && n > 1 && i == n - 1 ? a->f[1] : (double)i * step + a->f[0];
+    convert_run(TME_F64, (const char *)&f, 1, t, to, 1, 1);
+  }
+}
+
+static void eye(const ref_array *out, const op_attrs *a) {
+  int64_t rows = a->i[0], columns = a->i[1], k = a->i[2];
+  size_t size = tme_dtype_size(out->type.dtype);
+  double one = 1;
+  char value[16];
+  convert_run(TME_F64, (const char *)&one, 1, out->type.dtype, value, 1, 1);
+  fill(out, 0);
+  for (int64_t i = k < 0 ? -k : 0; i < rows && i + k < columns; i++)
+    memcpy(out->data + (size_t)(i * columns + i + k) * size, value, size);
+}
+
+tme_status ref_create(ref_call *c, error *e) {
+  (void)e;
+  const ref_array *out = &c->out[0];
+  switch (c->op) {
+  case OP_arange: arange(out, c->attrs); break;
+  case OP_linspace: linspace(out, c->attrs); break;
+  case OP_eye: eye(out, c->attrs); break;
+  case OP_full: fill(out, c->attrs->f[0]); break;
+  default: fill(out, c->op == OP_ones); break;
+  }
+  return TME_OK;
+}

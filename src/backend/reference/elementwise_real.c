@@ -1,0 +1,35 @@
+/* Elementwise loops of f32 and f64. 16-bit floats go through those of f32. */
+#include "backend/reference/elementwise.h"
+#include "backend/reference/expr_scalar.h"
+
+#define TAKE_NUM(make, name, e) make(name, SCALAR, SCALAR, e)
+#define TAKE_REAL(make, name, e) make(name, SCALAR, SCALAR, e)
+#define TAKE_FLOAT(make, name, e) make(name, SCALAR, SCALAR, e)
+#define TAKE_FLOATC(make, name, e) make(name, SCALAR, SCALAR, e)
+#define TAKE_PART(make, name, e) make(name, SCALAR, SCALAR, e)
+#define TAKE_CMP(make, name, e) make(name, SCALAR, uint8_t, e)
+#define TAKE_ORDER(make, name, e) make(name, SCALAR, uint8_t, e)
+#define TAKE_LOGIC(make, name, e)
+#define TAKE_FLAG(make, name, e) make(name, SCALAR, uint8_t, e)
+#define TAKE_RFLAG(make, name, e) make(name, SCALAR, uint8_t, e)
+#define TAKE_BITS(make, name, e)
+#define TAKE_INT(make, name, e)
+#define TAKE_WHERE(make, name, e) make(name, uint8_t, SCALAR, e)
+
+#define SCALAR float
+#define S(name) name##_f32
+#define M(name) name##f
+#define LOOPS ew_f32
+#include "backend/reference/scalar_real.inc"
+#include "backend/reference/elementwise_loops.inc"
+#undef SCALAR
+#undef S
+#undef M
+#undef LOOPS
+
+#define SCALAR double
+#define S(name) name##_f64
+#define M(name) name
+#define LOOPS ew_f64
+#include "backend/reference/scalar_real.inc"
+#include "backend/reference/elementwise_loops.inc"

@@ -1,0 +1,170 @@
+/* matmul: one product per matrix of the batch, of packed operands. 16-bit operands are widened to f32. */
+#include "backend/libraries.h"
+#include "backend/reference/convert.h"
+#include "backend/reference/expr_scalar.h"
+#include "backend/reference/iter.h"
+#include <limits.h>
+#include <string.h>
+
+/* c = a b, row-major: rows of c are sums of rows of b. */
+#define PRODUCT(suffix, TYPE, ADD_PRODUCT)                                                                             \
+  static void product_##suffix(int64_t m, int64_t n, int64_t k, const void *pa, const void *pb, void *pc) {            \
+    const TYPE *a = pa, *b = pb;                                                                                       \
+    TYPE *c = pc;                                                                                                      \
+    memset(c, 0, sizeof *c *(size_t)(m * n));                                                                          \
+    for (int64_t i = 0; i < m; i++)                                                                                    \
+      for (int64_t l = 0; l < k; l++) {                                                                                \
+        const TYPE x = a[i * k + l], *row = b + l * n;                                                                 \
+        TYPE *restrict sum = c + i * n;                                                                                \
+        for (int64_t j = 0; j < n; j++) ADD_PRODUCT(sum[j], x, row[j]);                                                \
+      }                                                                                                                \
+  }
+#define ADD_FLOAT(s, x, y) (s) += (x) * (y)
+#define ADD_SMALL(s, x, y) (s) = (uint8_t)((s) + (x) * (y))
+#define ADD_SHORT(s, x, y) (s) = (uint16_t)((uint32_t)(s) + (uint32_t)(x) * (y))
+#define ADD_COMPLEX(s, x, y) (s).re += (x).re * (y).re - (x).im * (y).im, (s).im += (x).re * (y).im + (x).im * (y).re
+
+PRODUCT(f32, float, ADD_FLOAT)
+PRODUCT(f64, double, ADD_FLOAT)
+PRODUCT(c64, c64, ADD_COMPLEX)
+PRODUCT(c128, c128, ADD_COMPLEX)
+PRODUCT(8, uint8_t, ADD_SMALL) /* integers wrap, whatever their sign */
+PRODUCT(16, uint16_t, ADD_SHORT)
+PRODUCT(32, uint32_t, ADD_FLOAT)
+PRODUCT(64, uint64_t, ADD_FLOAT)
+
+typedef void product_fn(int64_t m, int64_t n, int64_t k, const void *a, const void *b, void *c);
+
+static product_fn *product_of(tme_dtype t) {
+  switch (t) {
+  case TME_F32: return product_f32;
+  case TME_F64: return product_f64;
+  case TME_C64: return product_c64;
+  case TME_C128: return product_c128;
+  default: break;
+  }
+  switch (tme_dtype_size(t)) {
+  case 1: return product_8;
+  case 2: return product_16;
+  case 4: return product_32;
+  default: return product_64;
+  }
+}
+
+/* An operand: its matrices and how they repeat over the batch. */
+typedef struct operand {
+  tme_dtype dtype;
+  int64_t shape[2], strides[2], batch[TME_MAX_RANK];
+  const char *data;
+} operand;
+
+static operand operand_of(const ref_array *x, bool left, const op_type *batch) {
+  operand o = {.dtype = x->type.dtype, .data = x->data, .shape = {1, 1}};
+  int rank = x->type.rank;
+  if (rank == 1) {
+    o.shape[left] = x->type.shape[0];
+    o.strides[left] = x->strides[0];
+    return o;
+  }
+  for (int d = 0; d < 2; d++) {
+    o.shape[d] = x->type.shape[rank - 2 + d];
+    o.strides[d] = x->strides[rank - 2 + d];
+  }
+  ref_array outer = *x;
+  outer.type.rank = rank - 2;
+  broadcast_strides(batch, &outer, o.batch);
+  return o;
+}
+
+/* The matrix as BLAS can take it in place: one stride is 1. */
+static bool blas_layout(const operand *o, bool *transposed, int64_t *leading) {
+  for (int t = 0; t < 2; t++) {
+    int64_t rows = o->shape[t], columns = o->shape[1 - t], step = o->strides[t];
+    if (columns > 1 && o->strides[1 - t] != 1) continue;
+    if (rows == 1) step = columns;
+    if (step < columns || step < 1 || step > INT_MAX) continue;
+    *transposed = t;
+    *leading = step;
+    return true;
+  }
+  return false;
+}
+
+/* The matrix at `offset`, row-major in dtype `wide`: itself if it is that already, else packed into `buffer`. */
+static const char *packed(const operand *o, int64_t offset, tme_dtype wide, char *buffer) {
+  const char *from = o->data + offset * (int64_t)tme_dtype_size(o->dtype);
+  int64_t strides[2] = {o->shape[1], 1};
+  bool contiguous = (o->shape[0] < 2 || o->strides[0] == strides[0]) && (o->shape[1] < 2 || o->strides[1] == 1);
+  if (wide == o->dtype && contiguous) return from;
+  convert_strided(2, o->shape, o->dtype, from, o->strides, wide, buffer, strides);
+  return buffer;
+}
+
+typedef struct product {
+  const libraries *lib; /* NULL: plain C */
+  tme_dtype wide;
+  operand a, b;
+  char *pack_a, *pack_b, *sums; /* sums: NULL if the result is of the wide dtype */
+} product;
+
+static bool call_blas(const product *p, int64_t at_a, int64_t at_b, char *to) {
+  enum { ROW_MAJOR = 101, PLAIN = 111, TRANSPOSED = 112 };
+  int64_t m = p->a.shape[0], n = p->b.shape[1], k = p->a.shape[1], lda, ldb;
+  if (!p->lib || m > INT_MAX || n > INT_MAX || k > INT_MAX || !m || !n || !k) return false;
+  if (p->wide == TME_F32 ? !p->lib->sgemm : !p->lib->dgemm) return false;
+  bool ta = false, tb = false;
+  const char *a = p->a.data + at_a * (int64_t)tme_dtype_size(p->a.dtype);
+  const char *b = p->b.data + at_b * (int64_t)tme_dtype_size(p->b.dtype);
+  if (p->a.dtype != p->wide || !blas_layout(&p->a, &ta, &lda)) a = packed(&p->a, at_a, p->wide, p->pack_a), lda = k;
+  if (p->b.dtype != p->wide || !blas_layout(&p->b, &tb, &ldb)) b = packed(&p->b, at_b, p->wide, p->pack_b), ldb = n;
+  int opa = ta ? TRANSPOSED : PLAIN, opb = tb ? TRANSPOSED : PLAIN;
+  if (p->wide == TME_F32)
+    p->lib->sgemm(ROW_MAJOR, opa, opb, (int)m, (int)n, (int)k, 1, (const float *)(const void *)a, (int)lda,
+                  (const float *)(const void *)b, (int)ldb, 0, (float *)(void *)to, (int)n);
+  else
+    p->lib->dgemm(ROW_MAJOR, opa, opb, (int)m, (int)n, (int)k, 1, (const double *)(const void *)a, (int)lda,
+                  (const double *)(const void *)b, (int)ldb, 0, (double *)(void *)to, (int)n);
+  return true;
+}
+
+static void run(const product *p, const op_type *batch, ref_array *out) {
+  int64_t m = p->a.shape[0], n = p->b.shape[1], k = p->a.shape[1], one = 1, out_batch[TME_MAX_RANK];
+  int64_t size = (int64_t)tme_dtype_size(out->type.dtype);
+  type_strides(batch, out_batch);
+  const int64_t *strides[3] = {out_batch, p->a.batch, p->b.batch};
+  ref_iter it;
+  for (bool more = iter_start(&it, batch->rank, batch->shape, 3, strides); more; more = iter_next(&it)) {
+    for (int64_t i = 0; i < it.inner; i++) {
+      int64_t at_a = it.offset[1] + i * it.step[1], at_b = it.offset[2] + i * it.step[2];
+      char *result = out->data + (it.offset[0] + i * it.step[0]) * m * n * size, *to = p->sums ? p->sums : result;
+      if (!call_blas(p, at_a, at_b, to))
+        product_of(p->wide)(m, n, k, packed(&p->a, at_a, p->wide, p->pack_a), packed(&p->b, at_b, p->wide, p->pack_b),
+                            to);
+      if (p->sums) convert_run(p->wide, to, one, out->type.dtype, result, one, m * n);
+    }
+  }
+}
+
+tme_status ref_matmul(ref_call *c, error *e) {
+  const ref_array *x = c->in[0], *y = c->in[1];
+  tme_dtype t = x->type.dtype;
+  product p = {.wide = t == TME_F16 || t == TME_BF16 ? TME_F32 : t};
+  op_type batch = c->out[0].type;
+  batch.rank -= (x->type.rank > 1) + (y->type.rank > 1);
+  p.a = operand_of(x, true, &batch);
+  p.b = operand_of(y, false, &batch);
+  if (c->libraries && (p.wide == TME_F32 || p.wide == TME_F64)) p.lib = libraries_get();
+  size_t size = tme_dtype_size(p.wide), m = (size_t)p.a.shape[0], n = (size_t)p.b.shape[1], k = (size_t)p.a.shape[1];
+  p.pack_a = mem_alloc(m * k * size);
+  p.pack_b = mem_alloc(k * n * size);
+  p.sums = p.wide != t ? mem_alloc(m * n * size) : NULL;
+  tme_status s = TME_OK;
+  if (p.pack_a && p.pack_b && (p.sums || p.wide == t))
+    run(&p, &batch, &c->out[0]);
+  else
+    s = fail_memory(e, "matmul", (m * k + k * n + m * n) * size);
+  mem_free(p.pack_a);
+  mem_free(p.pack_b);
+  mem_free(p.sums);
+  return s;
+}
