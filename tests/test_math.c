@@ -1,13 +1,18 @@
-/* The mathematical functions made of primitives, against the C library in long double. */
+/* The mathematical functions made of primitives: interpreted, against the C library in long double; compiled, where the
+ * LLVM module is there, against the interpreter. */
+#include "backend/cpu/code.h"
 #include "base/libm.h"
 #include "compile/math.h"
+#include "emit/emit.h"
 #include "support/kernel_interp.h"
+#include <dlfcn.h>
 #include <float.h>
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -142,13 +147,60 @@ static kernel *build(tme_dtype t, unary *f1, binary *f2) {
   return k;
 }
 
+static const emit_module *module; /* NULL without LLVM */
+static code_arena *arena;
+
+static int open_module(void **unused) {
+  (void)unused;
+  error e = {0};
+  const char *path = getenv("TME_TEST_LLVM_MODULE");
+  void *h = dlopen(path ? path : TME_TEST_MODULE_DIR "/libtme-llvm.so", RTLD_NOW | RTLD_LOCAL);
+  module = h ? dlsym(h, "tme_llvm_module") : NULL;
+  arena = code_arena_new(&e);
+  return arena ? 0 : -1;
+}
+
+static int close_module(void **unused) {
+  (void)unused;
+  code_arena_free(arena);
+  return 0;
+}
+
+/* NULL without the module. */
+static code *compile(const kernel *k) {
+  emit_target t;
+  emit_object o = {0};
+  error e = {0};
+  if (!module) return NULL;
+  emit_host_target(&t);
+  if (module->compile(k, &t, &o, &e) != TME_OK) fail_msg("%s", e.text);
+  code *c = code_load(arena, o.bytes, o.size, "kernel", &e);
+  module->free_bytes(o.bytes);
+  if (!c) fail_msg("%s", e.text);
+  return c;
+}
+
+/* The same bits as interpreted, but for those of NaN. */
+static void check_compiled(const code *c, tme_dtype t, void *x, void *y, void *interpreted) {
+  static double out[CHUNK];
+  void *buf[] = {x, y, out}, *entry = code_entry(c);
+  kernel_fn *run;
+  memcpy(&run, &entry, sizeof run);
+  run(buf, NULL, NULL, libm_table, 0, CHUNK);
+  for (int i = 0; i < CHUNK; i++) {
+    double a = get(t, interpreted, i), b = get(t, out, i);
+    if (!(isnan(a) && isnan(b)) && (a != b || !signbit(a) != !signbit(b)))
+      fail_msg("at %a, %a: compiled %a, interpreted %a", get(t, x, i), get(t, y, i), b, a);
+  }
+}
+
 typedef struct worst {
   double ulp, x, y, got, want;
 } worst;
 
 /* One chunk; the first entries are special values (for two operands their pairs). */
-static void chunk(const kernel *k, tme_dtype t, unary *f1, real (*r1)(real), real (*r2)(real, real), int first,
-                  worst *w) {
+static void chunk(const kernel *k, const code *c, tme_dtype t, unary *f1, real (*r1)(real), real (*r2)(real, real),
+                  int first, worst *w) {
   static double x[CHUNK], y[CHUNK], out[CHUNK];
   int n = COUNT(specials);
   for (int i = 0; i < CHUNK; i++) {
@@ -159,6 +211,7 @@ static void chunk(const kernel *k, tme_dtype t, unary *f1, real (*r1)(real), rea
   error e = {0};
   void *buf[] = {x, y, out};
   if (kernel_interp(k, buf, NULL, NULL, 0, CHUNK, &e) != TME_OK) fail_msg("%s", e.text);
+  if (c) check_compiled(c, t, x, y, out);
   for (int i = 0; i < CHUNK; i++) {
     double a = get(t, x, i), b = get(t, y, i), got = get(t, out, i);
     real want = f1 ? r1(a) : r2(a, b);
@@ -170,13 +223,15 @@ static void chunk(const kernel *k, tme_dtype t, unary *f1, real (*r1)(real), rea
 static int check(const char *name, tme_dtype t, unary *f1, binary *f2, real (*r1)(real), real (*r2)(real, real),
                  double allowed) {
   kernel *k = build(t, f1, f2);
+  code *c = compile(k);
   worst w = {.ulp = -1};
-  for (int first = 0; first < SAMPLES; first += CHUNK) chunk(k, t, f1, r1, r2, first, &w);
+  for (int first = 0; first < SAMPLES; first += CHUNK) chunk(k, c, t, f1, r1, r2, first, &w);
   if (w.ulp > allowed)
     print_error("%s %s: %.3f ulp at %a, %a (%g, %g): %a instead of %a\n", name, tme_dtype_name(t), w.ulp, w.x, w.y, w.x,
                 w.y, w.got, w.want);
   else
     print_message("%-7s %s %.3f ulp, %d instructions\n", name, tme_dtype_name(t), w.ulp, k->ninst);
+  if (c) code_free(c);
   kernel_free(k);
   return w.ulp > allowed;
 }
@@ -214,5 +269,5 @@ static void test_failed(void **unused) {
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(test_unary), cmocka_unit_test(test_binary),
                                      cmocka_unit_test(test_failed)};
-  return cmocka_run_group_tests(tests, NULL, NULL);
+  return cmocka_run_group_tests(tests, open_module, close_module);
 }
