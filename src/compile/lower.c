@@ -458,9 +458,7 @@ tme_status lower_step(builder *b, const char *label, error *e) {
   s->args = b->args;
   s->nargs = b->nargs;
   s->bind = b->bind;
-  for (int i = 0; i < b->nbind; i++)
-    if (b->bind[i] >= 0)
-      s->bind[s->nbind++] = b->bind[i];
+  s->nbind = b->nbind;
   b->k = NULL;
   b->args = NULL;
   b->bind = NULL;

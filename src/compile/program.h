@@ -36,7 +36,7 @@ typedef struct step {
   step_kind kind;
   char label[96];   /* "matmul+add+gelu" */
   kernel *kernel;   /* STEP_KERNEL */
-  int *bind;        /* the slot of each kernel buffer that is not scratch, in order */
+  int *bind;        /* the slot of each kernel buffer, -1 for scratch */
   int nbind;
   step_arg *args;
   int nargs;

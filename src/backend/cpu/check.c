@@ -203,6 +203,8 @@ static void compare(checker *c, const step *s, const g_node *n, const array_view
 void checker_step(checker *c, const program *p, int i, char *const *data) {
   const step *s = &p->steps[i];
   for (int k = 0; k < s->nbind; k++) {
+    if (s->bind[k] < 0)
+      continue;
     const struct slot *made = &p->slots[s->bind[k]];
     if (made->leaf >= 0 || made->node < 0 || c->seen[s->bind[k]] || c->root_of[made->node] < 0)
       continue;

@@ -37,7 +37,8 @@ static void find_last_uses(executable *x) {
   for (int i = 0; i < p->nsteps; i++) {
     const step *s = &p->steps[i];
     for (int k = 0; k < s->nbind; k++)
-      x->last_use[s->bind[k]] = i;
+      if (s->bind[k] >= 0)
+        x->last_use[s->bind[k]] = i;
     for (int k = 0; k < s->nin; k++)
       if (s->in[k] >= 0)
         x->last_use[s->in[k]] = i;

@@ -87,6 +87,9 @@ static tme_status run_kernel(runner *r, int i, error *e) {
     return fail(e, TME_ERR_JIT, "%s: planted failure of a compiled kernel", s->label);
 #endif
   for (int k = 0; k < s->nbind; k++) {
+    buf[k] = NULL;
+    if (s->bind[k] < 0)
+      continue;
     if (need(r, s->bind[k], s->label, e) != TME_OK)
       return TME_ERR_MEMORY;
     buf[k] = r->data[s->bind[k]];
@@ -117,7 +120,8 @@ static tme_status run_kernel(runner *r, int i, error *e) {
   if (begin != 0) {
     uint64_t bytes = 0;
     for (int k = 0; k < s->nbind; k++)
-      bytes += (uint64_t)r->x->p->slots[s->bind[k]].size * tme_dtype_size(r->x->p->slots[s->bind[k]].type.dtype);
+      if (s->bind[k] >= 0)
+        bytes += (uint64_t)r->x->p->slots[s->bind[k]].size * tme_dtype_size(r->x->p->slots[s->bind[k]].type.dtype);
     profile_end(r->e, begin, "kernel", s->label, bytes);
   }
   return TME_OK;
