@@ -36,45 +36,22 @@ typedef struct feature {
   unsigned char number, sub, reg, bit, needs; /* leaf: 1, 7, or 0x81 for 0x80000001; reg 0-3: a b c d */
 } feature;
 
+/* Those that generated code can use. */
 static const feature features[] = {
-    {"sse3", 1, 0, 2, 0, BASE},
-    {"pclmul", 1, 0, 2, 1, BASE},
-    {"ssse3", 1, 0, 2, 9, BASE},
-    {"fma", 1, 0, 2, 12, YMM},
-    {"cx16", 1, 0, 2, 13, BASE},
-    {"sse4.1", 1, 0, 2, 19, BASE},
-    {"sse4.2", 1, 0, 2, 20, BASE},
-    {"movbe", 1, 0, 2, 22, BASE},
-    {"popcnt", 1, 0, 2, 23, BASE},
-    {"aes", 1, 0, 2, 25, BASE},
-    {"avx", 1, 0, 2, 28, YMM},
-    {"f16c", 1, 0, 2, 29, YMM},
-    {"bmi", 7, 0, 1, 3, BASE},
-    {"avx2", 7, 0, 1, 5, YMM},
-    {"bmi2", 7, 0, 1, 8, BASE},
-    {"avx512f", 7, 0, 1, 16, ZMM},
-    {"avx512dq", 7, 0, 1, 17, ZMM},
-    {"adx", 7, 0, 1, 19, BASE},
-    {"avx512ifma", 7, 0, 1, 21, ZMM},
-    {"avx512cd", 7, 0, 1, 28, ZMM},
-    {"sha", 7, 0, 1, 29, BASE},
-    {"avx512bw", 7, 0, 1, 30, ZMM},
-    {"avx512vl", 7, 0, 1, 31, ZMM},
-    {"avx512vbmi", 7, 0, 2, 1, ZMM},
-    {"avx512vbmi2", 7, 0, 2, 6, ZMM},
-    {"gfni", 7, 0, 2, 8, BASE},
-    {"vaes", 7, 0, 2, 9, YMM},
-    {"vpclmulqdq", 7, 0, 2, 10, YMM},
-    {"avx512vnni", 7, 0, 2, 11, ZMM},
-    {"avx512bitalg", 7, 0, 2, 12, ZMM},
-    {"avx512vpopcntdq", 7, 0, 2, 14, ZMM},
-    {"avx512fp16", 7, 0, 3, 23, ZMM},
-    {"avxvnni", 7, 1, 0, 4, YMM},
-    {"avx512bf16", 7, 1, 0, 5, ZMM},
-    {"lzcnt", 0x81, 0, 2, 5, BASE},
-    {"sahf", 0x81, 0, 2, 0, BASE},
+    {"ssse3", 1, 0, 2, 9, BASE},        {"fma", 1, 0, 2, 12, YMM},
+    {"sse4.1", 1, 0, 2, 19, BASE},      {"sse4.2", 1, 0, 2, 20, BASE},
+    {"popcnt", 1, 0, 2, 23, BASE},      {"avx", 1, 0, 2, 28, YMM},
+    {"f16c", 1, 0, 2, 29, YMM},         {"bmi", 7, 0, 1, 3, BASE},
+    {"avx2", 7, 0, 1, 5, YMM},          {"bmi2", 7, 0, 1, 8, BASE},
+    {"avx512f", 7, 0, 1, 16, ZMM},      {"avx512dq", 7, 0, 1, 17, ZMM},
+    {"avx512ifma", 7, 0, 1, 21, ZMM},   {"avx512cd", 7, 0, 1, 28, ZMM},
+    {"avx512bw", 7, 0, 1, 30, ZMM},     {"avx512vl", 7, 0, 1, 31, ZMM},
+    {"avx512vbmi", 7, 0, 2, 1, ZMM},    {"avx512vbmi2", 7, 0, 2, 6, ZMM},
+    {"gfni", 7, 0, 2, 8, BASE},         {"avx512vnni", 7, 0, 2, 11, ZMM},
+    {"avx512bitalg", 7, 0, 2, 12, ZMM}, {"avx512vpopcntdq", 7, 0, 2, 14, ZMM},
+    {"avx512fp16", 7, 0, 3, 23, ZMM},   {"avxvnni", 7, 1, 0, 4, YMM},
+    {"avx512bf16", 7, 1, 0, 5, ZMM},    {"lzcnt", 0x81, 0, 2, 5, BASE},
     {"sse4a", 0x81, 0, 2, 6, BASE},
-    {"prfchw", 0x81, 0, 2, 8, BASE},
 };
 
 static bool present(const feature *f, unsigned state) {
@@ -143,7 +120,7 @@ static const char *amd(unsigned family, unsigned model) {
 
 /* The level of the psABI that all needed features reach. */
 static const char *level(const emit_target *t) {
-  bool v2 = has(t, "sse4.2") && has(t, "popcnt") && has(t, "cx16");
+  bool v2 = has(t, "sse4.2") && has(t, "popcnt");
   bool v3 = v2 && has(t, "avx2") && has(t, "fma") && has(t, "bmi2") && has(t, "f16c") && has(t, "lzcnt");
   bool v4 = v3 && has(t, "avx512f") && has(t, "avx512bw") && has(t, "avx512vl") && has(t, "avx512dq");
   return v4 ? "x86-64-v4" : v3 ? "x86-64-v3" : v2 ? "x86-64-v2" : "x86-64";
