@@ -19,7 +19,7 @@ static int pick(int n) {
   return (int)((state >> 20) % (uint64_t)n);
 }
 
-/* ---- index expressions ------------------------------------------------------------------------------------------------ */
+/* ---- index expressions ------------------------------------------------------------------------------------------- */
 
 enum { AXES = 3, NODES = 24 };
 
@@ -172,7 +172,7 @@ static void test_ix_unbounded(void **unused) {
   kernel_free(k);
 }
 
-/* ---- kernels to try ----------------------------------------------------------------------------------------------------- */
+/* ---- kernels to try ---------------------------------------------------------------------------------------------- */
 
 static kernel *softmax(void) {
   kernel *k = kernel_new("softmax_8x1000");
@@ -192,7 +192,8 @@ static kernel *softmax(void) {
   return k;
 }
 
-/* A random kernel: rows in parallel, and in each a few loops that load, compute, reduce, and store to out or scratch. */
+/* A random kernel: rows in parallel, and in each a few loops that load, compute, reduce, and store to out or
+ * scratch. */
 enum { ROWS = 3, COLS = 7, POOL = 64 };
 
 typedef struct maker {
@@ -362,7 +363,7 @@ static void test_deps(void **unused) {
   kernel_free(k);
 }
 
-/* ---- tasks -------------------------------------------------------------------------------------------------------------- */
+/* ---- tasks ------------------------------------------------------------------------------------------------------- */
 
 static void section(kernel *k, int out, const int *axes, int n) {
   int loops[4], ix = ix_const(k, 0);
@@ -402,7 +403,7 @@ static void test_tasks(void **unused) {
   kernel_free(k);
 }
 
-/* ---- what the verifier refuses ---------------------------------------------------------------------------------------------- */
+/* ---- what the verifier refuses ----------------------------------------------------------------------------------- */
 
 static void refused(kernel *k, const char *why) {
   error e = {0};
@@ -506,7 +507,7 @@ static void test_limit(void **unused) {
   }
 }
 
-/* ---- failures ------------------------------------------------------------------------------------------------------------------ */
+/* ---- failures ---------------------------------------------------------------------------------------------------- */
 
 static void test_bad_operands(void **unused) {
   (void)unused;

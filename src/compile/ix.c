@@ -235,7 +235,8 @@ static int64_t gcd(int64_t a, int64_t b) {
   return a < 0 ? -a : a;
 }
 
-/* s = g * high + low with 0 <= low < g, for the largest divisor g > 1 of n with which that works; 0 if there is none. */
+/* s = g * high + low with 0 <= low < g, for the largest divisor g > 1 of n with which that works; 0 if there is
+ * none. */
 static int64_t sum_split(const kernel *k, const ix_sum *s, int64_t n, ix_sum *high, ix_sum *low) {
   int64_t best = 0;
   for (int i = 0; i < s->n; i++) {

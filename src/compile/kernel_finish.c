@@ -1,5 +1,5 @@
-/* The last pass over a description: drops what nothing uses, moves values out of the loops they do not depend on, shares
- * equal ones, and renumbers. Moving never changes a value: each instruction is pure, or its place is kept. */
+/* The last pass over a description: drops what nothing uses, moves values out of the loops they do not depend on,
+ * shares equal ones, and renumbers. Moving never changes a value: each instruction is pure, or its place is kept. */
 #include "compile/kernel_util.h"
 #include <string.h>
 

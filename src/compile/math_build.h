@@ -77,8 +77,8 @@ static inline int m_libm(kernel *k, libm_id f, int a, int b) {
 
 /* ---- parts that several functions are made of ---- */
 
-/* exp(x) where it and x are far from denormal and infinite, or NaN: |x| <= 87 in f32, 700 in f64. `terms` of the series in
- * f64: 13 for its full precision, 8 for 2^-32; f32 has its own polynomial. */
+/* exp(x) where it and x are far from denormal and infinite, or NaN: |x| <= 87 in f32, 700 in f64. `terms` of the
+ * series in f64: 13 for its full precision, 8 for 2^-32; f32 has its own polynomial. */
 int m_exp_normal(kernel *k, int x, int terms);
 /* Natural logarithm of an f64 that is not denormal, with all special values. */
 int m_log_f64(kernel *k, int x);

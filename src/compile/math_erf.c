@@ -1,7 +1,8 @@
 /* Error and gamma functions. */
 #include "compile/math_build.h"
 
-/* Two polynomials (N. Juffa's, in the form of a single exponential): a + a q(a^2) near 0, 1 - exp(-a - a p(a)) beyond. */
+/* Two polynomials (N. Juffa's, in the form of a single exponential): a + a q(a^2) near 0, 1 - exp(-a - a p(a))
+ * beyond. */
 static int erf_f32(kernel *k, int x) {
   int a = m_abs(k, x), s = m_mul(k, x, x);
   int p = k_fma(k, m_num(k, x, -1.72853470e-5), a, m_num(k, x, 3.83197126e-4));

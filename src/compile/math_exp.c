@@ -1,5 +1,5 @@
-/* exp and its relatives: x = n ln2 + r (Cody & Waite), a polynomial in r, scaling by exponent bits. n is found by adding
- * 1.5 * 2^(mantissa bits), which leaves it in the low bits of the sum. Coefficients in f32: Cephes, expf. */
+/* exp and its relatives: x = n ln2 + r (Cody & Waite), a polynomial in r, scaling by exponent bits. n is found by
+ * adding 1.5 * 2^(mantissa bits), which leaves it in the low bits of the sum. Coefficients in f32: Cephes, expf. */
 #include "compile/math_build.h"
 
 #define MAGIC_F32 0x1.8p23
@@ -110,7 +110,7 @@ int math_expm1(kernel *k, int x) {
   return m_sel(k, m_eqn(k, x, 0), x, expm1_of(k, c));
 }
 
-/* ---- hyperbolic functions ------------------------------------------------------------------------------------------ */
+/* ---- hyperbolic functions ---------------------------------------------------------------------------------------- */
 
 /* The odd part of the series of sinh on [0, 1], in f64: within 2^-32. */
 static int sinh_small(kernel *k, int a) {

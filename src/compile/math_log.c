@@ -1,5 +1,5 @@
-/* log and its relatives: x = 2^e m with m in [sqrt(1/2), sqrt(2)), then fdlibm's log(1 + f) = f - (f^2/2 - s (f^2/2 + R)),
- * s = f / (2 + f), R a polynomial in s^2; in f32 Cephes' polynomial in f, which needs no division. */
+/* log and its relatives: x = 2^e m with m in [sqrt(1/2), sqrt(2)), then fdlibm's log(1 + f) = f - (f^2/2 - s (f^2/2
+ * + R)), s = f / (2 + f), R a polynomial in s^2; in f32 Cephes' polynomial in f, which needs no division. */
 #include "compile/math_build.h"
 #include <math.h>
 
@@ -111,7 +111,7 @@ int math_log1p(kernel *k, int x) {
   return m_sel(k, m_ltn(k, m_abs(k, x), f32 ? 0x1p-25 : 0x1p-54), x, r);
 }
 
-/* ---- inverse hyperbolic functions, f32 by way of f64 ------------------------------------------------------------------ */
+/* ---- inverse hyperbolic functions, f32 by way of f64 ------------------------------------------------------------- */
 
 int math_asinh(kernel *k, int x) {
   if (!is_f32(k, x)) return m_libm(k, LIBM_asinh, x, -1);

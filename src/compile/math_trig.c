@@ -4,7 +4,7 @@
 
 static bool is_f32(const kernel *k, int x) { return m_type(k, x) == TME_F32; }
 
-/* ---- reduction: |x| = n pi/2 + r, in f64 ----------------------------------------------------------------------------- */
+/* ---- reduction: |x| = n pi/2 + r, in f64 ------------------------------------------------------------------------- */
 
 typedef struct reduced {
   int n; /* i32; only its low two bits count */
@@ -105,7 +105,7 @@ int math_tan(kernel *k, int x) {
   return m_unbits(k, m_xor(k, m_bits(k, r), m_sign(k, x)));
 }
 
-/* ---- inverses ---------------------------------------------------------------------------------------------------------- */
+/* ---- inverses ---------------------------------------------------------------------------------------------------- */
 
 /* asin(s) for z = s^2 <= 1/4: Cephes, asinf. */
 static int arcsine(kernel *k, int s, int z) {

@@ -4,8 +4,9 @@
 
 #include "compile/kernel.h"
 
-/* Runs the tasks [t0, t1) as a kernel_fn would; buf[i] is buffer i; scratch buffers lie in `scratch`, their
- * entries are not read. Lanes run one after the other. An access outside [lo, hi) of its buffer ends the run with TME_ERR_ARGUMENT. */
+/* Runs the tasks [t0, t1) as a kernel_fn would; buf[i] is buffer i; scratch buffers lie in `scratch`, their entries
+ * are not read. Lanes run one after the other. An access outside [lo, hi) of its buffer ends the run with
+ * TME_ERR_ARGUMENT. */
 tme_status kernel_interp(const kernel *k, void *const *buf, const uint64_t *args, void *scratch, int64_t t0, int64_t t1,
                          error *e);
 
