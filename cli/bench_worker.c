@@ -133,9 +133,10 @@ bool worker_start(worker *w, const cli *c, const char *name, char *const *argv) 
   json_t *hello = receive(w, c);
   if (!hello) return false;
   bool ready = json_is_string(json_object_get(hello, "ready"));
-  if (ready)
+  if (ready) {
     snprintf(w->about, sizeof w->about, "%s", text_of(hello, "ready"));
-  else
+    for (size_t n = strlen(w->about); n > 0 && w->about[n - 1] == ' '; n--) w->about[n - 1] = '\0';
+  } else
     lost(w, c, text_of(hello, "error"));
   json_decref(hello);
   return ready;
