@@ -1,0 +1,506 @@
+/* Engines, scopes, arrays and their evaluation, on the backends without a compiler. */
+#include "base/base.h"
+#include "support/arrays.h"
+#include <math.h>
+#include <setjmp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+static tme_engine *engine;
+
+static int open_engine(void **state) {
+  (void)state;
+  engine = test_engine("nojit");
+  return engine ? 0 : -1;
+}
+
+static int close_engine(void **state) {
+  (void)state;
+  tme_engine_free(engine);
+  return 0;
+}
+
+static void lifecycle(void **state) {
+  (void)state;
+  long live = mem_live();
+  for (int i = 0; i < 3; i++) {
+    tme_engine *e = test_engine("reference");
+    tme_scope *s = tme_scope_new(e);
+    test_equal(s, tme_add(s, test_vector(s, 3, 0), tme_number(s, 1)), (float[]){1, 2, 3}, 3);
+    tme_scope_free(s);
+    tme_engine_free(e);
+  }
+  /* In any order: the engine ends with the last that was made from it. */
+  tme_engine *e = test_engine("nojit");
+  tme_scope *s = tme_scope_new(e);
+  tme_engine_free(e);
+  tme_array *a = tme_retain(tme_exp(s, test_vector(s, 2, 0)));
+  tme_scope_free(s);
+  assert_int_equal(tme_array_size(a), 2);
+  tme_release(a);
+  tme_engine_free(NULL);
+  tme_scope_free(NULL);
+  tme_release(NULL);
+  assert_int_equal(mem_live(), live);
+}
+
+static void errors_stand(void **state) {
+  (void)state;
+  tme_scope *s = tme_scope_new(engine);
+  assert_string_equal(tme_error(s), "");
+  tme_array *x = test_matrix(s, 3, 4, 0), *y = test_matrix(s, 5, 6, 0);
+  tme_array *bad = tme_gelu(s, tme_add(s, tme_matmul(s, x, y), x));
+  assert_null(bad);
+  assert_int_equal(tme_eval(s, bad), TME_ERR_SHAPE);
+  assert_null(tme_data(s, bad));
+  test_error(s, TME_ERR_SHAPE, "matmul: (3, 4) x (5, 6)");
+  /* An error that stands does not disturb what is right. */
+  assert_null(tme_add(s, x, NULL));
+  assert_int_equal(tme_eval(s, tme_add(s, x, x)), TME_OK);
+  test_error(s, TME_ERR_ARGUMENT, "add: operand 'y' is NULL");
+  tme_array *out[3];
+  assert_int_equal(tme_svd(s, NULL, true, out), TME_ERR_ARGUMENT);
+  assert_null(out[0]);
+  test_error(s, TME_ERR_ARGUMENT, "svd: operand 'x' is NULL");
+  tme_scope_free(s);
+}
+
+static void broken_arguments(void **state) {
+  (void)state;
+  tme_scope *s = tme_scope_new(engine);
+  tme_array *x = test_matrix(s, 3, 4, 0), *out[3];
+  assert_null(tme_from(s, TME_F32, 1, (int64_t[]){-1}, NULL));
+  test_error(s, TME_ERR_ARGUMENT, "negative");
+  assert_null(tme_from(s, TME_F32, 2, (int64_t[]){INT64_MAX, 8}, "x"));
+  test_error(s, TME_ERR_MEMORY, "from");
+  assert_null(tme_from(s, (tme_dtype)99, 0, NULL, "x"));
+  test_error(s, TME_ERR_ARGUMENT, "dtype");
+  assert_null(tme_from(s, TME_F32, 9, (int64_t[9]){0}, "x"));
+  test_error(s, TME_ERR_ARGUMENT, "9 dimensions");
+  assert_null(tme_softmax(s, x, 2));
+  test_error(s, TME_ERR_ARGUMENT, "axis 2");
+  assert_null(tme_sum(s, x, (int[9]){0}, 9, false));
+  test_error(s, TME_ERR_ARGUMENT, "9 entries");
+  assert_int_equal(tme_apply(s, "nothing", NULL, 0, out), TME_ERR_ARGUMENT);
+  test_error(s, TME_ERR_ARGUMENT, "no operation 'nothing'");
+  tme_arg args[3] = {{.kind = TME_ARG_ARRAY, .u.array = x}, {.kind = TME_ARG_FLOAT, .u.f = 1.5}};
+  assert_int_equal(tme_apply(s, "softmax", args, 2, out), TME_ERR_ARGUMENT);
+  test_error(s, TME_ERR_ARGUMENT, "axis must be a whole number");
+  assert_int_equal(tme_apply(s, "exp", args, 3, out), TME_ERR_ARGUMENT);
+  test_error(s, TME_ERR_ARGUMENT, "3 arguments");
+  double v;
+  assert_int_equal(tme_item(s, x, &v), TME_ERR_SHAPE);
+  test_error(s, TME_ERR_SHAPE, "12 elements");
+  char raw[4];
+  assert_int_equal(tme_read(s, x, raw, sizeof raw), TME_ERR_ARGUMENT);
+  test_error(s, TME_ERR_ARGUMENT, "48 bytes");
+  tme_engine *other = test_engine("nojit");
+  tme_scope *t = tme_scope_new(other);
+  assert_null(tme_add(t, x, x));
+  test_error(t, TME_ERR_ARGUMENT, "another engine");
+  assert_null(tme_keep(t, x));
+  test_error(t, TME_ERR_ARGUMENT, "another engine");
+  tme_scope_free(t);
+  tme_engine_free(other);
+  tme_scope_free(s);
+}
+
+static void keeping(void **state) {
+  (void)state;
+  tme_scope *s = tme_scope_new(engine), *t = tme_scope_new(engine);
+  tme_array *a = tme_keep(t, tme_add(s, test_vector(s, 2, 1), tme_number(s, 1)));
+  tme_scope_free(s);
+  test_equal(t, a, (float[]){2, 3}, 2);
+  tme_scope_free(t);
+}
+
+static void literals(void **state) {
+  (void)state;
+  tme_scope *s = tme_scope_new(engine);
+  int64_t big = 9007199254740993;
+  tme_array *i = tme_from(s, TME_I64, 0, NULL, &big);
+  tme_array *j = tme_subtract(s, i, tme_integer(s, big));
+  double v = -1;
+  assert_int_equal(tme_item(s, j, &v), TME_OK);
+  assert_true(v == 0);
+  assert_int_equal(tme_array_dtype(tme_add(s, i, tme_integer(s, 1))), TME_I64);
+  /* The literal is rounded once to f64, not through the engine's f32. */
+  double third = 1.0 / 3;
+  tme_array *d = tme_subtract(s, tme_from(s, TME_F64, 0, NULL, &third), tme_number(s, third));
+  assert_int_equal(tme_array_dtype(d), TME_F64);
+  assert_int_equal(tme_item(s, d, &v), TME_OK);
+  assert_true(v == 0);
+  assert_int_equal(tme_item(s, tme_number(s, 2.5), &v), TME_OK);
+  assert_true(v == 2.5);
+  assert_int_equal(tme_item(s, tme_boolean(s, true), &v), TME_OK);
+  assert_true(v == 1);
+  assert_int_equal(tme_item(s, tme_astype(s, tme_number(s, 3.75), TME_I8), &v), TME_OK);
+  assert_true(v == 3);
+  uint16_t half = 0x3c00; /* 1 */
+  tme_array *h = tme_multiply(s, tme_from(s, TME_F16, 0, NULL, &half), tme_number(s, 0.1));
+  assert_int_equal(tme_array_dtype(h), TME_F16);
+  assert_int_equal(tme_item(s, h, &v), TME_OK);
+  assert_true(v == (double)f16_to_f32(f16_from_f64(0.1)));
+  tme_scope_free(s);
+}
+
+/* A number that changes is an argument, a number such as 2 may shape the code. */
+static void numbers_share_plans(void **state) {
+  (void)state;
+  tme_scope *s = tme_scope_new(engine);
+  tme_array *x = test_vector(s, 4, 1);
+  tme_stats before, after;
+  tme_eval(s, tme_add(s, tme_multiply(s, x, tme_number(s, 7.25)), tme_full(s, NULL, 0, 9, TME_F32)));
+  tme_engine_stats(engine, &before);
+  for (int i = 0; i < 10; i++) {
+    float v = 8 + (float)i, c = 10 + (float)i;
+    tme_array *y =
+        tme_add(s, tme_multiply(s, x, tme_number(s, (double)v)), tme_full(s, NULL, 0, (double)c, TME_F32));
+    test_equal(s, y, (float[]){v + c, 2 * v + c, 3 * v + c, 4 * v + c}, 4);
+  }
+  tme_engine_stats(engine, &after);
+  assert_int_equal(after.plan_misses, before.plan_misses);
+  assert_int_equal(after.plan_hits, before.plan_hits + 10);
+  assert_int_equal(after.evaluations, before.evaluations + 10);
+  tme_eval(s, tme_multiply(s, x, tme_number(s, 0.0)));
+  tme_eval(s, tme_multiply(s, x, tme_number(s, -0.0)));
+  tme_engine_stats(engine, &after);
+  assert_int_equal(after.plan_misses, before.plan_misses + 2);
+  const float *zero = tme_data(s, tme_multiply(s, x, tme_number(s, -0.0)));
+  assert_non_null(zero);
+  assert_true(signbit(zero[0]));
+  tme_scope_free(s);
+}
+
+static void views_share_memory(void **state) {
+  (void)state;
+  tme_scope *s = tme_scope_new(engine);
+  tme_array *x = test_matrix(s, 3, 4, 0);
+  const char *base = tme_data(s, x);
+  tme_stats before, after;
+  tme_engine_stats(engine, &before);
+  tme_array *row = tme_slice(s, x, (int64_t[]){1, 0}, (int64_t[]){2, 4}, (int64_t[]){1, 1});
+  assert_ptr_equal(tme_data(s, row), base + 4 * sizeof(float));
+  tme_array *last = tme_slice(s, x, (int64_t[]){TME_NONE, 3}, (int64_t[]){TME_NONE, TME_NONE}, (int64_t[]){-1, 1});
+  test_equal(s, last, (float[]){11, 7, 3}, 3);
+  test_equal(s, tme_transpose(s, x, NULL, TME_ALL), (float[]){0, 4, 8, 1, 5, 9, 2, 6, 10, 3, 7, 11}, 12);
+  tme_engine_stats(engine, &after);
+  assert_int_equal(after.kernels_run, before.kernels_run);
+  /* A view that was made before its array was computed. */
+  tme_array *y = tme_negative(s, x), *v = tme_flip(s, tme_reshape(s, y, (int64_t[]){12}, 1), NULL, TME_ALL);
+  base = tme_data(s, y);
+  tme_engine_stats(engine, &before);
+  tme_array *z = tme_add(s, v, v);
+  test_equal(s, z, (float[]){-22, -20, -18, -16, -14, -12, -10, -8, -6, -4, -2, 0}, 12);
+  tme_engine_stats(engine, &after);
+  assert_int_equal(after.kernels_run, before.kernels_run + 1);
+  tme_scope_free(s);
+}
+
+static int released;
+static void release(void *user) {
+  (void)user;
+  released++;
+}
+
+static void wrapping(void **state) {
+  (void)state;
+  tme_scope *s = tme_scope_new(engine);
+  float v[6] = {0, 1, 2, 3, 4, 5};
+  released = 0;
+  tme_array *a = tme_wrap(s, TME_F32, 1, (int64_t[]){3}, (int64_t[]){-8}, v + 5, release, NULL);
+  test_equal(s, a, (float[]){5, 3, 1}, 3);
+  test_equal(s, tme_add(s, a, a), (float[]){10, 6, 2}, 3);
+  assert_null(tme_wrap(s, TME_F32, 1, (int64_t[]){3}, (int64_t[]){6}, v, release, NULL));
+  test_error(s, TME_ERR_ARGUMENT, "stride of 6 bytes");
+  assert_null(tme_wrap(s, TME_F32, 1, (int64_t[]){1}, NULL, (char *)v + 1, release, NULL));
+  test_error(s, TME_ERR_ARGUMENT, "not aligned");
+  tme_array *b = tme_wrap(s, TME_F32, 1, (int64_t[]){6}, NULL, v, NULL, NULL);
+  assert_ptr_equal(tme_data(s, b), v);
+  assert_int_equal(released, 0);
+  tme_scope_free(s);
+  assert_int_equal(released, 1);
+}
+
+static void empty_arrays(void **state) {
+  (void)state;
+  tme_scope *s = tme_scope_new(engine);
+  tme_array *x = tme_zeros(s, (int64_t[]){0, 3}, 2, TME_F32);
+  assert_int_equal(tme_eval(s, tme_add(s, x, tme_number(s, 1))), TME_OK);
+  assert_int_equal(tme_read(s, x, NULL, 0), TME_OK);
+  test_equal(s, tme_sum(s, x, (int[]){0}, 1, false), (float[]){0, 0, 0}, 3);
+  assert_non_null(tme_wrap(s, TME_F32, 1, (int64_t[]){0}, NULL, NULL, NULL, NULL));
+  tme_scope_free(s);
+}
+
+static void several_roots(void **state) {
+  (void)state;
+  tme_scope *s = tme_scope_new(engine);
+  tme_array *x = test_vector(s, 3, 1);
+  tme_array *a = tme_add(s, x, x), *b = tme_multiply(s, a, x), *all[] = {b, a, b, x};
+  tme_stats before, after;
+  tme_engine_stats(engine, &before);
+  assert_int_equal(tme_eval_all(s, all, 4), TME_OK);
+  tme_engine_stats(engine, &after);
+  assert_int_equal(after.kernels_run, before.kernels_run + 2);
+  test_equal(s, a, (float[]){2, 4, 6}, 3);
+  test_equal(s, b, (float[]){2, 8, 18}, 3);
+  assert_int_equal(tme_eval_all(s, NULL, 0), TME_OK);
+  tme_array *many[9];
+  for (int i = 0; i < 9; i++) many[i] = test_vector(s, i + 1, (float)i);
+  tme_array *joined = tme_concatenate(s, many, 9, 0);
+  assert_int_equal(tme_eval(s, joined), TME_OK);
+  assert_int_equal(tme_array_size(joined), 45);
+  tme_scope_free(s);
+}
+
+static void several_outputs(void **state) {
+  (void)state;
+  tme_scope *s = tme_scope_new(engine);
+  tme_array *usv[3];
+  assert_int_equal(tme_svd(s, test_matrix(s, 3, 2, 1), false, usv), TME_OK);
+  tme_stats before, after;
+  tme_engine_stats(engine, &before);
+  assert_int_equal(tme_eval(s, usv[1]), TME_OK);
+  tme_array *back = tme_matmul(s, tme_multiply(s, usv[0], usv[1]), usv[2]);
+  const float *v = tme_data(s, back);
+  assert_string_equal(tme_error(s), "");
+  for (int i = 0; i < 6; i++) assert_float_equal(v[i], (float)(i + 1), 1e-4);
+  tme_engine_stats(engine, &after);
+  /* svd once, the product, the matrix product */
+  assert_int_equal(after.kernels_run, before.kernels_run + 3);
+  tme_scope_free(s);
+}
+
+static void long_chain(void **state) {
+  (void)state;
+  enum { N = 1000000 };
+  tme_scope *s = tme_scope_new(engine);
+  tme_array *x = tme_retain(test_vector(s, 1, 0));
+  tme_scope_free(s);
+  for (int i = 0; i < N; i++) {
+    s = tme_scope_new(engine);
+    tme_array *y = tme_retain(tme_add(s, x, tme_number(s, 1)));
+    tme_release(x);
+    tme_scope_free(s);
+    x = y;
+  }
+  s = tme_scope_new(engine);
+  tme_array *unused = tme_negative(s, x);
+  assert_non_null(unused);
+  double v = 0;
+  assert_int_equal(tme_item(s, x, &v), TME_OK);
+  assert_true(v == N);
+  tme_release(x);
+  tme_scope_free(s);
+  /* And one that is never evaluated. */
+  s = tme_scope_new(engine);
+  x = test_vector(s, 1, 0);
+  for (int i = 0; i < N; i++) x = tme_negative(s, x);
+  tme_scope_free(s);
+}
+
+static void bounded_plans(void **state) {
+  (void)state;
+  tme_options o;
+  tme_options_init(&o);
+  o.backend = "nojit";
+  o.plan_entries = 2;
+  tme_engine *e = tme_engine_new(&o);
+  tme_scope *s = tme_scope_new(e);
+  for (int turn = 0; turn < 2; turn++)
+    for (int n = 1; n <= 3; n++) assert_int_equal(tme_eval(s, tme_exp(s, test_vector(s, n, 0))), TME_OK);
+  tme_stats st;
+  tme_engine_stats(e, &st);
+  assert_int_equal(st.plan_entries, 2);
+  assert_int_equal(st.plan_misses, 6);
+  assert_int_equal(st.plan_evictions, 4);
+  assert_int_equal(tme_engine_clear_cache(e, false), TME_OK);
+  tme_engine_stats(e, &st);
+  assert_int_equal(st.plan_entries, 0);
+  tme_scope_free(s);
+  tme_engine_free(e);
+}
+
+static void pool_is_bounded(void **state) {
+  (void)state;
+  tme_options o;
+  tme_options_init(&o);
+  o.backend = "nojit";
+  o.pool_bytes = 1 << 20;
+  tme_engine *e = tme_engine_new(&o);
+  for (int64_t n = 1; n <= 1 << 21; n *= 2) {
+    tme_scope *s = tme_scope_new(e);
+    assert_int_equal(tme_eval(s, tme_ones(s, &n, 1, TME_F32)), TME_OK);
+    tme_scope_free(s);
+  }
+  tme_stats st;
+  tme_engine_stats(e, &st);
+  assert_int_equal(st.pool_bytes_used, 0);
+  assert_true(st.pool_bytes_kept <= 1 << 20);
+  assert_true(st.pool_peak >= 4 << 21);
+  tme_engine_trim(e);
+  tme_engine_stats(e, &st);
+  assert_int_equal(st.pool_bytes_kept, 0);
+  tme_engine_free(e);
+}
+
+static void refuse(const tme_options *o, const char *words) {
+  char why[500];
+  tme_engine *e = tme_engine_open(o, why, sizeof why);
+  assert_null(e);
+  if (!strstr(why, words)) fail_msg("'%s' does not hold '%s'", why, words);
+}
+
+static void options(void **state) {
+  (void)state;
+  tme_options o;
+  tme_options_init(&o);
+  o.precision = "float8";
+  refuse(&o, "precision 'float8' is unknown, expected one of float16");
+  tme_options_init(&o);
+  o.device = "toaster";
+  refuse(&o, "toaster");
+  tme_options_init(&o);
+  o.threads = -1;
+  refuse(&o, "threads -1");
+  static const char *const broken[][2] = {{"TME_PRECISION", "f8"},       {"TME_THREADS", "0"},   {"TME_THREADS", "two"},
+                                          {"TME_POOL_BYTES", "-1"},      {"TME_DEBUG", "6"},     {"TME_JIT", "maybe"},
+                                          {"TME_CACHE_BYTES", "12Q"},    {"TME_CHECK", "x"},     {"TME_LOG", "loud"},
+                                          {"TME_PLAN_ENTRIES", "1e400"}, {"TME_DISK_BYTES", "*"}};
+  for (int i = 0; i < COUNT(broken); i++) {
+    setenv(broken[i][0], broken[i][1], 1);
+    refuse(NULL, broken[i][0]);
+    unsetenv(broken[i][0]);
+  }
+  /* Defaults, variables over them, options over those. */
+  tme_options_init(&o);
+  o.backend = "nojit";
+  tme_engine *e = tme_engine_new(&o);
+  assert_int_equal(tme_engine_default_dtype(e), TME_F16);
+  tme_engine_free(e);
+  setenv("TME_PRECISION", "float64", 1);
+  setenv("TME_THREADS", "3", 1);
+  e = tme_engine_new(&o);
+  assert_int_equal(tme_engine_default_dtype(e), TME_F64);
+  assert_int_equal(tme_engine_threads(e), 3);
+  tme_engine_free(e);
+  setenv("TME_PRECISION", "not looked at", 1);
+  o.precision = "mixed";
+  e = tme_engine_new(&o);
+  assert_int_equal(tme_engine_default_dtype(e), TME_F32);
+  tme_engine_free(e);
+  unsetenv("TME_PRECISION");
+  unsetenv("TME_THREADS");
+  test_log log = {.warnings = 0};
+  setenv("TME_DEVICE", "cuda", 1);
+  e = test_engine_logged("nojit", &log);
+  assert_non_null(e);
+  assert_non_null(strstr(log.text, "the device cuda is not there"));
+  assert_int_equal(log.warnings, 1);
+  tme_engine_free(e);
+  unsetenv("TME_DEVICE");
+}
+
+static void status(void **state) {
+  (void)state;
+  tme_jit_status st;
+  tme_engine_status(engine, &st);
+  assert_int_equal(st.state, TME_JIT_DISABLED);
+  assert_string_equal(st.backend, "nojit");
+  assert_string_equal(st.precision, "float32");
+  assert_true(*st.reason);
+  assert_false(tme_engine_has_jit(engine));
+  tme_options o;
+  tme_options_init(&o);
+  o.jit = -1;
+  tme_engine *e = tme_engine_new(&o);
+  tme_engine_status(e, &st);
+  assert_int_equal(st.state, TME_JIT_DISABLED);
+  assert_non_null(strstr(st.reason, "option jit"));
+  tme_engine_free(e);
+}
+
+static void explanations(void **state) {
+  (void)state;
+  tme_scope *s = tme_scope_new(engine);
+  tme_array *y = tme_softmax(s, test_matrix(s, 2, 3, 0), -1);
+  char *t = tme_explain(s, &y, 1, 0);
+  assert_non_null(t);
+  assert_non_null(strstr(t, "softmax"));
+  assert_non_null(strstr(t, "not in the cache"));
+  tme_string_free(t);
+  t = tme_explain(s, &y, 1, TME_EXPLAIN_DOT);
+  assert_non_null(t);
+  assert_int_equal(strncmp(t, "digraph", 7), 0);
+  tme_string_free(t);
+  tme_eval(s, y);
+  t = tme_explain(s, &y, 1, 0);
+  assert_non_null(strstr(t, "nothing to do"));
+  tme_string_free(t);
+  y = tme_softmax(s, test_matrix(s, 2, 3, 1), -1);
+  t = tme_explain(s, &y, 1, 0);
+  assert_non_null(strstr(t, "plan: in the cache"));
+  tme_string_free(t);
+  assert_null(tme_explain(s, (tme_array *[]){NULL}, 1, 0));
+  test_error(s, TME_ERR_ARGUMENT, "explain");
+  tme_scope_free(s);
+}
+
+static void operations_by_name(void **state) {
+  (void)state;
+  assert_true(tme_op_count() > 80);
+  assert_null(tme_op_get(-1));
+  assert_null(tme_op_get(tme_op_count()));
+  assert_null(tme_op_find("nothing"));
+  assert_int_equal(tme_op_find("svd")->outputs, 3);
+  tme_scope *s = tme_scope_new(engine);
+  tme_array *x = test_matrix(s, 2, 3, 0), *out;
+  tme_arg args[3] = {{.kind = TME_ARG_ARRAY, .u.array = x},
+                     {.kind = TME_ARG_INTS, .n = 1, .u.ints = (int64_t[]){-1}},
+                     {.kind = TME_ARG_INT, .u.i = 1}};
+  assert_int_equal(tme_apply(s, "sum", args, 3, &out), TME_OK);
+  test_equal(s, out, (float[]){3, 12}, 2);
+  assert_int_equal(tme_array_rank(out), 2);
+  tme_scope_free(s);
+}
+
+static void tracing(void **state) {
+  (void)state;
+  char path[] = "/tmp/tme-profile-XXXXXX";
+  int fd = mkstemp(path);
+  assert_true(fd >= 0);
+  setenv("TME_PROFILE", path, 1);
+  tme_engine *e = test_engine("nojit");
+  unsetenv("TME_PROFILE");
+  tme_scope *s = tme_scope_new(e);
+  tme_eval(s, tme_exp(s, test_vector(s, 8, 0)));
+  tme_scope_free(s);
+  tme_engine_free(e);
+  FILE *f = fopen(path, "r");
+  assert_non_null(f);
+  char text[2000];
+  text[fread(text, 1, sizeof text - 1, f)] = 0;
+  fclose(f);
+  assert_non_null(strstr(text, "\"traceEvents\""));
+  assert_non_null(strstr(text, "\"name\":\"exp\""));
+  remove(path);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(lifecycle),        cmocka_unit_test(errors_stand),
+      cmocka_unit_test(broken_arguments), cmocka_unit_test(keeping),
+      cmocka_unit_test(literals),         cmocka_unit_test(numbers_share_plans),
+      cmocka_unit_test(views_share_memory), cmocka_unit_test(wrapping),
+      cmocka_unit_test(empty_arrays),     cmocka_unit_test(several_roots),
+      cmocka_unit_test(several_outputs),  cmocka_unit_test(long_chain),
+      cmocka_unit_test(bounded_plans),    cmocka_unit_test(pool_is_bounded),
+      cmocka_unit_test(options),          cmocka_unit_test(status),
+      cmocka_unit_test(explanations),     cmocka_unit_test(operations_by_name),
+      cmocka_unit_test(tracing),
+  };
+  return cmocka_run_group_tests(tests, open_engine, close_engine);
+}
