@@ -1,0 +1,181 @@
+/* Transfers, events and cut regions, through the device that only the tests have. */
+#include "base/base.h"
+#include "engine/inside.h"
+#include "graph/node.h"
+#include "support/arrays.h"
+#include <setjmp.h>
+#include <string.h>
+#include <cmocka.h>
+
+static tme_engine *engine;
+
+static int open_engine(void **state) {
+  (void)state;
+  engine = test_engine("far");
+  return engine ? 0 : -1;
+}
+
+static int close_engine(void **state) {
+  (void)state;
+  tme_engine_free(engine);
+  return 0;
+}
+
+static void results_stay_there(void **state) {
+  (void)state;
+  tme_scope *s = tme_scope_new(engine);
+  tme_array *x = test_vector(s, 4, 1), *y = tme_add(s, x, x);
+  assert_int_equal(tme_eval(s, y), TME_OK);
+  buffer *b = array_buffer(y);
+  assert_non_null(b->device);
+  assert_string_equal(b->device->name, "far");
+  /* The host cannot read it. */
+  assert_memory_not_equal(b->data, ((float[]){2, 4, 6, 8}), 16);
+  test_equal(s, y, (float[]){2, 4, 6, 8}, 4);
+  assert_ptr_equal(tme_data(s, y), tme_data(s, y));
+  test_equal(s, tme_multiply(s, y, y), (float[]){4, 16, 36, 64}, 4);
+  tme_scope_free(s);
+}
+
+static void views_there(void **state) {
+  (void)state;
+  tme_scope *s = tme_scope_new(engine);
+  tme_array *y = tme_negative(s, test_matrix(s, 3, 4, 0));
+  assert_int_equal(tme_eval(s, y), TME_OK);
+  tme_array *v = tme_slice(s, y, (int64_t[]){2, 1}, (int64_t[]){TME_NONE, 4}, (int64_t[]){-2, 2});
+  assert_ptr_equal(array_buffer(v), array_buffer(y));
+  test_equal(s, v, (float[]){-9, -11, -1, -3}, 4);
+  test_equal(s, tme_add(s, v, v), (float[]){-18, -22, -2, -6}, 4);
+  float read[4];
+  assert_int_equal(tme_read(s, v, read, sizeof read), TME_OK);
+  assert_memory_equal(read, ((float[]){-9, -11, -1, -3}), 16);
+  tme_scope_free(s);
+}
+
+/* tanh and concatenate are not there: the graph is cut, and values go back and forth. */
+static void cut_regions(void **state) {
+  (void)state;
+  tme_scope *s = tme_scope_new(engine), *t;
+  tme_engine *plain = test_engine("reference");
+  t = tme_scope_new(plain);
+  float got[2][16];
+  for (int k = 0; k < 2; k++) {
+    tme_scope *q = k ? t : s;
+    tme_array *x = tme_multiply(q, test_matrix(q, 2, 4, -3), tme_number(q, 0.25));
+    tme_array *y = tme_tanh(q, tme_exp(q, x)), *z = tme_add(q, tme_transpose(q, y, NULL, TME_ALL), tme_number(q, 1));
+    tme_array *both[] = {tme_tanh(q, tme_transpose(q, z, NULL, TME_ALL)), tme_square(q, x)};
+    tme_array *all = tme_negative(q, tme_concatenate(q, both, 2, 0));
+    if (!k) {
+      char *text = tme_explain(q, &all, 1, 0);
+      assert_non_null(text);
+      assert_non_null(strstr(text, "tanh is left to nojit: far has no tanh"));
+      assert_non_null(strstr(text, "region 4"));
+      tme_string_free(text);
+    }
+    assert_int_equal(tme_read(q, all, got[k], sizeof got[k]), TME_OK);
+  }
+  for (int i = 0; i < 16; i++) assert_float_equal(got[0][i], got[1][i], 1e-6);
+  tme_scope_free(s);
+  tme_scope_free(t);
+  tme_engine_free(plain);
+}
+
+static void several_outputs(void **state) {
+  (void)state;
+  tme_scope *s = tme_scope_new(engine);
+  tme_array *usv[3], *x = tme_add(s, test_matrix(s, 3, 2, 1), tme_number(s, 0.0));
+  assert_int_equal(tme_svd(s, x, false, usv), TME_OK);
+  tme_array *back = tme_matmul(s, tme_multiply(s, usv[0], usv[1]), usv[2]);
+  test_equal(s, tme_round(s, back), (float[]){1, 2, 3, 4, 5, 6}, 6);
+  tme_scope_free(s);
+}
+
+static void errors_from_there(void **state) {
+  (void)state;
+  tme_scope *s = tme_scope_new(engine);
+  int64_t at = 7;
+  tme_array *y = tme_take(s, test_vector(s, 3, 0), tme_from(s, TME_I64, 0, NULL, &at), 0);
+  assert_int_equal(tme_eval(s, y), TME_ERR_ARGUMENT);
+  test_error(s, TME_ERR_ARGUMENT, "take");
+  tme_scope_free(s);
+}
+
+static void events(void **state) {
+  (void)state;
+  tme_scope *s = tme_scope_new(engine);
+  tme_array *x = test_matrix(s, 32, 32, 0), *y = tme_sum(s, tme_matmul(s, x, x), NULL, TME_ALL, false);
+  tme_event *ev = tme_eval_async(s, &y, 1);
+  assert_int_equal(tme_event_wait(ev), TME_OK);
+  assert_true(tme_event_done(ev));
+  tme_event_free(ev);
+  tme_scope_free(s);
+}
+
+/* ---- a device that fails: the same call is answered without it --------------------------------------------------- */
+
+static int failures_left;
+static tme_status (*real_run)(backend *, executable *, run_args *, event **, error *);
+static executable *(*real_prepare)(backend *, const graph *, error *);
+static tme_status (*real_wait)(backend *, event *, error *);
+
+static tme_status failing_run(backend *b, executable *x, run_args *a, event **done, error *e) {
+  return failures_left-- > 0 ? (fail)(e, TME_ERR_DEVICE, "planted in run") : real_run(b, x, a, done, e);
+}
+
+static executable *failing_prepare(backend *b, const graph *g, error *e) {
+  if (failures_left-- <= 0) return real_prepare(b, g, e);
+  (fail)(e, TME_ERR_JIT, "planted in prepare");
+  return NULL;
+}
+
+static tme_status failing_wait(backend *b, event *ev, error *e) {
+  tme_status s = real_wait(b, ev, e);
+  return failures_left-- > 0 ? (fail)(e, TME_ERR_DEVICE, "planted in wait") : s;
+}
+
+static void fallback(void **state) {
+  (void)state;
+  for (int where = 0; where < 3; where++) {
+    test_log log = {.warnings = 0};
+    tme_engine *e = test_engine_logged("far", &log);
+    backend *b = e->main;
+    real_run = b->run;
+    real_prepare = b->prepare;
+    real_wait = b->wait;
+    if (where == 0) b->run = failing_run;
+    if (where == 1) b->prepare = failing_prepare;
+    if (where == 2) b->wait = failing_wait;
+    failures_left = 1;
+    tme_scope *s = tme_scope_new(e);
+    tme_array *x = test_vector(s, 3, 1);
+    for (int i = 0; i < 3; i++) {
+      tme_array *y = tme_sqrt(s, tme_add(s, x, tme_number(s, 7.5 + i)));
+      assert_int_equal(tme_eval(s, y), TME_OK);
+      /* The signature keeps its fallback; the device is not tried again. */
+      assert_null(array_buffer(y)->device);
+    }
+    assert_int_equal(log.warnings, 1);
+    static const char *const planted[] = {"planted in run", "planted in prepare", "planted in wait"};
+    assert_non_null(strstr(log.text, planted[where]));
+    assert_non_null(strstr(log.text, "add, sqrt"));
+    tme_stats st;
+    tme_engine_stats(e, &st);
+    assert_int_equal(st.failures, 1);
+    assert_int_equal(st.fallbacks, 3);
+    /* Another signature is not concerned. */
+    tme_array *z = tme_negative(s, x);
+    assert_int_equal(tme_eval(s, z), TME_OK);
+    assert_non_null(array_buffer(z)->device);
+    tme_scope_free(s);
+    tme_engine_free(e);
+  }
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(results_stay_there), cmocka_unit_test(views_there),       cmocka_unit_test(cut_regions),
+      cmocka_unit_test(several_outputs),    cmocka_unit_test(errors_from_there), cmocka_unit_test(events),
+      cmocka_unit_test(fallback),
+  };
+  return cmocka_run_group_tests(tests, open_engine, close_engine);
+}
