@@ -1,25 +1,39 @@
-/* Short forms for tests of arrays. */
+/* Arrays for tests of operations: random contents, layouts, the reference kernels with inference and casts. */
 #ifndef TME_TEST_ARRAYS_H
 #define TME_TEST_ARRAYS_H
 
-#include "tme/tme.h"
+#include "backend/reference/reference.h"
+#include "compile/graph.h"
 
-/* An engine of that backend with precision float32 and no cache on disk. */
-tme_engine *test_engine(const char *backend);
-/* The same with a log, from info on. */
-typedef struct test_log {
-  char text[8192]; /* the messages, a line each */
-  int warnings;
-} test_log;
-tme_engine *test_engine_logged(const char *backend, test_log *log);
+typedef struct array {
+  ref_array a;
+  char *block; /* the memory, with guard bytes around it */
+  size_t bytes;
+} array;
 
-/* A vector of n f32: start, start + 1, ... */
-tme_array *test_vector(tme_scope *s, int64_t n, float start);
-/* A matrix of f32 filled likewise. */
-tme_array *test_matrix(tme_scope *s, int64_t rows, int64_t columns, float start);
-/* Fails the test unless the array evaluates to these elements. */
-void test_equal(tme_scope *s, tme_array *a, const float *want, int64_t n);
-/* Fails the test unless the scope's error has this code and holds these words; clears it. */
-void test_error(tme_scope *s, tme_status code, const char *words);
+/* Row-major zeros. Aborts the test when out of memory. */
+array array_new(tme_dtype t, int rank, const int64_t *shape);
+void array_free(array *x); /* checks the guard bytes */
+
+/* Numbers in [lo, hi), whole ones for integers; 0 or 1 for bool. */
+void array_fill(array *x, double lo, double hi, uint64_t *seed);
+uint64_t random_bits(uint64_t *seed);
+double random_real(uint64_t *seed); /* in [0, 1) */
+
+/* Element i in row-major order, as real and imaginary part. */
+void array_get(const array *x, int64_t i, double v[2]);
+double array_real(const array *x, int64_t i);
+void array_set_real(array *x, int64_t i, double v);
+
+/* The same elements laid out in another way. */
+enum { LAYOUT_CONTIGUOUS, LAYOUT_REVERSED, LAYOUT_COLUMNS, LAYOUT_STRIDED, LAYOUT_COUNT };
+array array_layout(const array *x, int layout);
+
+/* Infers, casts and runs the reference; fails the test on an error, unless `e` is given. */
+tme_status array_run(int op, const array *in, int nin, const op_attrs *attrs, bool libraries, array *out, error *e);
+array array_op(int op, const array *in, int nin, const op_attrs *attrs);
+
+/* The value of node `root` by the reference, node by node. */
+array array_graph(const graph *g, int root, const array *leaves);
 
 #endif
