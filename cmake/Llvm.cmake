@@ -3,7 +3,7 @@
 # Sets TME_HAVE_LLVM. TME_LLVM_CONFIG names an llvm-config to be used instead of the one that is found.
 
 set(TME_HAVE_LLVM OFF)
-set(TME_LLVM_CONFIG "" CACHE FILEPATH "llvm-config of LLVM 15 or newer; empty: the newest found")
+set(TME_LLVM_CONFIG "" CACHE STRING "llvm-config of LLVM 15 or newer; empty: the newest found")
 
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64|amd64)$")
   set(llvm_arch x86)
