@@ -1,7 +1,7 @@
 /* ctest: concurrency */
 /* Several threads, one engine: shared graphs, asynchronous evaluation, cancelling. */
 #include "base/base.h"
-#include "support/arrays.h"
+#include "support/engines.h"
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdatomic.h>

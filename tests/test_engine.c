@@ -1,6 +1,6 @@
 /* Engines, scopes, arrays and their evaluation, on the backends without a compiler. */
 #include "base/base.h"
-#include "support/arrays.h"
+#include "support/engines.h"
 #include <math.h>
 #include <setjmp.h>
 #include <stdio.h>

@@ -2,7 +2,7 @@
 #include "base/base.h"
 #include "engine/inside.h"
 #include "graph/node.h"
-#include "support/arrays.h"
+#include "support/engines.h"
 #include <setjmp.h>
 #include <string.h>
 #include <cmocka.h>

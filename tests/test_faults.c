@@ -1,6 +1,6 @@
 /* Allocations that fail, one after the other: the answer is right or an error, and nothing is lost. */
 #include "base/base.h"
-#include "support/arrays.h"
+#include "support/engines.h"
 #include <setjmp.h>
 #include <stdio.h>
 #include <string.h>

@@ -1,0 +1,55 @@
+#include "support/engines.h"
+#include "base/base.h"
+#include <setjmp.h>
+#include <stdio.h>
+#include <string.h>
+#include <cmocka.h>
+
+static void log_to(void *user, tme_log_level level, const char *message) {
+  test_log *l = user;
+  size_t n = strlen(l->text);
+  snprintf(l->text + n, sizeof l->text - n, "%s\n", message);
+  l->warnings += level == TME_LOG_WARNING;
+}
+
+tme_engine *test_engine_logged(const char *backend, test_log *log) {
+  tme_options o;
+  tme_options_init(&o);
+  o.backend = backend;
+  o.precision = "float32";
+  o.cache_dir = "";
+  o.log = log ? log_to : NULL;
+  o.log_user = log;
+  o.log_level = TME_LOG_INFO;
+  return tme_engine_new(&o);
+}
+
+tme_engine *test_engine(const char *backend) { return test_engine_logged(backend, NULL); }
+
+tme_array *test_matrix(tme_scope *s, int64_t rows, int64_t columns, float start) {
+  float *v = mem_alloc((size_t)(rows * columns) * sizeof *v);
+  if (!v) return NULL;
+  for (int64_t i = 0; i < rows * columns; i++) v[i] = start + (float)i;
+  tme_array *a = tme_from(s, TME_F32, 2, (int64_t[]){rows, columns}, v);
+  mem_free(v);
+  return a;
+}
+
+tme_array *test_vector(tme_scope *s, int64_t n, float start) {
+  return tme_reshape(s, test_matrix(s, 1, n, start), (int64_t[]){n}, 1);
+}
+
+void test_equal(tme_scope *s, tme_array *a, const float *want, int64_t n) {
+  const float *got = tme_data(s, a);
+  assert_string_equal(tme_error(s), "");
+  assert_non_null(got);
+  assert_int_equal(tme_array_dtype(a), TME_F32);
+  assert_int_equal(tme_array_size(a), n);
+  for (int64_t i = 0; i < n; i++) assert_float_equal(got[i], want[i], 1e-5);
+}
+
+void test_error(tme_scope *s, tme_status code, const char *words) {
+  assert_int_equal(tme_error_code(s), code);
+  if (!strstr(tme_error(s), words)) fail_msg("'%s' does not hold '%s'", tme_error(s), words);
+  tme_clear_error(s);
+}

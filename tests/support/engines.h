@@ -1,0 +1,25 @@
+/* Engines and arrays for tests of evaluation. */
+#ifndef TME_TEST_ENGINES_H
+#define TME_TEST_ENGINES_H
+
+#include "tme/tme.h"
+
+/* An engine of that backend with precision float32 and no cache on disk. */
+tme_engine *test_engine(const char *backend);
+/* The same with a log, from info on. */
+typedef struct test_log {
+  char text[8192]; /* the messages, a line each */
+  int warnings;
+} test_log;
+tme_engine *test_engine_logged(const char *backend, test_log *log);
+
+/* A vector of n f32: start, start + 1, ... */
+tme_array *test_vector(tme_scope *s, int64_t n, float start);
+/* A matrix of f32 filled likewise. */
+tme_array *test_matrix(tme_scope *s, int64_t rows, int64_t columns, float start);
+/* Fails the test unless the array evaluates to these elements. */
+void test_equal(tme_scope *s, tme_array *a, const float *want, int64_t n);
+/* Fails the test unless the scope's error has this code and holds these words; clears it. */
+void test_error(tme_scope *s, tme_status code, const char *words);
+
+#endif
