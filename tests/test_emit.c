@@ -65,7 +65,7 @@ static int close_module(void **state) {
   return 0;
 }
 
-/* ---- running ------------------------------------------------------------------------------------------------------ */
+/* ---- running ----------------------------------------------------------------------------------------------------- */
 
 /* Elements at the very end or the very beginning of a page, with a page that must not be touched beyond. */
 typedef struct memory {
@@ -250,7 +250,7 @@ static void check(const emit_target *t, kernel *k, double tolerance) {
     if (!module) skip();                                                                                               \
   } while (0)
 
-/* ---- maps --------------------------------------------------------------------------------------------------------- */
+/* ---- maps -------------------------------------------------------------------------------------------------------- */
 
 static int square_plus(kernel *k, const int *v) { return k_bin(k, K_ADD, k_bin(k, K_MUL, v[0], v[0]), v[0]); }
 static int not_and(kernel *k, const int *v) { return k_bin(k, K_AND, v[0], k_un(k, K_NOT, v[1])); }
@@ -316,7 +316,7 @@ static void maps_with_symbolic_extents(void **state) {
   }
 }
 
-/* ---- primitives --------------------------------------------------------------------------------------------------- */
+/* ---- primitives -------------------------------------------------------------------------------------------------- */
 
 static k_op the_op;
 static tme_dtype the_type;
@@ -432,7 +432,7 @@ static void calls_of_the_c_library(void **state) {
   }
 }
 
-/* ---- reductions ----------------------------------------------------------------------------------------------------- */
+/* ---- reductions -------------------------------------------------------------------------------------------------- */
 
 static void sums_of_rows_and_columns(void **state) {
   (void)state;
@@ -500,7 +500,7 @@ static void products(void **state) {
   }
 }
 
-/* ---- ways into memory ------------------------------------------------------------------------------------------------ */
+/* ---- ways into memory -------------------------------------------------------------------------------------------- */
 
 static void strides(void **state) {
   (void)state;
@@ -577,7 +577,7 @@ static void gathers(void **state) {
   index_bound = 0;
 }
 
-/* ---- objects ---------------------------------------------------------------------------------------------------------- */
+/* ---- objects ----------------------------------------------------------------------------------------------------- */
 
 static void assert_closed(const emit_object *o) {
   Elf64_Ehdr h;

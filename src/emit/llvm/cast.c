@@ -1,5 +1,5 @@
-/* Conversions. None may become a call of the C library: 16-bit floats go by bits where the processor has no instruction,
- * and never from f64 in one LLVM instruction. */
+/* Conversions. None may become a call of the C library: 16-bit floats go by bits where the processor has no
+ * instruction, and never from f64 in one LLVM instruction. */
 #include "emitter.h"
 
 typedef struct width {
@@ -20,7 +20,7 @@ static LLVMValueRef is(const width *w, LLVMIntPredicate p, LLVMValueRef a, uint3
   return LLVMBuildICmp(w->b, p, a, u32(w, b), "");
 }
 
-/* ---- 16-bit floats ------------------------------------------------------------------------------------------------- */
+/* ---- 16-bit floats ----------------------------------------------------------------------------------------------- */
 
 static LLVMValueRef half_to_f32(const width *w, LLVMValueRef v) {
   if (w->e->has.half)
@@ -85,7 +85,7 @@ static LLVMValueRef narrow_to_odd(const width *w, LLVMValueRef d) {
   return bits(w, pick(w, inexact, LLVMBuildOr(w->b, toward, u32(w, 1), ""), u), TME_F32);
 }
 
-/* ---- all others ----------------------------------------------------------------------------------------------------- */
+/* ---- all others -------------------------------------------------------------------------------------------------- */
 
 static LLVMValueRef to_int(const width *w, int to, LLVMValueRef v) {
   LLVMTypeRef types[] = {type(w, to), LLVMTypeOf(v)};

@@ -1,8 +1,8 @@
 /* The state of one emission: a kernel on its way to LLVM IR.
  *
  * Words used here: an axis is *replicated* if its body is emitted once per coordinate (unrolled axes, and vector axes
- * with several vectors a strip). A *region* is a stretch of blocks entered through one block (a loop body, a tail behind
- * a condition); what is computed in it is forgotten when it is left, since it dominates nothing behind. */
+ * with several vectors a strip). A *region* is a stretch of blocks entered through one block (a loop body, a tail
+ * behind a condition); what is computed in it is forgotten when it is left, since it dominates nothing behind. */
 #ifndef TME_EMITTER_H
 #define TME_EMITTER_H
 

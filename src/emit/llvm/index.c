@@ -1,8 +1,8 @@
 /* Index expressions and addresses.
  *
  * The value of an expression is split into a part that is computed at run time and a constant that comes from the
- * coordinates of replicated axes, so that replicas differ in the displacement of an address alone. Each part is computed
- * in the outermost region where its axes are known. */
+ * coordinates of replicated axes, so that replicas differ in the displacement of an address alone. Each part is
+ * computed in the outermost region where its axes are known. */
 #include "emitter.h"
 
 enum { MAX_TERMS = 64 };
@@ -84,7 +84,7 @@ LLVMValueRef ix_scalar(emitter *e, int ix) {
   return v ? LLVMBuildNSWAdd(e->b, v, off, "") : off;
 }
 
-/* ---- vectors of indices ------------------------------------------------------------------------------------------- */
+/* ---- vectors of indices ------------------------------------------------------------------------------------------ */
 
 bool ix_fits_32(const emitter *e, int ix) {
   const k_ix *x = &e->k->ix[ix];
@@ -110,7 +110,7 @@ LLVMValueRef ix_lanes(emitter *e, int ix, bool narrow) {
   return divide(e, x->op == IX_DIV, a, e->k->ix[x->a].lo, x->c);
 }
 
-/* ---- addresses ----------------------------------------------------------------------------------------------------- */
+/* ---- addresses --------------------------------------------------------------------------------------------------- */
 
 typedef struct term {
   int ix;

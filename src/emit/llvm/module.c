@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* ---- once a process ------------------------------------------------------------------------------------------------- */
+/* ---- once a process ---------------------------------------------------------------------------------------------- */
 
 /* LLVM ends the process when its fatal-error handler returns. Jumping out leaks what it held and may leave its locks
  * taken, so the module refuses every later call. */
@@ -43,7 +43,7 @@ static void on_diagnostic(LLVMDiagnosticInfoRef info, void *user) {
   LLVMDisposeMessage(why);
 }
 
-/* ---- the target ------------------------------------------------------------------------------------------------------ */
+/* ---- the target -------------------------------------------------------------------------------------------------- */
 
 static bool has(const emit_target *t, const char *name) {
   size_t n = strlen(name);
@@ -109,7 +109,7 @@ static LLVMTargetMachineRef make_machine(emitter *e, const kernel *k, const emit
   return tm;
 }
 
-/* ---- the function ---------------------------------------------------------------------------------------------------- */
+/* ---- the function ------------------------------------------------------------------------------------------------ */
 
 static void make_types(emitter *e) {
   LLVMContextRef c = e->ctx;
@@ -176,7 +176,7 @@ static void make_function(emitter *e) {
   LLVMBuildRetVoid(e->b);
 }
 
-/* ---- from a kernel to bytes ------------------------------------------------------------------------------------------ */
+/* ---- from a kernel to bytes -------------------------------------------------------------------------------------- */
 
 enum { OBJECT, ASSEMBLY, IR };
 

@@ -1,8 +1,8 @@
 /* The loop nest: sections of tasks, loops, strips and tails, and what is forgotten when a region is left.
  *
  * A body is cut at the loops inside it that stay loops. A stretch without loops is emitted once for each coordinate of
- * the jammed axes (vector axes opened around it), a loop once for all of them: so the vectors of a strip advance side by
- * side through a reduction. */
+ * the jammed axes (vector axes opened around it), a loop once for all of them: so the vectors of a strip advance side
+ * by side through a reduction. */
 #include "emitter.h"
 #include <stdarg.h>
 #include <stdio.h>
@@ -234,8 +234,8 @@ static void unjam(emitter *e, int axis) {
   e->jammed &= ~((uint64_t)1 << axis);
 }
 
-/* The body of the vector axis of `loop` from lane 0 = base on, `count` vectors of `lanes`; `end`: where the elements end,
- * NULL if all lanes are on. */
+/* The body of the vector axis of `loop` from lane 0 = base on, `count` vectors of `lanes`; `end`: where the elements
+ * end, NULL if all lanes are on. */
 static void emit_strip(emitter *e, int loop, LLVMValueRef base, int count, int lanes, LLVMValueRef end,
                        bool maybe_none) {
   int axis = e->k->inst[loop].a, outer_vector = e->vector, outer_lanes = e->lanes;

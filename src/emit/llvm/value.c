@@ -2,7 +2,7 @@
 #include "emitter.h"
 #include <string.h>
 
-/* ---- types and constants ------------------------------------------------------------------------------------------ */
+/* ---- types and constants ----------------------------------------------------------------------------------------- */
 
 LLVMTypeRef em_vector(LLVMTypeRef t, int lanes) { return lanes > 1 ? LLVMVectorType(t, (unsigned)lanes) : t; }
 
@@ -87,7 +87,7 @@ LLVMValueRef em_arg(emitter *e, int dtype, int number) {
   return v;
 }
 
-/* ---- primitives --------------------------------------------------------------------------------------------------- */
+/* ---- primitives -------------------------------------------------------------------------------------------------- */
 
 static bool is_float(int dtype) { return dtype == TME_F32 || dtype == TME_F64; }
 static bool is_signed(int dtype) { return dtype_is_signed((tme_dtype)dtype); }
@@ -155,7 +155,8 @@ static LLVMValueRef shift(emitter *e, const k_inst *in, LLVMValueRef a, LLVMValu
   return LLVMBuildSelect(e->b, fits, r, zero, "");
 }
 
-/* Integers of up to 32 bits divide exactly in f64: a quotient that is no integer is at least 2^-32 away from the next. */
+/* Integers of up to 32 bits divide exactly in f64: a quotient that is no integer is at least 2^-32 away from the
+ * next. */
 static LLVMValueRef quotient(emitter *e, int dtype, int lanes, LLVMValueRef a, LLVMValueRef b) {
   bool sign = is_signed(dtype);
   if (lanes == 1 || width_of(dtype) > 32 || LLVMIsConstant(b))
@@ -170,7 +171,8 @@ static LLVMValueRef quotient(emitter *e, int dtype, int lanes, LLVMValueRef a, L
   return LLVMTypeOf(q) == t ? q : LLVMBuildTrunc(e->b, q, t, "");
 }
 
-/* x / 0 = x % 0 = 0; the most negative number by -1 wraps. The processor traps on both, on lanes that are off as well. */
+/* x / 0 = x % 0 = 0; the most negative number by -1 wraps. The processor traps on both, on lanes that are off as
+ * well. */
 static LLVMValueRef divide(emitter *e, const k_inst *in, int lanes, LLVMValueRef a, LLVMValueRef b) {
   int width = width_of(in->dtype);
   LLVMValueRef zero = LLVMConstNull(LLVMTypeOf(b)), one = number(e, b, 1);
