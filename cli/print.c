@@ -44,8 +44,8 @@ void shortest_decimal(double x, bool single, char out[static 32]) {
 /* ---- how the floating elements of one array are written ------------------------------------------------------------- */
 
 typedef struct style {
-  bool exponent;
-  int decimals, width;
+  bool exponent, single;
+  int decimals, width; /* decimals: what the element that needs most of them needs */
 } style;
 
 static bool is_float(tme_dtype t) { return t == TME_F32 || t == TME_F64; }
@@ -63,17 +63,6 @@ static double real_element(const view *v, int64_t i, int part) {
 
 static int max_decimals(tme_dtype printed) { return printed == TME_F16 ? 4 : printed == TME_BF16 ? 3 : MAX_DECIMALS; }
 
-static void write_float(char out[static CELL], double x, const style *st) {
-  if (isnan(x))
-    snprintf(out, CELL, "nan");
-  else if (isinf(x))
-    snprintf(out, CELL, x < 0 ? "-inf" : "inf");
-  else if (st->exponent)
-    snprintf(out, CELL, "%.*e", st->decimals, x);
-  else
-    snprintf(out, CELL, "%.*f%s", st->decimals, x, st->decimals ? "" : ".");
-}
-
 /* Decimals that x needs to read back as itself, at most `most`. */
 static int needed_decimals(double x, bool single, bool exponent, int most) {
   char text[CELL];
@@ -82,6 +71,22 @@ static int needed_decimals(double x, bool single, bool exponent, int most) {
     if (single ? strtof(text, NULL) == (float)x : strtod(text, NULL) == x) return d;
   }
   return most;
+}
+
+/* In the fixed form each element has the decimals that it needs, then blanks: points stand below points. */
+static void write_float(char out[static CELL], double x, const style *st) {
+  if (isnan(x)) {
+    snprintf(out, CELL, "nan");
+  } else if (isinf(x)) {
+    snprintf(out, CELL, x < 0 ? "-inf" : "inf");
+  } else if (st->exponent) {
+    snprintf(out, CELL, "%.*e", st->decimals, x);
+  } else {
+    int d = needed_decimals(x, st->single, false, st->decimals);
+    snprintf(out, CELL, "%.*f%s", d, x, d ? "" : ".");
+    for (size_t n = strlen(out); d > 0 && out[n - 1] == '0'; d--) out[--n] = '\0';
+    snprintf(out + strlen(out), CELL - strlen(out), "%*s", st->decimals - d, "");
+  }
 }
 
 typedef struct survey {
@@ -130,8 +135,7 @@ static void look(const view *v, int64_t i, survey *sv) {
       if (magnitude > sv->largest) sv->largest = magnitude;
       if (magnitude < sv->smallest) sv->smallest = magnitude;
     } else {
-      bool single = v->dtype == TME_F32 || v->dtype == TME_C64;
-      int d = needed_decimals(x, single, sv->st.exponent, max_decimals(v->printed));
+      int d = needed_decimals(x, sv->st.single, sv->st.exponent, max_decimals(v->printed));
       if (d > sv->st.decimals) sv->st.decimals = d;
     }
   }
@@ -147,6 +151,7 @@ static void walk(const view *v, int axis, int64_t at, survey *sv) {
 
 static style choose_style(const view *v) {
   survey sv = {.smallest = (double)INFINITY};
+  sv.st.single = v->dtype == TME_F32 || v->dtype == TME_C64;
   if (is_float(v->dtype) || is_complex(v->dtype)) {
     walk(v, 0, 0, &sv);
     sv.st.exponent = sv.largest >= 1e8 || sv.smallest < 1e-4;

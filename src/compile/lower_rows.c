@@ -399,15 +399,15 @@ static void set_lanes(rows *r) {
     }
   if (bytes == 0)
     bytes = kernel_widest(k);
-  bool reduces = r->G->kind == GROUP_ROWS;
+  bool reduces = r->G->kind == GROUP_ROWS, small = k->ninst < 24;
   for (int i = 0; i < k->naxes; i++) {
     k_axis *a = &k->axes[i];
     if (!(a->flags & AXIS_VECTOR))
       continue;
     a->width = (uint16_t)lower_lanes(r->b.l->t, bytes);
-    a->unroll = reduces ? SUM_UNROLL : k->ninst < 24 ? 4 : k->ninst < 64 ? 2 : 1;
+    a->unroll = reduces ? SUM_UNROLL : small ? 4 : k->ninst < 64 ? 2 : 1;
   }
-  k->opt = reduces ? 2 : 0;
+  k->opt = reduces ? 2 : small ? 0 : 1; /* long straight code spills without a register allocator */
 }
 
 /* A map over one dimension whose buffers are all walked element by element serves every extent. */

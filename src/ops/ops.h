@@ -112,8 +112,8 @@ typedef struct op_rule_def {
 } op_rule_def;
 const op_rule_def *op_rule_get(op_rule r);
 
-/* A number as the bits of a literal (bool 0 or 1; complex: real and imaginary part), converted as astype does; and back,
- * as real and imaginary part. */
+/* A number as the bits of a literal (bool 0 or 1; complex: real and imaginary part), converted as astype does; and
+ * back, as real and imaginary part. */
 void literal_bits(tme_dtype t, double v, uint64_t bits[2]);
 void literal_value(tme_dtype t, const uint64_t bits[2], double v[2]);
 
