@@ -96,7 +96,7 @@ static void *evaluate_own(void *user) {
   tme_engine *e = user;
   void *result = NULL;
   for (int round = 0; round < ROUNDS * 4; round++) {
-    int64_t n = 1 + (round * 7 + (int)((uintptr_t)&result >> 12)) % 13;
+    int64_t n = 1 + (round * 7 + (int)((uintptr_t)&result >> 12 & 255)) % 13;
     tme_scope *s = tme_scope_new(e);
     tme_array *x = test_vector(s, n, 1);
     const float *v = tme_data(s, tme_multiply(s, tme_add(s, x, x), tme_number(s, (double)round)));
