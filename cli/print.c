@@ -70,6 +70,9 @@ static int needed_decimals(double x, bool single, bool exponent, int most) {
     snprintf(text, sizeof text, exponent ? "%.*e" : "%.*f", d, x);
     if (single ? strtof(text, NULL) == (float)x : strtod(text, NULL) == x) return d;
   }
+  /* cut off: without the zeros at the end */
+  snprintf(text, sizeof text, "%.*f", most, x);
+  for (size_t n = strlen(text); !exponent && most > 0 && text[n - 1] == '0'; n--) most--;
   return most;
 }
 
@@ -84,7 +87,6 @@ static void write_float(char out[static CELL], double x, const style *st) {
   } else {
     int d = needed_decimals(x, st->single, false, st->decimals);
     snprintf(out, CELL, "%.*f%s", d, x, d ? "" : ".");
-    for (size_t n = strlen(out); d > 0 && out[n - 1] == '0'; d--) out[--n] = '\0';
     snprintf(out + strlen(out), CELL - strlen(out), "%*s", st->decimals - d, "");
   }
 }
@@ -115,8 +117,8 @@ static void write_element(const view *v, int64_t i, const style *st, char out[st
     snprintf(out, CELL, "%s", real);
     return;
   }
-  double im = real_element(v, i, 1);
-  write_float(imaginary, im, st);
+  write_float(imaginary, real_element(v, i, 1), st);
+  real[strcspn(real, " ")] = imaginary[strcspn(imaginary, " ")] = '\0';
   snprintf(out, COMPLEX_CELL, "%s%s%sj", real, imaginary[0] == '-' ? "" : "+", imaginary);
 }
 
