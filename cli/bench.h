@@ -7,7 +7,7 @@
 
 enum { BENCH_INPUTS = 3, BENCH_OUTPUTS = 3, BENCH_PEERS = 8, BENCH_SAMPLES = 4096 };
 
-/* ---- bench_cases.c: what is timed ------------------------------------------------------------------------------------- */
+/* ---- bench_cases.c: what is timed --------------------------------------------------------------------------------*/
 
 typedef struct bench_input {
   int rank;
@@ -33,7 +33,7 @@ int64_t bench_size(const bench_input *in);
 /* The numbers of input i of set `set`: normally distributed, the same in every run. */
 void bench_fill(const bench_case *k, int i, int set, double *out);
 
-/* ---- bench_own.c: an engine as a contestant ---------------------------------------------------------------------------- */
+/* ---- bench_own.c: an engine as a contestant ----------------------------------------------------------------------*/
 
 typedef struct own {
   tme_engine *engine;
@@ -51,7 +51,7 @@ double own_call(own *o, const cli *c);
 double own_error(own *o, const cli *c, tme_engine *plain);
 void own_free(own *o);
 
-/* ---- bench_worker.c: another library in a process of its own ------------------------------------------------------------ */
+/* ---- bench_worker.c: another library in a process of its own -----------------------------------------------------*/
 
 typedef struct worker {
   char name[24], about[64];
@@ -72,7 +72,7 @@ void worker_stop(worker *w);
 /* bench_cblas.c: serves the same lines with the system's CBLAS. */
 int serve_cblas(int threads);
 
-/* ---- bench_report.c, bench_plot.c: what comes out ----------------------------------------------------------------------- */
+/* ---- bench_report.c, bench_plot.c: what comes out ----------------------------------------------------------------*/
 
 typedef struct bench_row {
   const bench_case *k;

@@ -11,10 +11,10 @@
 
 static const char help[] =
     "usage: tme bench [OPTIONS]\n\n"
-    "Times one call of each operation, on arrays in memory, its result included: without the JIT (plain C loops), with\n"
-    "it, and with other libraries. Medians; everybody takes turns within the run. The error is the largest difference\n"
-    "from a float64 reference over its largest value; of large products 64 rows are compared, of an SVD the product of\n"
-    "its factors with the matrix.\n\n"
+    "Times one call of each operation, on arrays in memory, its result included: without the JIT (plain C loops),\n"
+    "with it, and with other libraries. Medians; everybody takes turns within the run. The error is the largest difference\n"
+    "from a float64 reference over its largest value; of large products 64 rows are compared, of an SVD the product\n"
+    "of its factors with the matrix.\n\n"
     "      --quick          small shapes and few repetitions: a few seconds\n"
     "      --headline       matmul 1024, svd 512 and gelu 1024 alone\n"
     "      --only PATTERN   rows whose \"op shape\" contains PATTERN (a shell pattern)\n"
@@ -58,7 +58,7 @@ typedef struct samples {
   int n;
 } samples;
 
-/* ---- one row ----------------------------------------------------------------------------------------------------------- */
+/* ---- one row -----------------------------------------------------------------------------------------------------*/
 
 static int ascending(const void *a, const void *b) {
   double x = *(const double *)a, y = *(const double *)b;
@@ -142,7 +142,7 @@ static bool measure_row(bench *b, const bench_case *k, bench_row *row) {
   return ok;
 }
 
-/* ---- who takes part ---------------------------------------------------------------------------------------------------- */
+/* ---- who takes part ----------------------------------------------------------------------------------------------*/
 
 static void add_peer(bench *b, const char *name, char *const *argv) {
   worker *w = &b->peers[b->table.npeers];

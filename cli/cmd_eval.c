@@ -8,7 +8,8 @@
 static const char help[] =
     "usage: tme eval [OPTIONS] EXPR [NAME=FILE|NAME=NUMBER]...\n\n"
     "Evaluates EXPR over the arrays given by name and prints its results.\n\n"
-    "  tme eval 'y = gelu(x @ w + b); y, mean(y, axis=0)' x=x.npy w=model.safetensors:layer.weight b=b.npy -o y=y.npy\n\n"
+    "  tme eval 'y = gelu(x @ w + b); y, mean(y, axis=0)' x=x.npy w=model.safetensors:layer.weight b=b.npy \\\n"
+    "    -o y=y.npy\n\n"
     "  -o NAME=FILE     write the variable NAME to FILE (.npy, .npz, .safetensors); -o FILE writes the only result.\n"
     "                   May be repeated; several names may go to one .npz or .safetensors file. All files or none.\n"
     "      --json       print JSON: {\"results\": [{\"name\", \"dtype\", \"shape\", \"values\"}]}\n"

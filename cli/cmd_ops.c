@@ -7,8 +7,8 @@
 
 static const char help[] =
     "usage: tme ops [NAME...] [--json]\n\n"
-    "Lists the operations with their signatures: \"name:kind=default\"; a name alone is an array. Kinds: array?, arrays,\n"
-    "axis, axes, ints, perdim (one per dimension), int, bool, float, dtype.\n\n"
+    "Lists the operations with their signatures: \"name:kind=default\"; a name alone is an array. Kinds: array?,\n"
+    "arrays, axis, axes, ints, perdim (one per dimension), int, bool, float, dtype.\n\n"
     "      --json       a list of objects with name, signature, outputs, doc\n";
 
 enum { OPT_JSON = OPT_OWN };

@@ -7,8 +7,8 @@ static const char help[] =
     "usage: tme status [--json]\n\n"
     "Compiles a real 2x2 product around all caches, runs it and checks its value. Exit code 0 if the JIT is active or\n"
     "disabled, 1 if it failed.\n\n"
-    "      --json       one object with the keys status (active, disabled, error), reason, compiler (present, missing),\n"
-    "                   device, precision, backend, target, cache\n";
+    "      --json       one object with the keys status (active, disabled, error), reason, compiler (present,\n"
+    "                   missing), device, precision, backend, target, cache\n";
 
 enum { OPT_JSON = OPT_OWN };
 

@@ -44,7 +44,7 @@ typedef struct interp {
   variable *variables;
 } interp;
 
-/* Evaluates the statements; the value of the last one goes to *out. Nothing is computed yet but what a parameter needs. */
+/* Evaluates the statements; the value of the last one goes to *out. Only what a parameter needs is computed. */
 bool eval_program(interp *in, const statement *program, value *out);
 bool eval_node(interp *in, const node *n, value *out);
 bool interp_set(interp *in, const char *name, size_t len, value v);

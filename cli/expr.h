@@ -15,7 +15,7 @@ typedef struct problem {
 bool problem_at(problem *p, size_t at, const char *fmt, ...) TME_PRINTF(3, 4);
 bool problem_memory(problem *p);
 
-/* Operators from loose to tight, as in Python. `op` is the operation behind a binary one, `prefix` behind a unary one. */
+/* Operators from loose to tight, as in Python. `op` stands behind a binary one, `prefix` behind a unary one. */
 typedef enum binding {
   BIND_NONE,
   BIND_OR,

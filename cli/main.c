@@ -15,7 +15,8 @@ enum { COMMANDS = sizeof commands / sizeof *commands };
 
 static const char global_help[] =
     "Options of every command, before or after it:\n"
-    "  --precision P    dtype of floating arrays made without one: float16, bfloat16, float32 (default), float64, mixed\n"
+    "  --precision P    dtype of floating arrays made without one: float16, bfloat16, float32 (default), float64,\n"
+    "                   mixed\n"
     "  --device D       auto (default), cpu\n"
     "  --backend B      auto (default), cpu, nojit, reference\n"
     "  --threads N      threads that compute\n"

@@ -41,7 +41,7 @@ void shortest_decimal(double x, bool single, char out[static 32]) {
   }
 }
 
-/* ---- how the floating elements of one array are written ------------------------------------------------------------- */
+/* ---- how the floating elements of one array are written ----------------------------------------------------------*/
 
 typedef struct style {
   bool exponent, single;
@@ -207,7 +207,7 @@ void print_text(FILE *f, const view *v) {
   fputc('\n', f);
 }
 
-/* ---- JSON ------------------------------------------------------------------------------------------------------------ */
+/* ---- JSON --------------------------------------------------------------------------------------------------------*/
 
 static void json_number(FILE *f, double x, bool single) {
   char text[32];
