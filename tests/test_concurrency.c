@@ -219,8 +219,8 @@ static void engines_do_not_mix(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(one_array_by_many), cmocka_unit_test(computed_once),        cmocka_unit_test(small_caches),
-      cmocka_unit_test(asynchronous),      cmocka_unit_test(event_outlives_scope), cmocka_unit_test(cancelling),
+      cmocka_unit_test(one_array_by_many),  cmocka_unit_test(computed_once),        cmocka_unit_test(small_caches),
+      cmocka_unit_test(asynchronous),       cmocka_unit_test(event_outlives_scope), cmocka_unit_test(cancelling),
       cmocka_unit_test(engines_do_not_mix),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

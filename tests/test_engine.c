@@ -156,8 +156,7 @@ static void numbers_share_plans(void **state) {
   tme_engine_stats(engine, &before);
   for (int i = 0; i < 10; i++) {
     float v = 8 + (float)i, c = 10 + (float)i;
-    tme_array *y =
-        tme_add(s, tme_multiply(s, x, tme_number(s, (double)v)), tme_full(s, NULL, 0, (double)c, TME_F32));
+    tme_array *y = tme_add(s, tme_multiply(s, x, tme_number(s, (double)v)), tme_full(s, NULL, 0, (double)c, TME_F32));
     test_equal(s, y, (float[]){v + c, 2 * v + c, 3 * v + c, 4 * v + c}, 4);
   }
   tme_engine_stats(engine, &after);
@@ -481,25 +480,34 @@ static void tracing(void **state) {
   tme_engine_free(e);
   FILE *f = fopen(path, "r");
   assert_non_null(f);
-  char text[2000];
-  text[fread(text, 1, sizeof text - 1, f)] = 0;
+  char json[2000];
+  json[fread(json, 1, sizeof json - 1, f)] = 0;
   fclose(f);
-  assert_non_null(strstr(text, "\"traceEvents\""));
-  assert_non_null(strstr(text, "\"name\":\"exp\""));
+  assert_non_null(strstr(json, "\"traceEvents\""));
+  assert_non_null(strstr(json, "\"name\":\"exp\""));
   remove(path);
 }
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(lifecycle),        cmocka_unit_test(errors_stand),
-      cmocka_unit_test(broken_arguments), cmocka_unit_test(keeping),
-      cmocka_unit_test(literals),         cmocka_unit_test(numbers_share_plans),
-      cmocka_unit_test(views_share_memory), cmocka_unit_test(wrapping),
-      cmocka_unit_test(empty_arrays),     cmocka_unit_test(several_roots),
-      cmocka_unit_test(several_outputs),  cmocka_unit_test(long_chain),
-      cmocka_unit_test(bounded_plans),    cmocka_unit_test(pool_is_bounded),
-      cmocka_unit_test(options),          cmocka_unit_test(status),
-      cmocka_unit_test(explanations),     cmocka_unit_test(operations_by_name),
+      cmocka_unit_test(lifecycle),
+      cmocka_unit_test(errors_stand),
+      cmocka_unit_test(broken_arguments),
+      cmocka_unit_test(keeping),
+      cmocka_unit_test(literals),
+      cmocka_unit_test(numbers_share_plans),
+      cmocka_unit_test(views_share_memory),
+      cmocka_unit_test(wrapping),
+      cmocka_unit_test(empty_arrays),
+      cmocka_unit_test(several_roots),
+      cmocka_unit_test(several_outputs),
+      cmocka_unit_test(long_chain),
+      cmocka_unit_test(bounded_plans),
+      cmocka_unit_test(pool_is_bounded),
+      cmocka_unit_test(options),
+      cmocka_unit_test(status),
+      cmocka_unit_test(explanations),
+      cmocka_unit_test(operations_by_name),
       cmocka_unit_test(tracing),
   };
   return cmocka_run_group_tests(tests, open_engine, close_engine);

@@ -66,11 +66,11 @@ static void cut_regions(void **state) {
     tme_array *both[] = {tme_tanh(q, tme_transpose(q, z, NULL, TME_ALL)), tme_square(q, x)};
     tme_array *all = tme_negative(q, tme_concatenate(q, both, 2, 0));
     if (!k) {
-      char *text = tme_explain(q, &all, 1, 0);
-      assert_non_null(text);
-      assert_non_null(strstr(text, "tanh is left to nojit: far has no tanh"));
-      assert_non_null(strstr(text, "region 4"));
-      tme_string_free(text);
+      char *shown = tme_explain(q, &all, 1, 0);
+      assert_non_null(shown);
+      assert_non_null(strstr(shown, "tanh is left to nojit: far has no tanh"));
+      assert_non_null(strstr(shown, "region 4"));
+      tme_string_free(shown);
     }
     assert_int_equal(tme_read(q, all, got[k], sizeof got[k]), TME_OK);
   }

@@ -34,8 +34,7 @@ static bool scenario(tme_engine *e, bool *failed) {
     tme_event *ev = tme_eval_async(s, &y, 1);
     if (ev && tme_event_wait(ev) != TME_OK) ok = ok && tme_error_code(s) != TME_OK;
     tme_event_free(ev);
-    char *text = tme_explain(s, &y, 1, 0);
-    tme_string_free(text);
+    tme_string_free(tme_explain(s, &y, 1, 0));
   }
   tme_scope_free(s);
   return ok;
@@ -54,7 +53,8 @@ static void fail_everywhere(const char *backend, bool forever) {
     if (e) ok = ok && scenario(e, &again) && !again;
     tme_engine_free(e);
     if (!ok) fail_msg("%s: wrong with allocation %ld failing", backend, k);
-    if (mem_live() != live) fail_msg("%s: %ld allocations lost with allocation %ld failing", backend, mem_live() - live, k);
+    if (mem_live() != live)
+      fail_msg("%s: %ld allocations lost with allocation %ld failing", backend, mem_live() - live, k);
     if (e && !failed && k > 400) break;
     assert_true(k < 20000);
   }

@@ -24,8 +24,8 @@ typedef struct array_view {
 /* What one run of an executable works on. */
 typedef struct run_args {
   const array_view *in;   /* per leaf of the region */
-  const uint64_t *args;   /* values of the literals, two words each (real, imaginary): bits in their dtype, 16-bit floats
-                             as f32 */
+  const uint64_t *args;   /* values of the literals, two words each (real, imaginary): bits in their dtype, 16-bit
+                             floats as f32 */
   array_view *out;        /* per root; dtype, shape, row-major strides and offset 0 are set. The executable sets the
                              buffers (before run returns): new ones, or views of inputs with their strides and offset.
                              The caller receives one reference to each; after a failure there are none. A numerical
@@ -46,11 +46,11 @@ struct backend {
   void (*close)(backend *b);
   /* NULL if the backend can do this node, else the reason (static text). */
   const char *(*supports)(backend *b, const graph *g, int node);
-  /* Compiles the region, which lives as long as the executable. NULL with the reason on failure. Called by any thread. */
+  /* Compiles the region, which lives as long as the executable. NULL with the reason on failure. By any thread. */
   executable *(*prepare)(backend *b, const graph *region, error *e);
   void (*free_executable)(backend *b, executable *x);
-  /* Starts the work. *done is an event or NULL if it is complete already. The views' buffers must live until then. Called
-   * by several threads at once for one executable. */
+  /* Starts the work. *done is an event or NULL if it is complete already. The views' buffers must live until then.
+   * Called by several threads at once for one executable. */
   tme_status (*run)(backend *b, executable *x, run_args *a, event **done, error *e);
   /* What was fused and what not and why, kernels and sizes (TME_EXPLAIN_*). */
   void (*describe)(backend *b, const executable *x, unsigned flags, text *out);

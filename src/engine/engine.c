@@ -46,7 +46,8 @@ static tme_status open_backends(tme_engine *e, error *err) {
 static void report_device(tme_engine *e) {
   const char *device = e->config.device;
   if (strcmp(device, "auto") && strcmp(device, "cpu"))
-    engine_log(e, TME_LOG_WARNING, "the device %s is not there, the CPU is used: this build has no backend for it", device);
+    engine_log(e, TME_LOG_WARNING, "the device %s is not there, the CPU is used: this build has no backend for it",
+               device);
   engine_log(e, TME_LOG_INFO, "tme %s: device %s, backend %s, precision %s, %d thread%s", TME_VERSION, e->main->device,
              e->main->name, e->config.precision, threads_count(e->threads), threads_count(e->threads) == 1 ? "" : "s");
 }

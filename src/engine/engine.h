@@ -14,12 +14,12 @@ typedef struct engine_config {
   char backend[16];        /* "auto", "cpu", "nojit", "reference", "far" */
   int threads;             /* 0: the processors allowed */
   size_t pool_bytes, cache_bytes, plan_entries, disk_bytes;
-  char *cache_dir;         /* "": no cache on disk */
+  char *cache_dir; /* "": no cache on disk */
   bool jit;
-  const char *jit_off;     /* why `jit` is false */
+  const char *jit_off; /* why `jit` is false */
   bool quiet_numeric, check;
-  int debug;               /* TME_DEBUG: 0 to 5 */
-  char *profile;           /* TME_PROFILE: a path, or NULL */
+  int debug;     /* TME_DEBUG: 0 to 5 */
+  char *profile; /* TME_PROFILE: a path, or NULL */
   tme_log_fn *log;
   void *log_user;
   tme_log_level log_level;

@@ -3,9 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-bool engine_logs(const tme_engine *e, tme_log_level level) {
-  return e->config.log && level <= e->config.log_level;
-}
+bool engine_logs(const tme_engine *e, tme_log_level level) { return e->config.log && level <= e->config.log_level; }
 
 static void put(tme_engine *e, tme_log_level level, const char *message) {
   pthread_mutex_lock(&e->log_lock);

@@ -42,7 +42,6 @@ void tme_engine_status(tme_engine *e, tme_jit_status *out) {
   if (e->main->status)
     e->main->status(e->main, out);
   else
-    snprintf(out->reason, sizeof out->reason, "%s",
-             *e->main_why ? e->main_why : "this backend does not compile");
+    snprintf(out->reason, sizeof out->reason, "%s", *e->main_why ? e->main_why : "this backend does not compile");
   tme_engine_stats(e, &out->stats);
 }

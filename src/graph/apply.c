@@ -116,8 +116,8 @@ static bool take(call *c, const op_param *p, const tme_arg *a) {
   return false;
 }
 
-/* `a` in dtype t: a literal is made anew from what the caller gave, so that it is rounded once. A new reference, or NULL
- * when out of memory. */
+/* `a` in dtype t: a literal is made anew from what the caller gave, so that it is rounded once. A new reference, or
+ * NULL when out of memory. */
 static node *convert(tme_engine *e, tme_array *a, tme_dtype t) {
   node *n = a->node;
   if (n->op == OP_literal)

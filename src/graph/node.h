@@ -2,7 +2,7 @@
  *
  * A node is one application of an operation; its outputs are the arrays. The node and its arrays are one block of
  * memory with one reference count: holding an array holds its node, and a node holds its inputs until all its outputs
- * are computed. An array is computed when its buffer is set (release order); then it is a strided view into that buffer.
+ * are computed. An array is computed when its buffer is set (release order); then it is a strided view into it.
  */
 #ifndef TME_NODE_H
 #define TME_NODE_H
@@ -53,15 +53,13 @@ node *node_new(tme_engine *e, int op, tme_array *const *in, int nin, const op_at
 /* A literal of rank 0; `weak`: untyped. */
 node *node_literal(tme_engine *e, tme_dtype t, bool weak, literal_kind kind, double f, int64_t i);
 node *node_retain(node *n);
-/* Frees iteratively: chains of millions of nodes need no stack. NULL is allowed. Not under the graph lock: memory of the
- * caller's is given back by the caller's function. */
+/* Frees iteratively: chains of millions of nodes need no stack. NULL is allowed. Not under the graph lock: memory of
+ * the caller's is given back by the caller's function. */
 void node_release(node *n);
 /* True once all outputs are computed. */
 bool node_done(const node *n);
 
-static inline buffer *array_buffer(const tme_array *a) {
-  return atomic_load_explicit(&a->buf, memory_order_acquire);
-}
+static inline buffer *array_buffer(const tme_array *a) { return atomic_load_explicit(&a->buf, memory_order_acquire); }
 /* Sets the computed value; takes over the reference to `b`. */
 void array_set(tme_array *a, buffer *b, int64_t offset, const int64_t *strides);
 /* Row-major in its elements; extents of 1 have any stride. */

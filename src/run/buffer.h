@@ -10,14 +10,14 @@ typedef struct buffer buffer;
 
 struct buffer {
   atomic_int refs;
-  void *data;   /* on the host, or the handle of a device's memory: see `device` */
-  size_t bytes; /* that may be used */
+  void *data;             /* on the host, or the handle of a device's memory: see `device` */
+  size_t bytes;           /* that may be used */
   struct backend *device; /* NULL: host memory */
-  pool *pool;   /* owner of the block; NULL: `release` gives it back */
+  pool *pool;             /* owner of the block; NULL: `release` gives it back */
   void (*release)(void *user);
   void *user;
-  buffer *next; /* the pool's free list */
-  const char *failure; /* a numerical failure found while computing it (static text), or NULL */
+  buffer *next;          /* the pool's free list */
+  const char *failure;   /* a numerical failure found while computing it (static text), or NULL */
   int64_t failed_matrix; /* which matrix of the batch */
 };
 

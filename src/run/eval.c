@@ -35,7 +35,7 @@ eval_run *eval_begin(tme_engine *e, tme_array *const *a, int n, bool wait, bool 
   return NULL;
 }
 
-/* Makes the plan of a signature that was not in the cache, and puts it there. Without memory for that it is used once. */
+/* Makes the plan of a signature that was not in the cache, and puts it there. Without room there it serves once. */
 static tme_status make_plan(tme_engine *e, eval_run *r, error *err) {
   double t = now_ms();
   r->plan = plan_new(e, r->sig, r->nsig, r->nroots, err);

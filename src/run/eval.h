@@ -8,7 +8,8 @@
 tme_status evaluate(tme_engine *e, tme_array *const *a, int n, const atomic_bool *cancel, error *err);
 /* The same in two parts, for asynchronous evaluation: eval_begin traces and marks; NULL with *st TME_OK: there is
  * nothing to do; with `wait` false it returns NULL and *busy where it would have to wait for another thread. */
-struct eval_run *eval_begin(tme_engine *e, tme_array *const *a, int n, bool wait, bool *busy, tme_status *st, error *err);
+struct eval_run *eval_begin(tme_engine *e, tme_array *const *a, int n, bool wait, bool *busy, tme_status *st,
+                            error *err);
 /* Runs, publishes, and ends the run. */
 tme_status eval_finish(tme_engine *e, struct eval_run *r, const atomic_bool *cancel, error *err);
 /* TME_ERR_NUMERIC if computing one of the arrays failed, and failures are not quiet. */

@@ -7,13 +7,13 @@
 
 typedef struct plan_step {
   region region;
-  executable *exe;                 /* NULL: the backend could not prepare it */
-  _Atomic(executable *) instead;   /* the fallback's, once it was needed */
-  atomic_bool failed;              /* always use `instead` */
-  int *in, *out;                   /* slots of its leaves and roots */
-  array_view *result;              /* per root: dtype, shape and row-major strides */
-  bool direct;                     /* takes the plan's leaves and arguments, gives its roots, in that order */
-  char title[96];                  /* its operations, for messages */
+  executable *exe;               /* NULL: the backend could not prepare it */
+  _Atomic(executable *) instead; /* the fallback's, once it was needed */
+  atomic_bool failed;            /* always use `instead` */
+  int *in, *out;                 /* slots of its leaves and roots */
+  array_view *result;            /* per root: dtype, shape and row-major strides */
+  bool direct;                   /* takes the plan's leaves and arguments, gives its roots, in that order */
+  char title[96];                /* its operations, for messages */
 } plan_step;
 
 typedef struct plan {

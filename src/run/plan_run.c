@@ -144,7 +144,8 @@ static tme_status gather(runner *r, plan_step *s, backend *b, array_view *in) {
     if (st != TME_OK) return st;
   }
   for (int i = 0; i < s->region.nleaves; i++) in[i] = r->c->slot[s->in[i]];
-  for (int i = 0; i < s->region.nargs; i++) memcpy(&r->args[2 * i], &r->c->arg[2 * s->region.arg[i]], 2 * sizeof *r->args);
+  for (int i = 0; i < s->region.nargs; i++)
+    memcpy(&r->args[2 * i], &r->c->arg[2 * s->region.arg[i]], 2 * sizeof *r->args);
   return TME_OK;
 }
 

@@ -1,5 +1,5 @@
-/* From the arrays that are asked for to a signature: what is to be computed, written down as words. The compiler's graph
- * is read back from the words (signature.c), so the nodes themselves are needed only under the graph lock. */
+/* From the arrays that are asked for to a signature: what is to be computed, written down as words. The compiler's
+ * graph is read back from the words (signature.c), so the nodes themselves are needed only under the graph lock. */
 #ifndef TME_TRACE_H
 #define TME_TRACE_H
 
@@ -21,7 +21,7 @@ struct eval_run {
   array_view *out;  /* per root */
   array_view *slot; /* for the plan */
   trace_frame *stack;
-  node **drop;      /* references to give back without the lock */
+  node **drop; /* references to give back without the lock */
   int nsig, nleaves, nargs, nroots, depth, ndrop;
   int cap_sig, cap_leaf, cap_arg, cap_root, cap_out, cap_slot, cap_stack, cap_drop;
   int values, nodes; /* numbered values; operations among them */
@@ -32,7 +32,7 @@ struct eval_run {
 typedef enum trace_result {
   TRACE_NOTHING, /* all are computed */
   TRACE_READY,
-  TRACE_BUSY,    /* another thread computes something of it */
+  TRACE_BUSY, /* another thread computes something of it */
   TRACE_FAILED
 } trace_result;
 

@@ -63,7 +63,8 @@ tme_status view_to_device(backend *b, const array_view *v, array_view *out, even
   out->buf = b->alloc(b, bytes, err);
   if (!out->buf) return no_memory(err, bytes);
   out->offset = -first;
-  tme_status s = b->upload(b, out->buf, (const char *)v->buf->data + (v->offset + first) * (int64_t)size, bytes, done, err);
+  tme_status s =
+      b->upload(b, out->buf, (const char *)v->buf->data + (v->offset + first) * (int64_t)size, bytes, done, err);
   profile_end(b->engine, t, "copy", "upload", bytes);
   out->buf->failure = v->buf->failure;
   out->buf->failed_matrix = v->buf->failed_matrix;

@@ -294,9 +294,7 @@ static void describe(backend *b, const executable *x, unsigned flags, text *out)
            ((const reference *)b->state)->libraries ? ", CBLAS and LAPACK where present" : "");
 }
 
-static void stats(backend *b, tme_stats *out) {
-  out->kernels_run += atomic_load(&((reference *)b->state)->kernels);
-}
+static void stats(backend *b, tme_stats *out) { out->kernels_run += atomic_load(&((reference *)b->state)->kernels); }
 
 static void close_backend(backend *b) { mem_free(b->state); }
 
