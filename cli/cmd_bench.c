@@ -12,9 +12,9 @@
 static const char help[] =
     "usage: tme bench [OPTIONS]\n\n"
     "Times one call of each operation, on arrays in memory, its result included: without the JIT (plain C loops),\n"
-    "with it, and with other libraries. Medians; everybody takes turns within the run. The error is the largest difference\n"
-    "from a float64 reference over its largest value; of large products 64 rows are compared, of an SVD the product\n"
-    "of its factors with the matrix.\n\n"
+    "with it, and with other libraries. Medians; everybody takes turns within the run. The error is the largest\n"
+    "difference from a float64 reference over its largest value; of large products 64 rows are compared, of an SVD\n"
+    "the product of its factors with the matrix.\n\n"
     "      --quick          small shapes and few repetitions: a few seconds\n"
     "      --headline       matmul 1024, svd 512 and gelu 1024 alone\n"
     "      --only PATTERN   rows whose \"op shape\" contains PATTERN (a shell pattern)\n"
