@@ -156,6 +156,29 @@ static void asynchronous(void **state) {
   }
 }
 
+/* An asynchronous evaluation that another thread holds up does not hold up the one that it needs itself. */
+static void held_up(void **state) {
+  (void)state;
+  tme_engine *e = test_engine("nojit");
+  for (int round = 0; round < ROUNDS; round++) {
+    tme_scope *s = tme_scope_new(e);
+    tme_array *x = test_matrix(s, 96, 96, 0), *slow = tme_matmul(s, tme_matmul(s, x, x), x);
+    tme_array *r = tme_add(s, x, x), *z = tme_add(s, slow, r), *more = tme_negative(s, z);
+    shared sh = {.engine = e, .z = slow};
+    pthread_t id;
+    assert_int_equal(pthread_create(&id, NULL, evaluate_one, &sh), 0);
+    tme_event *ev[] = {tme_eval_async(s, &z, 1), tme_eval_async(s, &more, 1), tme_eval_async(s, &r, 1)};
+    for (int i = 0; i < COUNT(ev); i++) {
+      assert_int_equal(tme_event_wait(ev[i]), TME_OK);
+      tme_event_free(ev[i]);
+    }
+    pthread_join(id, NULL);
+    assert_non_null(tme_data(s, more));
+    tme_scope_free(s);
+  }
+  tme_engine_free(e);
+}
+
 static void event_outlives_scope(void **state) {
   (void)state;
   long live = mem_live();
@@ -219,9 +242,10 @@ static void engines_do_not_mix(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(one_array_by_many),  cmocka_unit_test(computed_once),        cmocka_unit_test(small_caches),
-      cmocka_unit_test(asynchronous),       cmocka_unit_test(event_outlives_scope), cmocka_unit_test(cancelling),
-      cmocka_unit_test(engines_do_not_mix),
+      cmocka_unit_test(one_array_by_many), cmocka_unit_test(computed_once),
+      cmocka_unit_test(small_caches),      cmocka_unit_test(asynchronous),
+      cmocka_unit_test(held_up),           cmocka_unit_test(event_outlives_scope),
+      cmocka_unit_test(cancelling),        cmocka_unit_test(engines_do_not_mix),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

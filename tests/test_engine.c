@@ -273,6 +273,92 @@ static void several_outputs(void **state) {
   tme_scope_free(s);
 }
 
+static void numbers_alone(void **state) {
+  (void)state;
+  tme_scope *s = tme_scope_new(engine);
+  double v;
+  tme_array *y = tme_add(s, tme_number(s, 1.25), tme_integer(s, 2));
+  assert_int_equal(tme_item(s, y, &v), TME_OK);
+  assert_true(v == 3.25);
+  tme_array *b = tme_broadcast_to(s, tme_number(s, 1.5), (int64_t[]){2, 2}, 2);
+  test_equal(s, b, (float[]){1.5f, 1.5f, 1.5f, 1.5f}, 4);
+  tme_scope_free(s);
+}
+
+static void too_large(void **state) {
+  (void)state;
+  tme_scope *s = tme_scope_new(engine);
+  tme_array *x = tme_add(s, tme_zeros(s, (int64_t[]){(int64_t)1 << 44}, 1, TME_F64), tme_number(s, 1.5));
+  assert_non_null(x);
+  assert_int_equal(tme_eval(s, x), TME_ERR_MEMORY);
+  test_error(s, TME_ERR_MEMORY, "out of memory");
+  assert_null(tme_zeros(s, (int64_t[]){(int64_t)1 << 62}, 1, TME_F64));
+  test_error(s, TME_ERR_MEMORY, "zeros");
+  tme_scope_free(s);
+}
+
+/* A matrix without singular values: its results hold NaN, and whoever looks at them is told. */
+static void numerical_failure(void **state) {
+  (void)state;
+  for (int quiet = 0; quiet < 2; quiet++) {
+    tme_options o;
+    tme_options_init(&o);
+    o.backend = "reference";
+    o.precision = "float32";
+    o.quiet_numeric = quiet;
+    tme_engine *e = tme_engine_new(&o);
+    tme_scope *s = tme_scope_new(e);
+    float v[8] = {1, 2, 3, 4, NAN, 1, 1, 1}, got[4];
+    tme_array *sv = tme_svdvals(s, tme_from(s, TME_F32, 3, (int64_t[]){2, 2, 2}, v));
+    tme_array *sum = tme_sum(s, sv, NULL, TME_ALL, false);
+    if (quiet) {
+      assert_int_equal(tme_read(s, sv, got, sizeof got), TME_OK);
+      assert_true(isnan(got[2]) && !isnan(got[0]));
+      assert_int_equal(tme_eval(s, sum), TME_OK);
+    } else {
+      assert_int_equal(tme_eval(s, sv), TME_ERR_NUMERIC);
+      test_error(s, TME_ERR_NUMERIC, "matrix 1");
+      assert_null(tme_data(s, sv));
+      test_error(s, TME_ERR_NUMERIC, "svd");
+      assert_int_equal(tme_eval(s, sum), TME_ERR_NUMERIC);
+      test_error(s, TME_ERR_NUMERIC, "matrix 1");
+    }
+    tme_scope_free(s);
+    tme_engine_free(e);
+  }
+}
+
+static void files(void **state) {
+  (void)state;
+  char folder[] = "/tmp/tme-files-XXXXXX", path[64], pair[80];
+  assert_non_null(mkdtemp(folder));
+  tme_scope *s = tme_scope_new(engine);
+  tme_array *x = test_matrix(s, 2, 3, 0), *y = tme_transpose(s, tme_add(s, x, x), NULL, TME_ALL);
+  snprintf(path, sizeof path, "%s/y.npy", folder);
+  assert_int_equal(tme_save(s, path, y), TME_OK);
+  for (int copy = 0; copy < 2; copy++) {
+    tme_array *z = copy ? tme_load_copy(s, path) : tme_load(s, path);
+    assert_string_equal(tme_error(s), "");
+    test_equal(s, tme_add(s, z, tme_number(s, 1)), (float[]){1, 7, 3, 9, 5, 11}, 6);
+  }
+  remove(path);
+  assert_null(tme_load(s, path));
+  test_error(s, TME_ERR_IO, "y.npy");
+  snprintf(path, sizeof path, "%s/two.npz", folder);
+  assert_int_equal(tme_save_all(s, path, (const char *const[]){"a", "b"}, (tme_array *[]){x, y}, 2), TME_OK);
+  assert_null(tme_load(s, path));
+  test_error(s, TME_ERR_ARGUMENT, "holds 2 arrays");
+  snprintf(pair, sizeof pair, "%s:a", path);
+  test_equal(s, tme_load(s, pair), (float[]){0, 1, 2, 3, 4, 5}, 6);
+  assert_null(tme_load(s, NULL));
+  test_error(s, TME_ERR_ARGUMENT, "load");
+  assert_int_equal(tme_save(s, NULL, x), TME_ERR_ARGUMENT);
+  test_error(s, TME_ERR_ARGUMENT, "save");
+  tme_scope_free(s);
+  remove(path);
+  remove(folder);
+}
+
 static void long_chain(void **state) {
   (void)state;
   enum { N = 1000000 };
@@ -501,6 +587,10 @@ int main(void) {
       cmocka_unit_test(empty_arrays),
       cmocka_unit_test(several_roots),
       cmocka_unit_test(several_outputs),
+      cmocka_unit_test(numbers_alone),
+      cmocka_unit_test(too_large),
+      cmocka_unit_test(numerical_failure),
+      cmocka_unit_test(files),
       cmocka_unit_test(long_chain),
       cmocka_unit_test(bounded_plans),
       cmocka_unit_test(pool_is_bounded),

@@ -55,7 +55,7 @@ static void report_device(tme_engine *e) {
 static tme_status open_parts(tme_engine *e, error *err) {
   e->threads = threads_new(e->config.threads, err);
   if (!e->threads) return err->code;
-  e->pool = pool_new(e->config.pool_bytes, err);
+  e->pool = pool_new(e->config.pool_bytes, e->config.memory, err);
   if (!e->pool) return err->code;
   e->plans = lru_new(e->config.cache_bytes, e->config.plan_entries, plan_release, NULL, err);
   if (!e->plans) return err->code;

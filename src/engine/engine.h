@@ -13,6 +13,7 @@ typedef struct engine_config {
   char device[16];         /* "auto", "cpu", "cuda", "gpu", "mlx" */
   char backend[16];        /* "auto", "cpu", "nojit", "reference", "far" */
   int threads;             /* 0: the processors allowed */
+  size_t memory;           /* that this process may use */
   size_t pool_bytes, cache_bytes, plan_entries, disk_bytes;
   char *cache_dir; /* "": no cache on disk */
   bool jit;

@@ -64,10 +64,8 @@ static trace_result look(tme_engine *e, eval_run *r, tme_array *const *a, int n,
     uint64_t seen = e->published;
     pthread_mutex_unlock(&e->graph);
     run_drop(r);
+    eval_wait(e, seen);
     pthread_mutex_lock(&e->graph);
-    e->waiters++;
-    while (e->published == seen) pthread_cond_wait(&e->computed, &e->graph);
-    e->waiters--;
   }
   if (t == TRACE_READY) {
     r->plan = lru_peek(e->plans, r->sig, (size_t)r->nsig * sizeof *r->sig);

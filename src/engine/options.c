@@ -51,12 +51,13 @@ static size_t read_size(const char *path) {
   return v < SIZE_MAX ? (size_t)v : 0;
 }
 
-static size_t default_pool(void) {
+/* The memory that this process may use: the machine's, or its cgroup's limit. */
+static size_t memory_limit(void) {
   long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
   size_t memory = pages > 0 && page > 0 ? (size_t)pages * (size_t)page : (size_t)1 << 32;
   size_t limit = read_size("/sys/fs/cgroup/memory.max");
   if (!limit) limit = read_size("/sys/fs/cgroup/memory/memory.limit_in_bytes");
-  return (limit && limit < memory ? limit : memory) / 4;
+  return limit && limit < memory ? limit : memory;
 }
 
 /* $XDG_CACHE_HOME/tme, ~/.cache/tme, or "". */
@@ -94,7 +95,8 @@ static tme_status choose_sizes(engine_config *c, const tme_options *o, error *e)
   tme_status s = n ? TME_OK : env_int("TME_THREADS", 1, 4096, false, &n, e);
   c->threads = (int)n;
   if (s == TME_OK) s = size_of(o->pool_bytes, "TME_POOL_BYTES", SIZE_MAX, &c->pool_bytes, e);
-  if (c->pool_bytes == SIZE_MAX) c->pool_bytes = default_pool();
+  c->memory = memory_limit();
+  if (c->pool_bytes == SIZE_MAX) c->pool_bytes = c->memory / 4;
   if (s == TME_OK) s = size_of(o->cache_bytes, "TME_CACHE_BYTES", (size_t)64 << 20, &c->cache_bytes, e);
   if (s == TME_OK) s = size_of(o->plan_entries, "TME_PLAN_ENTRIES", 4096, &c->plan_entries, e);
   if (s == TME_OK) s = size_of(o->disk_bytes, "TME_DISK_BYTES", (size_t)256 << 20, &c->disk_bytes, e);

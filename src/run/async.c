@@ -21,21 +21,41 @@ struct async_queue {
   pthread_mutex_t lock;
   pthread_cond_t more, ready;
   tme_event *first, **last;
+  int n;
   bool stop;
   unsigned generation; /* of fork: in a child there is no worker */
 };
 
-static tme_status work(tme_event *ev) {
+/* One part of an evaluation. False if something is left to do; *busy: another thread is at work on what it needs. The
+ * worker never waits for that as long as it has other work, which may be the very thing. */
+static bool work(tme_event *ev, bool *busy) {
   tme_engine *e = ev->scope->engine;
-  if (!ev->run) return evaluate(e, ev->a, ev->n, &ev->cancel, &ev->err);
+  tme_status s = TME_OK;
+  *busy = false;
+  if (!ev->run) ev->run = eval_begin(e, ev->a, ev->n, false, busy, &s, &ev->err);
+  if (*busy) return false;
+  if (!ev->run) {
+    if (s == TME_OK) eval_check(e, ev->a, ev->n, &ev->err);
+    return true;
+  }
   bool partial = ev->run->partial;
-  tme_status s = eval_finish(e, ev->run, &ev->cancel, &ev->err);
-  if (s != TME_OK) return s;
-  return partial ? evaluate(e, ev->a, ev->n, &ev->cancel, &ev->err) : eval_check(e, ev->a, ev->n, &ev->err);
+  s = eval_finish(e, ev->run, &ev->cancel, &ev->err);
+  ev->run = NULL;
+  if (s == TME_OK && !partial) eval_check(e, ev->a, ev->n, &ev->err);
+  return s != TME_OK || !partial;
+}
+
+static void append(async_queue *q, tme_event *ev) {
+  ev->next = NULL;
+  *q->last = ev;
+  q->last = &ev->next;
+  q->n++;
 }
 
 static void *worker(void *user) {
   async_queue *q = user;
+  int in_vain = 0; /* evaluations in a row that were found busy */
+  uint64_t seen = 0;
   pthread_mutex_lock(&q->lock);
   for (;;) {
     while (!q->first && !q->stop) pthread_cond_wait(&q->more, &q->lock);
@@ -43,13 +63,27 @@ static void *worker(void *user) {
     if (!ev) break;
     q->first = ev->next;
     if (!q->first) q->last = &q->first;
+    q->n--;
     pthread_mutex_unlock(&q->lock);
-    work(ev);
+    tme_engine *e = ev->scope->engine;
+    if (!in_vain) seen = eval_published(e);
+    bool busy, done = work(ev, &busy);
     /* The event holds a scope and so the engine: these are not its last references. */
-    for (int i = 0; i < ev->n; i++) node_release(ev->a[i]->node);
+    for (int i = 0; done && i < ev->n; i++) node_release(ev->a[i]->node);
     pthread_mutex_lock(&q->lock);
-    atomic_store_explicit(&ev->done, true, memory_order_release);
-    pthread_cond_broadcast(&q->ready);
+    if (done) {
+      in_vain = 0;
+      atomic_store_explicit(&ev->done, true, memory_order_release);
+      pthread_cond_broadcast(&q->ready);
+      continue;
+    }
+    append(q, ev);
+    in_vain = busy ? in_vain + 1 : 0;
+    if (in_vain < q->n) continue;
+    in_vain = 0;
+    pthread_mutex_unlock(&q->lock);
+    eval_wait(e, seen);
+    pthread_mutex_lock(&q->lock);
   }
   pthread_mutex_unlock(&q->lock);
   return NULL;
@@ -100,11 +134,13 @@ void async_end(tme_engine *e) {
 }
 
 static void submit(async_queue *q, tme_event *ev) {
+  tme_engine *e = ev->scope->engine;
   pthread_mutex_lock(&q->lock);
-  *q->last = ev;
-  q->last = &ev->next;
+  append(q, ev);
   pthread_cond_signal(&q->more);
   pthread_mutex_unlock(&q->lock);
+  /* The worker may be waiting for another thread: there is other work now. */
+  eval_nudge(e);
 }
 
 tme_event *tme_eval_async(tme_scope *s, tme_array *const *a, int n) {

@@ -18,7 +18,8 @@ struct buffer {
   void *user;
   buffer *next;          /* the pool's free list */
   const char *failure;   /* a numerical failure found while computing it (static text), or NULL */
-  int64_t failed_matrix; /* which matrix of the batch */
+  const char *failed_op; /* in which operation (static text) */
+  int64_t failed_matrix; /* and which matrix of the batch */
 };
 
 /* A host block of at least `bytes`, aligned to 64 bytes, contents undefined. NULL when out of memory. */
@@ -28,8 +29,17 @@ buffer *buffer_wrap(const void *data, size_t bytes, void (*release)(void *), voi
 buffer *buffer_retain(buffer *b);
 void buffer_release(buffer *b); /* NULL is allowed */
 
-/* Keeps at most `keep` bytes of freed blocks. */
-pool *pool_new(size_t keep, error *e);
+/* What is computed from numbers that failed has failed. */
+static inline void buffer_inherit(buffer *to, const buffer *from) {
+  if (to->failure || !from->failure) return;
+  to->failure = from->failure;
+  to->failed_op = from->failed_op;
+  to->failed_matrix = from->failed_matrix;
+}
+
+/* Keeps at most `keep` bytes of freed blocks. Of blocks larger than 1 MiB no more than `limit` bytes are handed out: beyond
+ * the memory there is, the system would end the process instead of saying no. */
+pool *pool_new(size_t keep, size_t limit, error *e);
 /* Ends when the last buffer from it is gone. */
 void pool_free(pool *p);
 void pool_trim(pool *p); /* gives all kept blocks back to the system */

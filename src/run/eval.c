@@ -3,11 +3,31 @@
 #include "run/plan.h"
 #include "run/trace.h"
 
-/* Waits until something was published since `seen`. Under the lock. */
-static void wait_for_others(tme_engine *e, uint64_t seen) {
+uint64_t eval_published(tme_engine *e) {
+  pthread_mutex_lock(&e->graph);
+  uint64_t n = e->published;
+  pthread_mutex_unlock(&e->graph);
+  return n;
+}
+
+void eval_wait(tme_engine *e, uint64_t seen) {
+  pthread_mutex_lock(&e->graph);
   e->waiters++;
   while (e->published == seen) pthread_cond_wait(&e->computed, &e->graph);
   e->waiters--;
+  pthread_mutex_unlock(&e->graph);
+}
+
+/* Under the lock. */
+static void wake_others(tme_engine *e) {
+  e->published++;
+  if (e->waiters) pthread_cond_broadcast(&e->computed);
+}
+
+void eval_nudge(tme_engine *e) {
+  pthread_mutex_lock(&e->graph);
+  wake_others(e);
+  pthread_mutex_unlock(&e->graph);
 }
 
 eval_run *eval_begin(tme_engine *e, tme_array *const *a, int n, bool wait, bool *busy, tme_status *st, error *err) {
@@ -20,8 +40,8 @@ eval_run *eval_begin(tme_engine *e, tme_array *const *a, int n, bool wait, bool 
     uint64_t seen = e->published;
     pthread_mutex_unlock(&e->graph);
     run_drop(r);
+    eval_wait(e, seen);
     pthread_mutex_lock(&e->graph);
-    wait_for_others(e, seen);
   }
   if (t == TRACE_READY) {
     r->plan = lru_get(e->plans, r->sig, (size_t)r->nsig * sizeof *r->sig);
@@ -53,7 +73,8 @@ static tme_status make_plan(tme_engine *e, eval_run *r, error *err) {
 }
 
 static tme_status numeric(const buffer *b, error *err) {
-  return fail(err, TME_ERR_NUMERIC, "%s (matrix %lld of the batch)", b->failure, (long long)b->failed_matrix);
+  return fail(err, TME_ERR_NUMERIC, "%s: matrix %lld of the batch: %s", b->failed_op ? b->failed_op : "eval",
+              (long long)b->failed_matrix, b->failure);
 }
 
 static tme_status run(tme_engine *e, eval_run *r, const atomic_bool *cancel, error *err) {
@@ -81,8 +102,7 @@ static void publish(tme_engine *e, eval_run *r, bool computed) {
     }
     a->running = false;
   }
-  e->published++;
-  if (e->waiters) pthread_cond_broadcast(&e->computed);
+  wake_others(e);
   pthread_mutex_unlock(&e->graph);
 }
 

@@ -12,6 +12,10 @@ struct eval_run *eval_begin(tme_engine *e, tme_array *const *a, int n, bool wait
                             error *err);
 /* Runs, publishes, and ends the run. */
 tme_status eval_finish(tme_engine *e, struct eval_run *r, const atomic_bool *cancel, error *err);
+/* How often arrays were published; waits until that changes; changes it. */
+uint64_t eval_published(tme_engine *e);
+void eval_wait(tme_engine *e, uint64_t seen);
+void eval_nudge(tme_engine *e);
 /* TME_ERR_NUMERIC if computing one of the arrays failed, and failures are not quiet. */
 tme_status eval_check(tme_engine *e, tme_array *const *a, int n, error *err);
 /* Checks a list from the caller. */

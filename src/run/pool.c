@@ -15,7 +15,7 @@ typedef struct free_list {
 struct pool {
   atomic_size_t refs; /* the owner's, and one per buffer in use */
   pthread_mutex_t lock;
-  size_t keep;
+  size_t keep, limit;
   uint64_t clock;
   pool_stats stats;
   free_list list[CLASSES];
@@ -50,7 +50,7 @@ static buffer *block_new(size_t bytes) {
   }
   /* Aligned to huge pages: what lies before and behind is given back at once. */
   size_t want = mapped_size(bytes);
-  char *p = mmap(NULL, want + huge, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  char *p = mmap(NULL, want + huge, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (p == MAP_FAILED) {
     mem_free(b);
     return NULL;
@@ -70,7 +70,7 @@ static void block_free(buffer *b) {
   mem_free(b);
 }
 
-pool *pool_new(size_t keep, error *e) {
+pool *pool_new(size_t keep, size_t limit, error *e) {
   pool *p = mem_calloc(1, sizeof *p);
   if (!p) {
     fail_memory(e, "pool", sizeof *p);
@@ -78,6 +78,7 @@ pool *pool_new(size_t keep, error *e) {
   }
   atomic_init(&p->refs, 1);
   p->keep = keep;
+  p->limit = limit;
   pthread_mutex_init(&p->lock, NULL);
   return p;
 }
@@ -111,7 +112,9 @@ buffer *pool_get(pool *p, size_t bytes) {
     p->stats.hits++;
     count_use(p, b);
   }
+  bool refused = !b && size >= large && (size > p->limit || p->stats.used > p->limit - size);
   pthread_mutex_unlock(&p->lock);
+  if (refused) return NULL;
   if (!b) {
     b = block_new(size);
     if (!b) {
@@ -129,7 +132,7 @@ buffer *pool_get(pool *p, size_t bytes) {
   atomic_init(&b->refs, 1);
   b->pool = p;
   b->next = NULL;
-  b->failure = NULL;
+  b->failure = b->failed_op = NULL;
   b->failed_matrix = 0;
   return b;
 }

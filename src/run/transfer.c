@@ -48,8 +48,7 @@ tme_status view_to_host(tme_engine *e, const array_view *v, array_view *out, err
   tme_status s = from->download(from, out->buf->data, v->buf, (size_t)(v->offset + first) * size, bytes, &done, err);
   if (s == TME_OK && done) s = from->wait(from, done, err);
   profile_end(e, t, "copy", "download", bytes);
-  out->buf->failure = v->buf->failure;
-  out->buf->failed_matrix = v->buf->failed_matrix;
+  buffer_inherit(out->buf, v->buf);
   if (s != TME_OK) buffer_release(out->buf);
   return s;
 }
@@ -66,8 +65,7 @@ tme_status view_to_device(backend *b, const array_view *v, array_view *out, even
   tme_status s =
       b->upload(b, out->buf, (const char *)v->buf->data + (v->offset + first) * (int64_t)size, bytes, done, err);
   profile_end(b->engine, t, "copy", "upload", bytes);
-  out->buf->failure = v->buf->failure;
-  out->buf->failed_matrix = v->buf->failed_matrix;
+  buffer_inherit(out->buf, v->buf);
   if (s != TME_OK) buffer_release(out->buf);
   return s;
 }
@@ -81,7 +79,6 @@ tme_status view_to_rows(tme_engine *e, const array_view *v, array_view *out, err
   view_pack(v, (const char *)v->buf->data + v->offset * (int64_t)size, out->buf->data);
   out->offset = 0;
   type_strides(&t, out->strides);
-  out->buf->failure = v->buf->failure;
-  out->buf->failed_matrix = v->buf->failed_matrix;
+  buffer_inherit(out->buf, v->buf);
   return TME_OK;
 }

@@ -201,8 +201,7 @@ static buffer *plain(far *f, const buffer *b, error *e) {
     return NULL;
   }
   scramble(p->data, b->data, b->bytes);
-  p->failure = b->failure;
-  p->failed_matrix = b->failed_matrix;
+  buffer_inherit(p, b);
   return p;
 }
 
@@ -213,8 +212,7 @@ static tme_status store(array_view *from, array_view *to, error *e) {
   if (!rows) return fail_memory(e, "far", bytes);
   view_pack(from, (const char *)from->buf->data + from->offset * (int64_t)size, rows);
   scramble(to->buf->data, rows, bytes);
-  to->buf->failure = from->buf->failure;
-  to->buf->failed_matrix = from->buf->failed_matrix;
+  buffer_inherit(to->buf, from->buf);
   mem_free(rows);
   return TME_OK;
 }

@@ -178,18 +178,15 @@ static bool make_view(run_state *r, int i) {
 static void note_failure(run_state *r, int i, const ref_call *c) {
   const g_node *n = graph_get(r->g, i);
   value *v = &r->v[i];
-  const char *failure = c->failure;
-  int64_t matrix = c->failed_matrix;
-  for (int k = 0; k < n->nin && !failure; k++) {
-    int x = graph_in(r->g, i, k);
-    if (x < 0 || !r->v[x].buf || !r->v[x].buf->failure) continue;
-    failure = r->v[x].buf->failure;
-    matrix = r->v[x].buf->failed_matrix;
-  }
-  for (int o = 0; o < n->outputs && failure; o++) {
+  for (int o = 0; o < n->outputs; o++) {
     buffer *b = o ? v->more[o - 1] : v->buf;
-    b->failure = failure;
-    b->failed_matrix = matrix;
+    b->failure = c->failure;
+    b->failed_op = op_name(n->op);
+    b->failed_matrix = c->failed_matrix;
+    for (int k = 0; k < n->nin; k++) {
+      int x = graph_in(r->g, i, k);
+      if (x >= 0 && r->v[x].buf) buffer_inherit(b, r->v[x].buf);
+    }
   }
 }
 
