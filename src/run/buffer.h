@@ -37,8 +37,8 @@ static inline void buffer_inherit(buffer *to, const buffer *from) {
   to->failed_matrix = from->failed_matrix;
 }
 
-/* Keeps at most `keep` bytes of freed blocks. Of blocks larger than 1 MiB no more than `limit` bytes are handed out: beyond
- * the memory there is, the system would end the process instead of saying no. */
+/* Keeps at most `keep` bytes of freed blocks. Beyond `limit` bytes in use, large blocks are refused: beyond the memory
+ * there is, the system would end the process instead of saying no. */
 pool *pool_new(size_t keep, size_t limit, error *e);
 /* Ends when the last buffer from it is gone. */
 void pool_free(pool *p);
