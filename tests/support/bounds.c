@@ -1,0 +1,200 @@
+/* How far a result may be from the reference's.
+ *
+ * Both results are made of the same exact operands by roundings of relative size u = eps/2. Two sums of n terms, each in
+ * an order of its own, differ by at most 2 lambda sqrt(n) u sum|x| but for a probability below 2 n exp(-lambda^2 / 2) if
+ * roundings are independent (Higham and Mary, 2019); lambda = 4 gives W(n) = 4 sqrt(n) + 4 epsilons of sum|x|. 16-bit
+ * floats are summed in f32, so that eps is f32's; compare_output adds one unit of the 16-bit result.
+ *
+ *   elementwise     the row's ulp is the distance from the exact value: twice that between two results; rows with 0 agree
+ *                   to the bit. Functions of complex numbers: 8 epsilons of the modulus more, for their formulas differ.
+ *   sum, mean       W(n) eps sum|x|, mean: over n
+ *   prod            2 n eps |result|: every factor rounds once
+ *   var             W eps var + (W eps mean|x|)^2 n / (n - correction): an error of the mean moves squares by its square
+ *   std             the bound of var over the result, or its square root where that is less
+ *   logsumexp       (W + 8) eps + 4 eps |result| + 4 eps max|x|: the sum's relative error (exp: 2 ulp), the final addition
+ *   softmax         (W + 12) eps |result|: exp, sum, quotient
+ *   log_softmax     the same of logsumexp
+ *   layer_norm      W eps (mean|x| / s + |x - mean| / s) |weight| + 4 eps (|result| + |bias|), s = sqrt(var + eps)
+ *   rms_norm        (W + 12) eps |result|
+ *   matmul          W(K) eps |x| |y|; complex: four real products, twice as much
+ *   attention       scores move by d = W(d) eps |scale| max|q_i| max|k_j| + 2 eps max|score|, each weight by 2 d + (W(m) + 12)
+ *                   eps of itself, the result by twice that times max|v|
+ *   min, max, any, all, argmin, argmax, shapes, joins, take, astype, creation: none
+ *   svd             check_svd: a decomposition backward stable within 40 max(m, n) eps of the norm */
+#include "support/matrix.h"
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+/* ---- bounds as graphs of the reference ---------------------------------------------------------------------------------- */
+
+static double walk(double n) { return 4 * sqrt(n) + 4; }
+
+static tme_array *wide(tme_scope *s, tme_array *x) { return tme_astype(s, tme_abs(s, x), TME_F64); }
+
+static tme_array *times(tme_scope *s, tme_array *x, double v) { return tme_multiply(s, x, tme_number(s, v)); }
+
+static tme_array *plus(tme_scope *s, tme_array *x, double v) { return tme_add(s, x, tme_number(s, v)); }
+
+/* The parameters of a reduction: its axes, and how many elements make up one result. */
+typedef struct reduced {
+  int axes[TME_MAX_RANK], n;
+  bool keepdims;
+  double count;
+} reduced;
+
+static reduced reduced_of(const cell *c) {
+  const cell_arg *axis = cell_get(c, "axis"), *keep = cell_get(c, "keepdims");
+  const operand *x = &c->in[0];
+  reduced r = {.n = TME_ALL, .keepdims = keep && keep->i, .count = 1};
+  if (axis->kind == TME_ARG_INTS) r.n = axis->n;
+  for (int k = 0; k < r.n; k++) {
+    int64_t d = axis->ints[k] < 0 ? axis->ints[k] + x->rank : axis->ints[k];
+    r.axes[k] = (int)d;
+    r.count *= (double)x->shape[d];
+  }
+  if (r.n == TME_ALL) r.count = (double)operand_size(x);
+  return r;
+}
+
+static tme_array *sum_of(tme_scope *s, tme_array *x, const reduced *r) {
+  return tme_sum(s, x, r->axes, r->n, r->keepdims);
+}
+
+static tme_array *bound_variance(tme_scope *s, const cell *c, tme_array *x, tme_array *want, double eps) {
+  reduced r = reduced_of(c);
+  double correction = cell_get(c, "correction")->f, w = walk(r.count) * eps;
+  tme_array *m = times(s, tme_mean(s, wide(s, x), r.axes, r.n, r.keepdims), w);
+  tme_array *v = tme_astype(s, want, TME_F64);
+  bool root = c->op == OP_std;
+  tme_array *b = tme_add(s, times(s, root ? tme_square(s, v) : v, w),
+                         times(s, tme_square(s, m), r.count / fmax(r.count - correction, 1)));
+  if (!root) return b;
+  tme_array *zero = tme_number(s, 0);
+  tme_array *over = tme_divide(s, b, tme_where(s, tme_greater(s, v, zero), v, tme_number(s, 1)));
+  return plus(s, tme_where(s, tme_greater(s, v, zero), tme_minimum(s, over, tme_sqrt(s, b)), tme_sqrt(s, b)), 0);
+}
+
+static tme_array *bound_logsumexp(tme_scope *s, const cell *c, tme_array *x, tme_array *want, double eps) {
+  reduced r = reduced_of(c);
+  tme_array *b = plus(s, times(s, wide(s, want), 4 * eps), (walk(r.count) + 8) * eps);
+  if (r.count == 0) return b;
+  return tme_add(s, b, times(s, tme_max(s, wide(s, x), r.axes, r.n, r.keepdims), 4 * eps));
+}
+
+static tme_array *bound_reduction(tme_scope *s, const cell *c, tme_array *x, tme_array *want, double eps) {
+  reduced r = reduced_of(c);
+  double parts = dtype_is_complex(tme_array_dtype(want)) ? 2 : 1;
+  switch (c->op) {
+  case OP_sum: return times(s, sum_of(s, wide(s, x), &r), walk(r.count) * eps);
+  case OP_mean: return times(s, sum_of(s, wide(s, x), &r), (walk(r.count) + 2) * eps / fmax(r.count, 1));
+  case OP_prod: return times(s, wide(s, want), 2 * parts * parts * (r.count + 1) * eps);
+  case OP_var:
+  case OP_std: return bound_variance(s, c, x, want, eps);
+  case OP_logsumexp: return bound_logsumexp(s, c, x, want, eps);
+  default: return NULL;
+  }
+}
+
+static tme_array *bound_softmax(tme_scope *s, const cell *c, tme_array *x, tme_array *want, double eps) {
+  int axis = (int)cell_get(c, "axis")->i;
+  const operand *o = &c->in[0];
+  int64_t n = o->shape[axis < 0 ? axis + o->rank : axis];
+  double w = (walk((double)n) + 12) * eps;
+  if (c->op == OP_softmax) return times(s, wide(s, want), w);
+  tme_array *b = plus(s, times(s, wide(s, want), 4 * eps), w);
+  return n ? tme_add(s, b, times(s, tme_max(s, wide(s, x), &axis, 1, true), 4 * eps)) : b;
+}
+
+static tme_array *bound_norm(tme_scope *s, const cell *c, tme_array *const *in, tme_array *want, double eps) {
+  int last = -1;
+  const operand *o = &c->in[0];
+  double w = (walk((double)o->shape[o->rank - 1]) + 12) * eps;
+  tme_array *y = wide(s, want);
+  if (c->op == OP_rms_norm) return times(s, y, w);
+  tme_array *x = tme_astype(s, in[0], TME_F64), *m = tme_mean(s, x, &last, 1, true);
+  const cell_arg *weight = cell_get(c, "weight"), *bias = cell_get(c, "bias"), *e = cell_get(c, "eps");
+  tme_array *spread = tme_sqrt(s, plus(s, tme_var(s, x, &last, 1, 0, true), e->kind == TME_ARG_FLOAT ? e->f : 1e-5));
+  tme_array *size = tme_add(s, tme_mean(s, tme_abs(s, x), &last, 1, true), tme_abs(s, tme_subtract(s, x, m)));
+  tme_array *b = times(s, tme_divide(s, size, spread), w);
+  if (weight->kind == TME_ARG_ARRAY) b = tme_multiply(s, b, wide(s, in[weight->first]));
+  if (bias->kind == TME_ARG_ARRAY) y = tme_add(s, y, wide(s, in[bias->first]));
+  return tme_add(s, b, times(s, y, 4 * eps));
+}
+
+static tme_array *bound_matmul(tme_scope *s, const cell *c, tme_array *const *in, tme_array *want, double eps) {
+  const operand *x = &c->in[0];
+  double k = (double)x->shape[x->rank - 1], parts = dtype_is_complex(tme_array_dtype(want)) ? 2 : 1;
+  return times(s, tme_matmul(s, wide(s, in[0]), wide(s, in[1])), parts * walk(k) * eps);
+}
+
+/* ---- attention: one number for the whole result -------------------------------------------------------------------------- */
+
+/* The largest norm of a row along the last axis, and the largest magnitude. */
+static void measure(const operand *o, double *row, double *most) {
+  int64_t n = operand_size(o), d = o->rank ? o->shape[o->rank - 1] : 1;
+  *row = *most = 0;
+  for (int64_t i = 0; i < n; i += d) {
+    double sum = 0, v[2];
+    for (int64_t k = 0; k < d; k++) {
+      element_value(o->dtype, operand_at(o, i + k), v);
+      if (!isfinite(v[0])) continue;
+      sum += v[0] * v[0];
+      *most = fmax(*most, fabs(v[0]));
+    }
+    *row = fmax(*row, sqrt(sum));
+  }
+}
+
+static tme_array *bound_attention(tme_scope *s, const cell *c, tme_array *want, double eps) {
+  const operand *q = &c->in[0], *k = &c->in[1];
+  double qrow, krow, most, v, mask = 0, row, d = (double)q->shape[q->rank - 1], m = (double)k->shape[k->rank - 2];
+  const cell_arg *scale = cell_get(c, "scale"), *given = cell_get(c, "mask");
+  measure(q, &qrow, &most);
+  measure(k, &krow, &most);
+  measure(&c->in[2], &row, &v);
+  if (given->kind == TME_ARG_ARRAY && c->in[given->first].dtype != TME_BOOL) measure(&c->in[given->first], &row, &mask);
+  double score = qrow * krow * fabs(scale->kind == TME_ARG_FLOAT ? scale->f : 1 / sqrt(fmax(d, 1)));
+  double moved = walk(d) * eps * score + 2 * eps * (score + mask);
+  double weight = 2 * moved + (walk(m) + 12) * eps;
+  return plus(s, times(s, wide(s, want), 0), 2 * weight * v);
+}
+
+/* ---- the row's own bound --------------------------------------------------------------------------------------------------- */
+
+/* The expressions as written: what is in a row decides what can be promised of it. */
+static const char *const expressions[OP_PUBLIC_COUNT] = {
+#define ELEMENTWISE(name, rule, signature, expression, gradient, lo, hi, ulp, doc) [OP_##name] = #expression,
+#include "ops/ops.def"
+};
+
+static bool uses(int op, const char *primitive) { return expressions[op] && strstr(expressions[op], primitive); }
+
+bool op_any_zero(int op) { return op_get(op)->family == FAMILY_reduce || uses(op, "MIN(") || uses(op, "MAX("); }
+
+static double elementwise_ulps(const cell *c, tme_dtype t) {
+  double ulp = op_get(c->op)->ulp;
+  if (dtype_is_complex(c->in[c->nin - 1].dtype)) return ulp > 0 || uses(c->op, "SQRT(") ? 2 * ulp + 8 : 0;
+  if (t == TME_F16 || t == TME_BF16) return ulp > 0;
+  return 2 * ulp;
+}
+
+bool cell_bound(tme_scope *s, const cell *c, tme_array *const *in, tme_array *want, bound *out) {
+  tme_dtype t = tme_array_dtype(want);
+  if (!dtype_is_float(dtype_real(t))) return true;
+  double eps = dtype_epsilon(t);
+  switch (op_get(c->op)->family) {
+  case FAMILY_elementwise: out->ulps = elementwise_ulps(c, t); return true;
+  case FAMILY_reduce:
+  case FAMILY_statistics: out->array = bound_reduction(s, c, in[0], want, eps); break;
+  case FAMILY_softmax: out->array = bound_softmax(s, c, in[0], want, eps); break;
+  case FAMILY_norm: out->array = bound_norm(s, c, in, want, eps); break;
+  case FAMILY_matmul: out->array = bound_matmul(s, c, in, want, eps); break;
+  case FAMILY_attention: out->array = bound_attention(s, c, want, eps); break;
+  default: return true;
+  }
+  if (!out->array) return tme_error_code(s) == TME_OK;
+  int rank = tme_array_rank(want);
+  out->array = tme_broadcast_to(s, out->array, tme_array_shape(want), rank);
+  return out->array != NULL;
+}
