@@ -1,0 +1,296 @@
+/* What composite operations decompose to gives what their reference kernels give; the compiler's graph and its texts. */
+#include "support/arrays.h"
+#include <float.h>
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static op_decompose_fn *decomposer(int op) {
+  switch (op_get(op)->family) {
+  case FAMILY_statistics: return decompose_statistics;
+  case FAMILY_argreduce: return decompose_argreduce;
+  case FAMILY_softmax: return decompose_softmax;
+  case FAMILY_norm: return decompose_norm;
+  case FAMILY_shape: return decompose_shape;
+  case FAMILY_join: return decompose_join;
+  case FAMILY_create: return decompose_create;
+  default: return decompose_attention;
+  }
+}
+
+static double tolerance_of(tme_dtype t) {
+  switch (dtype_real(t)) {
+  case TME_F16: return 0x1p-9;
+  case TME_BF16: return 0x1p-6;
+  case TME_F32: return 20 * (double)FLT_EPSILON;
+  case TME_F64: return 20 * DBL_EPSILON;
+  default: return 0;
+  }
+}
+
+/* Composes the operation both ways on the same leaves. */
+static void compare(int op, const array *in, int nin, const op_attrs *attrs) {
+  graph *g = graph_new(1);
+  array leaves[8];
+  int node[8], leaf_count = 0;
+  assert_non_null(g);
+  for (int i = 0; i < nin; i++) {
+    node[i] = in[i].block ? graph_leaf(g, &in[i].a.type, in[i].a.strides, leaf_count) : -1;
+    if (in[i].block) leaves[leaf_count++] = in[i];
+  }
+  int x = graph_op(g, op, node, nin, attrs);
+  if (x < 0) fail_msg("%s: %s", op_name(op), g->err.text);
+  op_attrs a = *graph_attrs(g, x);
+  op_type type = graph_get(g, x)->type;
+  int inputs[8], before = g->n;
+  for (int i = 0; i < nin; i++) inputs[i] = graph_in(g, x, i);
+  int y = decomposer(op)(g, op, inputs, nin, &a, &type);
+  if (y < 0) fail_msg("%s: does not decompose (%d): %s", op_name(op), y, g->err.text);
+  assert_true(g->node[y].type.dtype == type.dtype && type_same_shape(&g->node[y].type, &type));
+  for (int i = before; i < g->n; i++) /* only what kernels are made of */
+    assert_false(g->node[i].op == op && op_get(op)->family != FAMILY_join);
+  array want = array_graph(g, x, leaves), got = array_graph(g, y, leaves);
+  for (int64_t i = 0; i < type_size(&type); i++) {
+    double v[2], w[2];
+    array_get(&got, i, v);
+    array_get(&want, i, w);
+    for (int part = 0; part < 2; part++) {
+      if (v[part] == w[part] || (isnan(v[part]) && isnan(w[part]))) continue;
+      if (!(fabs(v[part] - w[part]) <= tolerance_of(type.dtype) * (1 + fabs(w[part]))))
+        fail_msg("%s of %s: element %d is %.17g, by the reference %.17g", op_name(op), tme_dtype_name(type.dtype),
+                 (int)i, v[part], w[part]);
+    }
+  }
+  array_free(&want);
+  array_free(&got);
+  graph_free(g);
+}
+
+static const tme_dtype reals[] = {TME_F16, TME_BF16, TME_F32, TME_F64, TME_I32};
+
+static op_attrs over(uint32_t axes, int64_t keep) {
+  return (op_attrs){.axes = axes, .has_axes = AXES_MASK, .i = {keep}};
+}
+
+static void reductions(void **state) {
+  (void)state;
+  static const int ops[] = {OP_mean, OP_var, OP_std, OP_logsumexp, OP_argmin, OP_argmax};
+  uint64_t seed = 1;
+  for (int t = 0; t < COUNT(reals); t++) {
+    array x = array_new(reals[t], 3, (int64_t[]){3, 5, 4}), scalar = array_new(reals[t], 0, NULL);
+    array_fill(&x, -4, 4, &seed);
+    if (reals[t] != TME_I32) array_set_real(&x, 17, -INFINITY);
+    for (int i = 0; i < COUNT(ops); i++)
+      for (uint32_t axes = 1; axes < 8; axes++)
+        for (int keep = 0; keep < 2; keep++) {
+          bool arg = ops[i] == OP_argmin || ops[i] == OP_argmax;
+          if (arg && axes != 7 && (axes & (axes - 1))) continue;
+          op_attrs a = over(axes, keep);
+          if (ops[i] == OP_var || ops[i] == OP_std) a.f[0] = keep;
+          compare(ops[i], &x, 1, &a);
+        }
+    op_attrs all = {.has_axes = AXES_NONE};
+    for (int i = 0; i < COUNT(ops); i++) compare(ops[i], &scalar, 1, &all);
+    if (reals[t] != TME_I32) {
+      array_set_real(&x, 30, NAN);
+      for (int i = 0; i < COUNT(ops); i++) compare(ops[i], &x, 1, &all);
+    }
+    array_free(&x);
+    array_free(&scalar);
+  }
+  array none = array_new(TME_F32, 2, (int64_t[]){3, 0});
+  for (uint32_t axes = 1; axes < 4; axes++) {
+    op_attrs a = over(axes, 1);
+    compare(OP_mean, &none, 1, &a);
+    compare(OP_var, &none, 1, &a);
+    compare(OP_logsumexp, &none, 1, &a);
+  }
+  array_free(&none);
+  array z = array_new(TME_C64, 2, (int64_t[]){3, 4});
+  array_fill(&z, -1, 1, &seed);
+  op_attrs a = over(2, 0);
+  compare(OP_mean, &z, 1, &a);
+  array_free(&z);
+}
+
+static void rows(void **state) {
+  (void)state;
+  uint64_t seed = 2;
+  for (int t = 0; t < COUNT(reals); t++) {
+    array in[3] = {array_new(reals[t], 3, (int64_t[]){3, 5, 4}), array_new(reals[t], 1, (int64_t[]){4}),
+                   array_new(reals[t], 1, (int64_t[]){4})};
+    for (int i = 0; i < 3; i++) array_fill(&in[i], -4, 4, &seed);
+    for (int axis = 0; axis < 3; axis++) {
+      op_attrs a = {.i = {axis}};
+      compare(OP_softmax, in, 1, &a);
+      compare(OP_log_softmax, in, 1, &a);
+    }
+    op_attrs eps = {.f = {1e-5}};
+    array some[3] = {in[0], {.block = NULL}, in[2]};
+    compare(OP_layer_norm, in, 3, &eps);
+    compare(OP_layer_norm, some, 3, &eps);
+    compare(OP_rms_norm, in, 2, &eps);
+    compare(OP_rms_norm, some, 2, &eps);
+    for (int i = 0; i < 3; i++) array_free(&in[i]);
+  }
+  array none = array_new(TME_F32, 2, (int64_t[]){3, 0});
+  op_attrs last = {.i = {1}}, first = {.i = {0}};
+  compare(OP_softmax, &none, 1, &last);
+  compare(OP_softmax, &none, 1, &first);
+  array_free(&none);
+}
+
+static void attention(void **state) {
+  (void)state;
+  uint64_t seed = 3;
+  for (int t = 0; t < 4; t++)
+    for (int64_t heads = 1; heads <= 4; heads *= 2)
+      for (int mask = 0; mask < 3; mask++) {
+        array in[4] = {array_new(reals[t], 4, (int64_t[]){2, 4, 3, 6}),
+                       array_new(reals[t], 4, (int64_t[]){2, heads, 7, 6}),
+                       array_new(reals[t], 4, (int64_t[]){1, heads, 7, 5}),
+                       {.block = NULL}};
+        if (mask) in[3] = array_new(mask == 1 ? TME_BOOL : reals[t], 2, (int64_t[]){3, 7});
+        for (int i = 0; i < 4; i++)
+          if (in[i].block) array_fill(&in[i], -1, 1, &seed);
+        for (int causal = 0; causal < 2; causal++) {
+          op_attrs a = {.f = {NAN}, .i = {causal}};
+          compare(OP_scaled_dot_product_attention, in, 4, &a);
+        }
+        for (int i = 0; i < 4; i++) array_free(&in[i]);
+      }
+  array in[4] = {array_new(TME_F32, 2, (int64_t[]){3, 6}),
+                 array_new(TME_F32, 2, (int64_t[]){0, 6}),
+                 array_new(TME_F32, 2, (int64_t[]){0, 5}),
+                 {.block = NULL}};
+  op_attrs a = {.f = {NAN}};
+  compare(OP_scaled_dot_product_attention, in, 4, &a);
+  for (int i = 0; i < 3; i++) array_free(&in[i]);
+}
+
+static void shapes(void **state) {
+  (void)state;
+  uint64_t seed = 4;
+  array x = array_new(TME_F32, 3, (int64_t[]){3, 1, 4}), in[10];
+  array_fill(&x, 0, 9, &seed);
+  for (int i = 0; i < 4; i++) {
+    op_attrs axis = {.i = {i}};
+    compare(OP_expand_dims, &x, 1, &axis);
+    for (int k = 0; k < 3; k++) in[k] = x;
+    compare(OP_stack, in, 3, &axis);
+  }
+  op_attrs none = {.has_axes = AXES_NONE};
+  compare(OP_squeeze, &x, 1, &none);
+  for (uint32_t axes = 0; axes < 8; axes++) {
+    op_attrs a = over(axes, 0);
+    compare(OP_flip, &x, 1, &a);
+  }
+  array_free(&x);
+}
+
+static void creation(void **state) {
+  (void)state;
+  static const tme_dtype types[] = {TME_I8, TME_U64, TME_F16, TME_BF16, TME_F32, TME_F64};
+  for (int t = 0; t < COUNT(types); t++) {
+    op_attrs shape = {.f = {3.5}, .i = {types[t]}, .list = {{2, {3, 2}}}};
+    compare(OP_zeros, NULL, 0, &shape);
+    compare(OP_ones, NULL, 0, &shape);
+    compare(OP_full, NULL, 0, &shape);
+    op_attrs eye = {.i = {4, 6, 1, types[t]}};
+    compare(OP_eye, NULL, 0, &eye);
+    eye.i[2] = -5;
+    compare(OP_eye, NULL, 0, &eye);
+    op_attrs range = {.f = {1, 30, 3}, .i = {types[t]}};
+    compare(OP_arange, NULL, 0, &range);
+    if (!dtype_is_float(types[t])) continue;
+    range.f[2] = 0.7;
+    compare(OP_arange, NULL, 0, &range);
+    for (int n = 0; n < 4; n++)
+      for (int endpoint = 0; endpoint < 2; endpoint++) {
+        op_attrs line = {.f = {-1, 0.3}, .i = {n, endpoint, types[t]}};
+        compare(OP_linspace, NULL, 0, &line);
+      }
+  }
+}
+
+/* ---- the graph ------------------------------------------------------------------------------------------------------- */
+
+static void texts(void **state) {
+  (void)state;
+  graph *g = graph_new(1);
+  op_type t = {.dtype = TME_F16, .rank = 2, .shape = {3, 4}};
+  int x = graph_leaf(g, &t, (int64_t[]){4, 1}, 0);
+  int y = graph_bin(g, OP_add, x, graph_number(g, TME_F32, 0.5));
+  int s = graph_reduce(g, OP_sum, y, 2, true);
+  g->root[0] = graph_bin(g, OP_divide, s, graph_literal_arg(g, TME_F32, 0));
+  assert_true(g->root[0] >= 0 && g->nleaves == 1 && g->nargs == 1);
+  text out = {.s = NULL};
+  graph_print(g, &out);
+  assert_string_equal(out.s, "%0 = leaf float16 (3, 4) 0 strides (4, 1)\n"
+                             "%1 = literal float32 () 0.5\n"
+                             "%2 = astype float32 (3, 4) dtype=float32 %0\n"
+                             "%3 = add float32 (3, 4) %2 %1\n"
+                             "%4 = sum float32 (3, 1) axis=(1) keepdims=true %3\n"
+                             "%5 = literal float32 () argument 0\n"
+                             "%6 = divide float32 (3, 1) %4 %5\n"
+                             "roots %6\n");
+  text_free(&out);
+  graph_dot(g, &out);
+  assert_non_null(strstr(out.s, "n3 -> n4;"));
+  text_free(&out);
+  graph_free(g);
+}
+
+static void bad_calls(void **state) {
+  (void)state;
+  graph *g = graph_new(1);
+  op_type t = {.dtype = TME_F32, .rank = 1, .shape = {3}}, u = t;
+  u.shape[0] = 4;
+  int64_t stride = 1;
+  int x = graph_leaf(g, &t, &stride, 0), y = graph_leaf(g, &u, &stride, 1);
+  assert_int_equal(graph_un(g, OP_exp, -1), -1);
+  assert_int_equal(g->err.code, TME_OK);
+  assert_int_equal(graph_bin(g, OP_add, x, y), -1);
+  assert_int_equal(g->err.code, TME_ERR_SHAPE);
+  assert_int_equal(graph_un(g, OP_exp, x), -1); /* nothing is built after a failure */
+  graph_free(g);
+}
+
+static void without_memory(void **state) {
+  (void)state;
+  op_type t = {.dtype = TME_F16, .rank = 2, .shape = {3, 4}};
+  long live = mem_live();
+  for (long k = 1, failed = 1; failed; k++) {
+    mem_fail_at(k, false);
+    graph *g = graph_new(1);
+    int y = -1;
+    if (g) {
+      int x = graph_leaf(g, &t, (int64_t[]){4, 1}, 0), in[10];
+      op_attrs a = {.i = {1}};
+      op_type stacked = {.dtype = TME_F16, .rank = 3, .shape = {3, 10, 4}};
+      for (int i = 0; i < 10; i++) in[i] = x;
+      y = decompose_join(g, OP_stack, in, 10, &a, &stacked);
+      y = decompose_softmax(g, OP_softmax, &y, 1, &a, &stacked);
+      failed = g->failed;
+      assert_true((y < 0) == (failed != 0));
+    }
+    mem_fail_at(0, false);
+    graph_free(g);
+    assert_int_equal(mem_live(), live);
+  }
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(reductions), cmocka_unit_test(rows),           cmocka_unit_test(attention),
+      cmocka_unit_test(shapes),     cmocka_unit_test(creation),       cmocka_unit_test(texts),
+      cmocka_unit_test(bad_calls),  cmocka_unit_test(without_memory),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
