@@ -50,7 +50,13 @@ LLVMBasicBlockRef hoist(emitter *e, int depth) {
 }
 
 void unhoist(emitter *e, LLVMBasicBlockRef back) {
-  if (back) LLVMPositionBuilderAtEnd(e->b, back);
+  if (!back) return;
+  /* A block that has its end already was itself hoisted into. */
+  LLVMValueRef end = LLVMGetBasicBlockTerminator(back);
+  if (end)
+    LLVMPositionBuilderBefore(e->b, end);
+  else
+    LLVMPositionBuilderAtEnd(e->b, back);
 }
 
 void region_begin(emitter *e, LLVMValueRef from, LLVMValueRef to, int64_t step, bool guarded, bool once, int loop) {
