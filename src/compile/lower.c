@@ -164,10 +164,9 @@ static expr_value value_pad(builder *b, int node, const int *ix, int guard) {
   expr_value v = builder_value(b, x, inner, both(k, guard, inside));
   if (inside < 0)
     return v;
-  tme_dtype real = expr_dtype(t->dtype);
-  expr_value border = {dtype_is_float(real) ? k_const_f(k, real, a->f[0]) : k_const_i(k, real, (int64_t)a->f[0]), -1};
-  if (v.im >= 0)
-    border.im = k_const_f(k, real, 0);
+  uint64_t bits[2];
+  literal_bits(t->dtype, a->f[0], bits);
+  expr_value border = expr_const(k, t->dtype, bits);
   return choose(b, inside, v, border);
 }
 

@@ -17,8 +17,9 @@ typedef struct tile {
 } tile;
 static const tile tiles_32[] = {{6, 4}, {8, 3}, {14, 2}, {28, 1}};
 static const tile tiles_16[] = {{6, 2}, {4, 3}, {12, 1}};
-static const tile tiles_flat_32[] = {{1, 8}, {2, 8}, {3, 6}, {4, 5}}; /* for that many rows */
-static const tile tiles_flat_16[] = {{1, 8}, {2, 6}, {3, 4}, {4, 3}};
+/* Vectors of a tile that has all rows, for 1 to 4 of them. */
+static const int flat_vectors_32[] = {8, 8, 6, 5};
+static const int flat_vectors_16[] = {8, 6, 4, 3};
 
 typedef struct product {
   builder b;
@@ -50,7 +51,8 @@ static void choose_tile(product *p) {
   bool many = t->registers >= 32;
   p->lanes = lower_lanes(t, tme_dtype_size(p->acc));
   if (p->M <= 4) {
-    p->t = (many ? tiles_flat_32 : tiles_flat_16)[p->M - 1];
+    p->t.rows = (int)p->M;
+    p->t.vectors = many ? flat_vectors_32[p->M - 1] : flat_vectors_16[p->M - 1];
   } else {
     const tile *list = many ? tiles_32 : tiles_16;
     int n = many ? COUNT(tiles_32) : COUNT(tiles_16);

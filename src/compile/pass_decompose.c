@@ -160,7 +160,7 @@ static graph *round_of(const graph *g, bool split, bool *changed, error *e) {
     r->default_float = g->default_float;
     r->nleaves = g->nleaves;
     r->nargs = g->nargs;
-    for (int i = 0; i < g->n; i++) {
+    for (int i = 0; i < g->n && ok; i++) {
       const g_node *n = &g->node[i];
       for (int k = 0; k < n->nin; k++)
         in[k] = graph_in(g, i, k) < 0 ? -1 : map[graph_in(g, i, k)];
@@ -168,10 +168,10 @@ static graph *round_of(const graph *g, bool split, bool *changed, error *e) {
       int x = decompose_node(r, n, in, attrs, split);
       *changed |= x != -2;
       map[i] = x == -2 ? graph_copy(r, n, in, attrs) : x;
+      ok = map[i] >= 0 && !r->failed && r->err.code == TME_OK;
     }
-    for (int i = 0; i < g->nroots; i++)
+    for (int i = 0; i < g->nroots && ok; i++)
       r->root[i] = map[g->root[i]];
-    ok = !r->failed && r->err.code == TME_OK;
   }
   if (!ok) {
     if (r && r->err.code != TME_OK)

@@ -16,7 +16,7 @@ graph *pass_mixed(const graph *g, error *e) {
     r->default_float = g->default_float;
     r->nleaves = g->nleaves;
     r->nargs = g->nargs;
-    for (int i = 0; i < g->n; i++) {
+    for (int i = 0; i < g->n && ok; i++) {
       const g_node *n = &g->node[i];
       for (int k = 0; k < n->nin; k++) {
         int x = graph_in(g, i, k);
@@ -25,10 +25,10 @@ graph *pass_mixed(const graph *g, error *e) {
           in[k] = graph_cast(r, graph_cast(r, in[k], TME_BF16), TME_F32);
       }
       map[i] = graph_copy(r, n, in, graph_attrs(g, i));
+      ok = map[i] >= 0 && !r->failed && r->err.code == TME_OK;
     }
-    for (int i = 0; i < g->nroots; i++)
+    for (int i = 0; i < g->nroots && ok; i++)
       r->root[i] = map[g->root[i]];
-    ok = !r->failed && r->err.code == TME_OK;
   }
   mem_free(map);
   mem_free(in);

@@ -6,8 +6,17 @@
 #include "engine/engine.h"
 #include <string.h>
 
+/* The backend's state. */
+typedef struct cpu {
+  jit *jit;
+  atomic_ullong kernels_run;
+} cpu;
+
+static jit *jit_of(backend *b) { return ((cpu *)b->state)->jit; }
+
 static void cpu_close(backend *b) {
-  jit_free(b->state);
+  jit_free(jit_of(b));
+  mem_free(b->state);
   mem_free(b);
 }
 
@@ -51,12 +60,13 @@ static void find_last_uses(executable *x) {
 }
 
 static executable *cpu_prepare(backend *b, const graph *region, error *e) {
-  jit *j = b->state;
+  jit *j = jit_of(b);
   executable *x = mem_calloc(1, sizeof *x);
   if (!x) {
     fail_memory(e, "prepare", sizeof *x);
     return NULL;
   }
+  x->kernels_run = &((cpu *)b->state)->kernels_run;
   x->p = program_lower(region, jit_lower_target(j), e);
   if (!x->p) {
     mem_free(x);
@@ -119,18 +129,21 @@ static void cpu_describe(backend *b, const executable *x, unsigned flags, text *
     if (flags & TME_EXPLAIN_SOURCE)
       emit_c(s->kernel, out);
     error why = {0};
-    if ((flags & TME_EXPLAIN_ASM) && jit_disassemble(b->state, s->kernel, false, out, &why) != TME_OK)
+    if ((flags & TME_EXPLAIN_ASM) && jit_disassemble(jit_of(b), s->kernel, false, out, &why) != TME_OK)
       text_add(out, "no machine code: %s\n", why.text);
   }
 }
 
-static bool cpu_has_jit(backend *b) { return jit_usable(b->state); }
+static bool cpu_has_jit(backend *b) { return jit_usable(jit_of(b)); }
 
-static void cpu_status(backend *b, tme_jit_status *out) { jit_self_test(b->state, out); }
+static void cpu_status(backend *b, tme_jit_status *out) { jit_self_test(jit_of(b), out); }
 
-static void cpu_stats(backend *b, tme_stats *out) { jit_stats(b->state, out); }
+static void cpu_stats(backend *b, tme_stats *out) {
+  jit_stats(jit_of(b), out);
+  out->kernels_run += atomic_load(&((cpu *)b->state)->kernels_run);
+}
 
-static void cpu_clear_cache(backend *b, bool disk) { jit_clear(b->state, disk); }
+static void cpu_clear_cache(backend *b, bool disk) { jit_clear(jit_of(b), disk); }
 
 backend *backend_cpu_new(tme_engine *e, error *err) {
   backend *b = mem_calloc(1, sizeof *b);
@@ -153,10 +166,16 @@ backend *backend_cpu_new(tme_engine *e, error *err) {
                  .status = cpu_status,
                  .stats = cpu_stats,
                  .clear_cache = cpu_clear_cache};
-  b->state = jit_new(e, err);
-  if (!b->state) {
+  cpu *state = mem_calloc(1, sizeof *state);
+  if (!state)
+    fail_memory(err, "cpu", sizeof *state);
+  else
+    state->jit = jit_new(e, err);
+  if (!state || !state->jit) {
+    mem_free(state);
     mem_free(b);
     return NULL;
   }
+  b->state = state;
   return b;
 }

@@ -279,16 +279,16 @@ void jit_stats(jit *j, tme_stats *out) {
   lru_stats s = lru_stats_of(j->cache);
   if (j->disk)
     disk_cache_stats(j->disk, &d);
-  out->compile_ms = j->compile_ms;
-  out->compilations = j->compilations;
+  out->compile_ms += j->compile_ms;
+  out->compilations += j->compilations;
   pthread_mutex_unlock(&j->lock);
-  out->entries = s.entries;
-  out->hits = s.hits;
-  out->misses = s.misses;
-  out->evictions = s.evictions;
-  out->bytes = s.bytes;
-  out->disk_hits = d.hits;
-  out->disk_misses = d.misses;
+  out->entries += s.entries;
+  out->hits += s.hits;
+  out->misses += s.misses;
+  out->evictions += s.evictions;
+  out->bytes += s.bytes;
+  out->disk_hits += d.hits;
+  out->disk_misses += d.misses;
 }
 
 /* ---- life ---------------------------------------------------------------------------------------------------------------- */

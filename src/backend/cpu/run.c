@@ -75,6 +75,17 @@ static tme_status need(runner *r, int slot, const char *what, error *e) {
   return TME_OK;
 }
 
+/* What is computed from a failed matrix has failed. */
+static void inherit_failures(runner *r, const int *in, int nin, const int *out, int nout) {
+  for (int i = 0; i < nin; i++) {
+    if (in[i] < 0 || !r->buf[in[i]] || !r->buf[in[i]]->failure)
+      continue;
+    for (int k = 0; k < nout; k++)
+      if (out[k] >= 0 && out[k] != in[i] && r->buf[out[k]])
+        buffer_inherit(r->buf[out[k]], r->buf[in[i]]);
+  }
+}
+
 static tme_status run_kernel(runner *r, int i, error *e) {
   const step *s = &r->x->p->steps[i];
   const launch *l = &r->x->launch[i];
@@ -117,6 +128,10 @@ static tme_status run_kernel(runner *r, int i, error *e) {
   else
     threads_for(engine_threads(r->e), l->chunks, run_chunk, &c);
   buffer_release(scratch);
+  atomic_fetch_add_explicit(r->x->kernels_run, 1, memory_order_relaxed);
+  for (int k = 0; k < s->nbind; k++)
+    if (s->kernel->bufs[k].role == BUF_OUT)
+      inherit_failures(r, s->bind, s->nbind, &s->bind[k], 1);
   if (begin != 0) {
     uint64_t bytes = 0;
     for (int k = 0; k < s->nbind; k++)
@@ -185,8 +200,10 @@ static tme_status run_library(runner *r, int i, error *e) {
     for (int k = 0; k < s->nout && c.failure; k++)
       if (s->out[k] >= 0) {
         r->buf[s->out[k]]->failure = c.failure;
+        r->buf[s->out[k]]->failed_op = op_name(types_of.op);
         r->buf[s->out[k]]->failed_matrix = c.failed_matrix;
       }
+    inherit_failures(r, s->in, s->nin, s->out, s->nout);
   }
   for (int k = 0; k < s->nout; k++)
     buffer_release(unread[k]);

@@ -3,6 +3,7 @@
 #define TME_RUN_H
 
 #include "backend/cpu/jit.h"
+#include <stdatomic.h>
 
 /* How the tasks of a kernel are handed out. The division never changes a result. */
 typedef struct launch {
@@ -14,6 +15,7 @@ typedef struct launch {
 
 struct executable {
   program *p;
+  atomic_ullong *kernels_run; /* the backend's count */
   launch *launch; /* per step */
   int *last_use;  /* per slot: the step after which its memory is free */
 };
