@@ -21,10 +21,19 @@ static leaf cpuid(unsigned number, unsigned sub) {
   return l;
 }
 
+/* The leaves that hold features, each read once: a hypervisor answers in microseconds, not in cycles. */
+typedef struct leaves {
+  leaf basic, extended, extended1, amd; /* 1, 7.0, 7.1, 0x80000001 */
+} leaves;
+
+static leaf leaf_of(const leaves *l, unsigned number, unsigned sub) {
+  return number == 1 ? l->basic : number == 0x81 ? l->amd : sub ? l->extended1 : l->extended;
+}
+
 /* Which register files the system saves: bit 1 SSE, 2 AVX, 5-7 AVX-512. */
-static unsigned saved_state(void) {
+static unsigned saved_state(const leaves *l) {
   unsigned a, d;
-  if (!(cpuid(1, 0).c >> 27 & 1)) return 0;
+  if (!(l->basic.c >> 27 & 1)) return 0;
   __asm__ volatile("xgetbv" : "=a"(a), "=d"(d) : "c"(0));
   return a;
 }
@@ -54,8 +63,8 @@ static const feature features[] = {
     {"sse4a", 0x81, 0, 2, 6, BASE},
 };
 
-static bool present(const feature *f, unsigned state) {
-  leaf l = cpuid(f->number == 0x81 ? 0x80000001u : f->number, f->sub);
+static bool present(const feature *f, const leaves *all, unsigned state) {
+  leaf l = leaf_of(all, f->number, f->sub);
   const unsigned regs[] = {l.a, l.b, l.c, l.d};
   unsigned need = f->needs == ZMM ? 0xe6 : f->needs == YMM ? 0x6 : 0;
   return (regs[f->reg] >> f->bit & 1) && (state & need) == need;
@@ -128,10 +137,11 @@ static const char *level(const emit_target *t) {
 
 void emit_host_target(emit_target *t) {
   *t = (emit_target){.triple = "x86_64-unknown-linux-gnu", .vector_bytes = 16};
-  unsigned state = saved_state();
-  for (int i = 0; i < COUNT(features); i++) add(t, present(&features[i], state), features[i].name);
+  leaves l = {cpuid(1, 0), cpuid(7, 0), cpuid(7, 1), cpuid(0x80000001u, 0)};
+  unsigned state = saved_state(&l);
+  for (int i = 0; i < COUNT(features); i++) add(t, present(&features[i], &l, state), features[i].name);
   add(t, true, "sse2"); /* also ends the list, so that every other name is followed by a comma */
-  leaf vendor = cpuid(0, 0), id = cpuid(1, 0);
+  leaf vendor = cpuid(0, 0), id = l.basic;
   unsigned family = id.a >> 8 & 15, model = id.a >> 4 & 15;
   if (family == 6 || family == 15) model |= id.a >> 12 & 0xf0;
   if (family == 15) family += id.a >> 20 & 0xff;
