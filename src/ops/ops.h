@@ -4,6 +4,13 @@
 
 #include "base/base.h"
 
+/* A parameter that points to at least n elements: C++ has no such thing. */
+#ifdef __cplusplus
+#define AT_LEAST(n) n
+#else
+#define AT_LEAST(n) static n
+#endif
+
 typedef enum op_id {
 #define ELEMENTWISE(name, rule, signature, expression, gradient, lo, hi, ulp, doc) OP_##name,
 #define STRUCTURED(name, family, signature, outputs, doc) OP_##name,
@@ -127,12 +134,12 @@ typedef struct op_type {
 
 int64_t type_size(const op_type *t);
 /* Row-major strides in elements. */
-void type_strides(const op_type *t, int64_t strides[static TME_MAX_RANK]);
+void type_strides(const op_type *t, int64_t strides[AT_LEAST(TME_MAX_RANK)]);
 bool type_same_shape(const op_type *a, const op_type *b);
 /* Elements times bytes without overflow, else TME_ERR_MEMORY. */
 tme_status type_check_size(const op_type *t, const char *op, error *e);
 /* "(3, 4)" */
-void type_shape_text(const op_type *t, char out[static 200]);
+void type_shape_text(const op_type *t, char out[AT_LEAST(200)]);
 /* Broadcasts into *out; false if the shapes do not fit. */
 bool type_broadcast(const op_type *a, const op_type *b, op_type *out);
 
