@@ -109,10 +109,11 @@ static expr_value log_f64(kernel *k, expr_value a) {
   return v;
 }
 
-/* a * b, but 0 where a is 0, even if b is infinite. */
+/* a * b, but 0 where one of them is 0, even if the other is infinite or NaN. */
 static int product(kernel *k, int a, int b) {
-  int unit = expr_copysign(k, num(k, a, 1), b);
-  return mul(k, a, k_select(k, is(k, K_EQ, a, 0), unit, b));
+  int one = num(k, a, 1), none = is(k, K_EQ, a, 0);
+  int x = k_select(k, is(k, K_EQ, b, 0), k_select(k, none, a, expr_copysign(k, one, a)), a);
+  return mul(k, x, k_select(k, none, expr_copysign(k, one, b), b));
 }
 
 static expr_value sin_f64(kernel *k, expr_value a) {

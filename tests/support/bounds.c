@@ -30,7 +30,10 @@
 
 static double walk(double n) { return 4 * sqrt(n) + 4; }
 
-static tme_array *wide(tme_scope *s, tme_array *x) { return tme_astype(s, tme_abs(s, x), TME_F64); }
+static tme_array *wide(tme_scope *s, tme_array *x) {
+  tme_array *real = dtype_is_complex(tme_array_dtype(x)) ? tme_abs(s, x) : x;
+  return tme_abs(s, tme_astype(s, real, TME_F64));
+}
 
 static tme_array *times(tme_scope *s, tme_array *x, double v) { return tme_multiply(s, x, tme_number(s, v)); }
 
