@@ -119,6 +119,22 @@ static int decompose_matmul(graph *g, const g_node *n, int a, int b) {
   return graph_reshape(g, x, type->rank, type->shape);
 }
 
+/* A reduction of nothing is its neutral element; -2 if it has none (and no result either). */
+static int reduce_nothing(graph *g, const g_node *n) {
+  if (n->op == OP_min || n->op == OP_max)
+    return -2;
+  int one = graph_number(g, n->type.dtype, n->op == OP_prod || n->op == OP_all);
+  return graph_broadcast(g, one, n->type.rank, n->type.shape);
+}
+
+/* Without keys, or keys without width, there is nothing to multiply. */
+static int decompose_empty_attention(graph *g, const g_node *n, const int *in, const op_attrs *attrs) {
+  const op_type *k = &g->node[in[1]].type;
+  if (k->shape[k->rank - 1] && k->shape[k->rank - 2])
+    return -2;
+  return decompose_attention(g, n->op, in, n->nin, attrs, &n->type);
+}
+
 static int decompose_node(graph *g, const g_node *n, const int *in, const op_attrs *attrs, bool split) {
   if (n->op >= OP_PUBLIC_COUNT)
     return -2;
@@ -139,7 +155,11 @@ static int decompose_node(graph *g, const g_node *n, const int *in, const op_att
     return decompose_create(g, n->op, in, n->nin, attrs, &n->type);
   case FAMILY_matmul:
     return decompose_matmul(g, n, in[0], in[1]);
+  case FAMILY_attention:
+    return decompose_empty_attention(g, n, in, attrs);
   case FAMILY_reduce:
+    if (!type_size(&g->node[in[0]].type))
+      return reduce_nothing(g, n);
     return split ? split_reduction(g, n->op, in[0], attrs, &n->type) : -2;
   default:
     return -2;
