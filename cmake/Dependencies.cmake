@@ -7,17 +7,15 @@ find_package(Threads REQUIRED)
 pkg_check_modules(JANSSON REQUIRED IMPORTED_TARGET jansson)
 pkg_check_modules(ZLIB REQUIRED IMPORTED_TARGET zlib)
 
-# xxHash is used as a header (XXH_INLINE_ALL), pthreadpool has no pkg-config file in the distributions.
+# xxHash is used as a header (XXH_INLINE_ALL).
 find_path(XXHASH_INCLUDE_DIR xxhash.h REQUIRED)
-find_path(PTHREADPOOL_INCLUDE_DIR pthreadpool.h REQUIRED)
-find_library(PTHREADPOOL_LIBRARY pthreadpool REQUIRED)
-mark_as_advanced(XXHASH_INCLUDE_DIR PTHREADPOOL_INCLUDE_DIR PTHREADPOOL_LIBRARY)
+mark_as_advanced(XXHASH_INCLUDE_DIR)
 
 add_library(tme_json INTERFACE)
 target_link_libraries(tme_json INTERFACE PkgConfig::JANSSON m)
 
 add_library(tme_dependencies INTERFACE)
 # As system headers: their warnings are not ours.
-target_include_directories(tme_dependencies SYSTEM INTERFACE ${XXHASH_INCLUDE_DIR} ${PTHREADPOOL_INCLUDE_DIR})
+target_include_directories(tme_dependencies SYSTEM INTERFACE ${XXHASH_INCLUDE_DIR})
 target_link_libraries(tme_dependencies INTERFACE
-  tme_json PkgConfig::ZLIB ${PTHREADPOOL_LIBRARY} Threads::Threads ${CMAKE_DL_LIBS})
+  tme_json PkgConfig::ZLIB Threads::Threads ${CMAKE_DL_LIBS})

@@ -4,7 +4,7 @@
 # What ./run needs, and how to see that it is there without asking dpkg: a command, py:MODULE, or "-" for no such way.
 run_packages=(
   "build-essential cc" "build-essential c++" "cmake cmake" "ninja-build ninja" "pkg-config pkg-config"
-  "libpthreadpool-dev -" "libxxhash-dev -" "libjansson-dev -" "zlib1g-dev -"
+  "libxxhash-dev -" "libjansson-dev -" "zlib1g-dev -"
   # LLVM's static libraries refer to these.
   "libzstd-dev -" "libxml2-dev -"
   # CBLAS and LAPACK, opened at run time.
@@ -130,7 +130,7 @@ list_tools() {
     [[ $command == - ]] || present "$command" || lacking+=("$command")
   done
   if [[ ${#lacking[@]} != 0 || ! -e build/build.ninja ]]; then
-    say "This system has no apt. Needed: a C17 compiler, CMake 3.22, Ninja, pkg-config, and the headers of pthreadpool,"
+    say "This system has no apt. Needed: a C17 compiler, CMake 3.22, Ninja, pkg-config, and the headers of"
     say "xxHash, jansson, zlib; for compiled code LLVM 15 to 22; for the tests cmocka, clang, Python 3 and NumPy."
     [[ ${#lacking[@]} == 0 ]] || say "Missing commands: ${lacking[*]}"
   fi

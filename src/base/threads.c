@@ -1,43 +1,165 @@
+/* A parallel for whose caller never waits for a thread that has not begun. The library's loops are short, and a process
+ * is seldom alone on its machine: pthreadpool and OpenMP wait for every worker at the end of a loop, which costs a time
+ * slice (milliseconds) whenever one of them is not scheduled. Here a loop is closed as soon as its chunks are taken, and
+ * only those workers are waited for that hold one. */
 #include "base/threads.h"
 #include "base/fork.h"
 #include <fenv.h>
 #include <pthread.h>
-#include <pthreadpool.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 
-#if defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define SANITIZE_THREAD 1
-#endif
-#elif defined(__SANITIZE_THREAD__)
-#define SANITIZE_THREAD 1
-#endif
+enum {
+  SPIN = 2000,       /* looks at the next loop before a worker sleeps: some 20 microseconds */
+  WAIT_SPIN = 20000, /* looks at the last worker before the caller gives way to other threads */
+  OPEN = 1 << 16     /* of the gate: the loop takes workers; below: the workers inside; above: the loop's number */
+};
 
-/* pthreadpool is not instrumented, so the sanitizer has to be told of its order: start before each chunk before end. */
-#ifdef SANITIZE_THREAD
-#include <sanitizer/tsan_interface.h>
-#define HAPPENS_BEFORE(p) __tsan_release(p)
-#define HAPPENS_AFTER(p) __tsan_acquire(p)
-#else
-#define HAPPENS_BEFORE(p) ((void)(p))
-#define HAPPENS_AFTER(p) ((void)(p))
-#endif
+/* The workers and the loop that they share. */
+typedef struct team {
+  int workers;
+  pthread_t *id;
+  atomic_uint_fast64_t gate;
+  atomic_int next; /* the next chunk */
+  int chunks;
+  void (*fn)(void *user, int chunk);
+  void *user;
+  atomic_int sleepers;
+  atomic_bool stop;
+  pthread_mutex_t lock; /* for sleeping only */
+  pthread_cond_t wake;
+} team;
 
 struct threads {
   int count;
-  /* 2 * generation of fork + 1 while somebody uses the pool. A word of another generation says nothing: its holder may
+  /* 2 * generation of fork + 1 while somebody uses the team. A word of another generation says nothing: its holder may
    * be a thread that only the parent has. */
   atomic_uint owner;
-  pthreadpool_t pool; /* of the owner word's generation; NULL: not started */
-  bool refused;       /* no thread could be started in this generation */
+  team *team;   /* of the owner word's generation; NULL: not started */
+  bool refused; /* no thread could be started in this generation */
 };
 
-typedef struct job {
-  void (*fn)(void *user, int chunk);
-  void *user;
-  char start, end; /* their addresses name the two edges */
-} job;
+static void pause_cpu(void) {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  __asm__ volatile("yield");
+#endif
+}
+
+/* ---- workers -------------------------------------------------------------------------------------------------------- */
+
+static void run_chunks(team *t, int chunks) {
+  for (int c; (c = atomic_fetch_add_explicit(&t->next, 1, memory_order_relaxed)) < chunks;) t->fn(t->user, c);
+}
+
+/* Enters the open loop, if it is not number `done`, which the worker has seen already. */
+static bool enter(team *t, uint64_t done) {
+  uint64_t g = atomic_load(&t->gate);
+  while ((g & OPEN) && g / (2 * OPEN) != done)
+    if (atomic_compare_exchange_weak(&t->gate, &g, g + 1)) return true;
+  return false;
+}
+
+static bool has_work(team *t, uint64_t done) {
+  uint64_t g = atomic_load(&t->gate);
+  return atomic_load(&t->stop) || ((g & OPEN) && g / (2 * OPEN) != done);
+}
+
+static void sleep_until_work(team *t, uint64_t done) {
+  pthread_mutex_lock(&t->lock);
+  atomic_fetch_add(&t->sleepers, 1); /* before the last look: whoever opens a loop after it sees a sleeper */
+  while (!has_work(t, done)) pthread_cond_wait(&t->wake, &t->lock);
+  atomic_fetch_sub(&t->sleepers, 1);
+  pthread_mutex_unlock(&t->lock);
+}
+
+static void *worker(void *user) {
+  team *t = user;
+  uint64_t done = 0;
+  while (!atomic_load(&t->stop)) {
+    if (enter(t, done)) {
+      done = atomic_load(&t->gate) / (2 * OPEN);
+      run_chunks(t, t->chunks);
+      atomic_fetch_sub(&t->gate, 1);
+    }
+    int spins = 0;
+    while (spins < SPIN && !has_work(t, done)) {
+      pause_cpu();
+      spins++;
+    }
+    if (spins == SPIN) sleep_until_work(t, done);
+  }
+  return NULL;
+}
+
+static void wake_sleepers(team *t) {
+  if (atomic_load(&t->sleepers) == 0) return;
+  pthread_mutex_lock(&t->lock);
+  pthread_cond_broadcast(&t->wake);
+  pthread_mutex_unlock(&t->lock);
+}
+
+/* ---- the team --------------------------------------------------------------------------------------------------------- */
+
+static void team_free(team *t) {
+  atomic_store(&t->stop, true);
+  wake_sleepers(t);
+  for (int i = 0; i < t->workers; i++) pthread_join(t->id[i], NULL);
+  pthread_cond_destroy(&t->wake);
+  pthread_mutex_destroy(&t->lock);
+  mem_free(t->id);
+  mem_free(t);
+}
+
+/* As many workers as can be started, up to n; NULL if none can. */
+static team *team_new(int n) {
+  team *t = mem_calloc(1, sizeof *t);
+  if (!t) return NULL;
+  t->id = mem_calloc((size_t)n, sizeof *t->id);
+  pthread_mutex_init(&t->lock, NULL);
+  pthread_cond_init(&t->wake, NULL);
+  while (t->id && t->workers < n && pthread_create(&t->id[t->workers], NULL, worker, t) == 0) t->workers++;
+  if (t->workers) return t;
+  team_free(t);
+  return NULL;
+}
+
+/* Threads inherit the signal mask and, on Linux, the floating-point modes of the one that starts them. */
+static void start(threads *t) {
+  sigset_t all, old;
+  fenv_t modes;
+  sigfillset(&all);
+  if (pthread_sigmask(SIG_SETMASK, &all, &old) != 0) return;
+  if (fegetenv(&modes) == 0) {
+    if (fesetenv(FE_DFL_ENV) == 0) t->team = team_new(t->count - 1);
+    fesetenv(&modes);
+  }
+  t->refused = !t->team;
+  pthread_sigmask(SIG_SETMASK, &old, NULL);
+}
+
+static void run_loop(team *t, int chunks, void (*fn)(void *user, int chunk), void *user) {
+  t->fn = fn;
+  t->user = user;
+  t->chunks = chunks;
+  atomic_store_explicit(&t->next, 0, memory_order_relaxed);
+  uint64_t number = atomic_load_explicit(&t->gate, memory_order_relaxed) / (2 * OPEN) + 1;
+  atomic_store(&t->gate, number * (2 * OPEN) | OPEN);
+  wake_sleepers(t);
+  run_chunks(t, chunks);
+  uint64_t inside = atomic_fetch_and(&t->gate, ~(uint64_t)OPEN) & (OPEN - 1);
+  for (int spins = 0; inside; spins++) {
+    if (spins < WAIT_SPIN)
+      pause_cpu();
+    else
+      sched_yield();
+    inside = atomic_load(&t->gate) & (OPEN - 1);
+  }
+}
+
+/* ---- the interface ---------------------------------------------------------------------------------------------------- */
 
 threads *threads_new(int n, error *e) {
   threads *t = mem_calloc(1, sizeof *t);
@@ -52,53 +174,15 @@ threads *threads_new(int n, error *e) {
 
 void threads_free(threads *t) {
   if (!t) return;
-  /* The parent's pool: its threads do not exist here, so it can only be left behind. */
+  /* The parent's team: its threads do not exist here, so it can only be left behind. */
   bool ours = atomic_load(&t->owner) / 2 == fork_generation() % (UINT32_MAX / 2 + 1);
-  if (ours && t->pool) pthreadpool_destroy(t->pool);
+  if (ours && t->team) team_free(t->team);
   mem_free(t);
 }
 
 int threads_count(const threads *t) { return t->count; }
 
-static void *wait_for_gate(void *gate) {
-  pthread_mutex_lock(gate);
-  pthread_mutex_unlock(gate);
-  return NULL;
-}
-
-/* How many of n further threads can be alive at once. pthreadpool_create would wait for ever for one that cannot. */
-static int startable(int n) {
-  pthread_t *ids = mem_calloc((size_t)n, sizeof *ids);
-  if (!ids) return 0;
-  pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER;
-  int started = 0;
-  pthread_mutex_lock(&gate);
-  while (started < n && pthread_create(&ids[started], NULL, wait_for_gate, &gate) == 0) started++;
-  pthread_mutex_unlock(&gate);
-  for (int i = 0; i < started; i++) pthread_join(ids[i], NULL);
-  pthread_mutex_destroy(&gate);
-  mem_free(ids);
-  return started;
-}
-
-/* Threads inherit the signal mask and, on Linux, the floating-point modes of the one that starts them. */
-static void start(threads *t) {
-  sigset_t all, old;
-  fenv_t modes;
-  sigfillset(&all);
-  if (pthread_sigmask(SIG_SETMASK, &all, &old) != 0) return;
-  if (fegetenv(&modes) == 0) {
-    if (fesetenv(FE_DFL_ENV) == 0) {
-      int n = startable(t->count - 1);
-      if (n > 0) t->pool = pthreadpool_create((size_t)n + 1);
-    }
-    fesetenv(&modes);
-  }
-  t->refused = !t->pool;
-  pthread_sigmask(SIG_SETMASK, &old, NULL);
-}
-
-/* True if the pool is the caller's until release(). */
+/* True if the team is the caller's until release(). */
 static bool acquire(threads *t) {
   unsigned free_word = 2 * fork_generation(), seen = atomic_load_explicit(&t->owner, memory_order_relaxed);
   if (seen == (free_word | 1)) return false;
@@ -106,21 +190,14 @@ static bool acquire(threads *t) {
                                                memory_order_relaxed))
     return false;
   if (seen != free_word) { /* a fork ago */
-    t->pool = NULL;
+    t->team = NULL;
     t->refused = false;
   }
-  if (!t->pool && !t->refused) start(t);
+  if (!t->team && !t->refused) start(t);
   return true;
 }
 
 static void release(threads *t) { atomic_fetch_and_explicit(&t->owner, ~1u, memory_order_release); }
-
-static void run_chunk(void *user, size_t chunk) {
-  job *j = user;
-  HAPPENS_AFTER(&j->start);
-  j->fn(j->user, (int)chunk);
-  HAPPENS_BEFORE(&j->end);
-}
 
 static void run_inline(int chunks, void (*fn)(void *user, int chunk), void *user) {
   for (int i = 0; i < chunks; i++) fn(user, i);
@@ -131,13 +208,9 @@ void threads_for(threads *t, int chunks, void (*fn)(void *user, int chunk), void
     run_inline(chunks, fn, user);
     return;
   }
-  if (t->pool) {
-    job j = {.fn = fn, .user = user};
-    HAPPENS_BEFORE(&j.start);
-    pthreadpool_parallelize_1d(t->pool, run_chunk, &j, (size_t)chunks, 0);
-    HAPPENS_AFTER(&j.end);
-  } else {
+  if (t->team)
+    run_loop(t->team, chunks, fn, user);
+  else
     run_inline(chunks, fn, user);
-  }
   release(t);
 }
