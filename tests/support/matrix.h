@@ -43,6 +43,8 @@ typedef struct operand {
 
 /* `which`: the operand's number, so that the special values of several operands meet each other. */
 void operand_make(operand *o, uint64_t seed, int which);
+/* Row-major, with these elements. */
+void operand_copy(operand *o, const void *rows);
 void operand_free(operand *o);
 int64_t operand_size(const operand *o);
 /* The i-th element in row-major order. */

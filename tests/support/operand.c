@@ -192,6 +192,11 @@ static void fill_all(operand *o, uint64_t seed, int which) {
   }
 }
 
+static void protect(operand *o) {
+  size_t page = (size_t)sysconf(_SC_PAGESIZE), inner = (o->bytes + page - 1) / page * page;
+  if (inner && mprotect((char *)o->pages + page, inner, PROT_READ)) abort();
+}
+
 void operand_make(operand *o, uint64_t seed, int which) {
   int64_t strides[TME_MAX_RANK], low = 0, high = 0, size = (int64_t)tme_dtype_size(o->dtype);
   place(o, seed >> 8, strides);
@@ -205,6 +210,15 @@ void operand_make(operand *o, uint64_t seed, int which) {
   memset(o->data, 0x5a, o->bytes);
   o->data -= o->bytes ? low * size : 0;
   fill_all(o, seed, which);
-  size_t page = (size_t)sysconf(_SC_PAGESIZE), inner = (o->bytes + page - 1) / page * page;
-  if (inner && mprotect((char *)o->pages + page, inner, PROT_READ)) abort();
+  protect(o);
+}
+
+void operand_copy(operand *o, const void *rows) {
+  o->layout = LAYOUT_ROWS;
+  o->bytes = (size_t)operand_size(o) * tme_dtype_size(o->dtype);
+  int64_t next = (int64_t)tme_dtype_size(o->dtype);
+  for (int d = o->rank - 1; d >= 0; next *= o->shape[d--]) o->strides[d] = next;
+  map_pages(o, true);
+  if (o->bytes) memcpy(o->data, rows, o->bytes);
+  protect(o);
 }

@@ -1,0 +1,43 @@
+/* Random programs of operations, as data: built on any engine, evaluated as a whole or node by node, shrunk. */
+#ifndef TME_TEST_GRAPHS_H
+#define TME_TEST_GRAPHS_H
+
+#include "support/matrix.h"
+
+enum { GRAPH_NODES = 56 };
+
+typedef enum graph_kind {
+  GRAPH_ANY,    /* all operations on f32, f64, integers, bool and complex numbers: where rounding is to the bit */
+  GRAPH_INTS,   /* whole numbers only: exact on every backend */
+  GRAPH_SMOOTH  /* one floating dtype, operations that small errors move little */
+} graph_kind;
+
+typedef struct graph_node {
+  bool leaf; /* the value of c.in[0] */
+  bool root; /* asked for */
+  cell c;
+  int src[CELL_INPUTS]; /* the nodes that the call's arrays are */
+} graph_node;
+
+typedef struct random_graph {
+  int n;
+  graph_node node[GRAPH_NODES];
+} random_graph;
+
+/* The same seed gives the same program. `scratch`: any engine, for type inference. */
+void graph_make(random_graph *g, uint64_t seed, graph_kind kind, tme_dtype t, tme_engine *scratch);
+void graph_release(random_graph *g);
+void graph_print_nodes(const random_graph *g);
+
+/* Builds all nodes in the scope; `each`: evaluates each one before the next; `wide`: leaves as f64. False after an error,
+ * which is in the scope. */
+bool graph_build(const random_graph *g, tme_scope *s, bool each, bool wide, tme_array **v);
+bool graph_eval_roots(const random_graph *g, tme_scope *s, tme_array **v);
+/* The first root whose bits differ (NaNs are equal), or -1. */
+int graph_differs(const random_graph *g, tme_scope *a, tme_array **va, tme_scope *b, tme_array **vb);
+
+/* Drops nodes as long as `fails` holds: what no root needs, and nodes whose value (of engine `e`) can be given instead. */
+typedef bool graph_check(const random_graph *g, void *user);
+void graph_shrink(random_graph *g, tme_engine *e, graph_check *fails, void *user);
+
+#endif

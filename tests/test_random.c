@@ -1,0 +1,258 @@
+/* Random programs: fused = node by node, to the bit; integers and the far backend = the reference, to the bit; floats as
+ * accurate as the reference, measured against f64. TME_RANDOM_SEED=n runs one program alone.
+ * ctest: timeout=600 */
+#include "support/graphs.h"
+#include <float.h>
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+static tme_engine *reference, *cpu, *far;
+
+static int open_engines(void **state) {
+  (void)state;
+  reference = engine_of("reference", 0);
+  cpu = engine_of("cpu", 0);
+  far = engine_of("far", 0);
+  return reference && cpu && far ? 0 : -1;
+}
+
+static int close_engines(void **state) {
+  (void)state;
+  tme_engine_free(reference);
+  tme_engine_free(cpu);
+  tme_engine_free(far);
+  return 0;
+}
+
+static int programs(void) {
+  static const int counts[] = {[SHARE_QUICK] = 24, [SHARE_COMMIT] = 120, [SHARE_FULL] = 1500};
+  return counts[matrix_share()];
+}
+
+/* ---- to the bit ------------------------------------------------------------------------------------------------------ */
+
+typedef struct sides {
+  tme_engine *a, *b;
+  bool each; /* the first one node by node */
+} sides;
+
+static bool differs(const random_graph *g, void *user) {
+  const sides *w = user;
+  tme_array *va[GRAPH_NODES], *vb[GRAPH_NODES];
+  tme_scope *a = tme_scope_new(w->a), *b = tme_scope_new(w->b);
+  bool good = graph_build(g, a, w->each, false, va) && graph_eval_roots(g, a, va) &&
+              graph_build(g, b, false, false, vb) && graph_eval_roots(g, b, vb);
+  if (!good) printf("  error: %s%s\n", tme_error(a), tme_error(b));
+  bool differ = !good || graph_differs(g, a, va, b, vb) >= 0;
+  tme_scope_free(a);
+  tme_scope_free(b);
+  return differ;
+}
+
+static void show_difference(const random_graph *g, const sides *w) {
+  tme_array *va[GRAPH_NODES], *vb[GRAPH_NODES];
+  tme_scope *a = tme_scope_new(w->a), *b = tme_scope_new(w->b);
+  int i = -1;
+  if (graph_build(g, a, w->each, false, va) && graph_build(g, b, false, false, vb) && graph_eval_roots(g, a, va) &&
+      graph_eval_roots(g, b, vb))
+    i = graph_differs(g, a, va, b, vb);
+  for (int64_t k = 0; i >= 0 && k < tme_array_size(va[i]); k++) {
+    tme_dtype t = tme_array_dtype(va[i]);
+    double x[2], y[2];
+    element_value(t, (const char *)tme_data(a, va[i]) + (size_t)k * tme_dtype_size(t), x);
+    element_value(t, (const char *)tme_data(b, vb[i]) + (size_t)k * tme_dtype_size(t), y);
+    if (!memcmp(x, y, sizeof x)) continue;
+    printf("  %%%d element %lld: %.17g%+.17gi and %.17g%+.17gi\n", i, (long long)k, x[0], x[1], y[0], y[1]);
+    break;
+  }
+  tme_scope_free(a);
+  tme_scope_free(b);
+}
+
+/* Returns how many programs differ. */
+static int compare_programs(graph_kind kind, sides w, const char *what) {
+  const char *only = getenv("TME_RANDOM_SEED");
+  uint64_t first = only ? strtoull(only, NULL, 10) : matrix_seed() % 1000000000;
+  int failed = 0;
+  for (int i = 0; i < (only ? 1 : programs()) && failed < 5; i++) {
+    random_graph g;
+    graph_make(&g, first + (uint64_t)i, kind, TME_F32, reference);
+    if (differs(&g, &w)) {
+      printf("%s: program %llu differs:\n", what, (unsigned long long)(first + (uint64_t)i));
+      graph_shrink(&g, w.b, differs, &w);
+      graph_print_nodes(&g);
+      show_difference(&g, &w);
+      failed++;
+    }
+    graph_release(&g);
+  }
+  return failed;
+}
+
+static void test_fused_is_unfused(void **state) {
+  (void)state;
+  assert_int_equal(compare_programs(GRAPH_ANY, (sides){cpu, cpu, true}, "fused and node by node"), 0);
+}
+
+static void test_integers_are_exact(void **state) {
+  (void)state;
+  assert_int_equal(compare_programs(GRAPH_INTS, (sides){reference, cpu, false}, "reference and cpu"), 0);
+}
+
+static void test_far_is_reference(void **state) {
+  (void)state;
+  assert_int_equal(compare_programs(GRAPH_ANY, (sides){reference, far, false}, "reference and far"), 0);
+}
+
+/* ---- within bounds --------------------------------------------------------------------------------------------------- */
+
+/* The largest distance between two results over the largest value; infinite where one is finite and the other is not. */
+static double distance(tme_scope *sa, tme_array *a, tme_scope *sb, tme_array *b, double *size) {
+  double most = 0;
+  const char *x = tme_data(sa, a), *y = tme_data(sb, b);
+  *size = 0;
+  for (int64_t k = 0; k < tme_array_size(a); k++) {
+    double u[2], v[2];
+    element_value(tme_array_dtype(a), x + (size_t)k * tme_dtype_size(tme_array_dtype(a)), u);
+    element_value(tme_array_dtype(b), y + (size_t)k * tme_dtype_size(tme_array_dtype(b)), v);
+    if (!isfinite(u[0]) || !isfinite(v[0])) {
+      if (isnan(u[0]) != isnan(v[0]) || (!isnan(u[0]) && u[0] != v[0])) return INFINITY;
+      continue;
+    }
+    most = fmax(most, fabs(u[0] - v[0]));
+    *size = fmax(*size, fabs(v[0]));
+  }
+  return most;
+}
+
+/* Errors of two correct evaluations are of one order, that of the program's condition, which the node-by-node reference
+ * shows: 32 times its error, and 32 roundings of the largest value where it happens to be exact. 16-bit programs are
+ * fused with f32 in between, so that theirs may be no larger than the unfused one's but for one rounding of the result,
+ * doubled as both errors are measured at single elements. */
+static bool inaccurate(const random_graph *g, void *user) {
+  tme_dtype t = *(tme_dtype *)user;
+  bool half = t == TME_F16 || t == TME_BF16, bad = false;
+  double u = t == TME_F64 ? 0 : t == TME_F16 ? 0x1p-10 : t == TME_BF16 ? 0x1p-7 : (double)FLT_EPSILON;
+  tme_array *exact[GRAPH_NODES], *plain[GRAPH_NODES], *fused[GRAPH_NODES];
+  tme_scope *se = tme_scope_new(reference), *sp = tme_scope_new(half ? cpu : reference), *sf = tme_scope_new(cpu);
+  bool good = graph_build(g, se, false, true, exact) && graph_eval_roots(g, se, exact) &&
+              graph_build(g, sp, half, false, plain) && graph_eval_roots(g, sp, plain) &&
+              graph_build(g, sf, false, false, fused) && graph_eval_roots(g, sf, fused);
+  if (!good) printf("  error: %s%s%s\n", tme_error(se), tme_error(sp), tme_error(sf));
+  for (int i = 0; i < g->n && good && !bad; i++) {
+    double size, unused;
+    if (!g->node[i].root) continue;
+    double mine = distance(sf, fused[i], se, exact[i], &size), others = distance(sp, plain[i], se, exact[i], &unused);
+    /* beyond the range of the dtype, or where it has no digits left, there is nothing to compare */
+    if (isinf(others) || size > 1e30 || (t == TME_F16 && size > 3e4)) continue;
+    bad = half ? mine > 2 * others + 2 * u * size : mine > 32 * others + 32 * u * size;
+    if (bad) printf("  %%%d: error %g, %g without fusion or JIT, of values up to %g\n", i, mine, others, size);
+  }
+  tme_scope_free(se);
+  tme_scope_free(sp);
+  tme_scope_free(sf);
+  return bad || !good;
+}
+
+static int check_accuracy(tme_dtype t) {
+  const char *only = getenv("TME_RANDOM_SEED");
+  uint64_t first = only ? strtoull(only, NULL, 10) : matrix_seed() % 1000000000;
+  int failed = 0;
+  for (int i = 0; i < (only ? 1 : programs() / 2) && failed < 5; i++) {
+    random_graph g;
+    graph_make(&g, first + (uint64_t)i, GRAPH_SMOOTH, t, reference);
+    if (inaccurate(&g, &t)) {
+      printf("%s: program %llu is inaccurate:\n", tme_dtype_name(t), (unsigned long long)(first + (uint64_t)i));
+      graph_shrink(&g, reference, inaccurate, &t);
+      graph_print_nodes(&g);
+      failed++;
+    }
+    graph_release(&g);
+  }
+  return failed;
+}
+
+static void test_as_accurate_as_the_reference(void **state) {
+  (void)state;
+  assert_int_equal(check_accuracy(TME_F32), 0);
+}
+
+static void test_half_is_no_worse_fused(void **state) {
+  (void)state;
+  assert_int_equal(check_accuracy(TME_F16), 0);
+  assert_int_equal(check_accuracy(TME_BF16), 0);
+}
+
+/* ---- simplification keeps NaN, infinities and -0 ------------------------------------------------------------------------ */
+
+static tme_array *same_add(tme_scope *s, tme_array *x) { return tme_add(s, x, tme_number(s, 0)); }
+static tme_array *same_add_minus(tme_scope *s, tme_array *x) { return tme_add(s, x, tme_number(s, -0.0)); }
+static tme_array *same_sub(tme_scope *s, tme_array *x) { return tme_subtract(s, x, tme_number(s, 0)); }
+static tme_array *same_mul(tme_scope *s, tme_array *x) { return tme_multiply(s, x, tme_number(s, 1)); }
+static tme_array *same_div(tme_scope *s, tme_array *x) { return tme_divide(s, x, tme_number(s, 1)); }
+static tme_array *same_pow(tme_scope *s, tme_array *x) { return tme_pow(s, x, tme_number(s, 1)); }
+static tme_array *zero_mul(tme_scope *s, tme_array *x) { return tme_multiply(s, x, tme_number(s, 0)); }
+static tme_array *zero_sub(tme_scope *s, tme_array *x) { return tme_subtract(s, x, x); }
+static tme_array *one_div(tme_scope *s, tme_array *x) { return tme_divide(s, x, x); }
+static tme_array *minus(tme_scope *s, tme_array *x) { return tme_subtract(s, tme_number(s, 0), x); }
+static tme_array *minus_twice(tme_scope *s, tme_array *x) { return tme_negative(s, tme_negative(s, x)); }
+static tme_array *minus_one(tme_scope *s, tme_array *x) { return tme_multiply(s, x, tme_number(s, -1)); }
+static tme_array *pow_zero(tme_scope *s, tme_array *x) { return tme_pow(s, x, tme_number(s, 0)); }
+static tme_array *pow_half(tme_scope *s, tme_array *x) { return tme_pow(s, x, tme_number(s, 0.5)); }
+static tme_array *pow_two(tme_scope *s, tme_array *x) { return tme_pow(s, x, tme_number(s, 2)); }
+static tme_array *self_equal(tme_scope *s, tme_array *x) { return tme_equal(s, x, x); }
+static tme_array *self_where(tme_scope *s, tme_array *x) { return tme_where(s, tme_isnan(s, x), x, x); }
+static tme_array *self_max(tme_scope *s, tme_array *x) { return tme_maximum(s, x, x); }
+
+static void test_simplification_keeps_specials(void **state) {
+  (void)state;
+  static const struct {
+    const char *name;
+    tme_array *(*make)(tme_scope *, tme_array *);
+  } rules[] = {{"x + 0", same_add},   {"x + -0", same_add_minus}, {"x - 0", same_sub},     {"x * 1", same_mul},
+               {"x / 1", same_div},   {"x ** 1", same_pow},       {"x * 0", zero_mul},     {"x - x", zero_sub},
+               {"x / x", one_div},    {"0 - x", minus},           {"-(-x)", minus_twice},  {"x * -1", minus_one},
+               {"x ** 0", pow_zero},  {"x ** 0.5", pow_half},     {"x ** 2", pow_two},     {"x == x", self_equal},
+               {"where", self_where}, {"max(x, x)", self_max}};
+  static const float special[] = {0.0f,    -0.0f,    NAN,  INFINITY, -INFINITY, 1.0f, -1.0f, FLT_MIN / 4, -FLT_MIN / 4,
+                                  FLT_MAX, -FLT_MAX, 0.5f, -2.5f,    3.0f};
+  int64_t n = COUNT(special);
+  for (int i = 0; i < COUNT(rules); i++)
+    for (tme_dtype t = TME_F16; t <= TME_F64; t++) {
+      tme_scope *a = tme_scope_new(reference), *b = tme_scope_new(cpu);
+      tme_array *x = tme_astype(a, tme_from(a, TME_F32, 1, &n, special), t);
+      tme_array *y = tme_astype(b, tme_from(b, TME_F32, 1, &n, special), t);
+      assert_int_equal(tme_eval(a, x), TME_OK);
+      assert_int_equal(tme_eval(b, y), TME_OK);
+      x = rules[i].make(a, x);
+      y = rules[i].make(b, y);
+      const char *want = tme_data(a, x), *got = tme_data(b, y);
+      assert_non_null(want);
+      assert_non_null(got);
+      cell c;
+      char why[200];
+      cell_init(&c, OP_add, true);
+      /* a power is within its row's ulps of the exact one */
+      double ulps = strstr(rules[i].name, "**") ? 2 * op_get(OP_pow)->ulp : 0;
+      if (!compare_output(&c, tme_array_dtype(x), n, got, want, NULL, ulps, why))
+        fail_msg("%s, %s: %s", rules[i].name, tme_dtype_name(t), why);
+      tme_scope_free(a);
+      tme_scope_free(b);
+    }
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_simplification_keeps_specials), cmocka_unit_test(test_integers_are_exact),
+      cmocka_unit_test(test_far_is_reference),              cmocka_unit_test(test_fused_is_unfused),
+      cmocka_unit_test(test_as_accurate_as_the_reference),  cmocka_unit_test(test_half_is_no_worse_fused),
+  };
+  return cmocka_run_group_tests(tests, open_engines, close_engines);
+}
