@@ -187,10 +187,8 @@ static expr_value value_concatenate(builder *b, int node, const int *ix, int gua
     inner[axis] = ix_add(k, ix[axis], ix_const(k, -start));
     int here = within(k, inner[axis], 0, extent);
     expr_value part = builder_value(b, x, inner, both(k, guard, here));
-    if (v.re < 0)
-      v = part;
-    else
-      v = choose(b, within(k, inner[axis], INT64_MIN, extent), part, v);
+    int before_end = v.re < 0 ? -1 : within(k, inner[axis], INT64_MIN, extent);
+    v = before_end < 0 ? part : choose(b, before_end, part, v);
   }
   return v;
 }
@@ -376,31 +374,42 @@ int kernel_index_work(const kernel *k) {
   return work;
 }
 
-/* Rough nanoseconds of one task, to decide how many threads are worth waking. */
+/* Rough nanoseconds of one task, to decide how many threads are worth waking; 0 when there is no memory to tell. */
 static double task_cost(const kernel *k) {
-  double times[64] = {1}, cost = 0;
-  int depth = 0;
+  double cost = 0;
+  int open[64], depth = 0;
+  uint64_t *deps = mem_alloc(((size_t)k->ninst + 1) * sizeof *deps);
+  if (!deps)
+    return 0;
+  kernel_deps(k, deps);
   for (int i = 0; i < k->ninst; i++) {
     const k_inst *n = &k->inst[i];
-    if (n->op == K_LOOP) {
-      const k_axis *a = &k->axes[n->a];
-      double t = times[depth];
-      if (a->flags & AXIS_PARALLEL)
-        t = a->flags & AXIS_VECTOR ? t / a->width : t;
-      else
-        t *= a->flags & AXIS_VECTOR ? (double)((a->extent + a->width - 1) / a->width) : (double)a->extent;
-      if (depth < COUNT(times) - 1)
-        times[++depth] = t;
-    } else if (n->op == K_END) {
-      depth -= depth > 0;
-    } else {
-      double w = n->op == K_LIBM                                   ? 100
-                 : n->op == K_DIV || n->op == K_SQRT || n->op == K_IDIV ? 3
-                 : n->op == K_LOAD || n->op == K_STORE             ? 1
-                                                                   : 0.3;
-      cost += w * times[depth];
+    if (n->op == K_LOOP && depth < COUNT(open)) {
+      open[depth++] = n->a;
+      continue;
     }
+    if (n->op == K_END) {
+      depth -= depth > 0;
+      continue;
+    }
+    double times = n->op == K_LIBM                                        ? 100
+                   : n->op == K_DIV || n->op == K_SQRT || n->op == K_IDIV ? 3
+                   : n->op == K_LOAD || n->op == K_STORE                  ? 0.6
+                                                                          : 0.3;
+    for (int d = 0; d < depth; d++) {
+      const k_axis *a = &k->axes[open[d]];
+      /* written out once for all iterations that it does not depend on */
+      bool shared = (a->flags & (AXIS_UNROLL | AXIS_VECTOR)) && n->op != K_UPDATE && n->op != K_STORE &&
+                    !(deps[i] >> open[d] & 1);
+      double extent = a->flags & AXIS_VECTOR ? (double)((a->extent + a->width - 1) / a->width) : (double)a->extent;
+      if (a->flags & AXIS_PARALLEL)
+        times /= a->flags & AXIS_VECTOR ? a->width : 1;
+      else if (!shared)
+        times *= extent;
+    }
+    cost += times;
   }
+  mem_free(deps);
   return cost;
 }
 
@@ -464,15 +473,16 @@ tme_status lower_step(builder *b, const char *label, error *e) {
   return TME_OK;
 }
 
-/* Marks what node i is computed from inside the kernel of its group. */
-static void inlined(const lowering *l, int gr, int i, uint8_t *mark) {
-  if (mark[i])
-    return;
-  mark[i] = 1;
-  for (int k = 0; k < l->g->node[i].nin; k++) {
-    int j = graph_in(l->g, i, k);
-    if (j >= 0 && l->f->group_of[j] == (l->f->group_of[j] >= 0 ? gr : -1) && node_classify(l->g->node[j].op) != CLASS_PICK)
-      inlined(l, gr, j, mark);
+/* Marks what the kernel of a group computes: operands come before their readers. */
+static void mark_inlined(const lowering *l, int gr, uint8_t *mark) {
+  for (int i = l->g->n - 1; i >= 0; i--) {
+    mark[i] |= l->f->group_of[i] == gr && l->f->stored[i];
+    for (int k = 0; k < l->g->node[i].nin && mark[i]; k++) {
+      int j = graph_in(l->g, i, k);
+      bool inside = j >= 0 && (l->f->group_of[j] < 0 || l->f->group_of[j] == gr);
+      if (inside && node_classify(l->g->node[j].op) != CLASS_PICK)
+        mark[j] = 1;
+    }
   }
 }
 
@@ -482,9 +492,7 @@ void lower_label(const lowering *l, int gr, char *out, size_t size) {
   uint8_t *mark = mem_calloc((size_t)l->g->n + 1, 1);
   if (!mark)
     return;
-  for (int i = 0; i < l->g->n; i++)
-    if (l->f->group_of[i] == gr && l->f->stored[i])
-      inlined(l, gr, i, mark);
+  mark_inlined(l, gr, mark);
   for (int i = 0; i < l->g->n && len < size; i++) {
     if (!mark[i] || node_classify(l->g->node[i].op) == CLASS_SOURCE)
       continue;

@@ -37,6 +37,8 @@ typedef struct product {
   tile t;
   int lanes;
   int acc_id[2];
+  bool spilled;         /* the epilogue reads the tile from scratch memory, in a loop, not unrolled from registers */
+  int spill_buf[2], spill_at;
   int read_ix[TME_MAX_RANK]; /* the index at which the product's value is the accumulator */
 } product;
 
@@ -162,10 +164,22 @@ static bool special(builder *b, int node, const int *ix, int guard, expr_value *
     b->failure = "the epilogue of a product needs another element of it";
     return true;
   }
-  *out = (expr_value){k_emit(b->k, K_READ, p->acc, p->acc_id[0], -1, -1, 0), -1};
-  if (p->complex)
-    out->im = k_emit(b->k, K_READ, p->acc, p->acc_id[1], -1, -1, 0);
+  *out = (expr_value){-1, -1};
+  for (int w = 0; w < (p->complex ? 2 : 1); w++)
+    *(w ? &out->im : &out->re) = p->spilled ? k_load(b->k, k_access_add(b->k, p->spill_buf[w], p->spill_at))
+                                            : k_emit(b->k, K_READ, p->acc, p->acc_id[w], -1, -1, 0);
   return true;
+}
+
+/* An epilogue with transcendental functions, written out for every register of the tile, takes longer to compile than all
+ * else. */
+static bool has_long_epilogue(const product *p) {
+  for (int i = p->node + 1; i < p->l->g->n; i++) {
+    int op = at(p, i)->op;
+    if (p->l->f->group_of[i] == p->gr && op < OP_PUBLIC_COUNT && op_get(op)->ulp > 0)
+      return true;
+  }
+  return false;
 }
 
 static void update(product *p, int acc, int x, int y) {
@@ -226,6 +240,21 @@ static void emit_section(product *p, int64_t row0, int rows, int64_t panels, int
 
   li = k_loop(k, ai);
   lj = k_loop(k, aj);
+  if (p->spilled) {
+    int at_ij = ix_add(k, ix_mul(k, ix_axis(k, ai), wide), jj);
+    for (int w = 0; w < (p->complex ? 2 : 1); w++)
+      k_store(k, k_access_add(k, p->spill_buf[w], at_ij), k_emit(k, K_READ, p->acc, p->acc_id[w], -1, -1, 0));
+    k_end(k, lj);
+    k_end(k, li);
+    ai = k_axis_add(k, rows, 0, 1, 1);
+    aj = k_axis_add(k, wide, AXIS_VECTOR, p->lanes, 1);
+    li = k_loop(k, ai);
+    lj = k_loop(k, aj);
+    jj = ix_axis(k, aj);
+    row = ix_add(k, ix_add(k, ix_mul(k, ix_axis(k, apanel), rows), ix_axis(k, ai)), ix_const(k, row0));
+    col = ix_add(k, ix_add(k, ix_mul(k, band, wide), jj), ix_const(k, col0));
+    p->spill_at = ix_add(k, ix_mul(k, ix_axis(k, ai), wide), jj);
+  }
   operand_index(p, batch, row, row_in_matrix(p, row), col, p->read_ix);
   for (int d = 0; d < p->rank; d++) /* as readers of a dimension of extent 1 index it */
     if (at(p, p->node)->type.shape[d] == 1)
@@ -249,6 +278,9 @@ static bool emit(product *p, const char *name) {
   int64_t panels = ceil_div(p->M, p->t.rows), high = ceil_div(p->M, panels), low = high - 1;
   int64_t nhigh = p->M - panels * low, nlow = panels - nhigh; /* M = nhigh high + nlow low */
   int64_t wide = (int64_t)p->t.vectors * p->lanes, bands = p->N / wide, rest = p->N % wide;
+  p->spilled = has_long_epilogue(p);
+  for (int w = 0; p->spilled && w < (p->complex ? 2 : 1); w++)
+    p->spill_buf[w] = builder_scratch(&p->b, p->acc, high * wide);
   emit_section(p, 0, (int)high, nhigh, 0, wide, bands);
   emit_section(p, nhigh * high, (int)low, low ? nlow : 0, 0, wide, bands);
   emit_section(p, 0, (int)high, nhigh, bands * wide, rest, rest > 0);
