@@ -8,9 +8,11 @@ install(FILES include/tme/tme.h ${PROJECT_BINARY_DIR}/include/tme/ops.h DESTINAT
 install(TARGETS tme_program RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 install(FILES bench/peers.py DESTINATION ${CMAKE_INSTALL_DATADIR}/tme)
 # The library opens its modules from its own folder alone.
-if(TARGET tme-llvm)
-  install(TARGETS tme-llvm LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
-endif()
+foreach(module tme-llvm tme-mlx)
+  if(TARGET ${module})
+    install(TARGETS ${module} LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
+  endif()
+endforeach()
 
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/tme)
 install(EXPORT tmeTargets NAMESPACE tme:: DESTINATION ${package_dir})

@@ -104,8 +104,8 @@ typedef void tme_log_fn(void *user, tme_log_level level, const char *message);
 typedef struct tme_options {
   size_t struct_size;
   const char *precision; /* "float16" (default), "bfloat16", "float32", "float64", "mixed"; TME_PRECISION */
-  const char *device;    /* "auto" (default), "cpu"; TME_DEVICE */
-  const char *backend;   /* "auto" (default), "cpu", "nojit", "reference"; TME_BACKEND */
+  const char *device;    /* "auto" (default), "cpu", "mlx"; TME_DEVICE */
+  const char *backend;   /* "auto" (default), "cpu", "mlx", "nojit", "reference"; TME_BACKEND */
   int threads;           /* threads that compute, the caller included; TME_THREADS; default: the processors allowed */
   size_t pool_bytes;     /* how much freed memory the pool keeps; TME_POOL_BYTES; default 1/4 of the memory */
   size_t cache_bytes;    /* bound of the compiled code in memory; TME_CACHE_BYTES; default 64 MiB */

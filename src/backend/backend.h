@@ -72,6 +72,7 @@ struct backend {
 /* Each returns NULL with the reason. */
 backend *backend_reference_new(tme_engine *e, bool libraries, error *err); /* with libraries: "nojit" */
 backend *backend_cpu_new(tme_engine *e, error *err);
+backend *backend_mlx_new(tme_engine *e, error *err); /* where MLX's module is there, and MLX of that version */
 backend *backend_far_new(tme_engine *e, error *err); /* tests: foreign memory, completion on another thread */
 
 #endif

@@ -12,9 +12,24 @@ threads *engine_threads(tme_engine *e) { return e->threads; }
 pool *engine_pool(tme_engine *e) { return e->pool; }
 backend *engine_fallback(tme_engine *e) { return e->fallback; }
 
+/* MLX is the way to an Apple GPU; elsewhere it is asked for. */
+static bool wants_mlx(const engine_config *c) {
+  if (strcmp(c->backend, "auto")) return !strcmp(c->backend, "mlx");
+#ifdef __APPLE__
+  if (!strcmp(c->device, "auto") || !strcmp(c->device, "gpu")) return true;
+#endif
+  return !strcmp(c->device, "mlx");
+}
+
 /* The backend that runs what it can; NULL with the reason if it is not there. */
 static backend *open_main(tme_engine *e, error *err) {
   const engine_config *c = &e->config;
+  if (wants_mlx(c)) {
+    error why = {.code = TME_OK};
+    backend *b = backend_mlx_new(e, &why);
+    if (b) return b;
+    engine_log(e, TME_LOG_WARNING, "the backend mlx is not there, the next one is used: %s", why.text);
+  }
   if (!strcmp(c->backend, "reference")) return backend_reference_new(e, false, err);
   if (!strcmp(c->backend, "far")) return backend_far_new(e, err);
   if (!strcmp(c->backend, "nojit")) {
@@ -45,7 +60,9 @@ static tme_status open_backends(tme_engine *e, error *err) {
 
 static void report_device(tme_engine *e) {
   const char *device = e->config.device;
-  if (strcmp(device, "auto") && strcmp(device, "cpu"))
+  bool there = !strcmp(device, "auto") || !strcmp(device, "cpu") || !strcmp(device, e->main->device) ||
+               !strcmp(device, e->main->name);
+  if (!there)
     engine_log(e, TME_LOG_WARNING, "the device %s is not there, the CPU is used: this build has no backend for it",
                device);
   engine_log(e, TME_LOG_INFO, "tme %s: device %s, backend %s, precision %s, %d thread%s", TME_VERSION, e->main->device,

@@ -11,7 +11,7 @@ typedef struct engine_config {
   bool mixed;              /* operands of products go to 16 bits, all else is f32 */
   char precision[16];      /* as asked for */
   char device[16];         /* "auto", "cpu", "cuda", "gpu", "mlx" */
-  char backend[16];        /* "auto", "cpu", "nojit", "reference", "far" */
+  char backend[16];        /* "auto", "cpu", "mlx", "nojit", "reference", "far" */
   int threads;             /* 0: the processors allowed */
   size_t memory;           /* that this process may use */
   size_t pool_bytes, cache_bytes, plan_entries, disk_bytes;

@@ -8,7 +8,7 @@
 static const char *const precisions[] = {"float16", "bfloat16", "float32", "float64", "mixed"};
 static const tme_dtype precision_dtypes[] = {TME_F16, TME_BF16, TME_F32, TME_F64, TME_F32};
 static const char *const devices[] = {"auto", "cpu", "cuda", "gpu", "mlx"};
-static const char *const backends[] = {"auto", "cpu", "nojit", "reference", "far"};
+static const char *const backends[] = {"auto", "cpu", "mlx", "nojit", "reference", "far"};
 static const char *const levels[] = {"error", "warning", "info", "debug"};
 
 void tme_options_init(tme_options *o) {

@@ -1,0 +1,109 @@
+// Products of matrices, attention, decompositions.
+#include "backend/mlx/region.h"
+
+#include <cmath>
+
+namespace tme_mlx {
+
+namespace {
+
+// On the CPU MLX adds up 16-bit products in steps of its own: f32 there, one rounding at the end.
+array wide_on_cpu(const values &v, const array &x, tme_dtype t) { return v.gpu ? x : widen(x, t); }
+
+array matmul(values &v, int i) {
+  const g_node &n = v.g->node[i];
+  tme_dtype t = n.type.dtype;
+  if (!is_float(t) && !is_complex(t)) throw declined{"MLX multiplies matrices of floating numbers alone"};
+  array x = wide_on_cpu(v, input(v, i, 0), t), y = wide_on_cpu(v, input(v, i, 1), t);
+  array r = mx::matmul(x, y);
+  return r.dtype() == dtype_of(t) ? r : mx::astype(r, dtype_of(t));
+}
+
+// ---- attention -------------------------------------------------------------------------------------------------------
+
+// Each head of k or v repeated for the group of heads of q that share it.
+array repeat_heads(const array &x, int64_t heads) {
+  if (x.ndim() < 3) return x;
+  int64_t own = x.shape(-3);
+  return own == 1 || own >= heads || heads % own ? x : mx::repeat(x, static_cast<int>(heads / own), -3);
+}
+
+array attention(values &v, int i) {
+  const g_node &n = v.g->node[i];
+  const op_attrs &a = *graph_attrs(v.g, i);
+  tme_dtype t = n.type.dtype, w = is_half(t) ? TME_F32 : t;
+  context c = {w, v.gpu, false};
+  array q = widen(input(v, i, 0), t), k = widen(input(v, i, 1), t), value = widen(input(v, i, 2), t);
+  int rows = q.shape(-2), keys = k.shape(-2);
+  if (!keys) return mx::zeros(shape_of(n.type), dtype_of(t));
+  int64_t heads = q.ndim() > 2 ? q.shape(-3) : 1;
+  k = repeat_heads(k, heads);
+  value = repeat_heads(value, heads);
+  array s = mx::multiply(mx::matmul(q, mx::swapaxes(k, -1, -2)), p_number(c, a.f[0]));
+  array never = p_number(c, -INFINITY);
+  if (has_input(v, i, 3)) {
+    const array &mask = input(v, i, 3);
+    s = mask.dtype() == mx::bool_ ? mx::where(mask, s, never) : mx::add(s, mx::astype(mask, dtype_of(w)));
+  }
+  if (a.i[0]) {
+    array row = mx::reshape(mx::arange(keys - rows, keys, 1), {rows, 1});
+    s = mx::where(mx::less_equal(mx::arange(0, keys, 1), row), s, never);
+  }
+  array p = s;
+  if (w == TME_F64) {
+    p = p_exp(c, mx::subtract(s, mx::max(s, -1, true)));
+    p = mx::divide(p, mx::sum(p, -1, true));
+  } else {
+    p = s.size() ? mx::softmax(s, -1, true) : s;
+  }
+  return narrow(mx::matmul(p, value), t);
+}
+
+// ---- singular values -------------------------------------------------------------------------------------------------
+
+// MLX decomposes on the CPU alone, in full alone, and ends the process where LAPACK reports an error, as it does for NaN:
+// such matrices are replaced by zeros before, and by NaN afterwards.
+std::vector<array> decompose(values &v, int i) {
+  const g_node &n = v.g->node[i];
+  const op_type &in = input_type(v, i, 0);
+  tme_dtype t = in.dtype;
+  if (is_complex(t)) throw declined{"MLX has no singular values of complex matrices"};
+  int64_t rows = in.shape[in.rank - 2], columns = in.shape[in.rank - 1], least = std::min(rows, columns);
+  for (int d = 0; d < in.rank; d++)
+    if (!in.shape[d]) throw declined{"MLX decomposes no empty matrices"};
+  bool vectors = n.op == OP_svd, full = vectors && graph_attrs(v.g, i)->i[0];
+  if (vectors && !full && std::max(rows, columns) > 8 * least)
+    throw declined{"MLX has no thin form of the svd: it would compute all vectors of a long matrix"};
+  array x = widen(input(v, i, 0), t);
+  array good = mx::all(mx::isfinite(x), std::vector<int>{-2, -1}, true);
+  array safe = mx::where(good, x, mx::zeros_like(x));
+  std::vector<array> out = mx::linalg::svd(safe, vectors, mx::Device(mx::Device::cpu));
+  if (vectors && !full) {
+    mx::Shape start(static_cast<size_t>(in.rank), 0), stop = out[0].shape();
+    stop[static_cast<size_t>(in.rank - 1)] = static_cast<mx::ShapeElem>(least);
+    out[0] = mx::slice(out[0], start, stop);
+    stop = out[2].shape();
+    stop[static_cast<size_t>(in.rank - 2)] = static_cast<mx::ShapeElem>(least);
+    out[2] = mx::slice(out[2], start, stop);
+  }
+  array nan = constant(is_half(t) ? TME_F32 : t, NAN);
+  for (size_t o = 0; o < out.size(); o++) {
+    bool values_only = !vectors || o == 1;
+    out[o] = narrow(mx::where(values_only ? mx::squeeze(good, -1) : good, out[o], nan), t);
+  }
+  v.checks.push_back({false, i, TME_BOOL, 0, 0});
+  v.checked.push_back(mx::flatten(mx::logical_not(good)));
+  return out;
+}
+
+} // namespace
+
+std::vector<array> build_products(values &v, int i) {
+  switch (v.g->node[i].op) {
+  case OP_matmul: return {matmul(v, i)};
+  case OP_scaled_dot_product_attention: return {attention(v, i)};
+  default: return decompose(v, i);
+  }
+}
+
+} // namespace tme_mlx

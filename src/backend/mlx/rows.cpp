@@ -1,0 +1,151 @@
+// Reductions and what works along rows.
+#include "backend/mlx/region.h"
+
+#include <cmath>
+
+namespace tme_mlx {
+
+namespace {
+
+double count_of(const op_type &t, uint32_t axes) {
+  double n = 1;
+  for (int d = 0; d < t.rank; d++)
+    if (axes >> d & 1) n *= static_cast<double>(t.shape[d]);
+  return n;
+}
+
+bool is_empty(const op_type &t) {
+  for (int d = 0; d < t.rank; d++)
+    if (!t.shape[d]) return true;
+  return false;
+}
+
+// MLX's kernels expect at least one element.
+array reduce(int op, const array &x, const op_type &type, const op_type &in, uint32_t mask, bool keepdims) {
+  if (is_empty(in)) return mx::full(shape_of(type), constant(type.dtype, op == OP_prod || op == OP_all));
+  if (!mask) return x;
+  std::vector<int> axes = axes_of(mask);
+  switch (op) {
+  case OP_sum: return mx::sum(x, axes, keepdims);
+  case OP_prod: return mx::prod(x, axes, keepdims);
+  case OP_min: return mx::min(x, axes, keepdims);
+  case OP_max: return mx::max(x, axes, keepdims);
+  case OP_any: return mx::any(x, axes, keepdims);
+  default: return mx::all(x, axes, keepdims);
+  }
+}
+
+array sum_over(const array &x, const std::vector<int> &axes, bool keepdims) {
+  return axes.empty() ? x : mx::sum(x, axes, keepdims);
+}
+
+array log_sum_exp(const context &c, const array &x, const std::vector<int> &axes, bool keepdims) {
+  array m = axes.empty() ? x : mx::max(x, axes, true);
+  m = mx::where(mx::isfinite(m), m, p_number(c, 0)); // an infinite maximum would make x - m NaN
+  array sum = sum_over(p_exp(c, mx::subtract(x, m)), axes, keepdims);
+  if (!keepdims && !axes.empty()) m = mx::squeeze(m, axes);
+  return mx::add(mx::log(sum), m);
+}
+
+array statistics(values &v, int i) {
+  const g_node &n = v.g->node[i];
+  const op_attrs &a = *graph_attrs(v.g, i);
+  const op_type &in = input_type(v, i, 0);
+  tme_dtype t = is_half(in.dtype) ? TME_F32 : in.dtype;
+  context c = {t, v.gpu, false};
+  double count = count_of(in, a.axes);
+  if (is_empty(in)) return mx::full(shape_of(n.type), constant(n.type.dtype, n.op == OP_logsumexp ? -INFINITY : NAN));
+  array x = widen(input(v, i, 0), in.dtype);
+  std::vector<int> axes = axes_of(a.axes);
+  bool keepdims = a.i[0];
+  if (n.op == OP_logsumexp) return narrow(log_sum_exp(c, x, axes, keepdims), n.type.dtype);
+  array total = p_number(c, count);
+  if (n.op == OP_mean) return narrow(mx::divide(sum_over(x, axes, keepdims), total), n.type.dtype);
+  array d = mx::subtract(x, mx::divide(sum_over(x, axes, true), total));
+  array var = mx::divide(sum_over(mx::multiply(d, d), axes, keepdims), p_number(c, std::fmax(count - a.f[0], 0)));
+  return narrow(n.op == OP_std ? mx::sqrt(var) : var, n.type.dtype);
+}
+
+// MLX's search passes NaN over.
+array search(values &v, int i) {
+  const g_node &n = v.g->node[i];
+  const op_attrs &a = *graph_attrs(v.g, i);
+  const op_type &in = input_type(v, i, 0);
+  array x = input(v, i, 0);
+  int axis = 0;
+  if (in.rank != 1 && a.axes == (1u << in.rank) - 1)
+    x = mx::reshape(x, {-1});
+  else
+    while (!(a.axes >> axis & 1)) axis++;
+  array at = n.op == OP_argmin ? mx::argmin(x, axis) : mx::argmax(x, axis);
+  if (is_float(in.dtype)) {
+    array nan = mx::isnan(x);
+    at = mx::where(mx::any(nan, axis), mx::argmax(mx::astype(nan, mx::uint8), axis), at);
+  }
+  return mx::reshape(mx::astype(at, mx::int64), shape_of(n.type));
+}
+
+array softmax(values &v, int i) {
+  const g_node &n = v.g->node[i];
+  int axis = static_cast<int>(graph_attrs(v.g, i)->i[0]);
+  tme_dtype t = n.type.dtype;
+  array x = input(v, i, 0);
+  if (is_empty(n.type)) return x;
+  if (n.op == OP_softmax && t != TME_F64) return mx::softmax(x, axis, true);
+  context c = {is_half(t) ? TME_F32 : t, v.gpu, false};
+  x = widen(x, t);
+  array d = mx::subtract(x, mx::max(x, axis, true)), p = p_exp(c, d);
+  array sum = mx::sum(p, axis, true);
+  return narrow(n.op == OP_softmax ? mx::divide(p, sum) : mx::subtract(d, mx::log(sum)), t);
+}
+
+array norm(values &v, int i) {
+  const g_node &n = v.g->node[i];
+  tme_dtype t = n.type.dtype;
+  double eps = graph_attrs(v.g, i)->f[0];
+  array x = input(v, i, 0);
+  if (is_empty(n.type)) return x;
+  std::optional<array> weight, bias;
+  if (has_input(v, i, 1)) weight = input(v, i, 1);
+  if (has_input(v, i, 2)) bias = input(v, i, 2);
+  bool centred = n.op == OP_layer_norm;
+  // MLX's own take eps as f32, and round 16-bit rows before the weight.
+  if (t == TME_F32 && v.gpu) {
+    float e = static_cast<float>(eps);
+    return centred ? mx::fast::layer_norm(x, weight, bias, e) : mx::fast::rms_norm(x, weight, e);
+  }
+  context c = {is_half(t) ? TME_F32 : t, v.gpu, false};
+  x = widen(x, t);
+  array count = p_number(c, static_cast<double>(n.type.shape[n.type.rank - 1]));
+  if (centred) x = mx::subtract(x, mx::divide(mx::sum(x, -1, true), count));
+  array square = mx::divide(mx::sum(mx::multiply(x, x), -1, true), count);
+  array y = mx::divide(x, mx::sqrt(mx::add(square, p_number(c, eps))));
+  if (weight) y = mx::multiply(y, widen(*weight, t));
+  if (bias) y = mx::add(y, widen(*bias, t));
+  return narrow(y, t);
+}
+
+} // namespace
+
+std::vector<array> build_rows(values &v, int i) {
+  const g_node &n = v.g->node[i];
+  switch (n.op) {
+  case OP_mean:
+  case OP_var:
+  case OP_std:
+  case OP_logsumexp: return {statistics(v, i)};
+  case OP_argmin:
+  case OP_argmax: return {search(v, i)};
+  case OP_softmax:
+  case OP_log_softmax: return {softmax(v, i)};
+  case OP_layer_norm:
+  case OP_rms_norm: return {norm(v, i)};
+  default: break;
+  }
+  const op_attrs &a = *graph_attrs(v.g, i);
+  tme_dtype t = n.type.dtype;
+  array x = widen(input(v, i, 0), t);
+  return {narrow(reduce(n.op, x, n.type, input_type(v, i, 0), a.axes, a.i[0]), t)};
+}
+
+} // namespace tme_mlx
