@@ -91,6 +91,16 @@ static void report_first_nan(checker *c, const program *p, const run_args *a) {
   }
 }
 
+/* A backend says where a root lies; what it is, its reader knows. */
+static void describe_roots(checker *c) {
+  for (int i = 0; i < c->g->nroots; i++) {
+    const op_type *t = &c->g->node[c->g->root[i]].type;
+    c->v[i].dtype = t->dtype;
+    c->v[i].rank = t->rank;
+    memcpy(c->v[i].shape, t->shape, sizeof t->shape);
+  }
+}
+
 static graph *with_all_roots(checker *c, const graph *g) {
   int n = 0;
   for (int i = 0; i < g->n; i++) {
@@ -133,6 +143,7 @@ checker *checker_new(tme_engine *e, const program *p, const run_args *a) {
       ok = c->b->wait(c->b, done, &why) == TME_OK;
   }
   if (ok) {
+    describe_roots(c);
     report_first_nan(c, p, a);
     return c;
   }
