@@ -1,5 +1,6 @@
 /* Making plans. */
 #include "run/plan.h"
+#include "base/stack.h"
 #include "graph/node.h"
 #include "run/trace.h"
 #include <stdio.h>
@@ -136,29 +137,46 @@ static tme_status fill(plan *p, const graph *g, error *e) {
   return st;
 }
 
-plan *plan_new(tme_engine *e, const uint64_t *sig, int nsig, int nroots, error *err) {
-  graph *g = signature_graph(sig, nsig, nroots, e->config.default_dtype, err);
+typedef struct making {
+  tme_engine *e;
+  const uint64_t *sig;
+  int nsig, nroots;
+  error *err;
+  plan *plan;
+} making;
+
+static void make(void *user) {
+  making *m = user;
+  tme_engine *e = m->e;
+  graph *g = signature_graph(m->sig, m->nsig, m->nroots, e->config.default_dtype, m->err);
   if (g && e->config.mixed) {
-    graph *mixed = pass_mixed(g, err);
+    graph *mixed = pass_mixed(g, m->err);
     graph_free(g);
     g = mixed;
   }
   plan *p = g ? mem_calloc(1, sizeof *p) : NULL;
   if (!p) {
     graph_free(g);
-    fail_memory(err, "plan", sizeof *p);
-    return NULL;
+    fail_memory(m->err, "plan", sizeof *p);
+    return;
   }
   atomic_init(&p->refs, 1);
   p->engine = e;
   p->nleaves = g->nleaves;
   p->nargs = g->nargs;
-  p->nroots = nroots;
-  tme_status s = fill(p, g, err);
+  p->nroots = m->nroots;
+  tme_status s = fill(p, g, m->err);
   graph_free(g);
-  if (s == TME_OK) return p;
-  plan_release(NULL, p);
-  return NULL;
+  if (s == TME_OK)
+    m->plan = p;
+  else
+    plan_release(NULL, p);
+}
+
+plan *plan_new(tme_engine *e, const uint64_t *sig, int nsig, int nroots, error *err) {
+  making m = {.e = e, .sig = sig, .nsig = nsig, .nroots = nroots, .err = err};
+  stack_call(make, &m);
+  return m.plan;
 }
 
 void plan_retain(plan *p) { atomic_fetch_add_explicit(&p->refs, 1, memory_order_relaxed); }
