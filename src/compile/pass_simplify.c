@@ -115,7 +115,7 @@ static bool equal_nodes(const graph *g, int i, int j) {
   const g_node *a = graph_get(g, i), *b = graph_get(g, j);
   return a->op == b->op && a->nin == b->nin && a->leaf == b->leaf && a->bits[0] == b->bits[0] &&
          a->bits[1] == b->bits[1] && same_type(&a->type, &b->type) && (a->attrs < 0) == (b->attrs < 0) &&
-         memcmp(&g->in[a->first_in], &g->in[b->first_in], (size_t)a->nin * sizeof(int)) == 0 &&
+         (a->nin == 0 || memcmp(&g->in[a->first_in], &g->in[b->first_in], (size_t)a->nin * sizeof(int)) == 0) &&
          (a->attrs < 0 || memcmp(&g->attrs[a->attrs], &g->attrs[b->attrs], sizeof(op_attrs)) == 0);
 }
 
