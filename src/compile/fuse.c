@@ -1,21 +1,30 @@
 /* Fusion works on whole groups. A product or a reduction starts a group; what follows it element by element, as long as
  * its other operands can be computed before the group, joins. What no group holds is inlined into its readers, unless
  * it is asked for, or too dear to compute more than once: then it is a map of its own. */
-#include "compile/fuse.h"
+#include "compile/fuse_size.h"
 #include <string.h>
 
-/* A kernel with more values than this would take long to compile and gain nothing. */
-#define MAX_INLINED 192
-/* Values up to this cost are computed again by every reader rather than stored: a load costs about as much. */
+enum {
+  /* Instructions of a kernel: what is larger would take long to compile and gain nothing. The code of passes over rows
+   * and of tiles is unrolled. */
+  MOST_OF_MAP = 2048,
+  MOST_OF_ROWS = 768,
+  MOST_OF_TILE = 512,
+  MOST_ARRAYS = 48,    /* arrays and literals that one kernel reads, about */
+  MOST_REDUCTIONS = 16 /* of one group */
+};
+/* Values up to this cost and size are computed again by every reader rather than stored: a load costs about as much. */
 #define CHEAP 3
+#define SMALL 64
 
 typedef struct fuser {
   const graph *g;
   fusion *f;
+  fuse_size size;
+  int *counted;   /* per node: the kernel that counted it last among the arrays it reads, or -1 */
   uint8_t *down;  /* scratch: nodes that depend on the group being made */
   int *users_of;  /* consumers of node i: users[users_of[i] ... users_of[i + 1]] */
   int *users;
-  uint8_t *is_root;
 } fuser;
 
 node_class node_classify(int op) {
@@ -159,6 +168,33 @@ static void place_reduction(const fuser *u, int gr, int n, dim_map *out) {
   }
 }
 
+/* ---- how large kernels get -------------------------------------------------------------------------------------------- */
+
+/* Arrays that kernel `kernel` may come to read because it reads node i: the node itself if it gets stored, or what the
+ * node is computed from. */
+static int arrays_of(const fuser *u, int i) {
+  int n = u->f->stored[i] || at(u, i)->op == OP_leaf ? 1 : u->size.arrays[i];
+  return n <= FEW_ARRAYS ? n : 1;
+}
+
+/* The same for all operands of n that the kernel did not count before and that are not members of group gr. */
+static int new_arrays(fuser *u, int kernel, int gr, int n, bool count) {
+  int sum = 0;
+  for (int k = 0; k < at(u, n)->nin; k++) {
+    int i = graph_in(u->g, n, k);
+    if (i < 0 || u->counted[i] == kernel || (gr >= 0 && u->f->group_of[i] == gr))
+      continue;
+    sum += arrays_of(u, i);
+    if (count)
+      u->counted[i] = kernel;
+  }
+  return sum;
+}
+
+static int most_of(group_kind kind) {
+  return kind == GROUP_MATMUL ? MOST_OF_TILE : kind == GROUP_ROWS ? MOST_OF_ROWS : MOST_OF_MAP;
+}
+
 /* ---- groups that follow a seed ------------------------------------------------------------------------------------- */
 
 /* Marks all that depends on members of group `gr`, other groups counted as a whole: a group that loads one of its values
@@ -231,14 +267,18 @@ static bool joins_as_reduction(const fuser *u, int gr, int n) {
 /* Lets everything join that follows the group's seed element by element. */
 static void grow(fuser *u, int gr) {
   fusion *f = u->f;
-  int members = 1, seed = f->groups[gr].seed;
+  int seed = f->groups[gr].seed, kernel = u->g->n + gr, most = most_of(f->groups[gr].kind), reductions = 1;
+  int size = u->size.own[seed], arrays = new_arrays(u, kernel, gr, seed, true);
   mark_down(u, gr);
-  for (int i = seed + 1; i < u->g->n && members < MAX_INLINED; i++) {
+  for (int i = seed + 1; i < u->g->n; i++) {
     node_class c = node_classify(at(u, i)->op);
     if (f->group_of[i] >= 0 || !ready(u, gr, i))
       continue;
+    if (size + u->size.own[i] > most ||
+        arrays + new_arrays(u, kernel, gr, i, false) + (f->stored[i] != NULL) > MOST_ARRAYS)
+      continue;
     if (c == CLASS_REDUCE) {
-      if (!joins_as_reduction(u, gr, i))
+      if (reductions == MOST_REDUCTIONS || !joins_as_reduction(u, gr, i))
         continue;
       bool below = u->down[i];
       f->group_of[i] = gr;
@@ -254,6 +294,7 @@ static void grow(fuser *u, int gr) {
           continue;
         }
       }
+      reductions++;
     } else {
       bool view = c == CLASS_VIEW && (at(u, i)->op == OP_reshape || at(u, i)->op == OP_broadcast_to) &&
                   f->groups[gr].kind == GROUP_ROWS;
@@ -261,7 +302,8 @@ static void grow(fuser *u, int gr) {
         continue;
       f->group_of[i] = gr;
     }
-    members++;
+    size += u->size.own[i];
+    arrays += new_arrays(u, kernel, gr, i, true) + (f->stored[i] != NULL);
   }
 }
 
@@ -331,118 +373,206 @@ static int own_cost(int op) {
 
 enum { NOBODY = -1, SEVERAL = -2 };
 
-/* From the last node to the first: a value with several readers in different kernels is stored unless it is cheap. */
+/* What is known of kernels while their values are handed out: a kernel is named by its group, or by the node that it
+ * stores. */
+typedef struct sharing {
+  int *cost;   /* per node: to compute it again */
+  int *reader; /* per node: the kernel that computes it */
+  int *size;   /* per kernel: instructions */
+  int *arrays; /* per kernel: arrays that it reads and writes */
+  index_sets indices;
+} sharing;
+
+static bool sharing_init(sharing *s, fuser *u) {
+  size_t n = (size_t)u->g->n, kernels = n + (size_t)u->f->ngroups + 1;
+  *s = (sharing){.cost = mem_calloc(n + 1, sizeof *s->cost), .reader = mem_calloc(n + 1, sizeof *s->reader)};
+  s->size = mem_calloc(kernels, sizeof *s->size);
+  s->arrays = mem_calloc(kernels, sizeof *s->arrays);
+  if (!index_sets_init(&s->indices, u->g->n) || !s->cost || !s->reader || !s->size || !s->arrays)
+    return false;
+  memset(u->counted, 0xff, n * sizeof *u->counted);
+  for (int i = 0; i < u->g->n; i++) {
+    if (u->f->group_of[i] >= 0)
+      s->size[n + (size_t)u->f->group_of[i]] += u->size.own[i];
+    s->cost[i] = own_cost(at(u, i)->op);
+    for (int k = 0; k < at(u, i)->nin; k++) {
+      int j = graph_in(u->g, i, k);
+      if (j >= 0 && !u->f->stored[j])
+        s->cost[i] = s->cost[i] + s->cost[j] > 1000 ? 1000 : s->cost[i] + s->cost[j];
+    }
+  }
+  return true;
+}
+
+static void sharing_free(sharing *s) {
+  mem_free(s->cost);
+  mem_free(s->reader);
+  mem_free(s->size);
+  mem_free(s->arrays);
+  index_sets_free(&s->indices);
+}
+
+/* Computes node i inside the kernel of its readers, if that does not grow too large. */
+static void inline_in(fuser *u, sharing *s, int i, int kernel) {
+  int most = kernel < u->g->n ? MOST_OF_MAP : most_of(u->f->groups[kernel - u->g->n].kind);
+  int own = u->size.own[i], count = s->indices.count[i];
+  int size = count > most / own ? most + 1 : own * count;
+  bool few = u->size.arrays[i] <= FEW_ARRAYS; /* counted with the first value that reads it */
+  /* A view of what is stored is not worth storing: loading it costs the same. */
+  bool tiny = few && u->size.all[i] <= 8;
+  if (!tiny && s->size[kernel] + size > most) {
+    store(u, i, "the kernel is full");
+  } else if (!few && s->arrays[kernel] + new_arrays(u, kernel, -1, i, false) - 1 > MOST_ARRAYS) {
+    store(u, i, "the kernel reads enough arrays");
+  } else {
+    s->size[kernel] = size_add(s->size[kernel], size);
+    if (!few)
+      s->arrays[kernel] += new_arrays(u, kernel, -1, i, true) - 1;
+  }
+}
+
+/* The kernel that reads node i, if it is one. */
+static int reader_of(const fuser *u, const sharing *s, int i) {
+  int kernel = NOBODY;
+  for (int k = u->users_of[i]; k < u->users_of[i + 1]; k++) {
+    int r = s->reader[u->users[k]];
+    kernel = kernel == NOBODY || kernel == r ? r : SEVERAL;
+  }
+  return kernel;
+}
+
+/* Node i is stored by a kernel of its own. */
+static bool own_kernel(fuser *u, sharing *s, int i) {
+  node_class c = node_classify(at(u, i)->op);
+  group_kind kind = c == CLASS_LIBRARY || c == CLASS_PICK ? GROUP_LIBRARY
+                    : c == CLASS_ATTENTION              ? GROUP_ATTENTION
+                                                        : GROUP_MAP;
+  s->reader[i] = i;
+  s->size[i] = u->size.own[i];
+  s->arrays[i] = 1 + new_arrays(u, i, -1, i, true);
+  for (int d = 0; d < TME_MAX_RANK; d++)
+    u->f->maps[i].map[d] = d < at(u, i)->type.rank && at(u, i)->type.shape[d] != 1 ? (int8_t)d : -1;
+  return c == CLASS_PICK || group_add(u, kind, i, &at(u, i)->type, 0) >= 0;
+}
+
+/* From the last node to the first: a value with several readers in different kernels is stored unless it is cheap, and so
+ * is one that would make its reader's kernel too large. */
 static bool store_shared(fuser *u) {
   const graph *g = u->g;
   fusion *f = u->f;
-  int *cost = mem_calloc((size_t)g->n + 1, sizeof *cost), *reader = mem_calloc((size_t)g->n + 1, sizeof *reader);
-  int *load = mem_calloc((size_t)g->n + 1, sizeof *load); /* values inlined into a kernel, by the kernel's last node */
-  bool ok = cost && reader && load;
-  for (int i = 0; i < g->n && ok; i++) {
-    cost[i] = own_cost(at(u, i)->op);
-    for (int k = 0; k < at(u, i)->nin; k++) {
-      int j = graph_in(g, i, k);
-      if (j >= 0 && !f->stored[j])
-        cost[i] = cost[i] + cost[j] > 1000 ? 1000 : cost[i] + cost[j];
-    }
-  }
+  sharing s;
+  bool ok = sharing_init(&s, u);
   for (int i = g->n - 1; i >= 0 && ok; i--) {
-    node_class c = node_classify(at(u, i)->op);
-    int mine = f->group_of[i];
-    /* A kernel is named by its group, or by the node that it stores. */
-    int kernel_of_users = NOBODY;
-    for (int k = u->users_of[i]; k < u->users_of[i + 1]; k++) {
-      int r = reader[u->users[k]];
-      kernel_of_users = kernel_of_users == NOBODY || kernel_of_users == r ? r : SEVERAL;
-    }
-    if (mine >= 0) {
-      reader[i] = g->n + mine;
-      if (kernel_of_users != NOBODY && kernel_of_users != g->n + mine)
+    int kernel = reader_of(u, &s, i);
+    if (f->group_of[i] >= 0) {
+      int own = s.reader[i] = g->n + f->group_of[i];
+      if (kernel != NOBODY && kernel != own)
         store(u, i, "read by another kernel");
+      s.arrays[own] += new_arrays(u, own, f->group_of[i], i, true) + (f->stored[i] != NULL);
+      index_sets_own(&s.indices, i);
       continue;
     }
-    if (!f->stored[i] && c != CLASS_SOURCE) {
-      if (kernel_of_users == SEVERAL && cost[i] > CHEAP)
+    index_sets_inlined(&s.indices, g, i, u->users + u->users_of[i], u->users_of[i + 1] - u->users_of[i]);
+    if (!f->stored[i] && node_classify(at(u, i)->op) != CLASS_SOURCE) {
+      if (kernel == SEVERAL && (s.cost[i] > CHEAP || u->size.arrays[i] > FEW_ARRAYS || u->size.all[i] > SMALL))
         store(u, i, "used by several kernels");
-      else if (kernel_of_users >= 0 && kernel_of_users < g->n && ++load[kernel_of_users] > MAX_INLINED)
-        store(u, i, "the kernel is full");
+      else if (kernel >= 0)
+        inline_in(u, &s, i, kernel);
     }
+    s.reader[i] = kernel;
     if (f->stored[i]) {
-      reader[i] = i;
-      group_kind kind = c == CLASS_LIBRARY || c == CLASS_PICK ? GROUP_LIBRARY
-                        : c == CLASS_ATTENTION              ? GROUP_ATTENTION
-                                                            : GROUP_MAP;
-      ok = c == CLASS_PICK || group_add(u, kind, i, &at(u, i)->type, 0) >= 0;
-      for (int d = 0; d < TME_MAX_RANK; d++)
-        f->maps[i].map[d] = d < at(u, i)->type.rank && at(u, i)->type.shape[d] != 1 ? (int8_t)d : -1;
-    } else {
-      reader[i] = kernel_of_users;
+      ok = own_kernel(u, &s, i);
+      index_sets_own(&s.indices, i);
     }
   }
-  mem_free(cost);
-  mem_free(reader);
-  mem_free(load);
+  sharing_free(&s);
   return ok;
 }
 
 /* ---- the order of the groups ----------------------------------------------------------------------------------------- */
 
-typedef struct sorter {
-  fuser *u;
-  uint8_t *state; /* per group: 0 new, 1 open, 2 placed */
-  uint8_t *seen;  /* per node, while one group is looked at */
-  int *stack;     /* nodes */
-  int placed;
-} sorter;
+/* The graph with each group as one unit: units 0 ... n - 1 are the nodes outside groups, n + g is group g. */
+typedef struct units {
+  int n;
+  int *first; /* per unit: where the units that it needs start in `needs`, and at the end of all */
+  int *needs;
+  int *next;  /* per unit: where the search goes on */
+  int *stack;
+  uint8_t *state; /* 0 new, 1 open, 2 placed */
+} units;
 
-/* Depth first through what the groups load. Recursion is as deep as the groups are chained. */
-static void place_group(sorter *s, int gr) {
-  const fuser *u = s->u;
-  const fusion *f = u->f;
-  s->state[gr] = 1;
-  int n = u->g->n;
-  int *todo = mem_alloc((size_t)n * sizeof *todo);
-  uint8_t *seen = mem_calloc((size_t)n, 1);
-  int top = 0;
-  if (todo && seen) {
-    for (int i = 0; i < n; i++)
-      if (f->group_of[i] == gr) {
-        seen[i] = 1;
-        todo[top++] = i;
-      }
-    while (top) {
-      int i = todo[--top];
-      for (int k = 0; k < at(u, i)->nin; k++) {
-        int j = graph_in(u->g, i, k);
-        if (j < 0 || seen[j])
-          continue;
-        seen[j] = 1;
-        int other = f->group_of[j];
-        if (other < 0)
-          todo[top++] = j;
-        else if (other != gr && s->state[other] == 0)
-          place_group(s, other);
-      }
-    }
-    s->state[gr] = 2;
-    f->order[s->placed++] = gr;
+static int unit_of(const fuser *u, int i) { return u->f->group_of[i] < 0 ? i : u->g->n + u->f->group_of[i]; }
+
+static bool units_init(units *s, const fuser *u) {
+  const graph *g = u->g;
+  size_t n = (size_t)g->n + (size_t)u->f->ngroups;
+  *s = (units){.n = (int)n, .first = mem_calloc(n + 2, sizeof *s->first)};
+  s->needs = mem_alloc(((size_t)g->nin + 1) * sizeof *s->needs);
+  s->next = mem_alloc((n + 1) * sizeof *s->next);
+  s->stack = mem_alloc((n + 1) * sizeof *s->stack);
+  s->state = mem_calloc(n + 1, 1);
+  if (!s->first || !s->needs || !s->next || !s->stack || !s->state)
+    return false;
+  for (int i = 0; i < g->n; i++)
+    s->first[unit_of(u, i) + 1] += at(u, i)->nin;
+  for (int i = 0; i < s->n; i++) {
+    s->first[i + 1] += s->first[i];
+    s->next[i] = s->first[i];
   }
-  mem_free(todo);
-  mem_free(seen);
+  for (int i = 0; i < g->n; i++)
+    for (int k = 0; k < at(u, i)->nin; k++) {
+      int j = graph_in(g, i, k);
+      s->needs[s->next[unit_of(u, i)]++] = j < 0 ? unit_of(u, i) : unit_of(u, j);
+    }
+  memcpy(s->next, s->first, n * sizeof *s->next);
+  return true;
 }
 
-static bool sort_groups(fuser *u) {
+static void units_free(units *s) {
+  mem_free(s->first);
+  mem_free(s->needs);
+  mem_free(s->next);
+  mem_free(s->stack);
+  mem_free(s->state);
+}
+
+/* Depth first from one group; every group is placed behind all that it loads. False if units need each other. */
+static bool place_group(units *s, fusion *f, int start, int *placed) {
+  int top = 0, n = f->n;
+  s->stack[top++] = start;
+  s->state[start] = 1;
+  while (top) {
+    int unit = s->stack[top - 1];
+    if (s->next[unit] == s->first[unit + 1]) {
+      s->state[unit] = 2;
+      if (unit >= n)
+        f->order[(*placed)++] = unit - n;
+      top--;
+      continue;
+    }
+    int need = s->needs[s->next[unit]++];
+    if (need == unit || s->state[need] == 2)
+      continue;
+    if (s->state[need] == 1)
+      return false;
+    s->state[need] = 1;
+    s->stack[top++] = need;
+  }
+  return true;
+}
+
+static bool sort_groups(fuser *u, error *e) {
   fusion *f = u->f;
-  sorter s = {.u = u};
+  units s;
+  int placed = 0;
   f->order = mem_alloc(((size_t)f->ngroups + 1) * sizeof *f->order);
-  s.state = mem_calloc((size_t)f->ngroups + 1, 1);
-  if (f->order && s.state)
-    for (int i = 0; i < f->ngroups; i++)
-      if (!s.state[i])
-        place_group(&s, i);
-  bool ok = f->order && s.state && s.placed == f->ngroups;
-  mem_free(s.state);
-  return ok;
+  bool ok = units_init(&s, u) && f->order, sound = ok;
+  for (int i = 0; i < f->ngroups && sound; i++)
+    sound = s.state[u->g->n + i] || place_group(&s, f, u->g->n + i, &placed);
+  units_free(&s);
+  if (ok && !sound)
+    fail(e, TME_ERR_JIT, "fuse: two kernels need each other's values");
+  return sound;
 }
 
 /* ---- the whole ------------------------------------------------------------------------------------------------------ */
@@ -502,14 +632,18 @@ fusion *fuse(const graph *g, error *e) {
     f->stored = mem_calloc(n + 1, sizeof *f->stored);
     u.down = mem_calloc(n + 1, 1);
     u.users_of = mem_calloc(n + 1, sizeof *u.users_of);
-    ok = f->group_of && f->maps && f->stored && u.down && u.users_of;
+    u.counted = mem_alloc((n + 1) * sizeof *u.counted);
+    ok = f->group_of && f->maps && f->stored && u.down && u.users_of && u.counted;
   }
   if (ok) {
     for (size_t i = 0; i < n; i++)
-      f->group_of[i] = -1;
+      f->group_of[i] = u.counted[i] = -1;
     store_what_must_be(&u);
-    ok = index_users(&u) && make_groups(&u) && store_shared(&u) && sort_groups(&u);
+    ok = index_users(&u) && fuse_size_init(&u.size, g, f->stored) && make_groups(&u) && store_shared(&u) &&
+         sort_groups(&u, e);
   }
+  fuse_size_free(&u.size);
+  mem_free(u.counted);
   mem_free(u.down);
   mem_free(u.users_of);
   mem_free(u.users);

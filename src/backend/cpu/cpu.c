@@ -89,9 +89,7 @@ static executable *cpu_prepare(backend *b, const graph *region, error *e) {
       text_free(&t);
     }
     x->launch[i].code = jit_get(j, s->kernel, e);
-    ok = x->launch[i].code != NULL;
-    if (ok)
-      plan_launch(s, threads_count(engine_threads(b->engine)), &x->launch[i]);
+    ok = x->launch[i].code && plan_launch(s, threads_count(engine_threads(b->engine)), &x->launch[i], e) == TME_OK;
   }
   if (!ok) {
     cpu_free_executable(b, x);

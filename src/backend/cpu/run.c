@@ -8,8 +8,7 @@
 #include <string.h>
 
 enum {
-  MAX_BUFFERS = 64,      /* of one kernel, on the stack */
-  MAX_ARGS = 64,
+  FEW = 64, /* buffers or arguments of one kernel: their tables lie on the stack */
   WORTH_A_THREAD = 15000 /* nanoseconds of work under which a kernel runs on the caller alone */
 };
 
@@ -23,11 +22,15 @@ typedef struct runner {
   checker *check; /* TME_CHECK, or NULL */
 } runner;
 
-void plan_launch(const step *s, int nthreads, launch *out) {
-  uint64_t args[MAX_ARGS] = {0};
-  for (int i = 0; i < s->nargs && i < MAX_ARGS; i++)
+tme_status plan_launch(const step *s, int nthreads, launch *out, error *e) {
+  uint64_t few[FEW] = {0}, *args = s->nargs > FEW ? mem_alloc((size_t)s->nargs * sizeof *args) : few;
+  if (!args)
+    return fail_memory(e, s->label, (size_t)s->nargs * sizeof *args);
+  for (int i = 0; i < s->nargs; i++)
     args[i] = s->args[i].literal < 0 ? (uint64_t)s->args[i].value : 0;
   out->tasks = kernel_tasks(s->kernel, args);
+  if (args != few)
+    mem_free(args);
   /* Tasks that are elements are handed out in whole strips. */
   int64_t strip = 1;
   for (int i = 0; i < s->kernel->naxes; i++) {
@@ -43,6 +46,7 @@ void plan_launch(const step *s, int nthreads, launch *out) {
   per = (per + strip - 1) / strip * strip;
   out->per_chunk = per ? per : 1;
   out->chunks = (int)((out->tasks + out->per_chunk - 1) / out->per_chunk);
+  return TME_OK;
 }
 
 typedef struct call {
@@ -86,17 +90,10 @@ static void inherit_failures(runner *r, const int *in, int nin, const int *out, 
   }
 }
 
-static tme_status run_kernel(runner *r, int i, error *e) {
+/* Runs step i with tables for its buffers and arguments. */
+static tme_status run_with(runner *r, int i, void **buf, uint64_t *args, error *e) {
   const step *s = &r->x->p->steps[i];
   const launch *l = &r->x->launch[i];
-  void *buf[MAX_BUFFERS];
-  uint64_t args[MAX_ARGS];
-  if (s->nbind > MAX_BUFFERS || s->nargs > MAX_ARGS)
-    return fail(e, TME_ERR_JIT, "%s: too many operands for one kernel", s->label);
-#ifdef TME_TEST_HOOKS
-  if (jit_planted_failure() == JIT_FAIL_RUN)
-    return fail(e, TME_ERR_JIT, "%s: planted failure of a compiled kernel", s->label);
-#endif
   for (int k = 0; k < s->nbind; k++) {
     buf[k] = NULL;
     if (s->bind[k] < 0)
@@ -140,6 +137,26 @@ static tme_status run_kernel(runner *r, int i, error *e) {
     profile_end(r->e, begin, "kernel", s->label, bytes);
   }
   return TME_OK;
+}
+
+static tme_status run_kernel(runner *r, int i, error *e) {
+  const step *s = &r->x->p->steps[i];
+#ifdef TME_TEST_HOOKS
+  if (jit_planted_failure() == JIT_FAIL_RUN)
+    return fail(e, TME_ERR_JIT, "%s: planted failure of a compiled kernel", s->label);
+#endif
+  if (s->nbind <= FEW && s->nargs <= FEW) {
+    void *buf[FEW];
+    uint64_t args[FEW];
+    return run_with(r, i, buf, args, e);
+  }
+  size_t nbuf = (size_t)s->nbind, nargs = (size_t)s->nargs;
+  void **block = mem_alloc(nbuf * sizeof *block + nargs * sizeof(uint64_t));
+  if (!block)
+    return fail_memory(e, s->label, nbuf * sizeof *block + nargs * sizeof(uint64_t));
+  tme_status status = run_with(r, i, block, (uint64_t *)(void *)(block + nbuf), e);
+  mem_free(block);
+  return status;
 }
 
 static ref_array slot_array(const runner *r, int slot) {

@@ -20,7 +20,7 @@ struct executable {
   int *last_use;  /* per slot: the step after which its memory is free */
 };
 
-void plan_launch(const step *s, int threads, launch *out);
+tme_status plan_launch(const step *s, int threads, launch *out, error *e);
 tme_status run_program(tme_engine *e, executable *x, run_args *a, error *err);
 
 #endif

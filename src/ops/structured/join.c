@@ -37,8 +37,28 @@ tme_status infer_join(op_call *c, op_type *out, error *e) {
   return TME_OK;
 }
 
+/* A kernel that reads a part of many asks at every element which one it is. */
+enum { MOST_PARTS = 16 };
+
+/* Many parts: joined in lists of at most MOST_PARTS, and those again, until one list is left. */
+static int join_lists(graph *g, const int *in, int nin, const op_attrs *attrs) {
+  int lists = (nin + MOST_PARTS - 1) / MOST_PARTS;
+  int *list = mem_alloc(sizeof *list * (size_t)lists);
+  if (!list) {
+    g->failed = true;
+    return -1;
+  }
+  for (int i = 0; i < lists; i++) {
+    int first = i * MOST_PARTS, n = nin - first < MOST_PARTS ? nin - first : MOST_PARTS;
+    list[i] = graph_op(g, OP_concatenate, in + first, n, attrs);
+  }
+  int y = graph_op(g, OP_concatenate, list, lists, attrs);
+  mem_free(list);
+  return y;
+}
+
 int decompose_join(graph *g, int op, const int *in, int nin, const op_attrs *attrs, const op_type *type) {
-  if (op != OP_stack) return -2;
+  if (op != OP_stack) return nin > MOST_PARTS ? join_lists(g, in, nin, attrs) : -2;
   int *rows = mem_alloc(sizeof *rows * (size_t)nin);
   if (!rows) {
     g->failed = true;
