@@ -439,6 +439,36 @@ class Commands(Program):
         self.fails(2, "names no row", "bench", "--only", "nothing at all", "--no-cblas", "--json")
 
 
+class Diagnostics(Program):
+    def test_check_names_the_first_nan(self):
+        r = tme("eval", "y = log(m - 3.5); max(y * 2)", "m=m.npy", cwd=self.dir, env={"TME_CHECK": "1"})
+        self.assertEqual(r.returncode, 0, r.stderr)
+        if self.status() == "active":
+            self.assertIn("check: the first NaN was made by log (2, 3)", r.stderr)
+
+    def test_check_is_quiet_about_right_kernels(self):
+        r = tme("eval", "y = softmax(m @ m.T + 1); mean(y, axis=0)", "m=m.npy", cwd=self.dir, env={"TME_CHECK": "1"})
+        self.assertEqual((r.returncode, r.stderr), (0, ""))
+
+    def test_profile_is_a_trace(self):
+        r = tme("eval", "softmax(m @ m.T)", "m=m.npy", cwd=self.dir, env={"TME_PROFILE": "trace.json"})
+        self.assertEqual(r.returncode, 0, r.stderr)
+        with open(self.path("trace.json")) as f:
+            events = json.load(f)["traceEvents"]
+        self.assertTrue(any("softmax" in e["name"] or "matmul" in e["name"] for e in events), events)
+        self.assertTrue(all(e["dur"] >= 0 for e in events))
+
+    def test_debug_shows_kernels(self):
+        r = tme("eval", "sin(m) + 1", "m=m.npy", cwd=self.dir, env={"TME_DEBUG": "2"})
+        self.assertEqual(r.returncode, 0, r.stderr)
+        self.assertIn("plan:", r.stderr)
+        if self.status() == "active":
+            self.assertIn("loop i parallel vector", r.stderr)
+
+    def status(self):
+        return json.loads(self.run_ok("status", "--json"))["status"]
+
+
 if __name__ == "__main__":
     run = unittest.main(exit=False).result
     # A test with several failing parts is one.
