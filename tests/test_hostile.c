@@ -87,6 +87,20 @@ static tme_array *pads(tme_scope *s, tme_array *x, int n) {
   return x;
 }
 
+/* Borders around nothing, of several kinds of numbers. */
+static tme_array *pads_of_nothing(tme_scope *s, tme_array *x, int n) {
+  tme_array *y = NULL;
+  for (int i = 0; i < n; i++) {
+    tme_dtype t = (tme_dtype)(i % TME_DTYPE_COUNT);
+    tme_array *none = tme_astype(s, tme_multiply(s, part(s, x, 0, 0, TME_NONE), tme_integer(s, i)), t);
+    none = tme_pad(s, none, (int64_t[]){0, i}, (int64_t[]){i % 2, 1}, 2);
+    none = tme_sum(s, tme_real(s, none), NULL, TME_ALL, false);
+    none = tme_astype(s, none, TME_F32);
+    y = y ? tme_add(s, y, none) : none;
+  }
+  return y;
+}
+
 static tme_array *dear_rows(tme_scope *s, tme_array *x, int n) {
   for (int i = 0; i < n; i++) x = tme_sin(s, x);
   return tme_round(s, tme_multiply(s, tme_max(s, x, (int[]){1}, 1, true), tme_integer(s, 64)));
@@ -126,6 +140,7 @@ static const graph_case cases[] = {
     {"stencils", stencils, 24},
     {"mirrored sums", mirrored, 24},
     {"pads", pads, 300},
+    {"borders around nothing", pads_of_nothing, 2 * TME_DTYPE_COUNT},
     {"sines before a reduction", dear_rows, 60},
     {"reductions along both axes, chained", chained, 60},
     {"products and sums, chained", products, 20},
@@ -176,7 +191,8 @@ static void *evaluate_deep(void *given) {
   tme_engine *e = given;
   tme_scope *s = tme_scope_new(e);
   tme_array *x = matrix(s, ROWS, COLUMNS, 1);
-  for (int i = 0; i < 500; i++) x = part(s, tme_pad(s, x, (int64_t[]){0, 0}, (int64_t[]){0, 1}, 1), 1, TME_NONE, TME_NONE);
+  int64_t before[] = {0, 0}, after[] = {0, 1};
+  for (int i = 0; i < 500; i++) x = part(s, tme_pad(s, x, before, after, 1), 1, TME_NONE, TME_NONE);
   for (int i = 0; i < 1500; i++) x = tme_add(s, x, tme_integer(s, 1));
   bool ok = tme_eval(s, x) == TME_OK;
   tme_scope_free(s);

@@ -157,6 +157,10 @@ static expr_value value_pad(builder *b, int node, const int *ix, int guard) {
   const op_attrs *a = graph_attrs(g, node);
   int x = graph_in(g, node, 0), inner[TME_MAX_RANK], inside = -1;
   const op_type *t = &g->node[x].type;
+  uint64_t bits[2];
+  literal_bits(t->dtype, a->f[0], bits);
+  if (type_size(t) == 0)
+    return expr_const(k, t->dtype, bits);
   for (int d = 0; d < t->rank; d++) {
     inner[d] = ix_add(k, ix[d], ix_const(k, -a->list[0].v[d]));
     inside = both(k, inside, within(k, inner[d], 0, t->shape[d]));
@@ -164,8 +168,6 @@ static expr_value value_pad(builder *b, int node, const int *ix, int guard) {
   expr_value v = builder_value(b, x, inner, both(k, guard, inside));
   if (inside < 0)
     return v;
-  uint64_t bits[2];
-  literal_bits(t->dtype, a->f[0], bits);
   expr_value border = expr_const(k, t->dtype, bits);
   return choose(b, inside, v, border);
 }
