@@ -1,5 +1,5 @@
-/* A stack of its own for work whose depth follows the graph: compilation. Callers have what their thread was given, some
- * of them 64 KiB. */
+/* A stack of its own for work whose depth follows the graph: compilation. Callers have what their thread was given,
+ * some of them 64 KiB. */
 #include "base/stack.h"
 #include <fenv.h>
 #include <pthread.h>

@@ -2,8 +2,8 @@
 #ifndef TME_STACK_H
 #define TME_STACK_H
 
-/* Calls fn(user) on a thread with a large stack, in the default floating-point environment and with all signals blocked,
- * and waits; on the caller's own stack where no thread can be started. */
+/* Calls fn(user) on a thread with a large stack, in the default floating-point environment and with all signals
+ * blocked, and waits; on the caller's own stack where no thread can be started. */
 void stack_call(void (*fn)(void *user), void *user);
 
 #endif

@@ -88,7 +88,7 @@ static int group_add(fuser *u, group_kind kind, int seed, const op_type *full, u
   return f->ngroups++;
 }
 
-/* ---- where a member's dimensions lie -------------------------------------------------------------------------------- */
+/* ---- where a member's dimensions lie ----------------------------------------------------------------------------- */
 
 /* Gives `n`, an elementwise node or a view, its place in group `gr` from the places of its inputs that are members.
  * False if some input lies across: an element of `n` would need another row than its own. */
@@ -168,7 +168,7 @@ static void place_reduction(const fuser *u, int gr, int n, dim_map *out) {
   }
 }
 
-/* ---- how large kernels get -------------------------------------------------------------------------------------------- */
+/* ---- how large kernels get --------------------------------------------------------------------------------------- */
 
 /* Arrays that kernel `kernel` may come to read because it reads node i: the node itself if it gets stored, or what the
  * node is computed from. */
@@ -195,10 +195,10 @@ static int most_of(group_kind kind) {
   return kind == GROUP_MATMUL ? MOST_OF_TILE : kind == GROUP_ROWS ? MOST_OF_ROWS : MOST_OF_MAP;
 }
 
-/* ---- groups that follow a seed ------------------------------------------------------------------------------------- */
+/* ---- groups that follow a seed ----------------------------------------------------------------------------------- */
 
-/* Marks all that depends on members of group `gr`, other groups counted as a whole: a group that loads one of its values
- * runs after it, with everything it makes. */
+/* Marks all that depends on members of group `gr`, other groups counted as a whole: a group that loads one of its
+ * values runs after it, with everything it makes. */
 static void mark_down(fuser *u, int gr) {
   const fusion *f = u->f;
   int n = u->g->n, first = f->groups[gr].seed;
@@ -237,8 +237,8 @@ static bool ready(const fuser *u, int gr, int n) {
   return true;
 }
 
-/* Bytes of the numbers a sum is made in; 0 for reductions whose order does not matter. Groups have one such size, as the
- * order of a sum must not depend on what is computed beside it. */
+/* Bytes of the numbers a sum is made in; 0 for reductions whose order does not matter. Groups have one such size, as
+ * the order of a sum must not depend on what is computed beside it. */
 static size_t sum_bytes(const g_node *n) {
   if (n->op != OP_sum && n->op != OP_prod)
     return 0;
@@ -307,7 +307,7 @@ static void grow(fuser *u, int gr) {
   }
 }
 
-/* ---- what is stored ------------------------------------------------------------------------------------------------- */
+/* ---- what is stored ---------------------------------------------------------------------------------------------- */
 
 /* The node below a chain of views that move elements without guards. */
 static int view_base(const fuser *u, int i) {
@@ -455,8 +455,8 @@ static bool own_kernel(fuser *u, sharing *s, int i) {
   return c == CLASS_PICK || group_add(u, kind, i, &at(u, i)->type, 0) >= 0;
 }
 
-/* From the last node to the first: a value with several readers in different kernels is stored unless it is cheap, and so
- * is one that would make its reader's kernel too large. */
+/* From the last node to the first: a value with several readers in different kernels is stored unless it is cheap, and
+ * so is one that would make its reader's kernel too large. */
 static bool store_shared(fuser *u) {
   const graph *g = u->g;
   fusion *f = u->f;
@@ -489,7 +489,7 @@ static bool store_shared(fuser *u) {
   return ok;
 }
 
-/* ---- the order of the groups ----------------------------------------------------------------------------------------- */
+/* ---- the order of the groups ------------------------------------------------------------------------------------- */
 
 /* The graph with each group as one unit: units 0 ... n - 1 are the nodes outside groups, n + g is group g. */
 typedef struct units {
@@ -575,7 +575,7 @@ static bool sort_groups(fuser *u, error *e) {
   return sound;
 }
 
-/* ---- the whole ------------------------------------------------------------------------------------------------------ */
+/* ---- the whole --------------------------------------------------------------------------------------------------- */
 
 static bool index_users(fuser *u) {
   const graph *g = u->g;

@@ -97,7 +97,7 @@ void fuse_size_free(fuse_size *s) {
   mem_free(s->arrays);
 }
 
-/* ---- sets of indices ------------------------------------------------------------------------------------------------ */
+/* ---- sets of indices --------------------------------------------------------------------------------------------- */
 
 bool index_sets_init(index_sets *x, int n) {
   *x = (index_sets){NULL, NULL, NULL};
