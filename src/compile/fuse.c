@@ -141,7 +141,8 @@ static bool place(const fuser *u, int gr, int n, dim_map *out) {
   for (int d = 0; d < node->type.rank; d++) {
     if (node->type.shape[d] == 1)
       continue;
-    if (out->map[d] < 0 || (G->axes >> out->map[d] & 1))
+    /* two dimensions of one origin: every row meets every other one */
+    if (out->map[d] < 0 || ((G->axes | seen) >> out->map[d] & 1))
       rows = false;
     else
       seen |= 1u << out->map[d];
