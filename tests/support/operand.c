@@ -46,7 +46,9 @@ static int64_t ordered(tme_dtype t, const void *p) {
 }
 
 double element_ulps(tme_dtype t, const void *a, const void *b) {
-  return fabs((double)ordered(t, a) - (double)ordered(t, b));
+  /* As whole numbers: a double does not tell neighbouring bits of f64 apart. */
+  int64_t x = ordered(t, a), y = ordered(t, b);
+  return (double)(x > y ? (uint64_t)x - (uint64_t)y : (uint64_t)y - (uint64_t)x);
 }
 
 /* ---- layouts --------------------------------------------------------------------------------------------------------- */
