@@ -7,6 +7,7 @@ import json
 import math
 import os
 import random
+import resource
 import shutil
 import stat
 import struct
@@ -338,6 +339,15 @@ class Errors(Program):
             g.write(f.read()[:-4])
         self.fails(1, "cut.npy", "eval", "x", "x=cut.npy")
 
+    def test_limit_of_a_file_s_size(self):
+        folder = tempfile.mkdtemp(dir=self.dir)
+        r = subprocess.run([TME, "eval", "sin(arange(100000, dtype=float32))", "-o", "y.npy"], capture_output=True,
+                           text=True, cwd=folder, timeout=100,
+                           preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (5000, 5000)))
+        self.assertEqual(r.returncode, 1, r.stderr)
+        self.assertIn("y.npy", r.stderr)
+        self.assertEqual(os.listdir(folder), [])
+
     def test_usage(self):
         for args, message in ((["eval"], "an expression is missing"), ([], "a command is missing"),
                               (["frobnicate"], "no command"), (["eval", "1", "x"], "NAME=FILE"),
@@ -448,9 +458,10 @@ class Diagnostics(Program):
             self.assertIn("check: the first NaN was made by log (2, 3)", r.stderr)
 
     def test_check_is_quiet_about_right_kernels(self):
-        r = tme("eval", "y = softmax(m @ m.T + 1); mean(y, axis=0)", "m=m.npy", cwd=self.dir, env={"TME_CHECK": "1"})
-        self.assertEqual(r.returncode, 0, r.stderr)
-        self.assertNotIn("check:", r.stderr)
+        for e in ("y = softmax(m @ m.T + 1); mean(y, axis=0)", "y = arange(2, 12, 2, dtype=float64); y[4:]"):
+            r = tme("eval", e, "m=m.npy", cwd=self.dir, env={"TME_CHECK": "1"})
+            self.assertEqual(r.returncode, 0, r.stderr)
+            self.assertNotIn("check:", r.stderr)
 
     def test_profile_is_a_trace(self):
         r = tme("eval", "softmax(m @ m.T)", "m=m.npy", cwd=self.dir, env={"TME_PROFILE": "trace.json"})

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -193,7 +194,7 @@ static tme_status write_temp(const io_place *at, io_format f, const target *t, i
   return st;
 }
 
-tme_status io_write(const char *path, const io_source *a, int n, error *e) {
+static tme_status write_file(const char *path, const io_source *a, int n, error *e) {
   io_place at = {"save", path ? path : "", NULL, e};
   if (!path) return io_fail(&at, TME_ERR_ARGUMENT, "no path was given");
   io_format f = io_format_of(path, strlen(path));
@@ -206,5 +207,19 @@ tme_status io_write(const char *path, const io_source *a, int n, error *e) {
   if (st == TME_OK) st = write_temp(&at, f, &t, &s, a, n);
   mem_free(t.path);
   mem_free(t.temp);
+  return st;
+}
+
+/* Beyond the process's limit of a file's size, a write is an error: the signal that comes with it would end the process
+ * and leave the temporary file. */
+tme_status io_write(const char *path, const io_source *a, int n, error *e) {
+  sigset_t limit, old, pending;
+  sigemptyset(&limit);
+  sigaddset(&limit, SIGXFSZ);
+  bool blocked = pthread_sigmask(SIG_BLOCK, &limit, &old) == 0 && !sigismember(&old, SIGXFSZ);
+  tme_status st = write_file(path, a, n, e);
+  if (!blocked) return st;
+  if (sigpending(&pending) == 0 && sigismember(&pending, SIGXFSZ)) sigtimedwait(&limit, NULL, &(struct timespec){0, 0});
+  pthread_sigmask(SIG_SETMASK, &old, NULL);
   return st;
 }
