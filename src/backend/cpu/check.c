@@ -91,13 +91,14 @@ static void report_first_nan(checker *c, const program *p, const run_args *a) {
   }
 }
 
-/* A backend says where a root lies; what it is, its reader knows. */
+/* A backend is told what its roots are, and says where they lie. */
 static void describe_roots(checker *c) {
   for (int i = 0; i < c->g->nroots; i++) {
     const op_type *t = &c->g->node[c->g->root[i]].type;
     c->v[i].dtype = t->dtype;
     c->v[i].rank = t->rank;
     memcpy(c->v[i].shape, t->shape, sizeof t->shape);
+    type_strides(t, c->v[i].strides);
   }
 }
 
@@ -137,13 +138,14 @@ checker *checker_new(tme_engine *e, const program *p, const run_args *a) {
     c->v = c->g ? mem_calloc((size_t)c->g->nroots + 1, sizeof *c->v) : NULL;
     c->x = c->v ? c->b->prepare(c->b, c->g, &why) : NULL;
     event *done = NULL;
+    if (c->v)
+      describe_roots(c);
     run_args again = {.in = a->in, .args = a->args, .out = c->v};
     ok = c->x && c->b->run(c->b, c->x, &again, &done, &why) == TME_OK;
     if (ok && done)
       ok = c->b->wait(c->b, done, &why) == TME_OK;
   }
   if (ok) {
-    describe_roots(c);
     report_first_nan(c, p, a);
     return c;
   }
