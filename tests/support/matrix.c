@@ -1,5 +1,6 @@
 /* Chooses cells, runs them in batches on every backend, compares, counts. */
 #include "support/matrix.h"
+#include "support/mlx.h"
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,9 +17,15 @@
 #define SANITIZED 0
 #endif
 
-enum { REFERENCE, NOJIT, CPU, FAR, ENGINES, BATCH = 24, SHOWN = 40 };
+enum { REFERENCE, NOJIT, CPU, FAR, MLX, ENGINES, BATCH = 24, SHOWN = 40 };
 
-static const char *const backends[ENGINES] = {"reference", "nojit", "cpu", "far"};
+static const char *const backends[ENGINES] = {"reference", "nojit", "cpu", "far", "mlx"};
+
+/* TME_MATRIX_BACKEND names the only one to be compared with the reference; MLX is compared if it is named. */
+static bool takes_part(int e) {
+  const char *only = getenv("TME_MATRIX_BACKEND");
+  return e == REFERENCE || (only && *only ? !strcmp(backends[e], only) : e != MLX);
+}
 
 struct matrix {
   tme_engine *engine[ENGINES];
@@ -28,6 +35,7 @@ struct matrix {
   int n;
   int op;           /* the row at work */
   long row_cells;   /* of this row */
+  bool jit;         /* there is a compiler: nothing may be answered without it */
   long cells, failed, passed[OP_PUBLIC_COUNT];
   double ms[OP_PUBLIC_COUNT];
 };
@@ -137,22 +145,23 @@ static void evaluate(matrix *m, results *r) {
         note(r, i);
 }
 
-/* Names the cells that were answered without JIT. */
-static void find_fallbacks(matrix *m, results *r, const tme_stats *before) {
+/* Names the cells that were answered by the fallback. */
+static void find_fallbacks(matrix *m, int which, results *r, const tme_stats *before) {
   tme_stats now;
-  tme_engine_stats(m->engine[CPU], &now);
+  tme_engine_stats(m->engine[which], &now);
+  if (which == CPU && !m->jit) return;
   if (now.failures == before->failures && now.fallbacks == before->fallbacks) return;
   for (int i = 0; i < m->n; i++) {
     tme_stats start;
     tme_array *in[CELL_INPUTS], *out[OP_MAX_OUTPUTS];
-    tme_engine_stats(m->engine[CPU], &start);
-    tme_scope *s = tme_scope_new(m->engine[CPU]);
+    tme_engine_stats(m->engine[which], &start);
+    tme_scope *s = tme_scope_new(m->engine[which]);
     wrap_operands(&m->batch[i], s, in);
     if (cell_apply(s, &m->batch[i], in, out) == TME_OK) tme_eval_all(s, out, op_get(m->op)->outputs);
     tme_scope_free(s);
-    tme_engine_stats(m->engine[CPU], &now);
+    tme_engine_stats(m->engine[which], &now);
     if (now.failures != start.failures || now.fallbacks != start.fallbacks)
-      snprintf(r->error[i], sizeof r->error[i], "answered without JIT");
+      snprintf(r->error[i], sizeof r->error[i], "answered by the fallback");
   }
 }
 
@@ -169,7 +178,7 @@ static void run_batch(matrix *m, int which, results *r) {
       make_bounds(r, &m->batch[i], i);
   }
   evaluate(m, r);
-  if (which == CPU) find_fallbacks(m, r, &before);
+  if (which == CPU || which == MLX) find_fallbacks(m, which, r, &before);
 }
 
 /* ---- comparing --------------------------------------------------------------------------------------------------------- */
@@ -179,7 +188,7 @@ static bool same_type(const tme_array *a, const tme_array *b) {
   return !memcmp(tme_array_shape(a), tme_array_shape(b), sizeof(int64_t) * (size_t)tme_array_rank(a));
 }
 
-static bool compare(const cell *c, results *want, results *got, int i, char why[static 200]) {
+static bool compare(const cell *c, int engine, results *want, results *got, int i, char why[static 200]) {
   int outputs = op_get(c->op)->outputs;
   const void *data[OP_MAX_OUTPUTS];
   if (got->error[i][0]) {
@@ -198,8 +207,9 @@ static bool compare(const cell *c, results *want, results *got, int i, char why[
     return check_svd(c, (const tme_array *const *)got->out[i], data, why);
   for (int o = 0; o < outputs; o++) {
     tme_array *w = want->out[i][o], *b = want->bound[i][o];
-    if (!compare_output(c, tme_array_dtype(w), tme_array_size(w), data[o], tme_data(want->scope, w),
-                        b ? tme_data(want->scope, b) : NULL, want->ulps[i], why))
+    const double *absolute = b ? tme_data(want->scope, b) : NULL;
+    if (!(engine == MLX ? mlx_compare : compare_output)(c, tme_array_dtype(w), tme_array_size(w), data[o],
+                                                        tme_data(want->scope, w), absolute, want->ulps[i], why))
       return false;
   }
   return true;
@@ -227,7 +237,7 @@ static void flush(matrix *m) {
     /* Decompositions are checked by what they must be, so the reference's are too. */
     int first = op_get(c->op)->family == FAMILY_svd ? REFERENCE : NOJIT;
     for (int e = first; e < ENGINES && good; e++) {
-      if (!m->engine[e] || compare(c, &r[REFERENCE], &r[e], i, why)) continue;
+      if (!m->engine[e] || compare(c, e, &r[REFERENCE], &r[e], i, why)) continue;
       report(m, c, backends[e], why);
       good = false;
     }
@@ -283,9 +293,14 @@ int matrix_run(void) {
   signal(SIGSEGV, name_cells);
   signal(SIGILL, name_cells);
   for (int e = 0; e < ENGINES; e++) {
+    if (!takes_part(e)) continue;
     m->engine[e] = engine_of(backends[e], 0);
     if (!m->engine[e]) abort();
   }
+  tme_jit_status status;
+  tme_engine_status(m->engine[CPU], &status);
+  m->jit = status.state != TME_JIT_DISABLED;
+  if (m->engine[CPU] && !m->jit) printf("no compiler: %s\n", status.reason);
   int empty = 0;
   for (m->op = 0; m->op < OP_PUBLIC_COUNT; m->op++) {
     if (only && strcmp(only, op_name(m->op))) continue;

@@ -108,13 +108,14 @@ bool is_elementwise(int op) { return find_row(op); }
 array elementwise(int op, bool gpu, tme_dtype operands, const array *in) {
   const row &r = *find_row(op);
   array wide[3] = {in[0], in[1], in[2]};
-  // 16-bit floats are computed in f32 and rounded once.
-  if (is_half(operands))
+  // 16-bit floats are computed in f32 and rounded once; their neighbours are their own.
+  bool widened = is_half(operands) && op != OP_nextafter;
+  if (widened)
     for (int i = r.where; i < 3; i++)
       if (wide[i].dtype() == dtype_of(operands)) wide[i] = mx::astype(wide[i], mx::float32);
-  context c = {is_half(operands) ? TME_F32 : operands, gpu, r.ulp == 0};
+  context c = {widened ? TME_F32 : operands, gpu, r.ulp == 0};
   array y = r.build(c, wide[0], wide[1], wide[2]);
-  bool narrow = is_half(operands) && y.dtype() == mx::float32;
+  bool narrow = widened && y.dtype() == mx::float32;
   return narrow ? mx::astype(y, dtype_of(operands)) : y;
 }
 

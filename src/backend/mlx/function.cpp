@@ -5,6 +5,18 @@
 
 namespace tme_mlx {
 
+// A block of MLX's CPU allocator begins with its size, its data lies behind. A block that "begins" where the foreign
+// memory does, and an array that begins before its block's data, are never written to nor freed by MLX; a size read
+// there only decides between sharing and copying.
+array wrap_host_memory(void *data, mx::Shape shape, mx::Dtype dtype, const std::function<void()> &done) {
+  mx::allocator::Data block(mx::allocator::Buffer(data), [done](mx::allocator::Buffer) { done(); });
+  array behind(std::move(block), shape, dtype), x(shape, dtype, nullptr, {});
+  int64_t header = static_cast<int64_t>(sizeof(size_t) / mx::size_of(dtype));
+  x.copy_shared_buffer(behind, behind.strides(), behind.flags(), behind.data_size(), -header);
+  x.set_status(array::Status::available);
+  return x;
+}
+
 namespace {
 
 void report(error *e, tme_status code, const std::string &text) {
@@ -82,12 +94,10 @@ array wrap(const mlx_input &in, mx::Shape shape, mx::Dtype dtype) {
     done();
     return mx::zeros(shape, dtype);
   }
-  if (!device_of().zero_copy) // on Metal this does not copy either
+  // MLX's own way: on Metal without a copy.
+  if (!device_of().zero_copy || n * mx::size_of(dtype) < sizeof(size_t))
     return array(data, std::move(shape), dtype, [done](void *) { done(); });
-  // MLX's CPU allocator keeps a block's size in front of its data; nobody asks for the size of a block that is not its.
-  void *block = static_cast<char *>(data) - sizeof(size_t);
-  mx::allocator::Data wrapped(mx::allocator::Buffer(block), [done](mx::allocator::Buffer) { done(); });
-  return array(std::move(wrapped), std::move(shape), dtype);
+  return wrap_host_memory(data, std::move(shape), dtype, done);
 }
 
 array argument(tme_dtype t, const uint64_t *bits) {

@@ -42,6 +42,8 @@ struct mlx_function {
 
 namespace tme_mlx {
 
+// The memory itself as an array; `done` is called when MLX is done with it. Only where `zero_copy` holds.
+array wrap_host_memory(void *data, mx::Shape shape, mx::Dtype dtype, const std::function<void()> &done);
 std::unique_ptr<mlx_function> make_function(const mlx_options &o, const graph *g);
 tme_status run_function(mlx_function &f, const mlx_input *in, const uint64_t *args, mlx_output *out, error *e);
 

@@ -61,13 +61,26 @@ bool find_program(const char *name) {
   return false;
 }
 
-// Whether a block's data lies behind its size, and nothing else knows of blocks: see wrap().
+// Whether MLX's blocks are what wrap_host_memory() takes them for.
 bool can_wrap_host_memory() {
   if (mx::is_available(mx::Device(mx::Device::gpu))) return false;
   array probe = mx::full({16}, array(1.0f));
   mx::eval(probe);
-  return probe.data<char>() - static_cast<const char *>(probe.buffer().ptr()) == sizeof(size_t) &&
-         *static_cast<const size_t *>(probe.buffer().ptr()) == probe.nbytes();
+  const void *block = probe.buffer().ptr();
+  if (probe.data<char>() - static_cast<const char *>(block) != sizeof(size_t) ||
+      *static_cast<const size_t *>(block) != probe.nbytes())
+    return false;
+  float numbers[] = {1, 2, 3, 4};
+  bool released = false, right = true;
+  {
+    array x = wrap_host_memory(numbers, {4}, mx::float32, [&] { released = true; });
+    array y = mx::contiguous(x), z = mx::add(y, x);
+    mx::eval(y, z);
+    for (int i = 0; i < 4; i++) right = right && y.data<float>()[i] == numbers[i] && z.data<float>()[i] == 2 * numbers[i];
+    right = right && x.data<float>() == numbers;
+  }
+  mx::synchronize();
+  return right && released;
 }
 
 void describe_device(mlx_info *out) {

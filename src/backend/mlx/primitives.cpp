@@ -2,7 +2,6 @@
 
 #include <cmath>
 #include <cstring>
-#include <limits>
 
 namespace tme_mlx {
 
@@ -66,6 +65,24 @@ array literal(tme_dtype t, const uint64_t bits[2]) {
 
 array p_number(const context &c, double v) { return constant(c.type, v); }
 
+array saturated(tme_dtype t, double v) {
+  if (t == TME_C64 && std::isnan(v)) return array(std::complex<float>(NAN, NAN), mx::complex64);
+  if (!is_int(t)) return constant(t, v);
+  int bits = static_cast<int>(8 * mx::size_of(dtype_of(t)));
+  uint64_t most = ~uint64_t{0} >> (is_signed(t) ? 65 - bits : 64 - bits), least = is_signed(t) ? ~most : 0;
+  double above = std::ldexp(1, is_signed(t) ? bits - 1 : bits);
+  uint64_t value[2] = {0, 0};
+  if (std::isnan(v))
+    value[0] = 0;
+  else if (v >= above)
+    value[0] = most;
+  else if (is_signed(t))
+    value[0] = v < -above ? least : static_cast<uint64_t>(static_cast<int64_t>(v));
+  else if (v > 0)
+    value[0] = static_cast<uint64_t>(v);
+  return literal(t, value);
+}
+
 // ---- arithmetic ------------------------------------------------------------------------------------------------------
 
 array p_fma(const context &c, const array &x, const array &y, const array &z) {
@@ -126,10 +143,18 @@ array float_mod(const context &c, const array &x, const array &y) {
 array p_floordiv(const context &c, const array &x, const array &y) {
   if (is_int(c.type)) return divide_down(c, x, y).quotient;
   array zero = p_number(c, 0), ratio = mx::divide(x, y);
-  array q = mx::divide(mx::subtract(x, float_mod(c, x, y)), y);
+  // Halved where the difference could overflow.
+  double large = c.type == TME_F64 ? 0x1p1000 : 0x1p100;
+  array half = mx::where(mx::greater(mx::abs(x), p_number(c, large)), p_number(c, 0.5), p_number(c, 1));
+  array multiple = mx::subtract(mx::multiply(x, half), mx::multiply(float_mod(c, x, y), half));
+  array q = mx::divide(multiple, mx::multiply(y, half));
   array whole = mx::floor(q);
   whole = mx::where(mx::greater(mx::subtract(q, whole), p_number(c, 0.5)), mx::add(whole, p_number(c, 1)), whole);
-  array v = mx::where(mx::equal(q, zero), p_copysign(c, mx::zeros_like(ratio), ratio), whole);
+  array nothing = p_copysign(c, mx::zeros_like(ratio), ratio);
+  array v = mx::where(mx::equal(q, zero), nothing, whole);
+  array below = mx::logical_and(mx::not_equal(x, zero), mx::not_equal(mx::less(x, zero), mx::less(y, zero)));
+  array small = mx::logical_and(mx::isinf(y), mx::isfinite(x));
+  v = mx::where(small, mx::where(below, p_number(c, -1), nothing), v);
   return mx::where(mx::equal(y, zero), ratio, v);
 }
 
@@ -157,8 +182,8 @@ array p_cbrt(const context &c, const array &x) {
   array a = wide ? mx::astype(x, mx::float64) : x, m = mx::abs(a);
   array y = mx::power(m, p_number(w, 1.0 / 3));
   if (!wide) { // one step of Newton's method
-    array y2 = mx::multiply(y, y);
-    y = mx::subtract(y, mx::divide(mx::subtract(mx::multiply(y2, y), m), mx::multiply(p_number(w, 3), y2)));
+    array off = mx::subtract(y, mx::divide(m, mx::multiply(y, y)));
+    y = mx::subtract(y, mx::divide(off, p_number(w, 3)));
   }
   y = mx::where(mx::logical_or(mx::equal(m, p_number(w, 0)), mx::isinf(m)), m, y);
   y = mx::where(mx::less(a, p_number(w, 0)), mx::negative(y), mx::where(mx::equal(a, p_number(w, 0)), a, y));
@@ -200,12 +225,13 @@ array p_exp(const context &c, const array &x) {
 
 array p_sincos(const context &c, const array &x, bool sine) {
   if (c.type == TME_F64) throw declined{"MLX computes sines of f64 in f32"};
-  return sine ? mx::sin(x) : mx::cos(x);
+  if (!sine) return mx::cos(x);
+  return is_complex(c.type) ? mx::sin(x) : mx::where(mx::equal(x, p_number(c, 0)), x, mx::sin(x)); // -0 stays
 }
 
 array p_erf(const context &c, const array &x) {
   if (c.type == TME_F64) throw declined{"MLX computes erf of f64 in f32"};
-  return mx::erf(x);
+  return mx::where(mx::equal(x, p_number(c, 0)), x, mx::erf(x)); // MLX's erf(0) is -0
 }
 
 array p_erfc(const context &, const array &) { throw declined{"MLX has no erfc, and 1 - erf loses its tail"}; }
@@ -249,13 +275,14 @@ array p_shift(const context &c, const array &x, const array &y, bool left) {
 
 namespace {
 
-tme_dtype bits_type(tme_dtype t) { return t == TME_F64 ? TME_I64 : TME_I32; }
+tme_dtype bits_type(tme_dtype t) { return t == TME_F64 ? TME_I64 : is_half(t) ? TME_I16 : TME_I32; }
 
 array bits_of(const context &c, const array &x) { return mx::view(x, dtype_of(bits_type(c.type))); }
 
 array sign_bit(const context &c) {
-  return c.type == TME_F64 ? array(std::numeric_limits<int64_t>::min(), mx::int64)
-                           : array(std::numeric_limits<int32_t>::min(), mx::int32);
+  tme_dtype t = bits_type(c.type);
+  uint64_t bits[2] = {t == TME_I64 ? uint64_t{1} << 63 : t == TME_I32 ? 0xffffffff80000000u : 0xffffffffffff8000u, 0};
+  return literal(t, bits);
 }
 
 } // namespace

@@ -36,6 +36,8 @@ inline bool is_int(tme_dtype t) { return is_signed(t) || t == TME_U8 || t == TME
 inline bool is_half(tme_dtype t) { return t == TME_F16 || t == TME_BF16; }
 
 array constant(tme_dtype t, double v);
+// The same of any number, as astype converts it.
+array saturated(tme_dtype t, double v);
 // A literal from the bits of its dtype.
 array literal(tme_dtype t, const uint64_t bits[2]);
 array cast(const array &x, tme_dtype from, tme_dtype to, bool gpu);

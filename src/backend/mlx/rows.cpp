@@ -54,7 +54,7 @@ array statistics(values &v, int i) {
   tme_dtype t = is_half(in.dtype) ? TME_F32 : in.dtype;
   context c = {t, v.gpu, false};
   double count = count_of(in, a.axes);
-  if (is_empty(in)) return mx::full(shape_of(n.type), constant(n.type.dtype, n.op == OP_logsumexp ? -INFINITY : NAN));
+  if (is_empty(in)) return mx::full(shape_of(n.type), saturated(n.type.dtype, n.op == OP_logsumexp ? -INFINITY : NAN));
   array x = widen(input(v, i, 0), in.dtype);
   std::vector<int> axes = axes_of(a.axes);
   bool keepdims = a.i[0];

@@ -1,9 +1,6 @@
 // Views, joins, selection, creation.
 #include "backend/mlx/region.h"
 
-#include <cmath>
-#include <limits>
-
 namespace tme_mlx {
 
 namespace {
@@ -22,16 +19,6 @@ array slice(const array &x, const op_attrs &a) {
   return mx::slice(x, start, stop, step);
 }
 
-// A number of the caller's in dtype t, as astype converts it.
-array number_as(tme_dtype t, double v, bool gpu) {
-  if (!is_int(t)) return constant(t, v);
-  if (!std::isfinite(v) || std::fabs(v) >= 0x1p31) {
-    if (gpu) throw declined{"MLX has float64 on the CPU alone"};
-    return cast(constant(TME_F64, v), TME_F64, t, gpu);
-  }
-  return cast(constant(TME_I64, std::trunc(v)), TME_I64, t, gpu);
-}
-
 array pad(values &v, int i) {
   const op_attrs &a = *graph_attrs(v.g, i);
   tme_dtype t = v.g->node[i].type.dtype;
@@ -43,7 +30,7 @@ array pad(values &v, int i) {
     high.push_back(extent(a.list[1].v[d]));
   }
   if (axes.empty()) return input(v, i, 0);
-  return mx::pad(input(v, i, 0), axes, low, high, number_as(t, a.f[0], v.gpu));
+  return mx::pad(input(v, i, 0), axes, low, high, saturated(t, a.f[0]));
 }
 
 array join(values &v, int i) {
@@ -136,9 +123,9 @@ std::vector<array> build_shape(values &v, int i) {
   case OP_concatenate:
   case OP_stack: return {join(v, i)};
   case OP_take: return {take(v, i)};
-  case OP_zeros: return {mx::full(shape_of(n.type), number_as(t, 0, v.gpu))};
-  case OP_ones: return {mx::full(shape_of(n.type), number_as(t, 1, v.gpu))};
-  case OP_full: return {mx::full(shape_of(n.type), number_as(t, a->f[0], v.gpu))};
+  case OP_zeros: return {mx::full(shape_of(n.type), saturated(t, 0))};
+  case OP_ones: return {mx::full(shape_of(n.type), saturated(t, 1))};
+  case OP_full: return {mx::full(shape_of(n.type), saturated(t, a->f[0]))};
   case OP_arange: return {arange(v, i)};
   case OP_linspace: return {linspace(v, i)};
   case OP_eye: return {eye(v, i)};
