@@ -32,7 +32,7 @@ static int close_engines(void **state) {
 }
 
 static int programs(void) {
-  static const int counts[] = {[SHARE_QUICK] = 24, [SHARE_COMMIT] = 120, [SHARE_FULL] = 1500};
+  static const int counts[] = {[SHARE_QUICK] = 24, [SHARE_COMMIT] = 120, [SHARE_FULL] = 600};
   return counts[matrix_share()];
 }
 
@@ -248,11 +248,23 @@ static void test_simplification_keeps_specials(void **state) {
     }
 }
 
+/* All of the above through compiled kernels, where there is a compiler. */
+static void test_nothing_fell_back(void **state) {
+  (void)state;
+  tme_jit_status status;
+  tme_engine_status(cpu, &status);
+  if (status.state == TME_JIT_DISABLED) skip();
+  assert_int_equal(status.state, TME_JIT_ACTIVE);
+  assert_int_equal(status.stats.failures, 0);
+  assert_int_equal(status.stats.fallbacks, 0);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_simplification_keeps_specials), cmocka_unit_test(test_integers_are_exact),
       cmocka_unit_test(test_far_is_reference),              cmocka_unit_test(test_fused_is_unfused),
       cmocka_unit_test(test_as_accurate_as_the_reference),  cmocka_unit_test(test_half_is_no_worse_fused),
+      cmocka_unit_test(test_nothing_fell_back),
   };
   return cmocka_run_group_tests(tests, open_engines, close_engines);
 }

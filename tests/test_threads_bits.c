@@ -1,0 +1,128 @@
+/* The same bits for every number of threads.
+ * ctest: timeout=300 */
+#include "support/graphs.h"
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <cmocka.h>
+
+static const int counts[] = {1, 2, 3, 8};
+enum { ENGINES = COUNT(counts) };
+static tme_engine *engines[ENGINES];
+
+static int open_engines(void **state) {
+  (void)state;
+  for (int i = 0; i < ENGINES; i++) {
+    engines[i] = engine_of("cpu", counts[i]);
+    if (!engines[i] || tme_engine_threads(engines[i]) != counts[i]) return -1;
+  }
+  return 0;
+}
+
+static int close_engines(void **state) {
+  (void)state;
+  for (int i = 0; i < ENGINES; i++) tme_engine_free(engines[i]);
+  return 0;
+}
+
+/* Large enough that the work is shared out. */
+static const struct {
+  const char *op;
+  int nin, rank;
+  int64_t shape[3][3];
+  int64_t axis; /* TME_NONE: not given */
+} cases[] = {
+    {"sum", 1, 1, {{3000017}}, TME_NONE},
+    {"sum", 1, 2, {{1500, 1201}}, 0},
+    {"sum", 1, 2, {{1500, 1201}}, 1},
+    {"sum", 1, 2, {{3, 700001}}, 1},
+    {"prod", 1, 2, {{2000, 801}}, 0},
+    {"mean", 1, 2, {{1201, 1500}}, TME_NONE},
+    {"var", 1, 2, {{801, 2000}}, 0},
+    {"logsumexp", 1, 2, {{900, 1111}}, 1},
+    {"softmax", 1, 2, {{1000, 1003}}, 1},
+    {"softmax", 1, 2, {{1000, 1003}}, 0},
+    {"layer_norm", 1, 2, {{900, 1024}}, TME_NONE},
+    {"matmul", 2, 2, {{517, 703}, {703, 389}}, TME_NONE},
+    {"matmul", 2, 2, {{3, 20011}, {20011, 7}}, TME_NONE},
+    {"matmul", 2, 3, {{5, 211, 133}, {5, 133, 97}}, TME_NONE},
+    {"scaled_dot_product_attention", 3, 3, {{6, 301, 64}, {6, 301, 64}, {6, 301, 64}}, TME_NONE},
+    {"tanh", 1, 1, {{1000003}}, TME_NONE},
+};
+
+static void describe(int k, tme_dtype t, cell *c) {
+  cell_init(c, op_find(cases[k].op), true);
+  for (int i = 0; i < cases[k].nin; i++) {
+    operand *o = cell_in(c, op_get(c->op)->params[i].name, t, cases[k].rank, cases[k].shape[i]);
+    operand_make(o, (uint64_t)(k * 7 + i), i);
+  }
+  if (cases[k].axis == TME_NONE) return;
+  if (strcmp(cases[k].op, "softmax"))
+    cell_ints(c, "axis", 1, &cases[k].axis);
+  else
+    cell_int(c, "axis", cases[k].axis);
+}
+
+static const void *run(const cell *c, tme_engine *e, tme_scope **s, tme_array **out) {
+  tme_array *in[CELL_INPUTS];
+  *s = tme_scope_new(e);
+  for (int i = 0; i < c->nin; i++)
+    in[i] = tme_wrap(*s, c->in[i].dtype, c->in[i].rank, c->in[i].shape, c->in[i].strides, c->in[i].data, NULL, NULL);
+  return cell_apply(*s, c, in, out) == TME_OK ? tme_data(*s, *out) : NULL;
+}
+
+static void test_operations(void **state) {
+  (void)state;
+  static const tme_dtype dtypes[] = {TME_F32, TME_F64, TME_F16};
+  for (int k = 0; k < COUNT(cases); k++)
+    for (int d = 0; d < (matrix_share() == SHARE_QUICK ? 1 : COUNT(dtypes)); d++) {
+      cell c;
+      tme_scope *first, *s;
+      tme_array *want, *got;
+      describe(k, dtypes[d], &c);
+      const void *a = run(&c, engines[0], &first, &want);
+      if (!a) fail_msg("%s: %s", cases[k].op, tme_error(first));
+      size_t bytes = (size_t)tme_array_size(want) * tme_dtype_size(tme_array_dtype(want));
+      for (int e = 1; e < ENGINES; e++) {
+        const void *b = run(&c, engines[e], &s, &got);
+        if (!b || memcmp(a, b, bytes) != 0)
+          fail_msg("%s of %s: %d threads give other bits than one (case %d)", cases[k].op, tme_dtype_name(dtypes[d]),
+                   counts[e], k);
+        tme_scope_free(s);
+      }
+      tme_scope_free(first);
+      for (int i = 0; i < c.nin; i++) operand_free(&c.in[i]);
+    }
+}
+
+static void test_programs(void **state) {
+  (void)state;
+  static const int programs[] = {[SHARE_QUICK] = 10, [SHARE_COMMIT] = 40, [SHARE_FULL] = 300};
+  for (int i = 0; i < programs[matrix_share()]; i++) {
+    random_graph g;
+    graph_make(&g, matrix_seed() % 1000000000 + (uint64_t)i, GRAPH_ANY, TME_F32, engines[0]);
+    tme_array *want[GRAPH_NODES], *got[GRAPH_NODES];
+    tme_scope *a = tme_scope_new(engines[0]);
+    assert_true(graph_build(&g, a, false, false, want) && graph_eval_roots(&g, a, want));
+    for (int e = 1; e < ENGINES; e++) {
+      tme_scope *b = tme_scope_new(engines[e]);
+      assert_true(graph_build(&g, b, false, false, got) && graph_eval_roots(&g, b, got));
+      int differs = graph_differs(&g, a, want, b, got);
+      if (differs >= 0) {
+        graph_print_nodes(&g);
+        fail_msg("%%%d has other bits with %d threads", differs, counts[e]);
+      }
+      tme_scope_free(b);
+    }
+    tme_scope_free(a);
+    graph_release(&g);
+  }
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {cmocka_unit_test(test_operations), cmocka_unit_test(test_programs)};
+  return cmocka_run_group_tests(tests, open_engines, close_engines);
+}
