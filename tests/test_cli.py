@@ -458,7 +458,8 @@ class Diagnostics(Program):
             self.assertIn("check: the first NaN was made by log (2, 3)", r.stderr)
 
     def test_check_is_quiet_about_right_kernels(self):
-        for e in ("y = softmax(m @ m.T + 1); mean(y, axis=0)", "y = arange(2, 12, 2, dtype=float64); y[4:]"):
+        for e in ("y = softmax(m @ m.T + 1); mean(y, axis=0)", "y = arange(2, 12, 2, dtype=float64); y[4:]",
+                  "y = astype(m, float16) @ astype(m.T, float16); y + 1"):
             r = tme("eval", e, "m=m.npy", cwd=self.dir, env={"TME_CHECK": "1"})
             self.assertEqual(r.returncode, 0, r.stderr)
             self.assertNotIn("check:", r.stderr)

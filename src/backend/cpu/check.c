@@ -102,6 +102,25 @@ static void describe_roots(checker *c) {
   }
 }
 
+/* Products of 16-bit floats have operands that were converted already: the reference takes them as they came. */
+static void narrow_operands(graph *r, const g_node *n, int *in) {
+  for (int k = 0; k < n->nin && n->op == OP_matmul; k++)
+    in[k] = graph_cast(r, in[k], n->type.dtype);
+}
+
+static bool copy_all(checker *c, const graph *g, graph *r, int *map, int *in) {
+  for (int i = 0; i < g->n; i++) {
+    const g_node *n = &g->node[i];
+    for (int k = 0; k < n->nin; k++)
+      in[k] = graph_in(g, i, k) < 0 ? -1 : map[graph_in(g, i, k)];
+    narrow_operands(r, n, in);
+    map[i] = graph_copy(r, n, in, graph_attrs(g, i));
+    if (c->root_of[i] >= 0)
+      r->root[c->root_of[i]] = map[i];
+  }
+  return !r->failed && r->err.code == TME_OK;
+}
+
 static graph *with_all_roots(checker *c, const graph *g) {
   int n = 0;
   for (int i = 0; i < g->n; i++) {
@@ -109,17 +128,17 @@ static graph *with_all_roots(checker *c, const graph *g) {
     c->root_of[i] = computed ? n++ : -1;
   }
   graph *r = graph_new(n);
-  if (!r)
-    return NULL;
-  r->default_float = g->default_float;
-  r->nleaves = g->nleaves;
-  r->nargs = g->nargs;
-  for (int i = 0; i < g->n; i++) {
-    int x = graph_copy(r, &g->node[i], &g->in[g->node[i].first_in], graph_attrs(g, i));
-    if (c->root_of[i] >= 0)
-      r->root[c->root_of[i]] = x;
+  int *map = mem_alloc(((size_t)g->n + 1) * sizeof *map), *in = mem_alloc(((size_t)g->nin + 1) * sizeof *in);
+  bool ok = r && map && in;
+  if (ok) {
+    r->default_float = g->default_float;
+    r->nleaves = g->nleaves;
+    r->nargs = g->nargs;
+    ok = copy_all(c, g, r, map, in);
   }
-  if (!r->failed)
+  mem_free(map);
+  mem_free(in);
+  if (ok)
     return r;
   graph_free(r);
   return NULL;
