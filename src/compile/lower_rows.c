@@ -434,6 +434,10 @@ static void make_symbolic(rows *r) {
       k->bufs[i].hi = INT64_MAX / 16;
   a->sym = arg;
   a->extent = INT64_MAX / 16;
+  /* the ranges of indices are part of the kernel's bytes: the same for all extents */
+  for (int i = 0; i < k->nix; i++)
+    if (k->ix[i].op == IX_AXIS && k->ix[i].a == r->runs[0].axis)
+      k->ix[i].hi = a->extent - 1;
 }
 
 static bool emit(rows *r, uint32_t merge, const char *name) {
