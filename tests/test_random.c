@@ -216,13 +216,13 @@ static void test_simplification_keeps_specials(void **state) {
   static const struct {
     const char *name;
     tme_array *(*make)(tme_scope *, tme_array *);
-  } rules[] = {{"x + 0", same_add},   {"x + -0", same_add_minus}, {"x - 0", same_sub},     {"x * 1", same_mul},
-               {"x / 1", same_div},   {"x ** 1", same_pow},       {"x * 0", zero_mul},     {"x - x", zero_sub},
-               {"x / x", one_div},    {"0 - x", minus},           {"-(-x)", minus_twice},  {"x * -1", minus_one},
-               {"x ** 0", pow_zero},  {"x ** 0.5", pow_half},     {"x ** 2", pow_two},     {"x == x", self_equal},
+  } rules[] = {{"x + 0", same_add},   {"x + -0", same_add_minus}, {"x - 0", same_sub},    {"x * 1", same_mul},
+               {"x / 1", same_div},   {"x ** 1", same_pow},       {"x * 0", zero_mul},    {"x - x", zero_sub},
+               {"x / x", one_div},    {"0 - x", minus},           {"-(-x)", minus_twice}, {"x * -1", minus_one},
+               {"x ** 0", pow_zero},  {"x ** 0.5", pow_half},     {"x ** 2", pow_two},    {"x == x", self_equal},
                {"where", self_where}, {"max(x, x)", self_max}};
-  static const float special[] = {0.0f,    -0.0f,    NAN,  INFINITY, -INFINITY, 1.0f, -1.0f, FLT_MIN / 4, -FLT_MIN / 4,
-                                  FLT_MAX, -FLT_MAX, 0.5f, -2.5f,    3.0f};
+  static const float special[] = {0.0f,        -0.0f,        NAN,     INFINITY, -INFINITY, 1.0f,  -1.0f,
+                                  FLT_MIN / 4, -FLT_MIN / 4, FLT_MAX, -FLT_MAX, 0.5f,      -2.5f, 3.0f};
   int64_t n = COUNT(special);
   for (int i = 0; i < COUNT(rules); i++)
     for (tme_dtype t = TME_F16; t <= TME_F64; t++) {
@@ -261,9 +261,12 @@ static void test_nothing_fell_back(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_simplification_keeps_specials), cmocka_unit_test(test_integers_are_exact),
-      cmocka_unit_test(test_far_is_reference),              cmocka_unit_test(test_fused_is_unfused),
-      cmocka_unit_test(test_as_accurate_as_the_reference),  cmocka_unit_test(test_half_is_no_worse_fused),
+      cmocka_unit_test(test_simplification_keeps_specials),
+      cmocka_unit_test(test_integers_are_exact),
+      cmocka_unit_test(test_far_is_reference),
+      cmocka_unit_test(test_fused_is_unfused),
+      cmocka_unit_test(test_as_accurate_as_the_reference),
+      cmocka_unit_test(test_half_is_no_worse_fused),
       cmocka_unit_test(test_nothing_fell_back),
   };
   return cmocka_run_group_tests(tests, open_engines, close_engines);

@@ -9,10 +9,12 @@ typedef struct dims {
 
 /* The first ones are part of every run. */
 static const dims shapes[] = {
-    {2, {17, 33}}, {1, {70}},       {3, {3, 4, 5}},    {0, {0}},        {1, {1}},      {2, {1, 9}},   {2, {9, 1}},
-    {2, {2, 64}},  {2, {64, 2}},    {2, {5, 257}},     {2, {129, 3}},   {1, {4097}},   {3, {2, 1, 8}}, {3, {7, 2, 31}},
-    {4, {2, 3, 4, 5}}, {1, {15}},   {1, {16}},         {1, {65}},       {2, {3, 100}}, {8, {2, 1, 2, 3, 1, 2, 2, 2}},
-    {2, {0, 3}},   {2, {3, 0}},     {3, {2, 0, 4}},    {1, {0}},        {2, {33, 31}}, {1, {3000}},
+    {2, {17, 33}}, {1, {70}},   {3, {3, 4, 5}}, {0, {0}},        {1, {1}},
+    {2, {1, 9}},   {2, {9, 1}}, {2, {2, 64}},   {2, {64, 2}},    {2, {5, 257}},
+    {2, {129, 3}}, {1, {4097}}, {3, {2, 1, 8}}, {3, {7, 2, 31}}, {4, {2, 3, 4, 5}},
+    {1, {15}},     {1, {16}},   {1, {65}},      {2, {3, 100}},   {8, {2, 1, 2, 3, 1, 2, 2, 2}},
+    {2, {0, 3}},   {2, {3, 0}}, {3, {2, 0, 4}}, {1, {0}},        {2, {33, 31}},
+    {1, {3000}},
 };
 enum { CORE_SHAPES = 3 };
 
@@ -68,12 +70,29 @@ static void reduce(matrix *m, int op, tme_dtype t, const dims *s, int naxes, con
   if (has_value(&c)) matrix_add(m, &c);
 }
 
+/* Rows with NaN, infinities and zeros of both signs come out by class. */
+static void classes(matrix *m, int op, tme_dtype t) {
+  static const int64_t shape[] = {40, 33};
+  if (!dtype_is_float(t)) return;
+  for (int64_t axis = 0; axis < 2; axis++) {
+    cell c;
+    cell_init(&c, op, true);
+    cell_in(&c, "x", t, 2, shape)->fill = FILL_CLASSES;
+    if (op_get(op)->family == FAMILY_softmax)
+      cell_int(&c, "axis", axis);
+    else if (op_get(op)->family != FAMILY_norm)
+      cell_ints(&c, "axis", 1, &axis);
+    matrix_add(m, &c);
+  }
+}
+
 void cells_reduce(matrix *m, int op) {
   bool one_axis = op_get(op)->family == FAMILY_argreduce;
   for (int i = 0; i < TME_DTYPE_COUNT; i++) {
     tme_dtype t = (tme_dtype)i;
     if (!takes(op, t) || !matrix_takes(m, t)) continue;
     unsigned turn = 0;
+    classes(m, op, t);
     for (int k = 0; k < COUNT(shapes); k++) {
       const dims *s = &shapes[k];
       bool core = k < CORE_SHAPES;
@@ -86,8 +105,7 @@ void cells_reduce(matrix *m, int op) {
         for (int l = LAYOUT_TRANSPOSED; l < LAYOUT_COUNT; l++)
           reduce(m, op, t, s, 1, axes, (layout)l, k == 0 && op == OP_sum, turn++);
       }
-      for (int l = LAYOUT_TRANSPOSED; l < LAYOUT_COUNT; l++)
-        reduce(m, op, t, s, -1, NULL, (layout)l, false, turn++);
+      for (int l = LAYOUT_TRANSPOSED; l < LAYOUT_COUNT; l++) reduce(m, op, t, s, -1, NULL, (layout)l, false, turn++);
       if (!one_axis) reduce(m, op, t, s, 0, NULL, LAYOUT_ROWS, false, turn++);
     }
   }
@@ -97,6 +115,7 @@ void cells_softmax(matrix *m, int op) {
   for (int i = 0; i < TME_DTYPE_COUNT; i++) {
     tme_dtype t = (tme_dtype)i;
     if (dtype_is_complex(t) || !matrix_takes(m, t)) continue;
+    classes(m, op, t);
     for (int k = 0; k < COUNT(shapes); k++) {
       const dims *s = &shapes[k];
       if (k >= CORE_SHAPES && matrix_share() == SHARE_QUICK) break;
@@ -117,11 +136,11 @@ void cells_softmax(matrix *m, int op) {
   }
 }
 
-/* Rows with NaN, infinities and all elements minus infinity come out by class. */
 void cells_norm(matrix *m, int op) {
   for (int i = 0; i < TME_DTYPE_COUNT; i++) {
     tme_dtype t = (tme_dtype)i;
     if (dtype_is_complex(t) || !matrix_takes(m, t)) continue;
+    classes(m, op, t);
     for (int k = 0; k < COUNT(shapes); k++) {
       const dims *s = &shapes[k];
       if (!s->rank) continue;

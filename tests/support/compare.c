@@ -75,8 +75,8 @@ bool compare_output(const cell *c, tme_dtype t, int64_t n, const void *got, cons
     else
       same = same_real(t, g, w, gv[0], wv[0], ulps) || (any_zero && gv[0] == 0 && wv[0] == 0);
     if (same) continue;
-    int len = snprintf(why, 200, "element %lld is %.17g%+.17gi, not %.17g%+.17gi (bound %g)", (long long)i, gv[0], gv[1],
-                       wv[0], wv[1], absolute ? absolute[i] : ulps);
+    int len = snprintf(why, 200, "element %lld is %.17g%+.17gi, not %.17g%+.17gi (bound %g)", (long long)i, gv[0],
+                       gv[1], wv[0], wv[1], absolute ? absolute[i] : ulps);
     for (int k = 0; k < c->nin && operand_size(&c->in[k]) == n && len < 150; k++) {
       element_value(c->in[k].dtype, operand_at(&c->in[k], i), gv);
       len += snprintf(why + len, 200 - (size_t)len, " %s%.9g%+.9gi", k ? ", " : "of ", gv[0], gv[1]);
@@ -96,8 +96,7 @@ typedef struct factors {
 static double (*load(tme_dtype t, const void *data, int64_t from, int64_t n))[2] {
   double(*v)[2] = calloc((size_t)n + 1, sizeof *v);
   if (!v) abort();
-  for (int64_t i = 0; i < n; i++)
-    element_value(t, (const char *)data + (size_t)(from + i) * tme_dtype_size(t), v[i]);
+  for (int64_t i = 0; i < n; i++) element_value(t, (const char *)data + (size_t)(from + i) * tme_dtype_size(t), v[i]);
   return v;
 }
 
@@ -153,7 +152,8 @@ static bool check_matrix(const factors *f, double eps, bool vectors, char why[st
   double u = vectors ? skew(f->u, f->u_columns, f->m, 1, f->u_columns) : 0;
   double v = vectors ? skew(f->vt, f->vt_rows, f->n, f->n, 1) : 0;
   if (gap <= slack * norm && rest <= slack * norm && u <= slack && v <= slack) return true;
-  snprintf(why, 200, "norm %g, off by %g, residual %g, skew of u %g, of vt %g (bound %g)", norm, gap, rest, u, v, slack);
+  snprintf(why, 200, "norm %g, off by %g, residual %g, skew of u %g, of vt %g (bound %g)", norm, gap, rest, u, v,
+           slack);
   return false;
 }
 

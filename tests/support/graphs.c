@@ -41,8 +41,8 @@ static int add_leaf(maker *m, const operand *o) {
 
 static void random_leaf(maker *m) {
   /* shapes that broadcast with each other, and multiply */
-  static const int shapes[][3] = {{-1, -1, -1}, {2, -1, -1}, {1, 2, -1}, {0, 1, 2}, {3, 2, -1}, {1, 3, -1}, {2, 2, -1},
-                                  {0, 2, 2}};
+  static const int shapes[][3] = {{-1, -1, -1}, {2, -1, -1}, {1, 2, -1}, {0, 1, 2},
+                                  {3, 2, -1},   {1, 3, -1},  {2, 2, -1}, {0, 2, 2}};
   operand o = {.dtype = leaf_dtype(m), .lo = -2, .hi = 2, .layout = (layout)below(m, LAYOUT_COUNT)};
   const int *shape = shapes[below(m, COUNT(shapes))];
   for (int d = 0; d < 3 && shape[d] >= 0; d++) o.shape[o.rank++] = shape[d] == 3 ? 1 : m->dims[shape[d]];
@@ -53,11 +53,23 @@ static void random_leaf(maker *m) {
 /* ---- calls -------------------------------------------------------------------------------------------------------------- */
 
 static bool smooth(int op) {
-  static const int ops[] = {OP_add,     OP_subtract, OP_multiply, OP_negative,  OP_square,     OP_maximum,  OP_tanh,
-                            OP_sigmoid, OP_erf,      OP_sin,      OP_cos,       OP_softplus,   OP_gelu,     OP_silu,
-                            OP_relu,    OP_mean,     OP_sum,      OP_softmax,   OP_logsumexp,  OP_rms_norm, OP_matmul,
-                            OP_max,     OP_reshape,  OP_slice,    OP_transpose, OP_expand_dims, OP_flip,    OP_pad,
-                            OP_concatenate, OP_stack, OP_broadcast_to, OP_atan, OP_where, OP_scaled_dot_product_attention};
+  static const int ops[] = {OP_add,          OP_subtract,
+                            OP_multiply,     OP_negative,
+                            OP_square,       OP_maximum,
+                            OP_tanh,         OP_sigmoid,
+                            OP_erf,          OP_sin,
+                            OP_cos,          OP_softplus,
+                            OP_gelu,         OP_silu,
+                            OP_relu,         OP_mean,
+                            OP_sum,          OP_softmax,
+                            OP_logsumexp,    OP_rms_norm,
+                            OP_matmul,       OP_max,
+                            OP_reshape,      OP_slice,
+                            OP_transpose,    OP_expand_dims,
+                            OP_flip,         OP_pad,
+                            OP_concatenate,  OP_stack,
+                            OP_broadcast_to, OP_atan,
+                            OP_where,        OP_scaled_dot_product_attention};
   for (int i = 0; i < COUNT(ops); i++)
     if (ops[i] == op) return true;
   return false;

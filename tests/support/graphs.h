@@ -7,9 +7,9 @@
 enum { GRAPH_NODES = 56 };
 
 typedef enum graph_kind {
-  GRAPH_ANY,    /* all operations on f32, f64, integers, bool and complex numbers: where rounding is to the bit */
-  GRAPH_INTS,   /* whole numbers only: exact on every backend */
-  GRAPH_SMOOTH  /* one floating dtype, operations that small errors move little */
+  GRAPH_ANY,   /* all operations on f32, f64, integers, bool and complex numbers: where rounding is to the bit */
+  GRAPH_INTS,  /* whole numbers only: exact on every backend */
+  GRAPH_SMOOTH /* one floating dtype, operations that small errors move little */
 } graph_kind;
 
 typedef struct graph_node {

@@ -22,7 +22,8 @@ typedef enum layout {
 typedef enum fill {
   FILL_DOMAIN, /* lo to hi */
   FILL_MIXED,  /* the same in the first third, then every special value with every other one of the next operand */
-  FILL_INDEX   /* whole numbers from lo to hi - 1 */
+  FILL_CLASSES, /* lo to hi, and here and there NaN, an infinity or a zero of either sign: the order of a sum decides none */
+  FILL_INDEX /* whole numbers from lo to hi - 1 */
 } fill;
 
 /* An operand. Its memory lies between pages that trap, and is read-only once it is filled: nothing can read beyond it or
@@ -102,13 +103,13 @@ bool compare_output(const cell *c, tme_dtype t, int64_t n, const void *got, cons
 bool check_svd(const cell *c, const tme_array *const *out, const void *const *data, char why[static 200]);
 
 typedef struct matrix matrix;
-void matrix_add(matrix *m, cell *c); /* the generators call it for each cell */
+void matrix_add(matrix *m, cell *c);             /* the generators call it for each cell */
 bool matrix_takes(const matrix *m, tme_dtype t); /* whether this run wants cells of that dtype at all */
 
 typedef void cells_fn(matrix *m, int op);
 /* One per family of operations: all cells of the row. */
-cells_fn cells_elementwise, cells_cast, cells_reduce, cells_softmax, cells_norm, cells_matmul, cells_attention, cells_svd,
-    cells_shape, cells_join, cells_take, cells_create;
+cells_fn cells_elementwise, cells_cast, cells_reduce, cells_softmax, cells_norm, cells_matmul, cells_attention,
+    cells_svd, cells_shape, cells_join, cells_take, cells_create;
 
 /* Runs the cells of all rows; returns how many failed. */
 int matrix_run(void);

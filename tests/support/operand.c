@@ -110,8 +110,8 @@ void operand_free(operand *o) {
 /* ---- values ---------------------------------------------------------------------------------------------------------- */
 
 /* What breaks arithmetic: of floats, then of integers (the last four are of the dtype). */
-static const double float_specials[] = {0,    -0.0, 1,    -1,    0.5,  -0.5,  2,        -3,     1.5, 2.5, INFINITY, -INFINITY,
-                                        NAN,  1e-5, -1e5, 7.25,  -0.75, 0.999, 1e300,   -1e300, 127, 1e-300};
+static const double float_specials[] = {0,         -0.0, 1,    -1,   0.5,  -0.5,  2,     -3,    1.5,    2.5, INFINITY,
+                                        -INFINITY, NAN,  1e-5, -1e5, 7.25, -0.75, 0.999, 1e300, -1e300, 127, 1e-300};
 static const double int_specials[] = {0, 1, -1, 2, -2, 3, 7, 8, 15, 16, 31, 32, 63, 64, 65, 100, -100};
 
 static double largest(tme_dtype t) {
@@ -180,6 +180,15 @@ static void set_drawn(const operand *o, char *p, uint64_t *state) {
   element_set(t, p, re, dtype_is_complex(t) ? draw(o, state) : 0);
 }
 
+static void set_class(const operand *o, char *p, uint64_t *state) {
+  static const double classes[] = {NAN, INFINITY, -INFINITY, 0, -0.0, 0, -0.0};
+  uint64_t at = next_random(state) % 300;
+  if (at < COUNT(classes) && dtype_is_float(dtype_real(o->dtype)))
+    element_set(o->dtype, p, classes[at], 0);
+  else
+    set_drawn(o, p, state);
+}
+
 static void fill_all(operand *o, uint64_t seed, int which) {
   int64_t n = operand_size(o), ordinary = o->fill == FILL_MIXED ? n / 3 : n;
   int64_t turn = 1;
@@ -187,7 +196,9 @@ static void fill_all(operand *o, uint64_t seed, int which) {
   uint64_t state = seed + (uint64_t)which * 0x632be59bd9b4e019u;
   for (int64_t i = 0; i < n; i++) {
     char *p = (char *)(uintptr_t)operand_at(o, i);
-    if (i < ordinary)
+    if (o->fill == FILL_CLASSES)
+      set_class(o, p, &state);
+    else if (i < ordinary)
       set_drawn(o, p, &state);
     else
       set_special(o->dtype, p, (i - ordinary) / turn + (which ? i - ordinary : 0));
