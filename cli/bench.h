@@ -82,6 +82,7 @@ typedef struct bench_row {
 } bench_row;
 
 typedef struct bench_table {
+  const char *plain; /* what the first column is */
   const char *peers[BENCH_PEERS];
   int npeers;
   bench_row *rows;

@@ -15,7 +15,7 @@ static double value(const bench_row *r, int series) {
 }
 
 static const char *series_name(const bench_table *t, int series) {
-  return series == 0 ? "plain C" : series == 1 ? "tme" : t->peers[series - 2];
+  return series == 0 ? t->plain : series == 1 ? "tme" : t->peers[series - 2];
 }
 
 static const char *color(int series) {

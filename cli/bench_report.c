@@ -12,7 +12,7 @@ static void print_ms(int width, double ms) {
 }
 
 void report_header(const bench_table *t) {
-  printf("%-11s %-12s %-9s %10s %10s %8s %9s", "op", "shape", "dtype", "plain C", "jit", "factor", "error");
+  printf("%-11s %-12s %-9s %10s %10s %8s %9s", "op", "shape", "dtype", t->plain, "jit", "factor", "error");
   for (int i = 0; i < t->npeers; i++) printf(" %10s", t->peers[i]);
   printf("   (ms)\n");
 }

@@ -11,8 +11,8 @@
 
 static const char help[] =
     "usage: tme bench [OPTIONS]\n\n"
-    "Times one call of each operation, on arrays in memory, its result included: without the JIT (plain C loops),\n"
-    "with it, and with other libraries. Medians; everybody takes turns within the run. The error is the largest\n"
+    "Times one call of each operation, on arrays in memory, its result included: without the JIT (plain C loops; with\n"
+    "--backend mlx: MLX uncompiled), with it, and with other libraries. Medians; everybody takes turns within the run. The error is the largest\n"
     "difference from a float64 reference over its largest value; of large products 64 rows are compared, of an SVD\n"
     "the product of its factors with the matrix.\n\n"
     "      --quick          small shapes and few repetitions: a few seconds\n"
@@ -45,7 +45,7 @@ typedef struct bench {
   bool quick, headline, json, cblas, plain, serve;
   const char *only, *vs, *python, *plot;
   tme_dtype dtype;
-  tme_engine *reference;
+  tme_engine *reference, *before; /* the errors' and the first column's: the same, but for MLX */
   worker peers[BENCH_PEERS];
   bench_table table;
   int failures;
@@ -76,7 +76,7 @@ static double median(samples *s) {
 static bool own_turn(own *o, const bench *b, double turn_ms, double all_ms, samples *s) {
   double first = own_call(o, b->c);
   if (first < 0) return false;
-  if (first > all_ms && o->engine == b->reference) {
+  if (first > all_ms && o->engine == b->before) {
     s->ms[s->n++] = first;
     return false;
   }
@@ -97,7 +97,7 @@ static void time_row(bench *b, own *engines, samples *s, bool *active) {
     for (int i = 0; i < FIRST_PEER + b->table.npeers; i++) {
       if (!active[i]) continue;
       progress("%s %s: %s", k->op, k->shape,
-               i == PLAIN ? "plain C"
+               i == PLAIN ? b->table.plain
                : i == JIT ? "tme"
                           : b->table.peers[i - FIRST_PEER]);
       if (i < FIRST_PEER) {
@@ -120,7 +120,7 @@ static bool measure_row(bench *b, const bench_case *k, bench_row *row) {
   *row = (bench_row){.k = k, .dtype = b->dtype, .error = (double)NAN};
   progress("%s %s: inputs", k->op, k->shape);
   bool ok = s && own_prepare(&engines[JIT], b->c, cli_engine(b->c), k, b->dtype) &&
-            (!b->plain || own_prepare(&engines[PLAIN], b->c, b->reference, k, b->dtype));
+            (!b->plain || own_prepare(&engines[PLAIN], b->c, b->before, k, b->dtype));
   if (ok) {
     active[PLAIN] = b->plain;
     active[JIT] = true;
@@ -196,14 +196,25 @@ static bool chosen(const bench *b, const bench_case *k) {
   return fnmatch(pattern, name, 0) == 0;
 }
 
-static bool open_reference(bench *b) {
+static tme_engine *open_plain(bench *b, const char *backend) {
   char why[600] = "";
   tme_options o = b->c->options;
-  o.backend = "reference";
+  o.backend = backend;
   o.jit = -1;
-  b->reference = tme_engine_open(&o, why, sizeof why);
-  if (!b->reference) complain(b->c, "the reference engine: %s", why);
-  return b->reference != NULL;
+  tme_engine *e = tme_engine_open(&o, why, sizeof why);
+  if (!e) complain(b->c, "the %s engine: %s", backend, why);
+  return e;
+}
+
+/* MLX is compared with itself uncompiled. */
+static bool open_plain_engines(bench *b) {
+  const tme_options *o = &b->c->options;
+  const char *asked = o->backend ? o->backend : secure_getenv("TME_BACKEND");
+  bool mlx = asked && !strcmp(asked, "mlx");
+  b->table.plain = mlx ? "uncompiled" : "plain C";
+  b->reference = open_plain(b, "reference");
+  b->before = mlx && b->reference ? open_plain(b, "mlx") : b->reference;
+  return b->before != NULL;
 }
 
 static int run_rows(bench *b) {
@@ -277,11 +288,12 @@ static int run(cli *c, int argc, char **argv) {
   int code = read_options(&b, argc, argv, &done);
   if (done) return code;
   if (b.serve) return serve_cblas(c->options.threads > 0 ? c->options.threads : 1);
-  if (!cli_engine(c) || !open_reference(&b)) return EXIT_USAGE;
+  if (!cli_engine(c) || !open_plain_engines(&b)) return EXIT_USAGE;
   code = start_peers(&b);
   if (code == 0) code = run_rows(&b);
   for (int i = 0; i < b.table.npeers; i++) worker_stop(&b.peers[i]);
   free(b.table.rows);
+  if (b.before != b.reference) tme_engine_free(b.before);
   tme_engine_free(b.reference);
   return code;
 }

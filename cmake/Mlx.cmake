@@ -52,3 +52,18 @@ function(tme_mlx_module target)
   add_dependencies(${target} tme_generated)
 endfunction()
 tme_mlx_module(tme-mlx)
+
+# The same with a version that no MLX has, for the test of the refusal.
+if(TME_TESTS)
+  tme_mlx_module(tme-mlx-other)
+  target_compile_definitions(tme-mlx-other PRIVATE "TME_MLX_BUILT=\"0.0.0\"")
+  set_target_properties(tme-mlx-other PROPERTIES LIBRARY_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests/mlx-other)
+endif()
+
+# What the engine costs over MLX itself.
+add_executable(mlx_direct EXCLUDE_FROM_ALL bench/mlx_direct.cpp)
+target_include_directories(mlx_direct SYSTEM PRIVATE ${mlx_include})
+target_link_libraries(mlx_direct PRIVATE tme ${mlx_library})
+set_target_properties(mlx_direct PROPERTIES CXX_STANDARD 20 CXX_STANDARD_REQUIRED ON CXX_EXTENSIONS OFF
+  RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/bench)
+add_dependencies(mlx_direct tme-mlx)
