@@ -13,6 +13,11 @@ enum {
   MERGE_REDUCED_BELOW = 64, /* inner reduced extents under this are looped over together with the next one */
   CHUNK = 4096,             /* elements of a long row that one task of a map takes */
   SHORT_ROWS = 16,          /* a map with fewer rows than this has its rows cut into chunks */
+  TILE = 64,                /* of a map that reads along one dimension and writes along another: elements read, */
+  TILE_LAST = 16,           /* and rows that they are read from */
+  COLUMNS = 1024,           /* that one task reduces, row by row, with the sums in its scratch memory */
+  ROWS_AT_ONCE = 4,
+  FAR = 16,                 /* elements from one to the next that no longer share a cache line */
   CACHED_ROW = 32768,       /* longest row that is kept between passes, in elements */
   SUM_UNROLL = 4            /* accumulators of a reduction along the vector axis */
 };
@@ -22,7 +27,10 @@ typedef struct run {
   int first, last; /* dimensions, inclusive */
   bool reduced;
   int64_t extent;
-  int axis; /* of the kernel */
+  int axis;      /* of the kernel */
+  int64_t chunk; /* 0, or the run is cut into chunks of so many elements, which are tasks */
+  int outer;     /* the parallel axis that counts the chunks */
+  int at;        /* -1, or the place in the run, where it is not simply its axis */
 } run;
 
 typedef struct rows {
@@ -31,7 +39,8 @@ typedef struct rows {
   int gr;
   run runs[TME_MAX_RANK];
   int nruns;
-  int chunk_axis;        /* -1, or the parallel axis that counts the chunks of the last run */
+  bool columns;          /* sums down the columns of long rows: see emit_columns */
+  int across;            /* -1, or the run that is tiled with the last one: operands are read along it */
   int ix[TME_MAX_RANK];  /* the index of each dimension of the full shape */
   int *depth;            /* per node: passes that must be over before its value can be computed */
   int passes;
@@ -92,7 +101,7 @@ static void find_runs(rows *r, uint32_t merge) {
       p->last = d;
       p->extent *= t->shape[d];
     } else {
-      r->runs[r->nruns++] = (run){d, d, reduced, t->shape[d], -1};
+      r->runs[r->nruns++] = (run){.first = d, .last = d, .reduced = reduced, .extent = t->shape[d], .axis = -1, .at = -1};
     }
     joined = merge >> d & 1;
   }
@@ -143,9 +152,9 @@ static void set_indices(rows *r) {
     r->ix[d] = ix_const(k, 0);
   for (int i = 0; i < r->nruns; i++) {
     const run *p = &r->runs[i];
-    int at_axis = ix_axis(k, p->axis);
-    if (i == r->nruns - 1 && r->chunk_axis >= 0)
-      at_axis = ix_add(k, ix_mul(k, ix_axis(k, r->chunk_axis), CHUNK), at_axis);
+    int at_axis = p->at >= 0 ? p->at : ix_axis(k, p->axis);
+    if (p->chunk)
+      at_axis = ix_add(k, ix_mul(k, ix_axis(k, p->outer), p->chunk), at_axis);
     int64_t inner = 1;
     for (int d = p->last; d >= p->first; d--) {
       if (r->G->full.shape[d] == 1)
@@ -288,23 +297,41 @@ typedef struct accumulator {
   tme_dtype dtype;
 } accumulator;
 
+/* The accumulators of the reductions of this pass, without the K_ACC. */
+static int find_accumulators(const rows *r, accumulator *accs) {
+  const graph *g = r->b.l->g;
+  int n = 0;
+  for (int i = r->G->seed; i < g->n; i++) {
+    if (!member(r, i) || r->depth[i] != r->pass || !is_reduction(r, i))
+      continue;
+    accs[n] = (accumulator){.node = i, .acc = {-1, -1}, .dtype = expr_dtype(g->node[i].type.dtype)};
+    accs[n].combine = combine_of(g->node[i].op, accs[n].dtype);
+    n++;
+  }
+  return n;
+}
+
+/* What a reduction takes at the point r->ix, in its own dtype. */
+static expr_value reduced_value(rows *r, int reduction) {
+  const graph *g = r->b.l->g;
+  int x = graph_in(g, reduction, 0);
+  tme_dtype from = g->node[x].type.dtype, to = g->node[reduction].type.dtype;
+  expr_value v = builder_value(&r->b, x, r->ix, -1);
+  return from == to ? v : expr_cast(r->b.k, v, from, to);
+}
+
 /* One pass over a row: all reductions and all stores of that depth. */
 static void emit_pass(rows *r, accumulator *accs) {
   builder *b = &r->b;
   kernel *k = b->k;
   const graph *g = b->l->g;
-  int naccs = 0;
+  int naccs = find_accumulators(r, accs);
   bool stores = false;
-  for (int i = r->G->seed; i < g->n; i++) {
-    if (!member(r, i) || r->depth[i] != r->pass)
-      continue;
-    stores |= is_full(r, i) && b->l->f->stored[i];
-    if (!is_reduction(r, i))
-      continue;
-    accumulator *a = &accs[naccs++];
-    *a = (accumulator){.node = i, .acc = {-1, -1}, .dtype = expr_dtype(g->node[i].type.dtype)};
-    a->combine = combine_of(g->node[i].op, a->dtype);
-    for (int w = 0; w < (dtype_is_complex(g->node[i].type.dtype) ? 2 : 1); w++)
+  for (int i = r->G->seed; i < g->n; i++)
+    stores |= member(r, i) && r->depth[i] == r->pass && is_full(r, i) && b->l->f->stored[i];
+  for (int i = 0; i < naccs; i++) {
+    accumulator *a = &accs[i];
+    for (int w = 0; w < (dtype_is_complex(g->node[a->node].type.dtype) ? 2 : 1); w++)
       a->acc[w] = k_emit(k, K_ACC, a->dtype, neutral(k, a->combine, a->dtype), (int)a->combine, -1, 0);
   }
   if (!naccs && !stores)
@@ -315,11 +342,7 @@ static void emit_pass(rows *r, accumulator *accs) {
       if (r->runs[i].reduced)
         loops[nloops++] = k_loop(k, r->runs[i].axis);
     for (int i = 0; i < naccs; i++) {
-      int x = graph_in(g, accs[i].node, 0);
-      tme_dtype tx = g->node[x].type.dtype;
-      expr_value v = builder_value(b, x, r->ix, -1);
-      if (tx != g->node[accs[i].node].type.dtype)
-        v = expr_cast(k, v, tx, g->node[accs[i].node].type.dtype);
+      expr_value v = reduced_value(r, accs[i].node);
       for (int w = 0; w < 2 && accs[i].acc[w] >= 0; w++)
         k_emit(k, K_UPDATE, accs[i].dtype, accs[i].acc[w], w ? v.im : v.re, -1, 0);
     }
@@ -351,36 +374,62 @@ static void store_rows(rows *r) {
   }
 }
 
+/* Into what chunks a run is cut: a tile, or pieces of a row that is long where rows are few. */
+static int64_t chunk_of(const rows *r, int i) {
+  const run *p = &r->runs[i];
+  bool last = i == r->nruns - 1;
+  int64_t kept = 1; /* iterations of the other kept runs, and whether there are any */
+  bool alone = true;
+  for (int j = 0; j < r->nruns; j++)
+    if (j != i && !r->runs[j].reduced) {
+      kept *= r->runs[j].extent;
+      alone = false;
+    }
+  if (r->across >= 0)
+    return last ? TILE_LAST : i == r->across ? TILE : 0;
+  if (r->columns)
+    return last && p->extent > COLUMNS ? COLUMNS : 0;
+  return last && !p->reduced && !alone && kept < SHORT_ROWS && p->extent >= 2 * CHUNK ? CHUNK : 0;
+}
+
+/* The last run gets the vector axis. Kept runs are parallel, but for the inner part of a chunk, and for a vector axis
+ * that has other kept runs around it; where it is the only one, its elements are the tasks. */
 static void add_axes(rows *r) {
   kernel *k = r->b.k;
-  int64_t outer = 1;
-  for (int i = 0; i + 1 < r->nruns; i++)
-    outer *= r->runs[i].extent;
-  r->chunk_axis = -1;
   for (int i = 0; i < r->nruns; i++) {
     run *p = &r->runs[i];
-    bool last = i == r->nruns - 1;
+    bool last = i == r->nruns - 1, alone = true;
+    for (int j = 0; j < i; j++)
+      alone &= r->runs[j].reduced;
     unsigned flags = (p->reduced ? AXIS_REDUCE : 0) | (last ? AXIS_VECTOR : 0);
-    bool only = last && i == 0; /* a map over one dimension: tasks are elements */
-    int64_t extent = p->extent;
-    if (!p->reduced && (!last || only))
+    p->chunk = chunk_of(r, i);
+    if (!p->reduced && !p->chunk && (!last || (alone && !r->columns)))
       flags |= AXIS_PARALLEL;
-    if (last && !only && !p->reduced) {
-      bool alone = true; /* other kept dimensions are there to be parallel */
-      for (int j = 0; j < i; j++)
-        alone &= r->runs[j].reduced;
-      if (alone)
-        flags |= AXIS_PARALLEL;
-      else if (outer < SHORT_ROWS && p->extent >= 2 * CHUNK) {
-        r->chunk_axis = k_axis_add(k, (p->extent + CHUNK - 1) / CHUNK, AXIS_PARALLEL, 1, 1);
-        extent = CHUNK;
-      }
-    }
-    p->axis = k_axis_add(k, extent, flags, 1, 1);
-    if (r->chunk_axis >= 0 && last && p->axis >= 0 && p->extent % CHUNK != 0)
-      k->axes[p->axis].limit =
-          ix_add(k, ix_mul(k, ix_axis(k, r->chunk_axis), -CHUNK), ix_const(k, p->extent));
+    if (p->chunk)
+      p->outer = k_axis_add(k, (p->extent + p->chunk - 1) / p->chunk, AXIS_PARALLEL, 1, 1);
+    p->axis = k_axis_add(k, p->chunk ? p->chunk : p->extent, flags, 1, 1);
+    if (p->chunk && p->axis >= 0 && p->extent % p->chunk != 0)
+      k->axes[p->axis].limit = ix_add(k, ix_mul(k, ix_axis(k, p->outer), -p->chunk), ix_const(k, p->extent));
   }
+}
+
+/* The run along which some operand of a map is read while the result is written along the last one, as in a transpose;
+ * -1 if there is none, or the space is too small to gain by tiles. */
+static int find_across(const rows *r) {
+  const kernel *k = r->b.k;
+  int last = r->nruns - 1;
+  if (r->G->kind != GROUP_MAP || r->nruns < 2 || r->runs[last].extent < 2 * TILE)
+    return -1;
+  for (int i = 0; i < k->nacc; i++) {
+    int64_t far, unit;
+    if (!ix_affine(k, k->acc[i].ix, r->runs[last].axis, &far) || (far < FAR && far > -FAR))
+      continue;
+    for (int j = 0; j < last; j++)
+      if (ix_affine(k, k->acc[i].ix, r->runs[j].axis, &unit) && (unit == 1 || unit == -1) &&
+          r->runs[j].extent >= 2 * TILE)
+        return j;
+  }
+  return -1;
 }
 
 /* Lanes and unrolling, once it is known what the kernel computes. */
@@ -440,6 +489,86 @@ static void make_symbolic(rows *r) {
       k->ix[i].hi = a->extent - 1;
 }
 
+/* Long rows are reduced to one row of sums: a task adds rows to sums in its scratch memory, a few rows at a time, so
+ * that it reads each row in one line. In registers, only a few columns would fit, and every read would be on another
+ * page. The order is the same: from the first row to the last. */
+static bool is_columns(const rows *r) {
+  const graph *g = r->b.l->g;
+  int reduced = 0, last = r->nruns - 1;
+  for (int i = 0; i < r->nruns; i++)
+    reduced += r->runs[i].reduced;
+  if (r->G->kind != GROUP_ROWS || r->passes != 1 || !reduced || r->runs[last].reduced || r->runs[last].extent < COLUMNS / 2)
+    return false;
+  for (int i = r->G->seed; i < g->n; i++)
+    if (member(r, i) && (dtype_is_complex(g->node[i].type.dtype) || (is_full(r, i) && r->b.l->f->stored[i])))
+      return false;
+  return row_length(r) > 0;
+}
+
+static int sums_access(rows *r, int buf) {
+  return k_access_add(r->b.k, buf, ix_axis(r->b.k, r->runs[r->nruns - 1].axis));
+}
+
+/* sums = combine(sums, row) for `rows` rows from `at` on, for all columns. */
+static void add_rows(rows *r, run *inner, const accumulator *accs, const int *bufs, int naccs, int at, int count) {
+  builder *b = &r->b;
+  kernel *k = b->k;
+  int mark = builder_mark(b), loop = k_loop(k, r->runs[r->nruns - 1].axis);
+  for (int i = 0; i < naccs; i++) {
+    int sum = k_load(k, sums_access(r, bufs[i]));
+    for (int u = 0; u < count; u++) {
+      inner->at = ix_add(k, at, ix_const(k, u));
+      set_indices(r);
+      sum = k_bin(k, accs[i].combine, sum, reduced_value(r, accs[i].node).re);
+    }
+    k_store(k, sums_access(r, bufs[i]), sum);
+  }
+  builder_forget(b, mark);
+  k_end(k, loop);
+}
+
+static bool emit_columns(rows *r, accumulator *accs) {
+  builder *b = &r->b;
+  kernel *k = b->k;
+  run *last = &r->runs[r->nruns - 1], *inner = last;
+  int naccs = find_accumulators(r, accs), loops[TME_MAX_RANK], nloops = 0;
+  int *bufs = mem_alloc(((size_t)naccs + 1) * sizeof *bufs);
+  if (!bufs)
+    return false;
+  int loop = k_loop(k, last->axis);
+  for (int i = 0; i < naccs; i++) {
+    bufs[i] = builder_scratch(b, accs[i].dtype, last->chunk ? last->chunk : last->extent);
+    k_store(k, sums_access(r, bufs[i]), neutral(k, accs[i].combine, accs[i].dtype));
+  }
+  k_end(k, loop);
+  for (int i = 0; i < r->nruns; i++)
+    if (r->runs[i].reduced)
+      inner = &r->runs[i];
+  for (int i = 0; i < r->nruns; i++)
+    if (r->runs[i].reduced && &r->runs[i] != inner)
+      loops[nloops++] = k_loop(k, r->runs[i].axis);
+  int64_t blocks = inner->extent / ROWS_AT_ONCE, rest = inner->extent % ROWS_AT_ONCE;
+  if (blocks) {
+    int block = k_axis_add(k, blocks, AXIS_REDUCE, 1, 1);
+    loop = k_loop(k, block);
+    add_rows(r, inner, accs, bufs, naccs, ix_mul(k, ix_axis(k, block), ROWS_AT_ONCE), ROWS_AT_ONCE);
+    k_end(k, loop);
+  }
+  if (rest)
+    add_rows(r, inner, accs, bufs, naccs, ix_const(k, blocks * ROWS_AT_ONCE), (int)rest);
+  while (nloops)
+    k_end(k, loops[--nloops]);
+  inner->at = -1;
+  set_indices(r);
+  loop = k_loop(k, last->axis);
+  for (int i = 0; i < naccs; i++)
+    r->made[accs[i].node].re = k_load(k, sums_access(r, bufs[i]));
+  store_rows(r);
+  k_end(k, loop);
+  mem_free(bufs);
+  return true;
+}
+
 static bool emit(rows *r, uint32_t merge, const char *name) {
   builder *b = &r->b;
   int n = b->l->g->n;
@@ -450,6 +579,7 @@ static bool emit(rows *r, uint32_t merge, const char *name) {
   b->user = r;
   kernel *k = b->k;
   find_runs(r, merge);
+  r->columns = is_columns(r);
   add_axes(r);
   set_indices(r);
   for (int i = 0; i < n; i++) {
@@ -459,24 +589,33 @@ static bool emit(rows *r, uint32_t merge, const char *name) {
   accumulator *accs = mem_alloc(((size_t)n + 1) * sizeof *accs);
   if (!accs)
     return false;
-  int loops[TME_MAX_RANK + 1], nloops = 0;
+  int loops[2 * TME_MAX_RANK + 1], nloops = 0;
   bool parallel = false;
   for (int i = 0; i < r->nruns; i++) {
-    if (i == r->nruns - 1 && r->chunk_axis >= 0)
-      loops[nloops++] = k_loop(k, r->chunk_axis);
-    if (!r->runs[i].reduced)
-      loops[nloops++] = k_loop(k, r->runs[i].axis);
-    parallel |= !r->runs[i].reduced;
+    const run *p = &r->runs[i];
+    if (p->chunk)
+      loops[nloops++] = k_loop(k, p->outer);
+    else if (p->axis >= 0 && k->axes[p->axis].flags & AXIS_PARALLEL)
+      loops[nloops++] = k_loop(k, p->axis);
+    parallel |= !p->reduced && (p->chunk || i < r->nruns - 1 || !r->columns);
   }
+  for (int i = 0; i < r->nruns && !r->columns; i++)
+    if (!r->runs[i].reduced && r->runs[i].axis >= 0 && !(k->axes[r->runs[i].axis].flags & AXIS_PARALLEL))
+      loops[nloops++] = k_loop(k, r->runs[i].axis);
   if (!parallel)
     loops[nloops++] = k_loop(k, k_axis_add(k, 1, AXIS_PARALLEL, 1, 1));
-  for (r->pass = 0; r->pass < r->passes; r->pass++)
+  bool ok = true;
+  r->pass = 0;
+  if (r->columns)
+    ok = emit_columns(r, accs);
+  for (; r->pass < r->passes && !r->columns; r->pass++)
     emit_pass(r, accs);
-  store_rows(r);
+  if (!r->columns)
+    store_rows(r);
   while (nloops)
     k_end(k, loops[--nloops]);
   mem_free(accs);
-  return true;
+  return ok;
 }
 
 /* Tries which kept dimensions can share loops; leaves the best kernel in the builder. */
@@ -516,15 +655,22 @@ static bool emit_best(rows *r, const char *name) {
     if (i == 0 && (merge & may) == may)
       break;
   }
-  builder_free(&r->b);
-  memset(&r->b, 0, sizeof r->b);
-  r->b.l = l;
-  return emit(r, merge, name);
+  for (int again = 0; again < 2; again++) {
+    builder_free(&r->b);
+    memset(&r->b, 0, sizeof r->b);
+    r->b.l = l;
+    if (!emit(r, merge, name))
+      return false;
+    r->across = again || empty ? -1 : find_across(r);
+    if (r->across < 0)
+      break;
+  }
+  return true;
 }
 
 tme_status lower_rows(lowering *l, int gr, error *e) {
   size_t n = (size_t)l->g->n + 1;
-  rows r = {.b.l = l, .G = &l->f->groups[gr], .gr = gr, .chunk_axis = -1};
+  rows r = {.b.l = l, .G = &l->f->groups[gr], .gr = gr, .across = -1};
   char label[96], shape[200], name[48];
   lower_label(l, gr, label, sizeof label);
   type_shape_text(&r.G->full, shape);

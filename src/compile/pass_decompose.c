@@ -3,8 +3,10 @@
 #include <string.h>
 
 /* A reduction with fewer rows than this, each at least twice MIN_CHUNK long, is made in two steps, so that there is work
- * for every thread. Both depend on the shape alone, as the order of a sum must. */
+ * for every thread; and one down few columns, counted in bands of COLUMNS. All depends on the shape alone, as the order
+ * of a sum must. */
 enum { FEW_ROWS = 32, MIN_CHUNK = 8192, MAX_CHUNKS = 64 };
+enum { COLUMNS = 1024, FEW_BANDS = 8, MIN_ROWS = 64, MIN_ELEMENTS = 1 << 18, MAX_ROW_CHUNKS = 16 };
 
 static int64_t rows_of(const op_type *t, uint32_t axes) {
   int64_t rows = 1;
@@ -27,9 +29,19 @@ static int split_reduction(graph *g, int op, int x, const op_attrs *attrs, const
   op_type t = g->node[x].type;
   uint32_t axes = attrs->axes;
   int64_t rows = rows_of(&t, axes), n = rows ? type_size(&t) / rows : 0;
-  if (rows >= FEW_ROWS || n < 2 * MIN_CHUNK)
-    return -2;
+  int last = t.rank - 1;
+  while (last > 0 && t.shape[last] == 1)
+    last--;
+  bool columns = t.rank > 0 && !(axes >> last & 1) && t.shape[last] >= COLUMNS / 2;
   int64_t most = n / MIN_CHUNK < MAX_CHUNKS ? n / MIN_CHUNK : MAX_CHUNKS;
+  if (columns) {
+    int64_t bands = rows / t.shape[last] * ((t.shape[last] + COLUMNS - 1) / COLUMNS);
+    if (bands >= FEW_BANDS || n < 2 * MIN_ROWS || rows * n < MIN_ELEMENTS)
+      return -2;
+    most = n / MIN_ROWS < MAX_ROW_CHUNKS ? n / MIN_ROWS : MAX_ROW_CHUNKS;
+  } else if (rows >= FEW_ROWS || n < 2 * MIN_CHUNK) {
+    return -2;
+  }
   if (rows == 1) { /* in row-major order, whatever the axes are */
     x = graph_reshape(g, x, 1, &n);
     t.rank = 1;
