@@ -33,7 +33,7 @@ static int close_engines(void **state) {
 
 static int programs(void) {
   static const int counts[] = {[SHARE_QUICK] = 24, [SHARE_COMMIT] = 120, [SHARE_FULL] = 600};
-  return counts[matrix_share()];
+  return counts[matrix_share()] / (sanitized() ? 8 : 1);
 }
 
 /* ---- to the bit ------------------------------------------------------------------------------------------------------ */

@@ -1,5 +1,5 @@
 /* The same bits for every number of threads.
- * ctest: timeout=300 */
+ * ctest: concurrency timeout=300 */
 #include "support/graphs.h"
 #include <setjmp.h>
 #include <stdarg.h>
@@ -78,7 +78,7 @@ static void test_operations(void **state) {
   (void)state;
   static const tme_dtype dtypes[] = {TME_F32, TME_F64, TME_F16};
   for (int k = 0; k < COUNT(cases); k++)
-    for (int d = 0; d < (matrix_share() == SHARE_QUICK ? 1 : COUNT(dtypes)); d++) {
+    for (int d = 0; d < (matrix_share() == SHARE_QUICK || sanitized() ? 1 : COUNT(dtypes)); d++) {
       cell c;
       tme_scope *first, *s;
       tme_array *want, *got;
@@ -101,7 +101,7 @@ static void test_operations(void **state) {
 static void test_programs(void **state) {
   (void)state;
   static const int programs[] = {[SHARE_QUICK] = 10, [SHARE_COMMIT] = 40, [SHARE_FULL] = 300};
-  for (int i = 0; i < programs[matrix_share()]; i++) {
+  for (int i = 0; i < programs[matrix_share()] / (sanitized() ? 8 : 1); i++) {
     random_graph g;
     graph_make(&g, matrix_seed() % 1000000000 + (uint64_t)i, GRAPH_ANY, TME_F32, engines[0]);
     tme_array *want[GRAPH_NODES], *got[GRAPH_NODES];

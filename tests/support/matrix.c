@@ -33,17 +33,20 @@ struct matrix {
   uint64_t seed, spread;
   cell batch[BATCH];
   int n;
-  int op;           /* the row at work */
-  long row_cells;   /* of this row */
-  bool jit;         /* there is a compiler: nothing may be answered without it */
+  int op;         /* the row at work */
+  long row_cells; /* of this row */
+  bool jit;       /* there is a compiler: nothing may be answered without it */
   long cells, failed, passed[OP_PUBLIC_COUNT];
   double ms[OP_PUBLIC_COUNT];
 };
 
+bool sanitized(void) { return SANITIZED; }
+
+/* Sanitized programs are run with "quick": they get an eighth of the commit's share, all dtypes included. */
 share matrix_share(void) {
   const char *s = getenv("TME_MATRIX");
   if (s && !strcmp(s, "full")) return SHARE_FULL;
-  return s && !strcmp(s, "quick") ? SHARE_QUICK : SHARE_COMMIT;
+  return s && !strcmp(s, "quick") && !SANITIZED ? SHARE_QUICK : SHARE_COMMIT;
 }
 
 uint64_t matrix_seed(void) {
@@ -75,9 +78,7 @@ tme_engine *engine_of(const char *backend, int threads) {
 
 /* ---- which cells ------------------------------------------------------------------------------------------------------ */
 
-bool matrix_takes(const matrix *m, tme_dtype t) {
-  return m->share != SHARE_QUICK || t == TME_F32 || t == TME_I32;
-}
+bool matrix_takes(const matrix *m, tme_dtype t) { return m->share != SHARE_QUICK || t == TME_F32 || t == TME_I32; }
 
 static bool chosen(const matrix *m, const cell *c, uint64_t hash) {
   bool first = !m->row_cells && !m->n;
@@ -141,7 +142,8 @@ static void evaluate(matrix *m, results *r) {
   tme_clear_error(r->scope);
   for (int i = 0; i < m->n; i++)
     for (int o = 0; o < op_get(m->op)->outputs && !r->error[i][0]; o++)
-      if (tme_eval(r->scope, r->out[i][o]) != TME_OK || (r->bound[i][o] && tme_eval(r->scope, r->bound[i][o]) != TME_OK))
+      if (tme_eval(r->scope, r->out[i][o]) != TME_OK ||
+          (r->bound[i][o] && tme_eval(r->scope, r->bound[i][o]) != TME_OK))
         note(r, i);
 }
 
@@ -203,8 +205,7 @@ static bool compare(const cell *c, int engine, results *want, results *got, int 
       return false;
     }
   }
-  if (op_get(c->op)->family == FAMILY_svd)
-    return check_svd(c, (const tme_array *const *)got->out[i], data, why);
+  if (op_get(c->op)->family == FAMILY_svd) return check_svd(c, (const tme_array *const *)got->out[i], data, why);
   for (int o = 0; o < outputs; o++) {
     tme_array *w = want->out[i][o], *b = want->bound[i][o];
     const double *absolute = b ? tme_data(want->scope, b) : NULL;
@@ -278,11 +279,20 @@ static void print_slowest(const matrix *m) {
 
 int matrix_run(void) {
   static cells_fn *const families[FAMILY_COUNT] = {
-      [FAMILY_elementwise] = cells_elementwise, [FAMILY_cast] = cells_cast,       [FAMILY_reduce] = cells_reduce,
-      [FAMILY_statistics] = cells_reduce,       [FAMILY_argreduce] = cells_reduce, [FAMILY_softmax] = cells_softmax,
-      [FAMILY_norm] = cells_norm,               [FAMILY_matmul] = cells_matmul,   [FAMILY_attention] = cells_attention,
-      [FAMILY_svd] = cells_svd,                 [FAMILY_shape] = cells_shape,     [FAMILY_join] = cells_join,
-      [FAMILY_take] = cells_take,               [FAMILY_create] = cells_create,
+      [FAMILY_elementwise] = cells_elementwise,
+      [FAMILY_cast] = cells_cast,
+      [FAMILY_reduce] = cells_reduce,
+      [FAMILY_statistics] = cells_reduce,
+      [FAMILY_argreduce] = cells_reduce,
+      [FAMILY_softmax] = cells_softmax,
+      [FAMILY_norm] = cells_norm,
+      [FAMILY_matmul] = cells_matmul,
+      [FAMILY_attention] = cells_attention,
+      [FAMILY_svd] = cells_svd,
+      [FAMILY_shape] = cells_shape,
+      [FAMILY_join] = cells_join,
+      [FAMILY_take] = cells_take,
+      [FAMILY_create] = cells_create,
   };
   matrix *m = calloc(1, sizeof *m);
   if (!m) abort();

@@ -116,6 +116,7 @@ int matrix_run(void);
 /* The matrix's share: TME_MATRIX and the sanitizers decide; the seed: TME_MATRIX_SEED. */
 typedef enum share { SHARE_QUICK, SHARE_COMMIT, SHARE_FULL } share;
 share matrix_share(void);
+bool sanitized(void);
 uint64_t matrix_seed(void);
 
 /* An engine of that backend: f32 by default, no cache on disk. Its warnings are printed. */
