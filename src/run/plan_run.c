@@ -14,9 +14,10 @@ typedef struct runner {
   bool broken; /* a device failed after it was started: what is in the slots is not to be used */
 } runner;
 
-/* Failures that another backend may not have. */
-static bool may_differ(tme_status s) {
-  return s != TME_OK && s != TME_ERR_NUMERIC && s != TME_ERR_CANCELLED && s != TME_ERR_ARGUMENT;
+/* Failures that another backend may not have. Where the host's memory is too small for a result, it is for all. */
+static bool may_differ(const backend *b, tme_status s) {
+  bool memory = s == TME_ERR_MEMORY && b->host_memory;
+  return s != TME_OK && s != TME_ERR_NUMERIC && s != TME_ERR_CANCELLED && s != TME_ERR_ARGUMENT && !memory;
 }
 
 static bool cancelled(const plan_call *c) { return c->cancel && atomic_load(c->cancel); }
@@ -69,7 +70,7 @@ static tme_status run_direct(plan *p, const plan_call *c, error *err) {
     tme_status st = start(p->engine, s, b, s->exe, &a, &done, &why);
     if (st == TME_OK && done) st = b->wait(b, done, &why);
     if (st == TME_OK) return st;
-    if (b == p->engine->fallback || !may_differ(st)) return fail(err, st, "%s", why.text);
+    if (b == p->engine->fallback || !may_differ(b, st)) return fail(err, st, "%s", why.text);
     give_up(p, s, &why);
   }
   return run_instead(p, s, &a, err);
@@ -85,7 +86,7 @@ static tme_status settle(runner *r) {
   tme_status st = pending_wait(&r->pending, &step, &b, &why);
   if (st == TME_OK) return TME_OK;
   r->broken = true;
-  if (may_differ(st) && b != r->e->fallback)
+  if (may_differ(b, st) && b != r->e->fallback)
     for (int k = 0; k < r->p->nsteps; k++) {
       plan_step *s = &r->p->step[k];
       if (s->region.backend != b || uses_fallback(s) || (step >= 0 && k != step)) continue;
@@ -181,7 +182,7 @@ static tme_status run_step(runner *r, int k, array_view *io) {
       why = *r->err;
       *r->err = (error){.code = TME_OK};
     }
-    if (b == r->e->fallback || !may_differ(st)) return fail(r->err, st, "%s", why.text);
+    if (b == r->e->fallback || !may_differ(b, st)) return fail(r->err, st, "%s", why.text);
     give_up(r->p, s, &why);
   }
   executable *x = plan_instead(r->p, s, r->err);
@@ -249,7 +250,7 @@ static tme_status run_general(plan *p, const plan_call *c, error *err) {
     int failed = count_failed(p);
     st = run_steps(&r, io);
     /* Each turn takes at least one step from a failed device. */
-    again = may_differ(st) && count_failed(p) > failed;
+    again = st != TME_OK && st != TME_ERR_CANCELLED && count_failed(p) > failed;
     if (st != TME_OK && !again) fail(err, st, "%s", why.text);
   }
   mem_free(io);
