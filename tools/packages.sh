@@ -9,10 +9,12 @@ run_packages=(
   "libzstd-dev -" "libxml2-dev -"
   # CBLAS and LAPACK, opened at run time.
   "libopenblas0-pthread -"
+  # The main job fetches its data as a package of PyPI.
+  "python3 python3" "python3-pip py:pip"
 )
 # What ./check needs besides.
 check_packages=(
-  "libcmocka-dev -" "clang clang" "clang-format clang-format" "python3 python3" "python3-numpy py:numpy"
+  "libcmocka-dev -" "clang clang" "clang-format clang-format" "python3-numpy py:numpy"
 )
 # In the order in which they are preferred.
 llvm_versions=(19 18 20 17 16 15 21 22)
