@@ -181,7 +181,7 @@ static tme_status take_outputs(mlx_backend *b, int n, const mlx_output *from, ar
     if (!buf) break;
     if (!o->bytes) b->module->release(o->handle);
     if (o->failed_matrix >= 0) {
-      buf->failure = "svd: the matrix holds NaN or infinity";
+      buf->failure = "the matrix holds NaN or infinity";
       buf->failed_matrix = o->failed_matrix;
     }
     out[made].buf = buf;
@@ -230,6 +230,7 @@ static void mlx_describe(backend *base, const executable *x, unsigned flags, tex
   if (flags & TME_EXPLAIN_PASSES) graph_print(x->g, out);
   text_add(out, "  one function of MLX %s on %s, %s%s\n", b->module->built, b->info.device,
            *b->off ? "not compiled: " : "compiled: MLX fuses its elementwise operations", b->off);
+  text_add(out, "  inputs are %s\n", b->info.zero_copy ? "used where they lie" : "given to MLX, which may copy them");
   for (int i = 0; i < x->g->nleaves; i++)
     if (x->layout[i].pack) text_add(out, "  input %d is copied into rows first\n", i);
 }
