@@ -8,8 +8,7 @@ mlx_venv=build-mlx-venv
 # ensure_mlx INSTALL: sets `mlx_python` to an interpreter that has MLX, or to nothing after saying why.
 ensure_mlx() {
   mlx_python=$PWD/$mlx_venv/bin/python
-  if "$mlx_python" -m mlx --version 2>/dev/null | grep -qx "$mlx_version" ||
-    "$mlx_python" -c "import importlib.metadata as m; assert m.version('mlx') == '$mlx_version'" 2>/dev/null; then
+  if "$mlx_python" -c "import importlib.metadata as m; assert m.version('mlx') == '$mlx_version'" 2>/dev/null; then
     return 0
   fi
   if [[ $1 == no ]]; then

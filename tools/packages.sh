@@ -15,6 +15,8 @@ run_packages=(
 # What ./check needs besides.
 check_packages=(
   "libcmocka-dev -" "clang clang" "clang-format clang-format" "python3-numpy py:numpy"
+  # MLX, for the tests of its backend, comes from the registry of Python packages into an environment of its own.
+  "python3-venv py:ensurepip"
 )
 # In the order in which they are preferred.
 llvm_versions=(19 18 20 17 16 15 21 22)
