@@ -132,13 +132,13 @@ static int write_several(outputs *o, session *s) {
 }
 
 int outputs_write(outputs *o, session *s) {
-  tme_array *arrays[MAX_OUTPUTS];
+  tme_array *arrays[MAX_OUTPUTS] = {NULL};
   int files = 0;
+  if (o->n == 0) return 0;
   for (int i = 0; i < o->n; i++) {
     arrays[i] = o->all[i].array;
     files += first_of_file(o, i);
   }
-  if (o->n == 0) return 0;
   if (tme_eval_all(s->in.scope, arrays, o->n) != TME_OK) return session_engine_error(s);
   if (files > 1) return write_several(o, s);
   return save(o, 0, s, o->all[0].path) ? 0 : failed_save(s);

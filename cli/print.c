@@ -34,9 +34,9 @@ void print_shape(FILE *f, int rank, const int64_t *shape) {
   fputs(rank == 1 ? ",)" : ")", f);
 }
 
-void shortest_decimal(double x, bool single, char out[static 32]) {
+void shortest_decimal(double x, bool single, char out[static NUMBER_TEXT]) {
   for (int digits = single ? 6 : 15; digits <= 17; digits++) {
-    snprintf(out, 32, "%.*g", digits, x);
+    snprintf(out, NUMBER_TEXT, "%.*g", digits, x);
     if (single ? strtof(out, NULL) == (float)x : strtod(out, NULL) == x) return;
   }
 }
@@ -210,7 +210,7 @@ void print_text(FILE *f, const view *v) {
 /* ---- JSON --------------------------------------------------------------------------------------------------------*/
 
 static void json_number(FILE *f, double x, bool single) {
-  char text[32];
+  char text[NUMBER_TEXT];
   if (isnan(x) || isinf(x)) {
     fputs(isnan(x) ? "\"nan\"" : x < 0 ? "\"-inf\"" : "\"inf\"", f);
     return;

@@ -29,7 +29,9 @@ void print_shape(FILE *f, int rank, const int64_t *shape);
 void print_text(FILE *f, const view *v);
 /* Nested lists; NaN and infinities as texts, complex numbers as [real, imaginary], what is left out as "...". */
 void print_json(FILE *f, const view *v);
+/* Room for any double. */
+enum { NUMBER_TEXT = 400 };
 /* The shortest decimal that reads back as the same f64 (f32, if `single`). */
-void shortest_decimal(double x, bool single, char out[static 32]);
+void shortest_decimal(double x, bool single, char out[static NUMBER_TEXT]);
 
 #endif
