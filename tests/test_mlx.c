@@ -260,11 +260,11 @@ int main(void) {
     return 77;
   }
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(status_is_active),   cmocka_unit_test(repeated_signatures_hit),
+      cmocka_unit_test(status_is_active),    cmocka_unit_test(repeated_signatures_hit),
       cmocka_unit_test(eviction_uncompiled), cmocka_unit_test(eviction_compiled),
-      cmocka_unit_test(many_threads),       cmocka_unit_test(forked_child),
-      cmocka_unit_test(errors_of_values),   cmocka_unit_test(reasons_in_explain),
-      cmocka_unit_test(wrapped_memory),     cmocka_unit_test(deviations_are_documented),
+      cmocka_unit_test(many_threads),        cmocka_unit_test(forked_child),
+      cmocka_unit_test(errors_of_values),    cmocka_unit_test(reasons_in_explain),
+      cmocka_unit_test(wrapped_memory),      cmocka_unit_test(deviations_are_documented),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

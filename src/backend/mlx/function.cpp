@@ -136,9 +136,9 @@ bool check_indices(const check &c, const array &x, error *e) {
     bool huge = c.dtype == TME_U64 && v[i] < 0;
     if (!huge && v[i] >= -c.extent && v[i] < c.extent) continue;
     std::string index = huge ? std::to_string(static_cast<uint64_t>(v[i])) : std::to_string(v[i]);
-    report(e, TME_ERR_ARGUMENT, "take: index " + index + " at position " + std::to_string(i) +
-                                    " is out of range for axis " + std::to_string(c.axis) + " with extent " +
-                                    std::to_string(c.extent));
+    report(e, TME_ERR_ARGUMENT,
+           "take: index " + index + " at position " + std::to_string(i) + " is out of range for axis " +
+               std::to_string(c.axis) + " with extent " + std::to_string(c.extent));
     return false;
   }
   return true;
@@ -163,8 +163,9 @@ std::unique_ptr<mlx_function> make_function(const mlx_options &o, const graph *g
   f->layouts.resize(static_cast<size_t>(g->nleaves));
   for (int i = 0; i < g->n; i++)
     if (g->node[i].op == OP_leaf) f->layouts[static_cast<size_t>(g->node[i].leaf)] = mlx_layout_of(&g->node[i]);
-  std::function<std::vector<array>(const std::vector<array> &)> call =
-      [p = f.get()](const std::vector<array> &in) { return build(*p, in); };
+  std::function<std::vector<array>(const std::vector<array> &)> call = [p = f.get()](const std::vector<array> &in) {
+    return build(*p, in);
+  };
   // What has no operands is all constants to MLX's compile.
   f->call = o.compile && g->nleaves + g->nargs ? mx::compile(call) : call;
   return f;

@@ -36,7 +36,7 @@ struct mlx_function {
   const graph *g;
   std::vector<mlx_layout> layouts;
   std::function<std::vector<mlx::core::array>(const std::vector<mlx::core::array> &)> call;
-  std::vector<tme_mlx::check> checks; // behind the roots in what `call` returns
+  std::vector<tme_mlx::check> checks;     // behind the roots in what `call` returns
   std::vector<std::vector<bool>> depends; // per check and root: whether the root is computed from it
 };
 

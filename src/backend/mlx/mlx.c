@@ -22,7 +22,7 @@ typedef struct mlx_backend {
   mlx_options options;
   mlx_info info;
   mlx_cache *cache;
-  char off[300]; /* why nothing is compiled; empty: it is */
+  char off[300];      /* why nothing is compiled; empty: it is */
   atomic_bool broken; /* MLX could not compile once */
   atomic_ullong runs;
 } mlx_backend;

@@ -29,8 +29,7 @@ void fail_with(error *e, tme_status code, const char *text) {
 }
 
 // Runs a task on MLX's thread; what it throws becomes an error.
-template <typename T>
-tme_status guarded(error *e, tme_status code, const T &task) {
+template <typename T> tme_status guarded(error *e, tme_status code, const T &task) {
   on_worker([&] {
     try {
       task();
@@ -76,7 +75,8 @@ bool can_wrap_host_memory() {
     array x = wrap_host_memory(numbers, {4}, mx::float32, [&] { released = true; });
     array y = mx::contiguous(x), z = mx::add(y, x);
     mx::eval(y, z);
-    for (int i = 0; i < 4; i++) right = right && y.data<float>()[i] == numbers[i] && z.data<float>()[i] == 2 * numbers[i];
+    for (int i = 0; i < 4; i++)
+      right = right && y.data<float>()[i] == numbers[i] && z.data<float>()[i] == 2 * numbers[i];
     right = right && x.data<float>() == numbers;
   }
   mx::synchronize();
@@ -217,6 +217,6 @@ private_folder::~private_folder() {
 } // namespace tme_mlx
 
 extern "C" __attribute__((visibility("default"))) const mlx_module tme_mlx_module = {
-    MLX_MODULE_VERSION,        TME_MLX_BUILT,    tme_mlx::loaded,    tme_mlx::open,   tme_mlx::supports, tme_mlx::make,
-    tme_mlx::free_function,    tme_mlx::run,     tme_mlx::release,   tme_mlx::self_test, tme_mlx::memory,
+    MLX_MODULE_VERSION,     TME_MLX_BUILT, tme_mlx::loaded,  tme_mlx::open,      tme_mlx::supports, tme_mlx::make,
+    tme_mlx::free_function, tme_mlx::run,  tme_mlx::release, tme_mlx::self_test, tme_mlx::memory,
 };

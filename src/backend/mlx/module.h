@@ -38,8 +38,8 @@ static inline mlx_layout mlx_layout_of(const g_node *leaf) {
 typedef struct mlx_function mlx_function;
 
 typedef struct mlx_options {
-  bool compile;  /* through MLX's compile */
-  bool cpu;      /* on the CPU although MLX has a GPU */
+  bool compile; /* through MLX's compile */
+  bool cpu;     /* on the CPU although MLX has a GPU */
 } mlx_options;
 
 /* Dense memory of a leaf in the order of its layout. `release(owner)` is called once, by any thread, when MLX is done
@@ -59,9 +59,9 @@ typedef struct mlx_output {
 } mlx_output;
 
 typedef struct mlx_info {
-  char device[64];   /* "cpu", or the GPU's name */
+  char device[64]; /* "cpu", or the GPU's name */
   bool gpu;
-  bool zero_copy;    /* host memory is used where it lies */
+  bool zero_copy;     /* host memory is used where it lies */
   char compiler[256]; /* why MLX cannot compile here; empty: it can, as far as one can see */
 } mlx_info;
 

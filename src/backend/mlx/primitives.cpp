@@ -44,8 +44,7 @@ array constant(tme_dtype t, double v) {
   return array(v, dtype_of(t));
 }
 
-template <typename T>
-static T from_bits(uint64_t bits) {
+template <typename T> static T from_bits(uint64_t bits) {
   T v;
   std::memcpy(&v, &bits, sizeof v);
   return v;
@@ -355,8 +354,8 @@ array cast(const array &x, tme_dtype from, tme_dtype to, bool gpu) {
   if (to == TME_BOOL) return mx::not_equal(x, constant(from, 0));
   if (is_complex(from)) return cast(mx::real(x), TME_F32, to, gpu);
   if (is_float(from) && is_int(to)) return float_to_int(x, from, to, gpu);
-  bool wide = from == TME_F64 || ((from == TME_I32 || from == TME_U32) && to != TME_F32) || from == TME_I64 ||
-              from == TME_U64;
+  bool wide =
+      from == TME_F64 || ((from == TME_I32 || from == TME_U32) && to != TME_F32) || from == TME_I64 || from == TME_U64;
   if (is_half(to) && wide) throw declined{"MLX converts to 16-bit floats through f32, which rounds twice"};
   if (to == TME_C64) return mx::astype(cast(x, from, TME_F32, gpu), t);
   return mx::astype(x, t);

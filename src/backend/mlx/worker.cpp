@@ -16,7 +16,9 @@ struct worker {
   std::condition_variable more;
   std::deque<std::function<void()>> queue;
 
-  worker() { std::thread([this] { work(); }).detach(); }
+  worker() {
+    std::thread([this] { work(); }).detach();
+  }
 
   [[noreturn]] void work() {
     for (;;) {
