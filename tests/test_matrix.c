@@ -1,5 +1,5 @@
 /* Every operation x dtype x layout on every backend against the reference. TME_MATRIX_OP=name runs one row alone.
- * ctest: timeout=900 */
+ * ctest: timeout=1500 */
 #include "support/matrix.h"
 #include <setjmp.h>
 #include <stdarg.h>

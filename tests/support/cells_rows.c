@@ -102,8 +102,10 @@ void cells_reduce(matrix *m, int op) {
         int64_t axes[2] = {turn & 2 ? d - s->rank : d, (d + 1) % (s->rank ? s->rank : 1)};
         reduce(m, op, t, s, 1, axes, LAYOUT_ROWS, core && k == 0, turn++);
         if (s->rank > 2 && !one_axis) reduce(m, op, t, s, 2, axes, LAYOUT_ROWS, false, turn++);
+        /* sums meet every layout, the others one of them */
         for (int l = LAYOUT_TRANSPOSED; l < LAYOUT_COUNT; l++)
-          reduce(m, op, t, s, 1, axes, (layout)l, k == 0 && op == OP_sum, turn++);
+          if (op == OP_sum || (k + d + i) % (LAYOUT_COUNT - 1) == l - 1)
+            reduce(m, op, t, s, 1, axes, (layout)l, k == 0 && op == OP_sum, turn++);
       }
       for (int l = LAYOUT_TRANSPOSED; l < LAYOUT_COUNT; l++) reduce(m, op, t, s, -1, NULL, (layout)l, false, turn++);
       if (!one_axis) reduce(m, op, t, s, 0, NULL, LAYOUT_ROWS, false, turn++);
@@ -146,6 +148,7 @@ void cells_norm(matrix *m, int op) {
       if (!s->rank) continue;
       if (k >= CORE_SHAPES && matrix_share() == SHARE_QUICK) break;
       for (int l = 0; l < 4 * LAYOUT_COUNT; l++) {
+        if (k >= CORE_SHAPES && (l + k + i) % 3) continue;
         cell c;
         cell_init(&c, op, k < CORE_SHAPES && l % LAYOUT_COUNT == 0);
         operand *x = cell_in(&c, "x", t, s->rank, s->shape);
