@@ -62,8 +62,7 @@ int main(int argc, char **argv) {
   }
   tme_scope *s = tme_scope_new(e);
   float v[64];
-  for (int i = 0; i < 64; i++)
-    v[i] = (float)i * 0.03F - 1;
+  for (int i = 0; i < 64; i++) v[i] = (float)i * 0.03F - 1;
   int64_t n = 16, m = 64;
   tme_array *x16 = tme_from(s, TME_F32, 1, &n, v), *y16 = tme_from(s, TME_F32, 1, &n, v);
   tme_array *x64 = tme_from(s, TME_F32, 1, &m, v), *y64 = tme_from(s, TME_F32, 1, &m, v);
@@ -77,8 +76,8 @@ int main(int argc, char **argv) {
   printf("first call of the 13-op chain: %.2f ms, of which opening the engine %.2f ms; %llu compilations\n",
          (now_us() - begin) * 1e-3, (opened - begin) * 1e-3, (unsigned long long)stats.compilations);
   if (argc < 2 || strcmp(argv[1], "first") != 0)
-    printf("a call: add of 16 elements %.3f us, 13-op chain of 64 elements %.3f us\n",
-           median_call(e, sum2, x16, y16), median_call(e, chain, x64, y64));
+    printf("a call: add of 16 elements %.3f us, 13-op chain of 64 elements %.3f us\n", median_call(e, sum2, x16, y16),
+           median_call(e, chain, x64, y64));
   tme_scope_free(s);
   tme_engine_free(e);
   return 0;

@@ -23,8 +23,7 @@ typedef struct param {
 static int parse(const char *s, param *p) {
   int n = 0;
   while (*s) {
-    while (*s == ' ' || *s == ',')
-      s++;
+    while (*s == ' ' || *s == ',') s++;
     size_t len = strcspn(s, ",");
     size_t name = strcspn(s, ":,");
     snprintf(p[n].name, sizeof p[n].name, "%.*s", (int)name, s);
@@ -67,10 +66,8 @@ static void parameter(const param *p) {
 
 static void prototype(const row *r, const param *p, int n) {
   printf("%stme_%s(tme_scope *s", r->outputs > 1 ? "tme_status " : "tme_array *", r->name);
-  for (int i = 0; i < n; i++)
-    parameter(&p[i]);
-  if (r->outputs > 1)
-    printf(", tme_array *out[%d]", r->outputs);
+  for (int i = 0; i < n; i++) parameter(&p[i]);
+  if (r->outputs > 1) printf(", tme_array *out[%d]", r->outputs);
   printf(")");
 }
 
@@ -102,14 +99,14 @@ int main(int argc, char **argv) {
     return 2;
   }
   if (header)
-    printf("/* The operations. Generated from src/ops/ops.def; included by tme/tme.h.\n"
-           " *\n"
-           " * Optional arrays may be NULL. Axes: a pointer and a count, TME_ALL for the default. Lists with one entry per\n"
-           " * dimension may be NULL for their default. An optional float is not given by NAN. */\n"
-           "#ifndef TME_OPS_GENERATED_H\n#define TME_OPS_GENERATED_H\n\n#include \"tme/tme.h\"\n\n"
-           "#ifdef __cplusplus\nextern \"C\" {\n#endif\n\n");
-  if (source)
-    printf("/* Generated from src/ops/ops.def. */\n#include \"graph/apply.h\"\n\n");
+    printf(
+        "/* The operations. Generated from src/ops/ops.def; included by tme/tme.h.\n"
+        " *\n"
+        " * Optional arrays may be NULL. Axes: a pointer and a count, TME_ALL for the default. Lists with one entry per\n"
+        " * dimension may be NULL for their default. An optional float is not given by NAN. */\n"
+        "#ifndef TME_OPS_GENERATED_H\n#define TME_OPS_GENERATED_H\n\n#include \"tme/tme.h\"\n\n"
+        "#ifdef __cplusplus\nextern \"C\" {\n#endif\n\n");
+  if (source) printf("/* Generated from src/ops/ops.def. */\n#include \"graph/apply.h\"\n\n");
   for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
     const row *r = &rows[i];
     param p[8];
@@ -123,8 +120,7 @@ int main(int argc, char **argv) {
     } else {
       prototype(r, p, n);
       printf(" {\n");
-      if (r->outputs == 1)
-        printf("  tme_array *out[1];\n");
+      if (r->outputs == 1) printf("  tme_array *out[1];\n");
       printf("  tme_arg a[] = {");
       for (int k = 0; k < n; k++) {
         printf("%s", k ? ", " : "");
@@ -137,7 +133,6 @@ int main(int argc, char **argv) {
         printf("  return apply(s, OP_%s, a, %d, out);\n}\n\n", r->name, n);
     }
   }
-  if (header)
-    printf("\n#ifdef __cplusplus\n}\n#endif\n\n#endif\n");
+  if (header) printf("\n#ifdef __cplusplus\n}\n#endif\n\n#endif\n");
   return 0;
 }

@@ -23,23 +23,23 @@ typedef struct array_view {
 
 /* What one run of an executable works on. */
 typedef struct run_args {
-  const array_view *in;   /* per leaf of the region */
-  const uint64_t *args;   /* values of the literals, two words each (real, imaginary): bits in their dtype, 16-bit
+  const array_view *in;      /* per leaf of the region */
+  const uint64_t *args;      /* values of the literals, two words each (real, imaginary): bits in their dtype, 16-bit
                              floats as f32 */
-  array_view *out;        /* per root; dtype, shape, row-major strides and offset 0 are set. The executable sets the
+  array_view *out;           /* per root; dtype, shape, row-major strides and offset 0 are set. The executable sets the
                              buffers (before run returns): new ones, or views of inputs with their strides and offset.
                              The caller receives one reference to each; after a failure there are none. A numerical
                              failure is left in the buffer, and run succeeds */
   const atomic_bool *cancel; /* checked between steps; may be NULL */
-  bool check;             /* TME_CHECK: compare each step with the reference */
+  bool check;                /* TME_CHECK: compare each step with the reference */
 } run_args;
 
 struct backend {
   uint32_t version;
-  const char *name;     /* "cpu" */
-  const char *device;   /* "cpu", "gpu" */
-  bool host_memory;     /* its buffers are plain host memory: no transfers */
-  void *state;          /* the backend's own */
+  const char *name;   /* "cpu" */
+  const char *device; /* "cpu", "gpu" */
+  bool host_memory;   /* its buffers are plain host memory: no transfers */
+  void *state;        /* the backend's own */
   tme_engine *engine;
 
   /* Frees the backend. */
@@ -65,7 +65,7 @@ struct backend {
   /* Optional: the JIT behind it. */
   bool (*has_jit)(backend *b);
   void (*status)(backend *b, tme_jit_status *out); /* state, reason, target, compiler */
-  void (*stats)(backend *b, tme_stats *out);           /* adds its figures */
+  void (*stats)(backend *b, tme_stats *out);       /* adds its figures */
   void (*clear_cache)(backend *b, bool disk);
 };
 

@@ -9,8 +9,8 @@ typedef struct libraries {
   /* Fortran LAPACK: divide-and-conquer SVD */
   void (*sgesdd)(const char *, const int *, const int *, float *, const int *, float *, float *, const int *, float *,
                  const int *, float *, const int *, int *, int *, size_t);
-  void (*dgesdd)(const char *, const int *, const int *, double *, const int *, double *, double *, const int *, double *,
-                 const int *, double *, const int *, int *, int *, size_t);
+  void (*dgesdd)(const char *, const int *, const int *, double *, const int *, double *, double *, const int *,
+                 double *, const int *, double *, const int *, int *, int *, size_t);
   void (*cgesdd)(const char *, const int *, const int *, void *, const int *, float *, void *, const int *, void *,
                  const int *, void *, const int *, float *, int *, int *, size_t);
   void (*zgesdd)(const char *, const int *, const int *, void *, const int *, double *, void *, const int *, void *,

@@ -53,11 +53,11 @@ void text_free(text *t);
 double now_ms(void);
 
 /* dtypes */
-bool dtype_is_float(tme_dtype t);   /* real floating */
+bool dtype_is_float(tme_dtype t); /* real floating */
 bool dtype_is_complex(tme_dtype t);
-bool dtype_is_int(tme_dtype t);     /* integers, not bool */
+bool dtype_is_int(tme_dtype t); /* integers, not bool */
 bool dtype_is_signed(tme_dtype t);
-tme_dtype dtype_real(tme_dtype t);  /* c64 -> f32; others themselves */
+tme_dtype dtype_real(tme_dtype t); /* c64 -> f32; others themselves */
 /* The dtype both convert to (Python array API standard, plus int with float -> float), or TME_DTYPE_NONE. */
 tme_dtype dtype_promote(tme_dtype a, tme_dtype b);
 

@@ -21,9 +21,9 @@ typedef struct fuser {
   const graph *g;
   fusion *f;
   fuse_size size;
-  int *counted;   /* per node: the kernel that counted it last among the arrays it reads, or -1 */
-  uint8_t *down;  /* scratch: nodes that depend on the group being made */
-  int *users_of;  /* consumers of node i: users[users_of[i] ... users_of[i + 1]] */
+  int *counted;  /* per node: the kernel that counted it last among the arrays it reads, or -1 */
+  uint8_t *down; /* scratch: nodes that depend on the group being made */
+  int *users_of; /* consumers of node i: users[users_of[i] ... users_of[i + 1]] */
   int *users;
 } fuser;
 
@@ -31,37 +31,26 @@ node_class node_classify(int op) {
   switch (op) {
   case OP_leaf:
   case OP_literal:
-  case OP_iota:
-    return CLASS_SOURCE;
-  case OP_pick:
-    return CLASS_PICK;
-  case OP_astype:
-    return CLASS_MAP;
+  case OP_iota: return CLASS_SOURCE;
+  case OP_pick: return CLASS_PICK;
+  case OP_astype: return CLASS_MAP;
   case OP_reshape:
   case OP_transpose:
   case OP_slice:
   case OP_broadcast_to:
   case OP_pad:
-  case OP_concatenate:
-    return CLASS_VIEW;
-  case OP_take:
-    return CLASS_TAKE;
-  case OP_matmul:
-    return CLASS_MATMUL;
-  case OP_scaled_dot_product_attention:
-    return CLASS_ATTENTION;
+  case OP_concatenate: return CLASS_VIEW;
+  case OP_take: return CLASS_TAKE;
+  case OP_matmul: return CLASS_MATMUL;
+  case OP_scaled_dot_product_attention: return CLASS_ATTENTION;
   case OP_svd:
-  case OP_svdvals:
-    return CLASS_LIBRARY;
-  default:
-    break;
+  case OP_svdvals: return CLASS_LIBRARY;
+  default: break;
   }
   if (op < OP_PUBLIC_COUNT) {
     op_family family = op_get(op)->family;
-    if (family == FAMILY_elementwise)
-      return CLASS_MAP;
-    if (family == FAMILY_reduce)
-      return CLASS_REDUCE;
+    if (family == FAMILY_elementwise) return CLASS_MAP;
+    if (family == FAMILY_reduce) return CLASS_REDUCE;
   }
   return CLASS_COMPOSITE;
 }
@@ -69,8 +58,7 @@ node_class node_classify(int op) {
 static const g_node *at(const fuser *u, int i) { return &u->g->node[i]; }
 
 static void store(fuser *u, int i, const char *why) {
-  if (at(u, i)->op != OP_leaf && !u->f->stored[i])
-    u->f->stored[i] = why;
+  if (at(u, i)->op != OP_leaf && !u->f->stored[i]) u->f->stored[i] = why;
 }
 
 static int group_add(fuser *u, group_kind kind, int seed, const op_type *full, uint32_t axes) {
@@ -78,8 +66,7 @@ static int group_add(fuser *u, group_kind kind, int seed, const op_type *full, u
   if (f->ngroups == f->cap_groups) {
     int cap = f->cap_groups ? 2 * f->cap_groups : 16;
     group *p = mem_realloc(f->groups, (size_t)cap * sizeof *p);
-    if (!p)
-      return -1;
+    if (!p) return -1;
     f->groups = p;
     f->cap_groups = cap;
   }
@@ -99,29 +86,23 @@ static bool place(const fuser *u, int gr, int n, dim_map *out) {
   memset(out->map, -1, sizeof out->map);
   for (int k = 0; k < node->nin; k++) {
     int i = graph_in(u->g, n, k);
-    if (i < 0 || u->f->group_of[i] != gr)
-      continue;
+    if (i < 0 || u->f->group_of[i] != gr) continue;
     const op_type *t = &at(u, i)->type;
     const dim_map *m = &u->f->maps[i];
     if (c == CLASS_VIEW && node->op == OP_reshape) {
       /* only extents of 1 may come and go */
       int d = 0;
       for (int s = 0; s < t->rank; s++) {
-        if (t->shape[s] == 1)
-          continue;
-        while (d < node->type.rank && node->type.shape[d] == 1)
-          d++;
-        if (d == node->type.rank || node->type.shape[d] != t->shape[s])
-          return false;
+        if (t->shape[s] == 1) continue;
+        while (d < node->type.rank && node->type.shape[d] == 1) d++;
+        if (d == node->type.rank || node->type.shape[d] != t->shape[s]) return false;
         out->map[d++] = m->map[s];
       }
     } else {
       int shift = node->type.rank - t->rank;
       for (int s = 0; s < t->rank; s++) {
-        if (t->shape[s] == 1)
-          continue;
-        if (out->map[s + shift] >= 0 && out->map[s + shift] != m->map[s])
-          return false;
+        if (t->shape[s] == 1) continue;
+        if (out->map[s + shift] >= 0 && out->map[s + shift] != m->map[s]) return false;
         out->map[s + shift] = m->map[s];
       }
     }
@@ -131,16 +112,13 @@ static bool place(const fuser *u, int gr, int n, dim_map *out) {
   for (int d = 0; d < node->type.rank && full; d++)
     full = node->type.shape[d] == G->full.shape[d] && (out->map[d] < 0 || out->map[d] == d);
   if (full) {
-    for (int d = 0; d < node->type.rank; d++)
-      out->map[d] = node->type.shape[d] == 1 ? -1 : (int8_t)d;
+    for (int d = 0; d < node->type.rank; d++) out->map[d] = node->type.shape[d] == 1 ? -1 : (int8_t)d;
     return true;
   }
-  if (G->kind != GROUP_ROWS)
-    return false;
+  if (G->kind != GROUP_ROWS) return false;
   uint32_t seen = 0;
   for (int d = 0; d < node->type.rank; d++) {
-    if (node->type.shape[d] == 1)
-      continue;
+    if (node->type.shape[d] == 1) continue;
     /* two dimensions of one origin: every row meets every other one */
     if (out->map[d] < 0 || ((G->axes | seen) >> out->map[d] & 1))
       rows = false;
@@ -148,8 +126,7 @@ static bool place(const fuser *u, int gr, int n, dim_map *out) {
       seen |= 1u << out->map[d];
   }
   for (int d = 0; d < G->full.rank; d++)
-    if (G->full.shape[d] != 1 && !(G->axes >> d & 1) && !(seen >> d & 1))
-      rows = false;
+    if (G->full.shape[d] != 1 && !(G->axes >> d & 1) && !(seen >> d & 1)) rows = false;
   return rows;
 }
 
@@ -161,10 +138,8 @@ static void place_reduction(const fuser *u, int gr, int n, dim_map *out) {
   bool keep = t->rank == G->full.rank;
   for (int s = 0, d = 0; s < G->full.rank; s++) {
     bool reduced = G->axes >> s & 1;
-    if (reduced && !keep)
-      continue;
-    if (!reduced && G->full.shape[s] != 1)
-      out->map[d] = (int8_t)s;
+    if (reduced && !keep) continue;
+    if (!reduced && G->full.shape[s] != 1) out->map[d] = (int8_t)s;
     d++;
   }
 }
@@ -183,11 +158,9 @@ static int new_arrays(fuser *u, int kernel, int gr, int n, bool count) {
   int sum = 0;
   for (int k = 0; k < at(u, n)->nin; k++) {
     int i = graph_in(u->g, n, k);
-    if (i < 0 || u->counted[i] == kernel || (gr >= 0 && u->f->group_of[i] == gr))
-      continue;
+    if (i < 0 || u->counted[i] == kernel || (gr >= 0 && u->f->group_of[i] == gr)) continue;
     sum += arrays_of(u, i);
-    if (count)
-      u->counted[i] = kernel;
+    if (count) u->counted[i] = kernel;
   }
   return sum;
 }
@@ -212,12 +185,10 @@ static void mark_down(fuser *u, int gr) {
         int j = graph_in(u->g, i, k);
         d = j >= 0 && u->down[j];
       }
-      if (!d || u->down[i])
-        continue;
+      if (!d || u->down[i]) continue;
       u->down[i] = 1;
       int other = f->group_of[i];
-      if (other < 0 || other == gr)
-        continue;
+      if (other < 0 || other == gr) continue;
       for (int j = f->groups[other].seed; j < n; j++)
         if (f->group_of[j] == other && !u->down[j]) {
           u->down[j] = 1;
@@ -232,8 +203,7 @@ static void mark_down(fuser *u, int gr) {
 static bool ready(const fuser *u, int gr, int n) {
   for (int k = 0; k < at(u, n)->nin; k++) {
     int i = graph_in(u->g, n, k);
-    if (i >= 0 && u->down[i] && u->f->group_of[i] != gr)
-      return false;
+    if (i >= 0 && u->down[i] && u->f->group_of[i] != gr) return false;
   }
   return true;
 }
@@ -241,8 +211,7 @@ static bool ready(const fuser *u, int gr, int n) {
 /* Bytes of the numbers a sum is made in; 0 for reductions whose order does not matter. Groups have one such size, as
  * the order of a sum must not depend on what is computed beside it. */
 static size_t sum_bytes(const g_node *n) {
-  if (n->op != OP_sum && n->op != OP_prod)
-    return 0;
+  if (n->op != OP_sum && n->op != OP_prod) return 0;
   tme_dtype r = dtype_real(n->type.dtype);
   return dtype_is_float(r) ? (r == TME_F64 ? 8 : 4) : 0;
 }
@@ -273,22 +242,19 @@ static void grow(fuser *u, int gr) {
   mark_down(u, gr);
   for (int i = seed + 1; i < u->g->n; i++) {
     node_class c = node_classify(at(u, i)->op);
-    if (f->group_of[i] >= 0 || !ready(u, gr, i))
-      continue;
+    if (f->group_of[i] >= 0 || !ready(u, gr, i)) continue;
     if (size + u->size.own[i] > most ||
         arrays + new_arrays(u, kernel, gr, i, false) + (f->stored[i] != NULL) > MOST_ARRAYS)
       continue;
     if (c == CLASS_REDUCE) {
-      if (reductions == MOST_REDUCTIONS || !joins_as_reduction(u, gr, i))
-        continue;
+      if (reductions == MOST_REDUCTIONS || !joins_as_reduction(u, gr, i)) continue;
       bool below = u->down[i];
       f->group_of[i] = gr;
       place_reduction(u, gr, i, &f->maps[i]);
       if (!below) { /* a sibling: what follows it counts as well, and nothing that was taken may depend on it */
         mark_down(u, gr);
         bool sound = true;
-        for (int j = seed; j <= i && sound; j++)
-          sound = f->group_of[j] != gr || ready(u, gr, j);
+        for (int j = seed; j <= i && sound; j++) sound = f->group_of[j] != gr || ready(u, gr, j);
         if (!sound) {
           f->group_of[i] = -1;
           mark_down(u, gr);
@@ -299,8 +265,7 @@ static void grow(fuser *u, int gr) {
     } else {
       bool view = c == CLASS_VIEW && (at(u, i)->op == OP_reshape || at(u, i)->op == OP_broadcast_to) &&
                   f->groups[gr].kind == GROUP_ROWS;
-      if ((c != CLASS_MAP && !view) || !u->down[i] || !place(u, gr, i, &f->maps[i]))
-        continue;
+      if ((c != CLASS_MAP && !view) || !u->down[i] || !place(u, gr, i, &f->maps[i])) continue;
       f->group_of[i] = gr;
     }
     size += u->size.own[i];
@@ -318,17 +283,14 @@ static int view_base(const fuser *u, int i) {
 }
 
 static void store_operand(fuser *u, int i, const char *why) {
-  if (i < 0)
-    return;
+  if (i < 0) return;
   int b = view_base(u, i);
-  if (at(u, b)->op != OP_literal && at(u, b)->op != OP_iota)
-    store(u, b, why);
+  if (at(u, b)->op != OP_literal && at(u, b)->op != OP_iota) store(u, b, why);
 }
 
 static void store_what_must_be(fuser *u) {
   const graph *g = u->g;
-  for (int r = 0; r < g->nroots; r++)
-    store(u, g->root[r], "asked for");
+  for (int r = 0; r < g->nroots; r++) store(u, g->root[r], "asked for");
   for (int i = 0; i < g->n; i++) {
     const g_node *n = at(u, i);
     switch (node_classify(n->op)) {
@@ -337,8 +299,7 @@ static void store_what_must_be(fuser *u) {
       store_operand(u, graph_in(g, i, 1), "operand of matmul");
       break;
     case CLASS_ATTENTION:
-      for (int k = 0; k < n->nin; k++)
-        store_operand(u, graph_in(g, i, k), "operand of attention");
+      for (int k = 0; k < n->nin; k++) store_operand(u, graph_in(g, i, k), "operand of attention");
       store(u, i, "attention ends a kernel");
       break;
     case CLASS_TAKE:
@@ -350,11 +311,8 @@ static void store_what_must_be(fuser *u) {
       store(u, graph_in(g, i, 0), "operand of a library call");
       store(u, i, "made by a library call");
       break;
-    case CLASS_PICK:
-      store(u, i, "made by a library call");
-      break;
-    default:
-      break;
+    case CLASS_PICK: store(u, i, "made by a library call"); break;
+    default: break;
     }
   }
 }
@@ -363,12 +321,9 @@ static void store_what_must_be(fuser *u) {
 static int own_cost(int op) {
   switch (node_classify(op)) {
   case CLASS_SOURCE:
-  case CLASS_VIEW:
-    return 0;
-  case CLASS_MAP:
-    return op < OP_PUBLIC_COUNT && op_get(op)->ulp > 0 ? 8 : 1;
-  default:
-    return 1000;
+  case CLASS_VIEW: return 0;
+  case CLASS_MAP: return op < OP_PUBLIC_COUNT && op_get(op)->ulp > 0 ? 8 : 1;
+  default: return 1000;
   }
 }
 
@@ -389,17 +344,14 @@ static bool sharing_init(sharing *s, fuser *u) {
   *s = (sharing){.cost = mem_calloc(n + 1, sizeof *s->cost), .reader = mem_calloc(n + 1, sizeof *s->reader)};
   s->size = mem_calloc(kernels, sizeof *s->size);
   s->arrays = mem_calloc(kernels, sizeof *s->arrays);
-  if (!index_sets_init(&s->indices, u->g->n) || !s->cost || !s->reader || !s->size || !s->arrays)
-    return false;
+  if (!index_sets_init(&s->indices, u->g->n) || !s->cost || !s->reader || !s->size || !s->arrays) return false;
   memset(u->counted, 0xff, n * sizeof *u->counted);
   for (int i = 0; i < u->g->n; i++) {
-    if (u->f->group_of[i] >= 0)
-      s->size[n + (size_t)u->f->group_of[i]] += u->size.own[i];
+    if (u->f->group_of[i] >= 0) s->size[n + (size_t)u->f->group_of[i]] += u->size.own[i];
     s->cost[i] = own_cost(at(u, i)->op);
     for (int k = 0; k < at(u, i)->nin; k++) {
       int j = graph_in(u->g, i, k);
-      if (j >= 0 && !u->f->stored[j])
-        s->cost[i] = s->cost[i] + s->cost[j] > 1000 ? 1000 : s->cost[i] + s->cost[j];
+      if (j >= 0 && !u->f->stored[j]) s->cost[i] = s->cost[i] + s->cost[j] > 1000 ? 1000 : s->cost[i] + s->cost[j];
     }
   }
   return true;
@@ -427,8 +379,7 @@ static void inline_in(fuser *u, sharing *s, int i, int kernel) {
     store(u, i, "the kernel reads enough arrays");
   } else {
     s->size[kernel] = size_add(s->size[kernel], size);
-    if (!few)
-      s->arrays[kernel] += new_arrays(u, kernel, -1, i, true) - 1;
+    if (!few) s->arrays[kernel] += new_arrays(u, kernel, -1, i, true) - 1;
   }
 }
 
@@ -446,8 +397,8 @@ static int reader_of(const fuser *u, const sharing *s, int i) {
 static bool own_kernel(fuser *u, sharing *s, int i) {
   node_class c = node_classify(at(u, i)->op);
   group_kind kind = c == CLASS_LIBRARY || c == CLASS_PICK ? GROUP_LIBRARY
-                    : c == CLASS_ATTENTION              ? GROUP_ATTENTION
-                                                        : GROUP_MAP;
+                    : c == CLASS_ATTENTION                ? GROUP_ATTENTION
+                                                          : GROUP_MAP;
   s->reader[i] = i;
   s->size[i] = u->size.own[i];
   s->arrays[i] = 1 + new_arrays(u, i, -1, i, true);
@@ -467,8 +418,7 @@ static bool store_shared(fuser *u) {
     int kernel = reader_of(u, &s, i);
     if (f->group_of[i] >= 0) {
       int own = s.reader[i] = g->n + f->group_of[i];
-      if (kernel != NOBODY && kernel != own)
-        store(u, i, "read by another kernel");
+      if (kernel != NOBODY && kernel != own) store(u, i, "read by another kernel");
       s.arrays[own] += new_arrays(u, own, f->group_of[i], i, true) + (f->stored[i] != NULL);
       index_sets_own(&s.indices, i);
       continue;
@@ -497,7 +447,7 @@ typedef struct units {
   int n;
   int *first; /* per unit: where the units that it needs start in `needs`, and at the end of all */
   int *needs;
-  int *next;  /* per unit: where the search goes on */
+  int *next; /* per unit: where the search goes on */
   int *stack;
   uint8_t *state; /* 0 new, 1 open, 2 placed */
 } units;
@@ -512,10 +462,8 @@ static bool units_init(units *s, const fuser *u) {
   s->next = mem_alloc((n + 1) * sizeof *s->next);
   s->stack = mem_alloc((n + 1) * sizeof *s->stack);
   s->state = mem_calloc(n + 1, 1);
-  if (!s->first || !s->needs || !s->next || !s->stack || !s->state)
-    return false;
-  for (int i = 0; i < g->n; i++)
-    s->first[unit_of(u, i) + 1] += at(u, i)->nin;
+  if (!s->first || !s->needs || !s->next || !s->stack || !s->state) return false;
+  for (int i = 0; i < g->n; i++) s->first[unit_of(u, i) + 1] += at(u, i)->nin;
   for (int i = 0; i < s->n; i++) {
     s->first[i + 1] += s->first[i];
     s->next[i] = s->first[i];
@@ -546,16 +494,13 @@ static bool place_group(units *s, fusion *f, int start, int *placed) {
     int unit = s->stack[top - 1];
     if (s->next[unit] == s->first[unit + 1]) {
       s->state[unit] = 2;
-      if (unit >= n)
-        f->order[(*placed)++] = unit - n;
+      if (unit >= n) f->order[(*placed)++] = unit - n;
       top--;
       continue;
     }
     int need = s->needs[s->next[unit]++];
-    if (need == unit || s->state[need] == 2)
-      continue;
-    if (s->state[need] == 1)
-      return false;
+    if (need == unit || s->state[need] == 2) continue;
+    if (s->state[need] == 1) return false;
     s->state[need] = 1;
     s->stack[top++] = need;
   }
@@ -571,8 +516,7 @@ static bool sort_groups(fuser *u, error *e) {
   for (int i = 0; i < f->ngroups && sound; i++)
     sound = s.state[u->g->n + i] || place_group(&s, f, u->g->n + i, &placed);
   units_free(&s);
-  if (ok && !sound)
-    fail(e, TME_ERR_JIT, "fuse: two kernels need each other's values");
+  if (ok && !sound) fail(e, TME_ERR_JIT, "fuse: two kernels need each other's values");
   return sound;
 }
 
@@ -582,18 +526,15 @@ static bool index_users(fuser *u) {
   const graph *g = u->g;
   for (int i = 0; i < g->n; i++)
     for (int k = 0; k < at(u, i)->nin; k++)
-      if (graph_in(g, i, k) >= 0)
-        u->users_of[graph_in(g, i, k) + 1]++;
-  for (int i = 0; i < g->n; i++)
-    u->users_of[i + 1] += u->users_of[i];
+      if (graph_in(g, i, k) >= 0) u->users_of[graph_in(g, i, k) + 1]++;
+  for (int i = 0; i < g->n; i++) u->users_of[i + 1] += u->users_of[i];
   u->users = mem_alloc(((size_t)u->users_of[g->n] + 1) * sizeof *u->users);
   int *next = mem_alloc(((size_t)g->n + 1) * sizeof *next);
   if (u->users && next) {
     memcpy(next, u->users_of, (size_t)g->n * sizeof *next);
     for (int i = 0; i < g->n; i++)
       for (int k = 0; k < at(u, i)->nin; k++)
-        if (graph_in(g, i, k) >= 0)
-          u->users[next[graph_in(g, i, k)]++] = i;
+        if (graph_in(g, i, k) >= 0) u->users[next[graph_in(g, i, k)]++] = i;
   }
   bool ok = u->users && next;
   mem_free(next);
@@ -604,13 +545,11 @@ static bool make_groups(fuser *u) {
   const graph *g = u->g;
   for (int i = 0; i < g->n; i++) {
     node_class c = node_classify(at(u, i)->op);
-    if (u->f->group_of[i] >= 0 || (c != CLASS_MATMUL && c != CLASS_REDUCE))
-      continue;
+    if (u->f->group_of[i] >= 0 || (c != CLASS_MATMUL && c != CLASS_REDUCE)) continue;
     const op_type *full = c == CLASS_MATMUL ? &at(u, i)->type : &at(u, graph_in(g, i, 0))->type;
     uint32_t axes = c == CLASS_MATMUL ? 0 : graph_attrs(g, i)->axes;
     int gr = group_add(u, c == CLASS_MATMUL ? GROUP_MATMUL : GROUP_ROWS, i, full, axes);
-    if (gr < 0)
-      return false;
+    if (gr < 0) return false;
     if (c == CLASS_REDUCE)
       place_reduction(u, gr, i, &u->f->maps[i]);
     else
@@ -637,8 +576,7 @@ fusion *fuse(const graph *g, error *e) {
     ok = f->group_of && f->maps && f->stored && u.down && u.users_of && u.counted;
   }
   if (ok) {
-    for (size_t i = 0; i < n; i++)
-      f->group_of[i] = u.counted[i] = -1;
+    for (size_t i = 0; i < n; i++) f->group_of[i] = u.counted[i] = -1;
     store_what_must_be(&u);
     ok = index_users(&u) && fuse_size_init(&u.size, g, f->stored) && make_groups(&u) && store_shared(&u) &&
          sort_groups(&u, e);
@@ -648,16 +586,14 @@ fusion *fuse(const graph *g, error *e) {
   mem_free(u.down);
   mem_free(u.users_of);
   mem_free(u.users);
-  if (ok)
-    return f;
+  if (ok) return f;
   fusion_free(f);
   fail_memory(e, "fuse", n * 64);
   return NULL;
 }
 
 void fusion_free(fusion *f) {
-  if (!f)
-    return;
+  if (!f) return;
   mem_free(f->groups);
   mem_free(f->order);
   mem_free(f->group_of);

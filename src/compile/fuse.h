@@ -5,9 +5,9 @@
 #include "compile/graph.h"
 
 typedef enum group_kind {
-  GROUP_MAP,       /* elementwise over one shape */
-  GROUP_ROWS,      /* reductions of one shape over the same axes, and what follows them element by element */
-  GROUP_MATMUL,    /* a product and its epilogue */
+  GROUP_MAP,    /* elementwise over one shape */
+  GROUP_ROWS,   /* reductions of one shape over the same axes, and what follows them element by element */
+  GROUP_MATMUL, /* a product and its epilogue */
   GROUP_ATTENTION,
   GROUP_LIBRARY
 } group_kind;
@@ -28,9 +28,9 @@ typedef struct fusion {
   int n; /* nodes */
   group *groups;
   int ngroups, cap_groups;
-  int *order;         /* groups in an order that respects what they load */
-  int *group_of;      /* per node: the group that it is a member of, or -1: inlined where it is used, or a leaf */
-  dim_map *maps;      /* per member */
+  int *order;          /* groups in an order that respects what they load */
+  int *group_of;       /* per node: the group that it is a member of, or -1: inlined where it is used, or a leaf */
+  dim_map *maps;       /* per member */
   const char **stored; /* per node: why it is stored, NULL if it is not */
 } fusion;
 

@@ -44,9 +44,9 @@ static inline const op_attrs *graph_attrs(const graph *g, int i) {
  * parameter is optional. Equal nodes are not looked for: that is left to pass_simplify. Types in a graph are never
  * weak: casts are nodes. `in` must not point into the graph's own tables. */
 int graph_leaf(graph *g, const op_type *t, const int64_t *strides, int number);
-int graph_literal_arg(graph *g, tme_dtype t, int arg);                /* a rank-0 run-time argument */
-int graph_literal(graph *g, tme_dtype t, const uint64_t bits[2]);     /* a rank-0 constant */
-int graph_number(graph *g, tme_dtype t, double v);                    /* a rank-0 constant */
+int graph_literal_arg(graph *g, tme_dtype t, int arg);            /* a rank-0 run-time argument */
+int graph_literal(graph *g, tme_dtype t, const uint64_t bits[2]); /* a rank-0 constant */
+int graph_number(graph *g, tme_dtype t, double v);                /* a rank-0 constant */
 int graph_iota(graph *g, tme_dtype t, int rank, const int64_t *shape, int axis);
 int graph_pick(graph *g, int x, int output, const op_type *t);
 /* Any operation of ops.def: infers, and casts operands as the API does. attrs may be NULL: all defaults are zero. */

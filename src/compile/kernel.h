@@ -35,12 +35,12 @@ enum {
 };
 
 typedef struct k_axis {
-  int64_t extent;  /* iterations; for a symbolic extent the largest one allowed (INT64_MAX / 16) */
-  int32_t sym;     /* -1, or: the extent is the run-time argument args[sym], as int64 */
-  uint8_t flags;   /* AXIS_* */
-  uint8_t unroll;  /* vector axes: vectors per strip, >= 1 */
-  uint16_t width;  /* vector axes: lanes, a power of two >= 1 */
-  int32_t limit;   /* -1, or an index expression: the loop ends at min(extent, limit) (the last chunk of a split axis) */
+  int64_t extent; /* iterations; for a symbolic extent the largest one allowed (INT64_MAX / 16) */
+  int32_t sym;    /* -1, or: the extent is the run-time argument args[sym], as int64 */
+  uint8_t flags;  /* AXIS_* */
+  uint8_t unroll; /* vector axes: vectors per strip, >= 1 */
+  uint16_t width; /* vector axes: lanes, a power of two >= 1 */
+  int32_t limit;  /* -1, or an index expression: the loop ends at min(extent, limit) (the last chunk of a split axis) */
   int32_t pad;
 } k_axis;
 
@@ -59,7 +59,7 @@ typedef enum ix_op { IX_CONST, IX_AXIS, IX_ADD, IX_MUL, IX_DIV, IX_MOD } ix_op;
 typedef struct k_ix {
   uint8_t op;
   uint8_t pad[3];
-  int32_t a, b;   /* operands: expressions; for IX_AXIS the axis */
+  int32_t a, b; /* operands: expressions; for IX_AXIS the axis */
   int32_t pad2;
   int64_t c;      /* IX_CONST value; IX_MUL, IX_DIV, IX_MOD constant (floor semantics, c > 0 for div and mod) */
   int64_t lo, hi; /* the values it can take, inclusive */
@@ -132,18 +132,18 @@ int k_axis_add(kernel *k, int64_t extent, unsigned flags, int width, int unroll)
 int k_buf_add(kernel *k, k_buf_role role, tme_dtype t, int64_t lo, int64_t hi);
 int k_access_add(kernel *k, int buf, int ix);
 int k_emit(kernel *k, k_op op, tme_dtype t, int a, int b, int c, uint64_t imm);
-int k_loop(kernel *k, int axis);       /* returns the instruction, for k_end */
+int k_loop(kernel *k, int axis); /* returns the instruction, for k_end */
 void k_end(kernel *k, int loop);
 int k_const_f(kernel *k, tme_dtype t, double v); /* any value dtype; f32 is rounded once */
 int k_const_i(kernel *k, tme_dtype t, int64_t v);
 int k_load(kernel *k, int access);
 void k_store(kernel *k, int access, int value);
 int k_index(kernel *k, int ix);
-int k_un(kernel *k, k_op op, int a);             /* dtype of a; bool for K_NOT of bool */
-int k_bin(kernel *k, k_op op, int a, int b);     /* dtype of a; comparisons: bool */
+int k_un(kernel *k, k_op op, int a);         /* dtype of a; bool for K_NOT of bool */
+int k_bin(kernel *k, k_op op, int a, int b); /* dtype of a; comparisons: bool */
 int k_fma(kernel *k, int a, int b, int c);
 int k_select(kernel *k, int cond, int a, int b);
-int k_cast(kernel *k, tme_dtype t, int a);       /* a itself if it is a t already */
+int k_cast(kernel *k, tme_dtype t, int a); /* a itself if it is a t already */
 int k_bitcast(kernel *k, tme_dtype t, int a);
 /* Drops what nothing uses, moves every value out of the loops that it does not depend on, fills scratch_bytes, nargs. */
 tme_status kernel_finish(kernel *k, error *e);

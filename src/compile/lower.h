@@ -82,8 +82,8 @@ typedef struct packed {
   int node, kdim, cdim;
   int lanes, vectors; /* columns of a panel */
   int64_t K, N;
-  tme_dtype dtype;    /* of the copy */
-  int slot[2];        /* of the copy: real and imaginary part, -1 if there is none */
+  tme_dtype dtype; /* of the copy */
+  int slot[2];     /* of the copy: real and imaginary part, -1 if there is none */
 } packed;
 /* Adds the step that copies and sets the slots. */
 tme_status lower_pack(lowering *l, packed *p, error *e);

@@ -15,9 +15,9 @@ typedef struct attention {
   int node, q, k, v, mask; /* nodes; mask -1 if there is none */
   const op_type *type;     /* of the result: (..., n, e) */
   int rank;
-  int64_t n, m, d, e;      /* queries, keys, width of a key, width of a value */
+  int64_t n, m, d, e; /* queries, keys, width of a key, width of a value */
   int64_t batches;
-  int64_t group;           /* heads of q that share one of k and v */
+  int64_t group; /* heads of q that share one of k and v */
   double scale;
   bool causal;
   tme_dtype acc;
@@ -31,8 +31,7 @@ static int64_t ceil_div(int64_t x, int64_t y) { return (x + y - 1) / y; }
 
 /* The index of k or v in the batch: its heads are shared by groups of q's. */
 static void shared_head(const attention *a, kernel *k, const op_type *t, int *ix) {
-  if (a->group > 1 && t->rank >= 3)
-    ix[a->rank - 3] = ix_div(k, ix[a->rank - 3], a->group);
+  if (a->group > 1 && t->rank >= 3) ix[a->rank - 3] = ix_div(k, ix[a->rank - 3], a->group);
 }
 
 static void batch_index(const attention *a, kernel *k, int batch, int *ix) {
@@ -45,9 +44,7 @@ static void batch_index(const attention *a, kernel *k, int batch, int *ix) {
 }
 
 /* One more than the last key that row `row` (or a row before it) looks at. */
-static int keys_of(const attention *a, int row) {
-  return ix_add(a->b.k, row, ix_const(a->b.k, a->m - a->n + 1));
-}
+static int keys_of(const attention *a, int row) { return ix_add(a->b.k, row, ix_const(a->b.k, a->m - a->n + 1)); }
 
 /* The score of (row, key) with scale and mask. */
 static int masked_score(attention *a, int dot, const int *batch, int row, int key) {
@@ -65,23 +62,20 @@ static int masked_score(attention *a, int dot, const int *batch, int row, int ke
     else
       s = k_bin(k, K_ADD, s, k_cast(k, a->acc, x));
   }
-  if (a->causal)
-    s = k_select(k, k_bin(k, K_LT, k_index(k, key), k_index(k, keys_of(a, row))), s, least);
+  if (a->causal) s = k_select(k, k_bin(k, K_LT, k_index(k, key), k_index(k, keys_of(a, row))), s, least);
   return s;
 }
 
 static int axis_limited(attention *a, int64_t extent, unsigned flags, int width, int unroll, int limit) {
   int axis = k_axis_add(a->b.k, extent, flags, width, unroll);
-  if (a->causal && axis >= 0)
-    a->b.k->axes[axis].limit = limit;
+  if (a->causal && axis >= 0) a->b.k->axes[axis].limit = limit;
   return axis;
 }
 
 /* q k' of the task's rows, tile by tile, to the scratch rows. */
 static void emit_scores(attention *a, int scratch, int rows, const int *batch, int row0, int64_t wide, int64_t bands,
                         int64_t col0) {
-  if (!bands)
-    return;
+  if (!bands) return;
   builder *b = &a->b;
   kernel *k = b->k;
   int mark = builder_mark(b), last = keys_of(a, ix_add(k, row0, ix_const(k, rows - 1)));
@@ -148,8 +142,7 @@ static void emit_weights(attention *a, int scratch, int sums, int rows, int row0
 /* Weights times v, over the sums, to the result. */
 static void emit_result(attention *a, int scratch, int sums, int rows, const int *batch, int row0, int64_t wide,
                         int64_t bands, int64_t col0) {
-  if (!bands)
-    return;
+  if (!bands) return;
   builder *b = &a->b;
   kernel *k = b->k;
   int mark = builder_mark(b), last = keys_of(a, ix_add(k, row0, ix_const(k, rows - 1)));
@@ -187,8 +180,7 @@ static void emit_result(attention *a, int scratch, int sums, int rows, const int
 }
 
 static void emit_rows(attention *a, int scratch, int sums, int64_t first, int rows, int64_t panels) {
-  if (!panels)
-    return;
+  if (!panels) return;
   kernel *k = a->b.k;
   int mark = builder_mark(&a->b);
   int abatch = k_axis_add(k, a->batches, AXIS_PARALLEL, 1, 1), apanel = k_axis_add(k, panels, AXIS_PARALLEL, 1, 1);
@@ -210,10 +202,20 @@ static void emit_rows(attention *a, int scratch, int sums, int64_t first, int ro
 }
 
 static tme_status pack_operands(attention *a, error *e) {
-  a->keys = (packed){.node = a->k, .kdim = at(a, a->k)->type.rank - 1, .cdim = at(a, a->k)->type.rank - 2,
-                     .lanes = a->lanes, .K = a->d, .N = a->m, .dtype = a->acc};
-  a->values = (packed){.node = a->v, .kdim = at(a, a->v)->type.rank - 2, .cdim = at(a, a->v)->type.rank - 1,
-                       .lanes = a->lanes, .K = a->m, .N = a->e, .dtype = a->acc};
+  a->keys = (packed){.node = a->k,
+                     .kdim = at(a, a->k)->type.rank - 1,
+                     .cdim = at(a, a->k)->type.rank - 2,
+                     .lanes = a->lanes,
+                     .K = a->d,
+                     .N = a->m,
+                     .dtype = a->acc};
+  a->values = (packed){.node = a->v,
+                       .kdim = at(a, a->v)->type.rank - 2,
+                       .cdim = at(a, a->v)->type.rank - 1,
+                       .lanes = a->lanes,
+                       .K = a->m,
+                       .N = a->e,
+                       .dtype = a->acc};
   int64_t need = ceil_div(a->m, a->lanes);
   a->keys.vectors = need < a->vectors ? (int)need : a->vectors;
   need = ceil_div(a->e, a->lanes);
@@ -251,10 +253,8 @@ tme_status lower_attention(lowering *l, int gr, error *e) {
   if (a.m == 0 || a.d == 0)
     return fail(e, TME_ERR_UNSUPPORTED, "attention over no keys or keys of no width is left to the path without JIT");
   tme_status status = pack_operands(&a, e);
-  if (status != TME_OK)
-    return status;
-  if (!builder_init(&a.b, l, name))
-    return fail_memory(e, name, sizeof(kernel));
+  if (status != TME_OK) return status;
+  if (!builder_init(&a.b, l, name)) return fail_memory(e, name, sizeof(kernel));
   a.b.group = gr;
   int64_t panels = ceil_div(a.n, a.rows), high = ceil_div(a.n, panels), low = high - 1;
   int64_t nhigh = a.n - panels * low, nlow = panels - nhigh;

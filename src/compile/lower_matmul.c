@@ -26,10 +26,10 @@ typedef struct product {
   lowering *l;
   const group *G;
   int gr, node, left, right;
-  int rank;             /* of the result */
-  int64_t M, N, K;      /* with merged rows M counts those of all batches */
-  int64_t batches;      /* products; 1 with merged rows */
-  bool merged;          /* the batch is part of the rows: the right operand has none */
+  int rank;        /* of the result */
+  int64_t M, N, K; /* with merged rows M counts those of all batches */
+  int64_t batches; /* products; 1 with merged rows */
+  bool merged;     /* the batch is part of the rows: the right operand has none */
   bool packed;
   packed pack;
   tme_dtype acc;
@@ -37,7 +37,7 @@ typedef struct product {
   tile t;
   int lanes;
   int acc_id[2];
-  bool spilled;         /* the epilogue reads the tile from scratch memory, in a loop, not unrolled from registers */
+  bool spilled; /* the epilogue reads the tile from scratch memory, in a loop, not unrolled from registers */
   int spill_buf[2], spill_at;
   int read_ix[TME_MAX_RANK]; /* the index at which the product's value is the accumulator */
 } product;
@@ -72,12 +72,10 @@ static void choose_tile(product *p) {
   }
   if (p->complex) { /* two accumulators each */
     p->t.rows = p->t.rows > 1 ? p->t.rows / 2 : 1;
-    if (p->t.rows == 1 && p->t.vectors > 4)
-      p->t.vectors = 4;
+    if (p->t.rows == 1 && p->t.vectors > 4) p->t.vectors = 4;
   }
   int64_t needed = ceil_div(p->N, p->lanes);
-  if (needed < p->t.vectors)
-    p->t.vectors = (int)needed;
+  if (needed < p->t.vectors) p->t.vectors = (int)needed;
 }
 
 /* ---- operands ------------------------------------------------------------------------------------------------------------ */
@@ -92,10 +90,8 @@ static void operand_index(product *p, int batch, int row, int i, int j, int *ix)
     ix[d] = t->shape[d] == 1 ? ix_const(k, 0) : ix_div(k, rest, inner);
     if (t->shape[d] != 1) {
       bool outermost = true;
-      for (int o = 0; o < d; o++)
-        outermost &= t->shape[o] == 1;
-      if (!outermost)
-        ix[d] = ix_mod(k, ix[d], t->shape[d]);
+      for (int o = 0; o < d; o++) outermost &= t->shape[o] == 1;
+      if (!outermost) ix[d] = ix_mod(k, ix[d], t->shape[d]);
     }
     inner *= t->shape[d];
   }
@@ -110,8 +106,7 @@ static int row_in_matrix(product *p, int row) {
 static int64_t right_batches(const product *p) {
   const op_type *t = &at(p, p->right)->type;
   int64_t n = 1;
-  for (int d = 0; d < t->rank - 2; d++)
-    n *= t->shape[d];
+  for (int d = 0; d < t->rank - 2; d++) n *= t->shape[d];
   return n;
 }
 
@@ -121,8 +116,7 @@ static bool unit_columns(product *p, bool *ok) {
   int rank = at(p, p->right)->type.rank, ix[TME_MAX_RANK];
   bool unit = false;
   *ok = builder_init(&b, p->l, "probe");
-  if (!*ok)
-    return false;
+  if (!*ok) return false;
   for (int d = 0; d < rank; d++)
     ix[d] = at(p, p->right)->type.shape[d] == 1
                 ? ix_const(b.k, 0)
@@ -158,8 +152,7 @@ static tme_status pack_right(product *p, error *e) {
 static bool special(builder *b, int node, const int *ix, int guard, expr_value *out) {
   (void)guard;
   product *p = b->user;
-  if (node != p->node)
-    return false;
+  if (node != p->node) return false;
   if (memcmp(ix, p->read_ix, sizeof(int) * (size_t)p->rank) != 0) {
     b->failure = "the epilogue of a product needs another element of it";
     return true;
@@ -176,8 +169,7 @@ static bool special(builder *b, int node, const int *ix, int guard, expr_value *
 static bool has_long_epilogue(const product *p) {
   for (int i = p->node + 1; i < p->l->g->n; i++) {
     int op = at(p, i)->op;
-    if (p->l->f->group_of[i] == p->gr && op < OP_PUBLIC_COUNT && op_get(op)->ulp > 0)
-      return true;
+    if (p->l->f->group_of[i] == p->gr && op < OP_PUBLIC_COUNT && op_get(op)->ulp > 0) return true;
   }
   return false;
 }
@@ -191,9 +183,9 @@ static void update(product *p, int acc, int x, int y) {
 }
 
 /* One section: `panels` panels of `rows` rows from row `row0`, and `bands` bands of `wide` columns from column `col0`. */
-static void emit_section(product *p, int64_t row0, int rows, int64_t panels, int64_t col0, int64_t wide, int64_t bands) {
-  if (!panels || !bands)
-    return;
+static void emit_section(product *p, int64_t row0, int rows, int64_t panels, int64_t col0, int64_t wide,
+                         int64_t bands) {
+  if (!panels || !bands) return;
   builder *b = &p->b;
   kernel *k = b->k;
   int mark = builder_mark(b);
@@ -203,8 +195,7 @@ static void emit_section(product *p, int64_t row0, int rows, int64_t panels, int
   int aj = k_axis_add(k, wide, AXIS_VECTOR, p->lanes, (int)ceil_div(wide, p->lanes));
   int ak = k_axis_add(k, p->K, AXIS_REDUCE, 1, 1);
   int loops[3], nloops = 0;
-  if (abatch >= 0)
-    loops[nloops++] = k_loop(k, abatch);
+  if (abatch >= 0) loops[nloops++] = k_loop(k, abatch);
   loops[nloops++] = k_loop(k, aband);
   loops[nloops++] = k_loop(k, apanel);
   int batch = abatch >= 0 ? ix_axis(k, abatch) : ix_const(k, 0), kk = ix_axis(k, ak);
@@ -213,8 +204,7 @@ static void emit_section(product *p, int64_t row0, int rows, int64_t panels, int
   int col = ix_add(k, ix_add(k, ix_mul(k, band, wide), jj), ix_const(k, col0));
   uint64_t kept = (uint64_t)1 << ai | (uint64_t)1 << aj;
   int zero = dtype_is_float(p->acc) ? k_const_f(k, p->acc, 0) : k_const_i(k, p->acc, 0);
-  for (int w = 0; w < (p->complex ? 2 : 1); w++)
-    p->acc_id[w] = k_emit(k, K_ACC, p->acc, zero, K_ADD, -1, kept);
+  for (int w = 0; w < (p->complex ? 2 : 1); w++) p->acc_id[w] = k_emit(k, K_ACC, p->acc, zero, K_ADD, -1, kept);
 
   int ix[TME_MAX_RANK];
   int lk = k_loop(k, ak), li = k_loop(k, ai), lj = k_loop(k, aj), inner = builder_mark(b);
@@ -257,21 +247,18 @@ static void emit_section(product *p, int64_t row0, int rows, int64_t panels, int
   }
   operand_index(p, batch, row, row_in_matrix(p, row), col, p->read_ix);
   for (int d = 0; d < p->rank; d++) /* as readers of a dimension of extent 1 index it */
-    if (at(p, p->node)->type.shape[d] == 1)
-      p->read_ix[d] = ix_const(k, 0);
+    if (at(p, p->node)->type.shape[d] == 1) p->read_ix[d] = ix_const(k, 0);
   for (int i = p->node; i < p->l->g->n; i++)
     if (p->l->f->group_of[i] == p->gr && p->l->f->stored[i])
       builder_store(b, i, p->read_ix, builder_value(b, i, p->read_ix, -1));
   builder_forget(b, mark);
   k_end(k, lj);
   k_end(k, li);
-  while (nloops)
-    k_end(k, loops[--nloops]);
+  while (nloops) k_end(k, loops[--nloops]);
 }
 
 static bool emit(product *p, const char *name) {
-  if (!builder_init(&p->b, p->l, name))
-    return false;
+  if (!builder_init(&p->b, p->l, name)) return false;
   p->b.special = special;
   p->b.group = p->gr;
   p->b.user = p;
@@ -296,8 +283,7 @@ static void set_extents(product *p) {
   p->N = tr->shape[tr->rank - 1];
   int64_t rows = t->shape[p->rank - 2];
   p->batches = 1;
-  for (int d = 0; d < p->rank - 2; d++)
-    p->batches *= t->shape[d];
+  for (int d = 0; d < p->rank - 2; d++) p->batches *= t->shape[d];
   p->M = rows;
   p->merged = p->batches > 1 && right_batches(p) == 1;
   if (p->merged) {
@@ -326,32 +312,27 @@ tme_status lower_matmul(lowering *l, int gr, error *e) {
   set_extents(&p);
   bool known;
   bool unit = unit_columns(&p, &known);
-  if (!known)
-    return fail_memory(e, label, sizeof(kernel));
+  if (!known) return fail_memory(e, label, sizeof(kernel));
   for (;;) {
     choose_tile(&p);
     if (p.K > 0 && !p.packed &&
         (p.complex || (!unit && p.M > 1) || (p.N >= PACK_COLUMNS && p.M >= PACK_ROWS && p.K > 1))) {
       tme_status status = pack_right(&p, e);
-      if (status != TME_OK)
-        return status;
+      if (status != TME_OK) return status;
       p.packed = true;
     }
     if (!emit(&p, name)) {
       builder_free(&p.b);
       return fail_memory(e, label, sizeof(kernel));
     }
-    if (!p.merged || p.b.failure || p.b.k->failed || kernel_index_work(p.b.k) == 0)
-      break;
+    if (!p.merged || p.b.failure || p.b.k->failed || kernel_index_work(p.b.k) == 0) break;
     tile before = p.t;
     builder_free(&p.b); /* the batch does not lie in one line with the rows */
     unmerge(&p);
     if (p.packed) { /* the panels are there already: keep their width */
       p.t = before;
-      if (p.M < p.t.rows)
-        p.t.rows = (int)p.M;
-      if (!emit(&p, name))
-        return fail_memory(e, label, sizeof(kernel));
+      if (p.M < p.t.rows) p.t.rows = (int)p.M;
+      if (!emit(&p, name)) return fail_memory(e, label, sizeof(kernel));
       break;
     }
   }

@@ -6,8 +6,7 @@ enum { PACK_BLOCK = 128 };
 
 static int64_t matrices(const op_type *t) {
   int64_t n = 1;
-  for (int d = 0; d < t->rank - 2; d++)
-    n *= t->shape[d];
+  for (int d = 0; d < t->rank - 2; d++) n *= t->shape[d];
   return n;
 }
 
@@ -17,8 +16,7 @@ int packed_matrix(kernel *k, const op_type *t, const int *ix, int rank) {
   int x = ix_const(k, 0);
   int64_t stride = 1;
   for (int d = t->rank - 3; d >= 0; d--) {
-    if (t->shape[d] != 1)
-      x = ix_add(k, x, ix_mul(k, ix[d + rank - t->rank], stride));
+    if (t->shape[d] != 1) x = ix_add(k, x, ix_mul(k, ix[d + rank - t->rank], stride));
     stride *= t->shape[d];
   }
   return x;
@@ -32,16 +30,14 @@ expr_value packed_load(builder *b, const packed *p, int matrix, int panel, int r
   expr_value v = {-1, -1};
   for (int w = 0; w < 2 && p->slot[w] >= 0; w++) {
     int buf = builder_buffer(b, p->slot[w], BUF_IN);
-    if (buf >= 0)
-      *(w ? &v.im : &v.re) = k_load(k, k_access_add(k, buf, at));
+    if (buf >= 0) *(w ? &v.im : &v.re) = k_load(k, k_access_add(k, buf, at));
   }
   return v;
 }
 
 static int64_t largest_divisor(int64_t n, int64_t most) {
   for (int64_t c = most < n ? most : n; c > 1; c--)
-    if (n % c == 0)
-      return c;
+    if (n % c == 0) return c;
   return 1;
 }
 
@@ -55,12 +51,10 @@ tme_status lower_pack(lowering *l, packed *p, error *e) {
   p->slot[0] = p->slot[1] = -1;
   for (int w = 0; w < words; w++) {
     p->slot[w] = lower_slot(l, &flat, -1, size);
-    if (p->slot[w] < 0)
-      return fail_memory(e, "pack", sizeof(struct slot));
+    if (p->slot[w] < 0) return fail_memory(e, "pack", sizeof(struct slot));
   }
   builder b;
-  if (!builder_init(&b, l, "pack"))
-    return fail_memory(e, "pack", sizeof b);
+  if (!builder_init(&b, l, "pack")) return fail_memory(e, "pack", sizeof b);
   kernel *k = b.k;
   int64_t block = largest_divisor(p->K, PACK_BLOCK);
   int matrix = k_axis_add(k, matrices(t), AXIS_PARALLEL, 1, 1), panel = k_axis_add(k, panels, AXIS_PARALLEL, 1, 1);
@@ -82,11 +76,9 @@ tme_status lower_pack(lowering *l, packed *p, error *e) {
   at = ix_add(k, ix_mul(k, ix_add(k, ix_mul(k, at, p->K), row), wide), ix_axis(k, column));
   for (int w = 0; w < words; w++) {
     int buf = builder_buffer(&b, p->slot[w], BUF_OUT);
-    if (buf >= 0)
-      k_store(k, k_access_add(k, buf, at), k_cast(k, p->dtype, w ? v.im : v.re));
+    if (buf >= 0) k_store(k, k_access_add(k, buf, at), k_cast(k, p->dtype, w ? v.im : v.re));
   }
-  for (int i = 4; i >= 0; i--)
-    k_end(k, loops[i]);
+  for (int i = 4; i >= 0; i--) k_end(k, loops[i]);
   tme_status status = lower_step(&b, "pack", e);
   builder_free(&b);
   return status;

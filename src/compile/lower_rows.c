@@ -17,9 +17,9 @@ enum {
   TILE_LAST = 16,           /* and rows that they are read from */
   COLUMNS = 1024,           /* that one task reduces, row by row, with the sums in its scratch memory */
   ROWS_AT_ONCE = 4,
-  FAR = 16,                 /* elements from one to the next that no longer share a cache line */
-  CACHED_ROW = 32768,       /* longest row that is kept between passes, in elements */
-  SUM_UNROLL = 4            /* accumulators of a reduction along the vector axis */
+  FAR = 16,           /* elements from one to the next that no longer share a cache line */
+  CACHED_ROW = 32768, /* longest row that is kept between passes, in elements */
+  SUM_UNROLL = 4      /* accumulators of a reduction along the vector axis */
 };
 
 /* Neighbouring dimensions that share one loop. */
@@ -39,17 +39,17 @@ typedef struct rows {
   int gr;
   run runs[TME_MAX_RANK];
   int nruns;
-  bool columns;          /* sums down the columns of long rows: see emit_columns */
-  int across;            /* -1, or the run that is tiled with the last one: operands are read along it */
-  int ix[TME_MAX_RANK];  /* the index of each dimension of the full shape */
-  int *depth;            /* per node: passes that must be over before its value can be computed */
+  bool columns;         /* sums down the columns of long rows: see emit_columns */
+  int across;           /* -1, or the run that is tiled with the last one: operands are read along it */
+  int ix[TME_MAX_RANK]; /* the index of each dimension of the full shape */
+  int *depth;           /* per node: passes that must be over before its value can be computed */
   int passes;
-  int pass;              /* the one being made */
-  expr_value *made;      /* per node: a reduction's result, once its pass is over (re -1 before) */
+  int pass;         /* the one being made */
+  expr_value *made; /* per node: a reduction's result, once its pass is over (re -1 before) */
   /* values that several passes need and that are dear are kept in a scratch row */
-  int *first_pass;       /* per node: the pass that computed it first, -1 */
-  int *cache;            /* per node: 0 no, 1 to be kept; >= 2: 2 + its scratch buffer */
-  bool dry;              /* a trial that only finds out which values those are */
+  int *first_pass; /* per node: the pass that computed it first, -1 */
+  int *cache;      /* per node: 0 no, 1 to be kept; >= 2: 2 + its scratch buffer */
+  bool dry;        /* a trial that only finds out which values those are */
 } rows;
 
 static const g_node *at(const rows *r, int i) { return &r->b.l->g->node[i]; }
@@ -68,8 +68,7 @@ static void find_depths(rows *r) {
   const graph *g = r->b.l->g;
   r->passes = 1;
   for (int i = r->G->seed; i < g->n; i++) {
-    if (!member(r, i))
-      continue;
+    if (!member(r, i)) continue;
     int d = 0;
     for (int k = 0; k < g->node[i].nin; k++) {
       int j = graph_in(g, i, k);
@@ -80,8 +79,7 @@ static void find_depths(rows *r) {
     }
     r->depth[i] = d;
     bool looped = is_reduction(r, i) || (is_full(r, i) && r->b.l->f->stored[i]);
-    if (looped && d + 1 > r->passes)
-      r->passes = d + 1;
+    if (looped && d + 1 > r->passes) r->passes = d + 1;
   }
 }
 
@@ -93,15 +91,15 @@ static void find_runs(rows *r, uint32_t merge) {
   r->nruns = 0;
   bool joined = false;
   for (int d = 0; d < t->rank; d++) {
-    if (t->shape[d] == 1)
-      continue;
+    if (t->shape[d] == 1) continue;
     bool reduced = r->G->axes >> d & 1;
     if (joined) {
       run *p = &r->runs[r->nruns - 1];
       p->last = d;
       p->extent *= t->shape[d];
     } else {
-      r->runs[r->nruns++] = (run){.first = d, .last = d, .reduced = reduced, .extent = t->shape[d], .axis = -1, .at = -1};
+      r->runs[r->nruns++] =
+          (run){.first = d, .last = d, .reduced = reduced, .extent = t->shape[d], .axis = -1, .at = -1};
     }
     joined = merge >> d & 1;
   }
@@ -110,8 +108,7 @@ static void find_runs(rows *r, uint32_t merge) {
 /* The next dimension after d that is not 1, or -1. */
 static int next_dim(const op_type *t, int d) {
   for (d++; d < t->rank; d++)
-    if (t->shape[d] != 1)
-      return d;
+    if (t->shape[d] != 1) return d;
   return -1;
 }
 
@@ -131,8 +128,7 @@ static uint32_t merge_reduced(const group *G) {
   uint32_t may = mergeable(G, true), m = 0;
   int64_t inner = 1;
   for (int d = G->full.rank - 1; d >= 0; d--) {
-    if (G->full.shape[d] == 1)
-      continue;
+    if (G->full.shape[d] == 1) continue;
     int n = next_dim(&G->full, d);
     if (n < 0 || !(may >> d & 1))
       inner = G->full.shape[d];
@@ -148,17 +144,14 @@ static uint32_t merge_reduced(const group *G) {
 
 static void set_indices(rows *r) {
   kernel *k = r->b.k;
-  for (int d = 0; d < TME_MAX_RANK; d++)
-    r->ix[d] = ix_const(k, 0);
+  for (int d = 0; d < TME_MAX_RANK; d++) r->ix[d] = ix_const(k, 0);
   for (int i = 0; i < r->nruns; i++) {
     const run *p = &r->runs[i];
     int at_axis = p->at >= 0 ? p->at : ix_axis(k, p->axis);
-    if (p->chunk)
-      at_axis = ix_add(k, ix_mul(k, ix_axis(k, p->outer), p->chunk), at_axis);
+    if (p->chunk) at_axis = ix_add(k, ix_mul(k, ix_axis(k, p->outer), p->chunk), at_axis);
     int64_t inner = 1;
     for (int d = p->last; d >= p->first; d--) {
-      if (r->G->full.shape[d] == 1)
-        continue;
+      if (r->G->full.shape[d] == 1) continue;
       int x = ix_div(k, at_axis, inner);
       r->ix[d] = d == p->first ? x : ix_mod(k, x, r->G->full.shape[d]);
       inner *= r->G->full.shape[d];
@@ -172,15 +165,13 @@ static void set_indices(rows *r) {
 static bool own_row(const rows *r, int i, const int *ix) {
   const dim_map *m = &r->b.l->f->maps[i];
   for (int d = 0; d < at(r, i)->type.rank; d++)
-    if (m->map[d] >= 0 && ix[d] != r->ix[m->map[d]])
-      return false;
+    if (m->map[d] >= 0 && ix[d] != r->ix[m->map[d]]) return false;
   return true;
 }
 
 static bool own_point(const rows *r, int i, const int *ix) {
   for (int d = 0; d < at(r, i)->type.rank; d++)
-    if (r->G->full.shape[d] != 1 && ix[d] != r->ix[d])
-      return false;
+    if (r->G->full.shape[d] != 1 && ix[d] != r->ix[d]) return false;
   return type_same_shape(&at(r, i)->type, &r->G->full);
 }
 
@@ -205,22 +196,19 @@ static int row_index(rows *r) {
 
 static int64_t row_length(const rows *r) {
   int64_t n = 1;
-  for (int i = 0; i < r->nruns; i++)
-    n *= r->runs[i].reduced ? r->runs[i].extent : 1;
+  for (int i = 0; i < r->nruns; i++) n *= r->runs[i].reduced ? r->runs[i].extent : 1;
   return n;
 }
 
 static bool special(builder *b, int node, const int *ix, int guard, expr_value *out) {
   rows *r = b->user;
   if (member(r, node) && is_reduction(r, node)) {
-    if (r->made[node].re < 0 || !own_row(r, node, ix))
-      b->failure = "a reduction is needed before it is made";
+    if (r->made[node].re < 0 || !own_row(r, node, ix)) b->failure = "a reduction is needed before it is made";
     *out = r->made[node];
     return true;
   }
   bool along = r->nruns && r->runs[r->nruns - 1].reduced;
-  if (!along || guard >= 0 || !dear(r, node) || !own_point(r, node, ix) || row_length(r) > CACHED_ROW)
-    return false;
+  if (!along || guard >= 0 || !dear(r, node) || !own_point(r, node, ix) || row_length(r) > CACHED_ROW) return false;
   if (r->dry) {
     if (r->first_pass[node] < 0)
       r->first_pass[node] = r->pass;
@@ -234,12 +222,10 @@ static bool special(builder *b, int node, const int *ix, int guard, expr_value *
     }
     return false;
   }
-  if (!r->cache[node])
-    return false;
+  if (!r->cache[node]) return false;
   tme_dtype t = expr_dtype(at(r, node)->type.dtype);
   if (r->cache[node] >= 2) {
-    if (r->first_pass[node] == r->pass)
-      return false; /* being computed */
+    if (r->first_pass[node] == r->pass) return false; /* being computed */
     *out = (expr_value){k_load(b->k, k_access_add(b->k, r->cache[node] - 2, row_index(r))), -1};
     return true;
   }
@@ -254,40 +240,29 @@ static bool special(builder *b, int node, const int *ix, int guard, expr_value *
 
 static k_op combine_of(int op, tme_dtype t) {
   switch (op) {
-  case OP_prod:
-    return K_MUL;
-  case OP_min:
-    return t == TME_BOOL ? K_AND : K_MIN;
-  case OP_max:
-    return t == TME_BOOL ? K_OR : K_MAX;
-  case OP_any:
-    return K_OR;
-  case OP_all:
-    return K_AND;
-  default:
-    return K_ADD;
+  case OP_prod: return K_MUL;
+  case OP_min: return t == TME_BOOL ? K_AND : K_MIN;
+  case OP_max: return t == TME_BOOL ? K_OR : K_MAX;
+  case OP_any: return K_OR;
+  case OP_all: return K_AND;
+  default: return K_ADD;
   }
 }
 
 static int neutral(kernel *k, k_op combine, tme_dtype t) {
   bool least = combine == K_MAX;
   switch (combine) {
-  case K_MUL:
-    return dtype_is_float(t) ? k_const_f(k, t, 1) : k_const_i(k, t, 1);
-  case K_AND:
-    return k_const_i(k, t, -1);
+  case K_MUL: return dtype_is_float(t) ? k_const_f(k, t, 1) : k_const_i(k, t, 1);
+  case K_AND: return k_const_i(k, t, -1);
   case K_MIN:
   case K_MAX: {
-    if (dtype_is_float(t))
-      return k_const_f(k, t, least ? -(double)INFINITY : (double)INFINITY);
+    if (dtype_is_float(t)) return k_const_f(k, t, least ? -(double)INFINITY : (double)INFINITY);
     int bits = 8 * (int)tme_dtype_size(t);
-    if (!dtype_is_signed(t))
-      return k_const_i(k, t, least ? 0 : -1);
+    if (!dtype_is_signed(t)) return k_const_i(k, t, least ? 0 : -1);
     int64_t top = (int64_t)(UINT64_MAX >> (65 - bits));
     return k_const_i(k, t, least ? -top - 1 : top);
   }
-  default:
-    return dtype_is_float(t) ? k_const_f(k, t, 0) : k_const_i(k, t, 0);
+  default: return dtype_is_float(t) ? k_const_f(k, t, 0) : k_const_i(k, t, 0);
   }
 }
 
@@ -302,8 +277,7 @@ static int find_accumulators(const rows *r, accumulator *accs) {
   const graph *g = r->b.l->g;
   int n = 0;
   for (int i = r->G->seed; i < g->n; i++) {
-    if (!member(r, i) || r->depth[i] != r->pass || !is_reduction(r, i))
-      continue;
+    if (!member(r, i) || r->depth[i] != r->pass || !is_reduction(r, i)) continue;
     accs[n] = (accumulator){.node = i, .acc = {-1, -1}, .dtype = expr_dtype(g->node[i].type.dtype)};
     accs[n].combine = combine_of(g->node[i].op, accs[n].dtype);
     n++;
@@ -334,13 +308,11 @@ static void emit_pass(rows *r, accumulator *accs) {
     for (int w = 0; w < (dtype_is_complex(g->node[a->node].type.dtype) ? 2 : 1); w++)
       a->acc[w] = k_emit(k, K_ACC, a->dtype, neutral(k, a->combine, a->dtype), (int)a->combine, -1, 0);
   }
-  if (!naccs && !stores)
-    return;
+  if (!naccs && !stores) return;
   int loops[TME_MAX_RANK], nloops = 0, mark = builder_mark(b);
   if (row_length(r) > 0) {
     for (int i = 0; i < r->nruns; i++)
-      if (r->runs[i].reduced)
-        loops[nloops++] = k_loop(k, r->runs[i].axis);
+      if (r->runs[i].reduced) loops[nloops++] = k_loop(k, r->runs[i].axis);
     for (int i = 0; i < naccs; i++) {
       expr_value v = reduced_value(r, accs[i].node);
       for (int w = 0; w < 2 && accs[i].acc[w] >= 0; w++)
@@ -350,8 +322,7 @@ static void emit_pass(rows *r, accumulator *accs) {
       if (member(r, i) && r->depth[i] == r->pass && is_full(r, i) && b->l->f->stored[i])
         builder_store(b, i, r->ix, builder_value(b, i, r->ix, -1));
     builder_forget(b, mark);
-    while (nloops)
-      k_end(k, loops[--nloops]);
+    while (nloops) k_end(k, loops[--nloops]);
   }
   for (int i = 0; i < naccs; i++)
     for (int w = 0; w < 2 && accs[i].acc[w] >= 0; w++)
@@ -363,8 +334,7 @@ static void emit_pass(rows *r, accumulator *accs) {
 static void store_rows(rows *r) {
   const graph *g = r->b.l->g;
   for (int i = r->G->seed; i < g->n; i++) {
-    if (!member(r, i) || is_full(r, i) || !r->b.l->f->stored[i])
-      continue;
+    if (!member(r, i) || is_full(r, i) || !r->b.l->f->stored[i]) continue;
     int ix[TME_MAX_RANK];
     for (int d = 0; d < g->node[i].type.rank; d++) {
       int from = r->b.l->f->maps[i].map[d];
@@ -385,10 +355,8 @@ static int64_t chunk_of(const rows *r, int i) {
       kept *= r->runs[j].extent;
       alone = false;
     }
-  if (r->across >= 0)
-    return last ? TILE_LAST : i == r->across ? TILE : 0;
-  if (r->columns)
-    return last && p->extent > COLUMNS ? COLUMNS : 0;
+  if (r->across >= 0) return last ? TILE_LAST : i == r->across ? TILE : 0;
+  if (r->columns) return last && p->extent > COLUMNS ? COLUMNS : 0;
   return last && !p->reduced && !alone && kept < SHORT_ROWS && p->extent >= 2 * CHUNK ? CHUNK : 0;
 }
 
@@ -399,14 +367,11 @@ static void add_axes(rows *r) {
   for (int i = 0; i < r->nruns; i++) {
     run *p = &r->runs[i];
     bool last = i == r->nruns - 1, alone = true;
-    for (int j = 0; j < i; j++)
-      alone &= r->runs[j].reduced;
+    for (int j = 0; j < i; j++) alone &= r->runs[j].reduced;
     unsigned flags = (p->reduced ? AXIS_REDUCE : 0) | (last ? AXIS_VECTOR : 0);
     p->chunk = chunk_of(r, i);
-    if (!p->reduced && !p->chunk && (!last || (alone && !r->columns)))
-      flags |= AXIS_PARALLEL;
-    if (p->chunk)
-      p->outer = k_axis_add(k, (p->extent + p->chunk - 1) / p->chunk, AXIS_PARALLEL, 1, 1);
+    if (!p->reduced && !p->chunk && (!last || (alone && !r->columns))) flags |= AXIS_PARALLEL;
+    if (p->chunk) p->outer = k_axis_add(k, (p->extent + p->chunk - 1) / p->chunk, AXIS_PARALLEL, 1, 1);
     p->axis = k_axis_add(k, p->chunk ? p->chunk : p->extent, flags, 1, 1);
     if (p->chunk && p->axis >= 0 && p->extent % p->chunk != 0)
       k->axes[p->axis].limit = ix_add(k, ix_mul(k, ix_axis(k, p->outer), -p->chunk), ix_const(k, p->extent));
@@ -418,12 +383,10 @@ static void add_axes(rows *r) {
 static int find_across(const rows *r) {
   const kernel *k = r->b.k;
   int last = r->nruns - 1;
-  if (r->G->kind != GROUP_MAP || r->nruns < 2 || r->runs[last].extent < 2 * TILE)
-    return -1;
+  if (r->G->kind != GROUP_MAP || r->nruns < 2 || r->runs[last].extent < 2 * TILE) return -1;
   for (int i = 0; i < k->nacc; i++) {
     int64_t far, unit;
-    if (!ix_affine(k, k->acc[i].ix, r->runs[last].axis, &far) || (far < FAR && far > -FAR))
-      continue;
+    if (!ix_affine(k, k->acc[i].ix, r->runs[last].axis, &far) || (far < FAR && far > -FAR)) continue;
     for (int j = 0; j < last; j++)
       if (ix_affine(k, k->acc[i].ix, r->runs[j].axis, &unit) && (unit == 1 || unit == -1) &&
           r->runs[j].extent >= 2 * TILE)
@@ -442,17 +405,14 @@ static void set_lanes(rows *r) {
     if (member(r, i) && is_reduction(r, i)) {
       tme_dtype t = expr_dtype(g->node[i].type.dtype);
       bool ordered = (g->node[i].op == OP_sum || g->node[i].op == OP_prod) && dtype_is_float(t);
-      if (ordered || (!sums && tme_dtype_size(t) > bytes))
-        bytes = tme_dtype_size(t);
+      if (ordered || (!sums && tme_dtype_size(t) > bytes)) bytes = tme_dtype_size(t);
       sums |= ordered;
     }
-  if (bytes == 0)
-    bytes = kernel_widest(k);
+  if (bytes == 0) bytes = kernel_widest(k);
   bool reduces = r->G->kind == GROUP_ROWS, small = k->ninst < 24;
   for (int i = 0; i < k->naxes; i++) {
     k_axis *a = &k->axes[i];
-    if (!(a->flags & AXIS_VECTOR))
-      continue;
+    if (!(a->flags & AXIS_VECTOR)) continue;
     a->width = (uint16_t)lower_lanes(r->b.l->t, bytes);
     a->unroll = reduces ? SUM_UNROLL : small ? 4 : k->ninst < 64 ? 2 : 1;
   }
@@ -462,31 +422,26 @@ static void set_lanes(rows *r) {
 /* A map over one dimension whose buffers are all walked element by element serves every extent. */
 static void make_symbolic(rows *r) {
   kernel *k = r->b.k;
-  if (r->nruns != 1 || r->G->kind != GROUP_MAP || k->naxes != 1)
-    return;
+  if (r->nruns != 1 || r->G->kind != GROUP_MAP || k->naxes != 1) return;
   for (int i = 0; i < k->nacc; i++) {
     int64_t factor;
     const k_access *a = &k->acc[i];
     const k_ix *x = &k->ix[a->ix];
     bool simple = a->guard < 0 && a->dyn < 0 && (x->op == IX_AXIS || (x->op == IX_CONST && x->c == 0)) &&
                   ix_affine(k, a->ix, r->runs[0].axis, &factor);
-    if (!simple || k->bufs[a->buf].lo != 0)
-      return;
+    if (!simple || k->bufs[a->buf].lo != 0) return;
   }
   for (int i = 0; i < k->ninst; i++)
-    if (k->inst[i].op == K_INDEX)
-      return;
+    if (k->inst[i].op == K_INDEX) return;
   k_axis *a = &k->axes[r->runs[0].axis];
   int arg = builder_arg(&r->b, -1, 0, a->extent);
   for (int i = 0; i < k->nbufs; i++)
-    if (k->bufs[i].hi == a->extent)
-      k->bufs[i].hi = INT64_MAX / 16;
+    if (k->bufs[i].hi == a->extent) k->bufs[i].hi = INT64_MAX / 16;
   a->sym = arg;
   a->extent = INT64_MAX / 16;
   /* the ranges of indices are part of the kernel's bytes: the same for all extents */
   for (int i = 0; i < k->nix; i++)
-    if (k->ix[i].op == IX_AXIS && k->ix[i].a == r->runs[0].axis)
-      k->ix[i].hi = a->extent - 1;
+    if (k->ix[i].op == IX_AXIS && k->ix[i].a == r->runs[0].axis) k->ix[i].hi = a->extent - 1;
 }
 
 /* Long rows are reduced to one row of sums: a task adds rows to sums in its scratch memory, a few rows at a time, so
@@ -495,9 +450,9 @@ static void make_symbolic(rows *r) {
 static bool is_columns(const rows *r) {
   const graph *g = r->b.l->g;
   int reduced = 0, last = r->nruns - 1;
-  for (int i = 0; i < r->nruns; i++)
-    reduced += r->runs[i].reduced;
-  if (r->G->kind != GROUP_ROWS || r->passes != 1 || !reduced || r->runs[last].reduced || r->runs[last].extent < COLUMNS / 2)
+  for (int i = 0; i < r->nruns; i++) reduced += r->runs[i].reduced;
+  if (r->G->kind != GROUP_ROWS || r->passes != 1 || !reduced || r->runs[last].reduced ||
+      r->runs[last].extent < COLUMNS / 2)
     return false;
   for (int i = r->G->seed; i < g->n; i++)
     if (member(r, i) && (dtype_is_complex(g->node[i].type.dtype) || (is_full(r, i) && r->b.l->f->stored[i])))
@@ -533,8 +488,7 @@ static bool emit_columns(rows *r, accumulator *accs) {
   run *last = &r->runs[r->nruns - 1], *inner = last;
   int naccs = find_accumulators(r, accs), loops[TME_MAX_RANK], nloops = 0;
   int *bufs = mem_alloc(((size_t)naccs + 1) * sizeof *bufs);
-  if (!bufs)
-    return false;
+  if (!bufs) return false;
   int loop = k_loop(k, last->axis);
   for (int i = 0; i < naccs; i++) {
     bufs[i] = builder_scratch(b, accs[i].dtype, last->chunk ? last->chunk : last->extent);
@@ -542,11 +496,9 @@ static bool emit_columns(rows *r, accumulator *accs) {
   }
   k_end(k, loop);
   for (int i = 0; i < r->nruns; i++)
-    if (r->runs[i].reduced)
-      inner = &r->runs[i];
+    if (r->runs[i].reduced) inner = &r->runs[i];
   for (int i = 0; i < r->nruns; i++)
-    if (r->runs[i].reduced && &r->runs[i] != inner)
-      loops[nloops++] = k_loop(k, r->runs[i].axis);
+    if (r->runs[i].reduced && &r->runs[i] != inner) loops[nloops++] = k_loop(k, r->runs[i].axis);
   int64_t blocks = inner->extent / ROWS_AT_ONCE, rest = inner->extent % ROWS_AT_ONCE;
   if (blocks) {
     int block = k_axis_add(k, blocks, AXIS_REDUCE, 1, 1);
@@ -554,15 +506,12 @@ static bool emit_columns(rows *r, accumulator *accs) {
     add_rows(r, inner, accs, bufs, naccs, ix_mul(k, ix_axis(k, block), ROWS_AT_ONCE), ROWS_AT_ONCE);
     k_end(k, loop);
   }
-  if (rest)
-    add_rows(r, inner, accs, bufs, naccs, ix_const(k, blocks * ROWS_AT_ONCE), (int)rest);
-  while (nloops)
-    k_end(k, loops[--nloops]);
+  if (rest) add_rows(r, inner, accs, bufs, naccs, ix_const(k, blocks * ROWS_AT_ONCE), (int)rest);
+  while (nloops) k_end(k, loops[--nloops]);
   inner->at = -1;
   set_indices(r);
   loop = k_loop(k, last->axis);
-  for (int i = 0; i < naccs; i++)
-    r->made[accs[i].node].re = k_load(k, sums_access(r, bufs[i]));
+  for (int i = 0; i < naccs; i++) r->made[accs[i].node].re = k_load(k, sums_access(r, bufs[i]));
   store_rows(r);
   k_end(k, loop);
   mem_free(bufs);
@@ -572,8 +521,7 @@ static bool emit_columns(rows *r, accumulator *accs) {
 static bool emit(rows *r, uint32_t merge, const char *name) {
   builder *b = &r->b;
   int n = b->l->g->n;
-  if (!builder_init(b, r->b.l, name))
-    return false;
+  if (!builder_init(b, r->b.l, name)) return false;
   b->special = special;
   b->group = r->gr;
   b->user = r;
@@ -587,8 +535,7 @@ static bool emit(rows *r, uint32_t merge, const char *name) {
     r->first_pass[i] = -1;
   }
   accumulator *accs = mem_alloc(((size_t)n + 1) * sizeof *accs);
-  if (!accs)
-    return false;
+  if (!accs) return false;
   int loops[2 * TME_MAX_RANK + 1], nloops = 0;
   bool parallel = false;
   for (int i = 0; i < r->nruns; i++) {
@@ -602,18 +549,13 @@ static bool emit(rows *r, uint32_t merge, const char *name) {
   for (int i = 0; i < r->nruns && !r->columns; i++)
     if (!r->runs[i].reduced && r->runs[i].axis >= 0 && !(k->axes[r->runs[i].axis].flags & AXIS_PARALLEL))
       loops[nloops++] = k_loop(k, r->runs[i].axis);
-  if (!parallel)
-    loops[nloops++] = k_loop(k, k_axis_add(k, 1, AXIS_PARALLEL, 1, 1));
+  if (!parallel) loops[nloops++] = k_loop(k, k_axis_add(k, 1, AXIS_PARALLEL, 1, 1));
   bool ok = true;
   r->pass = 0;
-  if (r->columns)
-    ok = emit_columns(r, accs);
-  for (; r->pass < r->passes && !r->columns; r->pass++)
-    emit_pass(r, accs);
-  if (!r->columns)
-    store_rows(r);
-  while (nloops)
-    k_end(k, loops[--nloops]);
+  if (r->columns) ok = emit_columns(r, accs);
+  for (; r->pass < r->passes && !r->columns; r->pass++) emit_pass(r, accs);
+  if (!r->columns) store_rows(r);
+  while (nloops) k_end(k, loops[--nloops]);
   mem_free(accs);
   return ok;
 }
@@ -623,11 +565,9 @@ static bool emit_best(rows *r, const char *name) {
   uint32_t fixed = merge_reduced(r->G), may = mergeable(r->G, false), merge = fixed;
   lowering *l = r->b.l;
   r->dry = true;
-  if (!emit(r, fixed, name))
-    return false;
+  if (!emit(r, fixed, name)) return false;
   r->dry = false;
-  if (r->b.failure || r->b.k->failed)
-    return true;
+  if (r->b.failure || r->b.k->failed) return true;
   int least = kernel_index_work(r->b.k);
   bool empty = type_size(&r->G->full) == 0;
   uint32_t tries[TME_MAX_RANK + 1];
@@ -635,8 +575,7 @@ static bool emit_best(rows *r, const char *name) {
   if (may && !empty) {
     tries[ntries++] = may;
     for (int d = TME_MAX_RANK - 1; d >= 0 && (may & (may - 1)); d--)
-      if (may >> d & 1)
-        tries[ntries++] = 1u << d;
+      if (may >> d & 1) tries[ntries++] = 1u << d;
   }
   for (int i = 0; i < ntries; i++) {
     rows t = *r;
@@ -646,24 +585,19 @@ static bool emit_best(rows *r, const char *name) {
     int *cache = t.cache;
     t.cache = mem_calloc((size_t)l->g->n + 1, sizeof *cache);
     bool ok = t.cache && emit(&t, merge | tries[i], name);
-    if (ok && !t.b.failure && !t.b.k->failed && kernel_index_work(t.b.k) <= least)
-      merge |= tries[i];
+    if (ok && !t.b.failure && !t.b.k->failed && kernel_index_work(t.b.k) <= least) merge |= tries[i];
     mem_free(t.cache);
     builder_free(&t.b);
-    if (!ok)
-      return false;
-    if (i == 0 && (merge & may) == may)
-      break;
+    if (!ok) return false;
+    if (i == 0 && (merge & may) == may) break;
   }
   for (int again = 0; again < 2; again++) {
     builder_free(&r->b);
     memset(&r->b, 0, sizeof r->b);
     r->b.l = l;
-    if (!emit(r, merge, name))
-      return false;
+    if (!emit(r, merge, name)) return false;
     r->across = again || empty ? -1 : find_across(r);
-    if (r->across < 0)
-      break;
+    if (r->across < 0) break;
   }
   return true;
 }

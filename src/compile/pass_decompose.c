@@ -11,16 +11,14 @@ enum { COLUMNS = 1024, FEW_BANDS = 8, MIN_ROWS = 64, MIN_ELEMENTS = 1 << 18, MAX
 static int64_t rows_of(const op_type *t, uint32_t axes) {
   int64_t rows = 1;
   for (int d = 0; d < t->rank; d++)
-    if (!(axes >> d & 1))
-      rows *= t->shape[d];
+    if (!(axes >> d & 1)) rows *= t->shape[d];
   return rows;
 }
 
 /* Into how many chunks to cut a reduced axis of n elements: the largest divisor of n that is at most `most`. */
 static int64_t chunks_of(int64_t n, int64_t most) {
   for (int64_t c = most < n ? most : n; c > 1; c--)
-    if (n % c == 0)
-      return c;
+    if (n % c == 0) return c;
   return 1;
 }
 
@@ -30,18 +28,17 @@ static int split_reduction(graph *g, int op, int x, const op_attrs *attrs, const
   uint32_t axes = attrs->axes;
   int64_t rows = rows_of(&t, axes), n = rows ? type_size(&t) / rows : 0;
   int last = t.rank - 1;
-  while (last > 0 && t.shape[last] == 1)
-    last--;
+  while (last > 0 && t.shape[last] == 1) last--;
   bool columns = t.rank > 0 && !(axes >> last & 1) && t.shape[last] >= COLUMNS / 2;
   int64_t most = n / MIN_CHUNK < MAX_CHUNKS ? n / MIN_CHUNK : MAX_CHUNKS;
   if (columns) {
     int64_t bands = rows / t.shape[last] * ((t.shape[last] + COLUMNS - 1) / COLUMNS);
-    if (bands >= FEW_BANDS || n < 2 * MIN_ROWS || rows * n < MIN_ELEMENTS)
-      return -2;
+    if (bands >= FEW_BANDS || n < 2 * MIN_ROWS || rows * n < MIN_ELEMENTS) return -2;
     most = n / MIN_ROWS < MAX_ROW_CHUNKS ? n / MIN_ROWS : MAX_ROW_CHUNKS;
   } else if (rows >= FEW_ROWS || n < 2 * MIN_CHUNK) {
     return -2;
   }
+  x = graph_wide(g, x); /* what the chunks give must not be rounded to 16 bits, nor overflow */
   if (rows == 1) { /* in row-major order, whatever the axes are */
     x = graph_reshape(g, x, 1, &n);
     t.rank = 1;
@@ -50,12 +47,10 @@ static int split_reduction(graph *g, int op, int x, const op_attrs *attrs, const
   }
   int axis = 0;
   for (int d = 0; d < t.rank; d++)
-    if ((axes >> d & 1) && (!(axes >> axis & 1) || t.shape[d] > t.shape[axis]))
-      axis = d;
+    if ((axes >> d & 1) && (!(axes >> axis & 1) || t.shape[d] > t.shape[axis])) axis = d;
   int64_t len = t.shape[axis], chunks = chunks_of(len, most);
   if (2 * chunks < most && len >= 2 * most) { /* no good divisor: the last chunk is filled up with the neutral value */
-    if (op != OP_sum)
-      return -2;
+    if (op != OP_sum) return -2;
     int64_t chunk = (len + most - 1) / most;
     op_attrs pad;
     memset(&pad, 0, sizeof pad);
@@ -66,8 +61,7 @@ static int split_reduction(graph *g, int op, int x, const op_attrs *attrs, const
     chunks = most;
     len = chunk * most;
   }
-  if (chunks == 1 || t.rank == TME_MAX_RANK)
-    return -2;
+  if (chunks == 1 || t.rank == TME_MAX_RANK) return -2;
   int64_t shape[TME_MAX_RANK];
   uint32_t inner = 0;
   for (int d = 0, o = 0; d < t.rank; d++) {
@@ -77,16 +71,14 @@ static int split_reduction(graph *g, int op, int x, const op_attrs *attrs, const
     } else {
       shape[o] = t.shape[d];
     }
-    if (axes >> d & 1)
-      inner |= 1u << o;
+    if (axes >> d & 1) inner |= 1u << o;
     o++;
   }
   x = graph_reshape(g, x, t.rank + 1, shape);
   x = graph_reduce(g, op, x, inner, false);
   int outer = 0; /* where the chunks are now: behind the rows that come before them */
-  for (int d = 0; d < axis; d++)
-    outer += !(axes >> d & 1);
-  x = graph_reduce(g, op, x, 1u << outer, false);
+  for (int d = 0; d < axis; d++) outer += !(axes >> d & 1);
+  x = graph_cast(g, graph_reduce(g, op, x, 1u << outer, false), type->dtype);
   return graph_reshape(g, x, type->rank, type->shape);
 }
 
@@ -116,8 +108,7 @@ static int decompose_matmul(graph *g, const g_node *n, int a, int b) {
       b = graph_cast(g, b, TME_F32);
     }
     int x = graph_bin(g, OP_multiply, a, b);
-    if (x < 0)
-      return -1;
+    if (x < 0) return -1;
     x = graph_reduce(g, OP_sum, x, 1u << (g->node[x].type.rank - 1), false);
     x = graph_cast(g, x, t);
     return graph_reshape(g, x, type->rank, type->shape);
@@ -125,16 +116,14 @@ static int decompose_matmul(graph *g, const g_node *n, int a, int b) {
   bool matrices = type->rank >= 2 && type->rank == (ta.rank > tb.rank ? ta.rank : tb.rank);
   if (matrices && (ta.dtype == TME_F16 || ta.dtype == TME_BF16))
     return graph_copy(g, n, (int[]){graph_cast(g, a, TME_F32), graph_cast(g, b, TME_F32)}, NULL);
-  if (matrices)
-    return -2;
+  if (matrices) return -2;
   int x = graph_op(g, OP_matmul, (int[]){a, b}, 2, NULL);
   return graph_reshape(g, x, type->rank, type->shape);
 }
 
 /* A reduction of nothing is its neutral element; -2 if it has none (and no result either). */
 static int reduce_nothing(graph *g, const g_node *n) {
-  if (n->op == OP_min || n->op == OP_max)
-    return -2;
+  if (n->op == OP_min || n->op == OP_max) return -2;
   int one = graph_number(g, n->type.dtype, n->op == OP_prod || n->op == OP_all);
   return graph_broadcast(g, one, n->type.rank, n->type.shape);
 }
@@ -142,39 +131,26 @@ static int reduce_nothing(graph *g, const g_node *n) {
 /* Without keys, or keys without width, there is nothing to multiply. */
 static int decompose_empty_attention(graph *g, const g_node *n, const int *in, const op_attrs *attrs) {
   const op_type *k = &g->node[in[1]].type;
-  if (k->shape[k->rank - 1] && k->shape[k->rank - 2])
-    return -2;
+  if (k->shape[k->rank - 1] && k->shape[k->rank - 2]) return -2;
   return decompose_attention(g, n->op, in, n->nin, attrs, &n->type);
 }
 
 static int decompose_node(graph *g, const g_node *n, const int *in, const op_attrs *attrs, bool split) {
-  if (n->op >= OP_PUBLIC_COUNT)
-    return -2;
+  if (n->op >= OP_PUBLIC_COUNT) return -2;
   switch (op_get(n->op)->family) {
-  case FAMILY_statistics:
-    return decompose_statistics(g, n->op, in, n->nin, attrs, &n->type);
-  case FAMILY_argreduce:
-    return decompose_argreduce(g, n->op, in, n->nin, attrs, &n->type);
-  case FAMILY_softmax:
-    return decompose_softmax(g, n->op, in, n->nin, attrs, &n->type);
-  case FAMILY_norm:
-    return decompose_norm(g, n->op, in, n->nin, attrs, &n->type);
-  case FAMILY_shape:
-    return decompose_shape(g, n->op, in, n->nin, attrs, &n->type);
-  case FAMILY_join:
-    return decompose_join(g, n->op, in, n->nin, attrs, &n->type);
-  case FAMILY_create:
-    return decompose_create(g, n->op, in, n->nin, attrs, &n->type);
-  case FAMILY_matmul:
-    return decompose_matmul(g, n, in[0], in[1]);
-  case FAMILY_attention:
-    return decompose_empty_attention(g, n, in, attrs);
+  case FAMILY_statistics: return decompose_statistics(g, n->op, in, n->nin, attrs, &n->type);
+  case FAMILY_argreduce: return decompose_argreduce(g, n->op, in, n->nin, attrs, &n->type);
+  case FAMILY_softmax: return decompose_softmax(g, n->op, in, n->nin, attrs, &n->type);
+  case FAMILY_norm: return decompose_norm(g, n->op, in, n->nin, attrs, &n->type);
+  case FAMILY_shape: return decompose_shape(g, n->op, in, n->nin, attrs, &n->type);
+  case FAMILY_join: return decompose_join(g, n->op, in, n->nin, attrs, &n->type);
+  case FAMILY_create: return decompose_create(g, n->op, in, n->nin, attrs, &n->type);
+  case FAMILY_matmul: return decompose_matmul(g, n, in[0], in[1]);
+  case FAMILY_attention: return decompose_empty_attention(g, n, in, attrs);
   case FAMILY_reduce:
-    if (!type_size(&g->node[in[0]].type))
-      return reduce_nothing(g, n);
+    if (!type_size(&g->node[in[0]].type)) return reduce_nothing(g, n);
     return split ? split_reduction(g, n->op, in[0], attrs, &n->type) : -2;
-  default:
-    return -2;
+  default: return -2;
   }
 }
 
@@ -183,8 +159,7 @@ static graph *round_of(const graph *g, bool split, bool *changed, error *e) {
   graph *r = graph_new(g->nroots);
   int *map = mem_alloc(((size_t)g->n + 1) * sizeof *map);
   int most = 1;
-  for (int i = 0; i < g->n; i++)
-    most = g->node[i].nin > most ? g->node[i].nin : most;
+  for (int i = 0; i < g->n; i++) most = g->node[i].nin > most ? g->node[i].nin : most;
   int *in = mem_alloc((size_t)most * sizeof *in);
   bool ok = r && map && in;
   *changed = false;
@@ -194,16 +169,14 @@ static graph *round_of(const graph *g, bool split, bool *changed, error *e) {
     r->nargs = g->nargs;
     for (int i = 0; i < g->n && ok; i++) {
       const g_node *n = &g->node[i];
-      for (int k = 0; k < n->nin; k++)
-        in[k] = graph_in(g, i, k) < 0 ? -1 : map[graph_in(g, i, k)];
+      for (int k = 0; k < n->nin; k++) in[k] = graph_in(g, i, k) < 0 ? -1 : map[graph_in(g, i, k)];
       const op_attrs *attrs = graph_attrs(g, i);
       int x = decompose_node(r, n, in, attrs, split);
       *changed |= x != -2;
       map[i] = x == -2 ? graph_copy(r, n, in, attrs) : x;
       ok = map[i] >= 0 && !r->failed && r->err.code == TME_OK;
     }
-    for (int i = 0; i < g->nroots && ok; i++)
-      r->root[i] = map[g->root[i]];
+    for (int i = 0; i < g->nroots && ok; i++) r->root[i] = map[g->root[i]];
   }
   if (!ok) {
     if (r && r->err.code != TME_OK)
@@ -226,8 +199,7 @@ graph *pass_decompose(const graph *g, error *e) {
     graph_free(r);
     r = next;
   }
-  if (!r)
-    return NULL;
+  if (!r) return NULL;
   graph *split = round_of(r, true, &changed, e);
   graph_free(r);
   return split;

@@ -21,19 +21,16 @@ graph *pass_mixed(const graph *g, error *e) {
       for (int k = 0; k < n->nin; k++) {
         int x = graph_in(g, i, k);
         in[k] = x < 0 ? -1 : map[x];
-        if (x >= 0 && narrows(n, k))
-          in[k] = graph_cast(r, graph_cast(r, in[k], TME_BF16), TME_F32);
+        if (x >= 0 && narrows(n, k)) in[k] = graph_cast(r, graph_cast(r, in[k], TME_BF16), TME_F32);
       }
       map[i] = graph_copy(r, n, in, graph_attrs(g, i));
       ok = map[i] >= 0 && !r->failed && r->err.code == TME_OK;
     }
-    for (int i = 0; i < g->nroots && ok; i++)
-      r->root[i] = map[g->root[i]];
+    for (int i = 0; i < g->nroots && ok; i++) r->root[i] = map[g->root[i]];
   }
   mem_free(map);
   mem_free(in);
-  if (ok)
-    return r;
+  if (ok) return r;
   graph_free(r);
   fail_memory(e, "mixed precision", (size_t)g->n * sizeof(g_node));
   return NULL;

@@ -6,24 +6,19 @@
 
 const char *program_supports(const graph *g, int i) {
   const g_node *n = &g->node[i];
-  if (n->op >= OP_PUBLIC_COUNT)
-    return NULL;
+  if (n->op >= OP_PUBLIC_COUNT) return NULL;
   const op_def *d = op_get(n->op);
-  tme_dtype t = n->nin && graph_in(g, i, n->nin - 1) >= 0 ? g->node[graph_in(g, i, n->nin - 1)].type.dtype : n->type.dtype;
+  tme_dtype t =
+      n->nin && graph_in(g, i, n->nin - 1) >= 0 ? g->node[graph_in(g, i, n->nin - 1)].type.dtype : n->type.dtype;
   bool complex_ = dtype_is_complex(t) || dtype_is_complex(n->type.dtype);
   switch (d->family) {
-  case FAMILY_elementwise:
-    return expr_supports(n->op, t);
-  case FAMILY_reduce:
-    return complex_ && n->op != OP_sum ? "a reduction of complex numbers other than a sum" : NULL;
-  case FAMILY_statistics:
-    return complex_ && n->op != OP_mean ? "statistics of complex numbers" : NULL;
+  case FAMILY_elementwise: return expr_supports(n->op, t);
+  case FAMILY_reduce: return complex_ && n->op != OP_sum ? "a reduction of complex numbers other than a sum" : NULL;
+  case FAMILY_statistics: return complex_ && n->op != OP_mean ? "statistics of complex numbers" : NULL;
   case FAMILY_softmax:
   case FAMILY_norm:
-  case FAMILY_attention:
-    return complex_ ? "complex numbers" : NULL;
-  default:
-    return NULL;
+  case FAMILY_attention: return complex_ ? "complex numbers" : NULL;
+  default: return NULL;
   }
 }
 
@@ -31,19 +26,15 @@ static tme_status lower_library(lowering *l, int gr, error *e) {
   const graph *g = l->g;
   int i = l->f->groups[gr].seed;
   step *s = lower_step_new(l->p, STEP_LIBRARY);
-  if (!s)
-    return fail_memory(e, op_name(g->node[i].op), sizeof *s);
+  if (!s) return fail_memory(e, op_name(g->node[i].op), sizeof *s);
   snprintf(s->label, sizeof s->label, "%s", op_name(g->node[i].op));
   s->node = i;
   s->nin = g->node[i].nin;
-  for (int k = 0; k < s->nin; k++)
-    s->in[k] = graph_in(g, i, k) < 0 ? -1 : l->slot_of[graph_in(g, i, k)];
+  for (int k = 0; k < s->nin; k++) s->in[k] = graph_in(g, i, k) < 0 ? -1 : l->slot_of[graph_in(g, i, k)];
   s->nout = g->node[i].outputs;
-  for (int k = 0; k < s->nout; k++)
-    s->out[k] = k ? -1 : l->slot_of[i];
+  for (int k = 0; k < s->nout; k++) s->out[k] = k ? -1 : l->slot_of[i];
   for (int j = i + 1; j < g->n; j++)
-    if (g->node[j].op == OP_pick && graph_in(g, j, 0) == i)
-      s->out[g->node[j].leaf] = l->slot_of[j];
+    if (g->node[j].op == OP_pick && graph_in(g, j, 0) == i) s->out[g->node[j].leaf] = l->slot_of[j];
   return TME_OK;
 }
 
@@ -53,8 +44,7 @@ static void mark_inlined(const lowering *l, int gr, uint8_t *seen) {
     seen[i] |= l->f->group_of[i] == gr;
     for (int k = 0; k < l->g->node[i].nin && seen[i]; k++) {
       int j = graph_in(l->g, i, k);
-      if (j >= 0 && l->slot_of[j] < 0)
-        seen[j] = 1;
+      if (j >= 0 && l->slot_of[j] < 0) seen[j] = 1;
     }
   }
 }
@@ -63,13 +53,11 @@ static void mark_inlined(const lowering *l, int gr, uint8_t *seen) {
 static tme_status check_bounds(lowering *l, int gr, uint8_t *checked, error *e) {
   const graph *g = l->g;
   uint8_t *seen = mem_calloc((size_t)g->n + 1, 1);
-  if (!seen)
-    return fail_memory(e, "take", (size_t)g->n);
+  if (!seen) return fail_memory(e, "take", (size_t)g->n);
   mark_inlined(l, gr, seen);
   tme_status status = TME_OK;
   for (int i = 0; i < g->n && status == TME_OK; i++) {
-    if (!seen[i] || checked[i] || g->node[i].op != OP_take)
-      continue;
+    if (!seen[i] || checked[i] || g->node[i].op != OP_take) continue;
     checked[i] = 1;
     step *s = lower_step_new(l->p, STEP_BOUNDS);
     if (!s) {
@@ -89,30 +77,22 @@ static tme_status lower_group(lowering *l, int gr, uint8_t *checked, error *e) {
   const graph *g = l->g;
   const group *G = &l->f->groups[gr];
   tme_status status = check_bounds(l, gr, checked, e);
-  if (status != TME_OK)
-    return status;
+  if (status != TME_OK) return status;
   bool empty = true;
   for (int i = 0; i < g->n; i++) {
     const g_node *n = &g->node[i];
-    bool mine = l->f->group_of[i] == gr ||
-                (G->kind == GROUP_LIBRARY && n->op == OP_pick && graph_in(g, i, 0) == G->seed);
-    if (!mine || !l->f->stored[i])
-      continue;
+    bool mine =
+        l->f->group_of[i] == gr || (G->kind == GROUP_LIBRARY && n->op == OP_pick && graph_in(g, i, 0) == G->seed);
+    if (!mine || !l->f->stored[i]) continue;
     empty &= type_size(&n->type) == 0;
-    if (lower_slot(l, &n->type, i, type_size(&n->type)) < 0)
-      return fail_memory(e, "lower", sizeof(struct slot));
+    if (lower_slot(l, &n->type, i, type_size(&n->type)) < 0) return fail_memory(e, "lower", sizeof(struct slot));
   }
-  if (empty)
-    return TME_OK;
+  if (empty) return TME_OK;
   switch (G->kind) {
-  case GROUP_LIBRARY:
-    return lower_library(l, gr, e);
-  case GROUP_MATMUL:
-    return lower_matmul(l, gr, e);
-  case GROUP_ATTENTION:
-    return lower_attention(l, gr, e);
-  default:
-    return lower_rows(l, gr, e);
+  case GROUP_LIBRARY: return lower_library(l, gr, e);
+  case GROUP_MATMUL: return lower_matmul(l, gr, e);
+  case GROUP_ATTENTION: return lower_attention(l, gr, e);
+  default: return lower_rows(l, gr, e);
   }
 }
 
@@ -120,11 +100,9 @@ static tme_status lower_group(lowering *l, int gr, uint8_t *checked, error *e) {
 static tme_status add_leaves(lowering *l, error *e) {
   const graph *g = l->g;
   for (int i = 0; i < g->n; i++) {
-    if (g->node[i].op != OP_leaf)
-      continue;
+    if (g->node[i].op != OP_leaf) continue;
     int s = lower_slot(l, &g->node[i].type, i, type_size(&g->node[i].type));
-    if (s < 0)
-      return fail_memory(e, "lower", sizeof(struct slot));
+    if (s < 0) return fail_memory(e, "lower", sizeof(struct slot));
     l->p->slots[s].leaf = g->node[i].leaf;
     memcpy(l->p->slots[s].strides, g->node[i].strides, sizeof l->p->slots[s].strides);
   }
@@ -134,8 +112,7 @@ static tme_status add_leaves(lowering *l, error *e) {
 static void note_stored(const lowering *l) {
   char shape[200];
   for (int i = 0; i < l->g->n; i++) {
-    if (!l->f->stored[i])
-      continue;
+    if (!l->f->stored[i]) continue;
     type_shape_text(&l->g->node[i].type, shape);
     text_add(&l->p->notes, "%%%d %s %s %s is stored: %s\n", i, op_name(l->g->node[i].op),
              tme_dtype_name(l->g->node[i].type.dtype), shape, l->f->stored[i]);
@@ -145,13 +122,10 @@ static void note_stored(const lowering *l) {
 static tme_status lower_all(lowering *l, error *e) {
   uint8_t *checked = mem_calloc((size_t)l->g->n + 1, 1);
   tme_status status = checked ? add_leaves(l, e) : fail_memory(e, "lower", (size_t)l->g->n);
-  for (int i = 0; i < l->f->ngroups && status == TME_OK; i++)
-    status = lower_group(l, l->f->order[i], checked, e);
+  for (int i = 0; i < l->f->ngroups && status == TME_OK; i++) status = lower_group(l, l->f->order[i], checked, e);
   mem_free(checked);
-  if (status != TME_OK)
-    return status;
-  for (int r = 0; r < l->g->nroots; r++)
-    l->p->root_slot[r] = l->slot_of[l->g->root[r]];
+  if (status != TME_OK) return status;
+  for (int r = 0; r < l->g->nroots; r++) l->p->root_slot[r] = l->slot_of[l->g->root[r]];
   note_stored(l);
   return TME_OK;
 }
@@ -163,8 +137,7 @@ program *program_lower(const graph *region, const lower_target *t, error *e) {
     return NULL;
   }
   graph *decomposed = pass_decompose(region, e);
-  if (decomposed)
-    p->g = pass_simplify(decomposed, e);
+  if (decomposed) p->g = pass_simplify(decomposed, e);
   graph_free(decomposed);
   tme_status status = p->g ? TME_OK : TME_ERR_JIT;
   fusion *f = p->g ? fuse(p->g, e) : NULL;
@@ -173,8 +146,7 @@ program *program_lower(const graph *region, const lower_target *t, error *e) {
     l.slot_of = mem_alloc(((size_t)p->g->n + 1) * sizeof *l.slot_of);
     p->root_slot = mem_alloc(((size_t)p->g->nroots + 1) * sizeof *p->root_slot);
     if (l.slot_of && p->root_slot) {
-      for (int i = 0; i < p->g->n; i++)
-        l.slot_of[i] = -1;
+      for (int i = 0; i < p->g->n; i++) l.slot_of[i] = -1;
       status = lower_all(&l, e);
     } else {
       status = fail_memory(e, "lower", (size_t)p->g->n * sizeof(int));
@@ -190,8 +162,7 @@ program *program_lower(const graph *region, const lower_target *t, error *e) {
 }
 
 void program_free(program *p) {
-  if (!p)
-    return;
+  if (!p) return;
   for (int i = 0; i < p->nsteps; i++) {
     kernel_free(p->steps[i].kernel);
     mem_free(p->steps[i].bind);

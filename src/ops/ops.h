@@ -74,9 +74,9 @@ typedef struct op_param {
   char name[16];
   param_kind kind;
   bool has_default;
-  bool none;     /* the default is "none" */
-  double value;  /* of int, bool, float, axis */
-  int slot;      /* which f[], i[] or list[] of op_attrs it fills; arrays: which input */
+  bool none;    /* the default is "none" */
+  double value; /* of int, bool, float, axis */
+  int slot;     /* which f[], i[] or list[] of op_attrs it fills; arrays: which input */
 } op_param;
 
 typedef struct op_list {

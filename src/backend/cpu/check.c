@@ -9,10 +9,10 @@ struct checker {
   tme_engine *e;
   backend *b;
   executable *x;
-  graph *g;       /* the program's graph with every computed value as a root */
-  int *root_of;   /* per node of the program: its root, -1 */
-  array_view *v;  /* per root */
-  uint8_t *seen;  /* per slot: compared already */
+  graph *g;      /* the program's graph with every computed value as a root */
+  int *root_of;  /* per node of the program: its root, -1 */
+  array_view *v; /* per root */
+  uint8_t *seen; /* per slot: compared already */
 };
 
 static double element(const array_view *v, const char *data, int64_t i, int word) {
@@ -20,24 +20,13 @@ static double element(const array_view *v, const char *data, int64_t i, int word
   float f;
   double d;
   switch (v->dtype) {
-  case TME_F16:
-    return (double)f16_to_f32(((const uint16_t *)(const void *)p)[i]);
-  case TME_BF16:
-    return (double)bf16_to_f32(((const uint16_t *)(const void *)p)[i]);
-  case TME_F32:
-    memcpy(&f, p + i * 4, sizeof f);
-    return (double)f;
-  case TME_C64:
-    memcpy(&f, p + i * 8 + word * 4, sizeof f);
-    return (double)f;
-  case TME_F64:
-    memcpy(&d, p + i * 8, sizeof d);
-    return d;
-  case TME_C128:
-    memcpy(&d, p + i * 16 + word * 8, sizeof d);
-    return d;
-  default:
-    return 0;
+  case TME_F16: return (double)f16_to_f32(((const uint16_t *)(const void *)p)[i]);
+  case TME_BF16: return (double)bf16_to_f32(((const uint16_t *)(const void *)p)[i]);
+  case TME_F32: memcpy(&f, p + i * 4, sizeof f); return (double)f;
+  case TME_C64: memcpy(&f, p + i * 8 + word * 4, sizeof f); return (double)f;
+  case TME_F64: memcpy(&d, p + i * 8, sizeof d); return d;
+  case TME_C128: memcpy(&d, p + i * 16 + word * 8, sizeof d); return d;
+  default: return 0;
   }
 }
 
@@ -45,8 +34,7 @@ static bool is_floating(tme_dtype t) { return dtype_is_float(dtype_real(t)); }
 
 static int64_t count(const array_view *v) {
   int64_t n = 1;
-  for (int d = 0; d < v->rank; d++)
-    n *= v->shape[d];
+  for (int d = 0; d < v->rank; d++) n *= v->shape[d];
   return n;
 }
 
@@ -58,31 +46,26 @@ static const char *data_of(const array_view *v) {
 static bool plain(const array_view *v) {
   int64_t stride = 1;
   for (int d = v->rank - 1; d >= 0; d--) {
-    if (v->shape[d] != 1 && v->strides[d] != stride)
-      return false;
+    if (v->shape[d] != 1 && v->strides[d] != stride) return false;
     stride *= v->shape[d];
   }
   return true;
 }
 
 static bool has_nan(const array_view *v) {
-  if (!is_floating(v->dtype) || !plain(v))
-    return false;
+  if (!is_floating(v->dtype) || !plain(v)) return false;
   int64_t n = count(v);
   for (int64_t i = 0; i < n; i++)
     for (int w = 0; w < (dtype_is_complex(v->dtype) ? 2 : 1); w++)
-      if (isnan(element(v, data_of(v), i, w)))
-        return true;
+      if (isnan(element(v, data_of(v), i, w))) return true;
   return false;
 }
 
 static void report_first_nan(checker *c, const program *p, const run_args *a) {
   for (int i = 0; i < p->g->nleaves; i++)
-    if (has_nan(&a->in[i]))
-      return; /* it came with the operands */
+    if (has_nan(&a->in[i])) return; /* it came with the operands */
   for (int i = 0; i < p->g->n; i++) {
-    if (c->root_of[i] < 0 || !has_nan(&c->v[c->root_of[i]]))
-      continue;
+    if (c->root_of[i] < 0 || !has_nan(&c->v[c->root_of[i]])) continue;
     char shape[200];
     type_shape_text(&p->g->node[i].type, shape);
     engine_log(c->e, TME_LOG_WARNING, "check: the first NaN was made by %s %s (%%%d of the graph)",
@@ -104,19 +87,16 @@ static void describe_roots(checker *c) {
 
 /* Products of 16-bit floats have operands that were converted already: the reference takes them as they came. */
 static void narrow_operands(graph *r, const g_node *n, int *in) {
-  for (int k = 0; k < n->nin && n->op == OP_matmul; k++)
-    in[k] = graph_cast(r, in[k], n->type.dtype);
+  for (int k = 0; k < n->nin && n->op == OP_matmul; k++) in[k] = graph_cast(r, in[k], n->type.dtype);
 }
 
 static bool copy_all(checker *c, const graph *g, graph *r, int *map, int *in) {
   for (int i = 0; i < g->n; i++) {
     const g_node *n = &g->node[i];
-    for (int k = 0; k < n->nin; k++)
-      in[k] = graph_in(g, i, k) < 0 ? -1 : map[graph_in(g, i, k)];
+    for (int k = 0; k < n->nin; k++) in[k] = graph_in(g, i, k) < 0 ? -1 : map[graph_in(g, i, k)];
     narrow_operands(r, n, in);
     map[i] = graph_copy(r, n, in, graph_attrs(g, i));
-    if (c->root_of[i] >= 0)
-      r->root[c->root_of[i]] = map[i];
+    if (c->root_of[i] >= 0) r->root[c->root_of[i]] = map[i];
   }
   return !r->failed && r->err.code == TME_OK;
 }
@@ -138,8 +118,7 @@ static graph *with_all_roots(checker *c, const graph *g) {
   }
   mem_free(map);
   mem_free(in);
-  if (ok)
-    return r;
+  if (ok) return r;
   graph_free(r);
   return NULL;
 }
@@ -157,12 +136,10 @@ checker *checker_new(tme_engine *e, const program *p, const run_args *a) {
     c->v = c->g ? mem_calloc((size_t)c->g->nroots + 1, sizeof *c->v) : NULL;
     c->x = c->v ? c->b->prepare(c->b, c->g, &why) : NULL;
     event *done = NULL;
-    if (c->v)
-      describe_roots(c);
+    if (c->v) describe_roots(c);
     run_args again = {.in = a->in, .args = a->args, .out = c->v};
     ok = c->x && c->b->run(c->b, c->x, &again, &done, &why) == TME_OK;
-    if (ok && done)
-      ok = c->b->wait(c->b, done, &why) == TME_OK;
+    if (ok && done) ok = c->b->wait(c->b, done, &why) == TME_OK;
   }
   if (ok) {
     report_first_nan(c, p, a);
@@ -175,12 +152,9 @@ checker *checker_new(tme_engine *e, const program *p, const run_args *a) {
 }
 
 void checker_free(checker *c) {
-  if (!c)
-    return;
-  for (int i = 0; c->v && i < c->g->nroots; i++)
-    buffer_release(c->v[i].buf);
-  if (c->x)
-    c->b->free_executable(c->b, c->x);
+  if (!c) return;
+  for (int i = 0; c->v && i < c->g->nroots; i++) buffer_release(c->v[i].buf);
+  if (c->x) c->b->free_executable(c->b, c->x);
   mem_free(c->v);
   mem_free(c->root_of);
   mem_free(c->seen);
@@ -191,14 +165,10 @@ void checker_free(checker *c) {
 /* How far a compiled value may be from the reference's, over the largest value: sums in another order, 16-bit rounding. */
 static double tolerance(tme_dtype t) {
   switch (dtype_real(t)) {
-  case TME_F64:
-    return 1e-11;
-  case TME_F16:
-    return 4e-3;
-  case TME_BF16:
-    return 3e-2;
-  default:
-    return 1e-4;
+  case TME_F64: return 1e-11;
+  case TME_F16: return 4e-3;
+  case TME_BF16: return 3e-2;
+  default: return 1e-4;
   }
 }
 
@@ -235,14 +205,11 @@ static void compare(checker *c, const step *s, const g_node *n, const array_view
 void checker_step(checker *c, const program *p, int i, char *const *data) {
   const step *s = &p->steps[i];
   for (int k = 0; k < s->nbind; k++) {
-    if (s->bind[k] < 0)
-      continue;
+    if (s->bind[k] < 0) continue;
     const struct slot *made = &p->slots[s->bind[k]];
-    if (made->leaf >= 0 || made->node < 0 || c->seen[s->bind[k]] || c->root_of[made->node] < 0)
-      continue;
+    if (made->leaf >= 0 || made->node < 0 || c->seen[s->bind[k]] || c->root_of[made->node] < 0) continue;
     c->seen[s->bind[k]] = 1;
     const array_view *want = &c->v[c->root_of[made->node]];
-    if (plain(want))
-      compare(c, s, &p->g->node[made->node], want, data[s->bind[k]]);
+    if (plain(want)) compare(c, s, &p->g->node[made->node], want, data[s->bind[k]]);
   }
 }

@@ -27,11 +27,9 @@ static const char *cpu_supports(backend *b, const graph *g, int node) {
 
 static void cpu_free_executable(backend *b, executable *x) {
   (void)b;
-  if (!x)
-    return;
+  if (!x) return;
   if (x->p)
-    for (int i = 0; i < x->p->nsteps && x->launch; i++)
-      jit_release(x->launch[i].code);
+    for (int i = 0; i < x->p->nsteps && x->launch; i++) jit_release(x->launch[i].code);
   program_free(x->p);
   mem_free(x->launch);
   mem_free(x->last_use);
@@ -41,22 +39,17 @@ static void cpu_free_executable(backend *b, executable *x) {
 /* The step after which a slot's memory is free. */
 static void find_last_uses(executable *x) {
   program *p = x->p;
-  for (int s = 0; s < p->nslots; s++)
-    x->last_use[s] = -1;
+  for (int s = 0; s < p->nslots; s++) x->last_use[s] = -1;
   for (int i = 0; i < p->nsteps; i++) {
     const step *s = &p->steps[i];
     for (int k = 0; k < s->nbind; k++)
-      if (s->bind[k] >= 0)
-        x->last_use[s->bind[k]] = i;
+      if (s->bind[k] >= 0) x->last_use[s->bind[k]] = i;
     for (int k = 0; k < s->nin; k++)
-      if (s->in[k] >= 0)
-        x->last_use[s->in[k]] = i;
+      if (s->in[k] >= 0) x->last_use[s->in[k]] = i;
     for (int k = 0; k < s->nout; k++)
-      if (s->out[k] >= 0)
-        x->last_use[s->out[k]] = i;
+      if (s->out[k] >= 0) x->last_use[s->out[k]] = i;
   }
-  for (int r = 0; r < p->g->nroots; r++)
-    x->last_use[p->root_slot[r]] = p->nsteps;
+  for (int r = 0; r < p->g->nroots; r++) x->last_use[p->root_slot[r]] = p->nsteps;
 }
 
 static executable *cpu_prepare(backend *b, const graph *region, error *e) {
@@ -75,17 +68,14 @@ static executable *cpu_prepare(backend *b, const graph *region, error *e) {
   x->launch = mem_calloc((size_t)x->p->nsteps + 1, sizeof *x->launch);
   x->last_use = mem_calloc((size_t)x->p->nslots + 1, sizeof *x->last_use);
   bool ok = x->launch && x->last_use;
-  if (!ok)
-    fail_memory(e, "prepare", (size_t)x->p->nsteps * sizeof *x->launch);
+  if (!ok) fail_memory(e, "prepare", (size_t)x->p->nsteps * sizeof *x->launch);
   for (int i = 0; ok && i < x->p->nsteps; i++) {
     const step *s = &x->p->steps[i];
-    if (s->kind != STEP_KERNEL)
-      continue;
+    if (s->kind != STEP_KERNEL) continue;
     if (engine_debug(b->engine, 2)) {
       text t = {0};
       kernel_print(s->kernel, &t);
-      if (t.s)
-        engine_log_text(b->engine, TME_LOG_DEBUG, t.s);
+      if (t.s) engine_log_text(b->engine, TME_LOG_DEBUG, t.s);
       text_free(&t);
     }
     x->launch[i].code = jit_get(j, s->kernel, e);
@@ -110,8 +100,7 @@ static void cpu_describe(backend *b, const executable *x, unsigned flags, text *
     text_add(out, "after decompose and simplify:\n");
     graph_print(p->g, out);
   }
-  if (p->notes.s)
-    text_bytes(out, p->notes.s, p->notes.len);
+  if (p->notes.s) text_bytes(out, p->notes.s, p->notes.len);
   for (int i = 0; i < p->nsteps; i++) {
     const step *s = &p->steps[i];
     if (s->kind != STEP_KERNEL) {
@@ -122,10 +111,8 @@ static void cpu_describe(backend *b, const executable *x, unsigned flags, text *
     text_add(out, "step %d: kernel %s: %lld tasks, about %.0f us, %d chunk%s, %lld bytes of scratch\n", i, s->label,
              (long long)l->tasks, (double)l->tasks * s->kernel->task_cost * 1e-3, l->chunks, l->chunks == 1 ? "" : "s",
              (long long)s->kernel->scratch_bytes);
-    if (flags & TME_EXPLAIN_IR)
-      kernel_print(s->kernel, out);
-    if (flags & TME_EXPLAIN_SOURCE)
-      emit_c(s->kernel, out);
+    if (flags & TME_EXPLAIN_IR) kernel_print(s->kernel, out);
+    if (flags & TME_EXPLAIN_SOURCE) emit_c(s->kernel, out);
     error why = {0};
     if ((flags & TME_EXPLAIN_ASM) && jit_disassemble(jit_of(b), s->kernel, false, out, &why) != TME_OK)
       text_add(out, "no machine code: %s\n", why.text);

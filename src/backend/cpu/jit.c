@@ -74,10 +74,8 @@ static jit_kernel *load_object(jit *j, const uint8_t *bytes, size_t size, const 
     return NULL;
   }
   pthread_mutex_lock(&j->lock);
-  if (!j->arena)
-    j->arena = code_arena_new(e);
-  if (j->arena)
-    k->code = code_load(j->arena, bytes, size, "kernel", e);
+  if (!j->arena) j->arena = code_arena_new(e);
+  if (j->arena) k->code = code_load(j->arena, bytes, size, "kernel", e);
   pthread_mutex_unlock(&j->lock);
   if (!k->code) {
     mem_free(k);
@@ -99,8 +97,7 @@ static bool module_path(char *out, size_t size) {
 #else
   static const char here; /* any object of this library */
   Dl_info self;
-  if (!dladdr(&here, &self) || !self.dli_fname)
-    return false;
+  if (!dladdr(&here, &self) || !self.dli_fname) return false;
   const char *slash = strrchr(self.dli_fname, '/');
   int dir = slash ? (int)(slash - self.dli_fname) : 1;
   return snprintf(out, size, "%.*s/libtme-llvm.so", dir, slash ? self.dli_fname : ".") < (int)size;
@@ -109,8 +106,7 @@ static bool module_path(char *out, size_t size) {
 
 /* The lock is held. */
 static const emit_module *open_module(jit *j) {
-  if (j->module_tried)
-    return j->module;
+  if (j->module_tried) return j->module;
   j->module_tried = true;
   char path[4096];
   if (PLANTED(JIT_FAIL_OPEN)) {
@@ -150,15 +146,13 @@ static const emit_module *compiler(jit *j, error *e) {
     engine_log(j->engine, TME_LOG_INFO, "JIT: LLVM %s compiles for %s", m->llvm_version, j->target.cpu);
   else if (announce)
     engine_log(j->engine, TME_LOG_WARNING, "JIT: %s; kernels that no cache has are computed without JIT", why);
-  if (!m)
-    fail(e, TME_ERR_JIT, "%s", why);
+  if (!m) fail(e, TME_ERR_JIT, "%s", why);
   return m;
 }
 
 static jit_kernel *compile(jit *j, const kernel *k, emit_object *object, const emit_module **module, error *e) {
   const emit_module *m = compiler(j, e);
-  if (!m)
-    return NULL;
+  if (!m) return NULL;
   if (PLANTED(JIT_FAIL_COMPILE)) {
     fail(e, TME_ERR_JIT, "%s: planted failure of the compiler", k->name);
     return NULL;
@@ -166,8 +160,7 @@ static jit_kernel *compile(jit *j, const kernel *k, emit_object *object, const e
   double begin = now_ms();
   tme_status status = m->compile(k, &j->target, object, e);
   double ms = now_ms() - begin;
-  if (status != TME_OK)
-    return NULL;
+  if (status != TME_OK) return NULL;
   pthread_mutex_lock(&j->lock);
   j->compile_ms += ms;
   j->compilations++;
@@ -188,8 +181,7 @@ static disk_cache *open_disk(jit *j) {
     j->disk_tried = true;
     if (c->cache_dir[0] && c->disk_bytes) {
       j->disk = disk_cache_open(c->cache_dir, c->disk_bytes, &why);
-      if (!j->disk)
-        engine_log(j->engine, TME_LOG_WARNING, "JIT: no cache on disk: %s", why.text);
+      if (!j->disk) engine_log(j->engine, TME_LOG_WARNING, "JIT: no cache on disk: %s", why.text);
     }
   }
   disk_cache *d = j->disk;
@@ -222,8 +214,7 @@ static jit_kernel *from_disk(jit *j, const text *key, const char *name) {
   disk_cache *d = open_disk(j);
   uint8_t *bytes = NULL;
   size_t size = 0;
-  if (!d || !disk_cache_get(d, key->s, key->len, &bytes, &size))
-    return NULL;
+  if (!d || !disk_cache_get(d, key->s, key->len, &bytes, &size)) return NULL;
   jit_kernel *k = load_object(j, bytes, size, name, NULL);
   mem_free(bytes);
   return k;
@@ -238,8 +229,7 @@ jit_kernel *jit_get(jit *j, const kernel *k, error *e) {
   }
   pthread_mutex_lock(&j->lock);
   jit_kernel *r = lru_get(j->cache, key.s, key.len);
-  if (r)
-    atomic_fetch_add(&r->refs, 1);
+  if (r) atomic_fetch_add(&r->refs, 1);
   pthread_mutex_unlock(&j->lock);
   if (r) {
     text_free(&key);
@@ -254,11 +244,9 @@ jit_kernel *jit_get(jit *j, const kernel *k, error *e) {
     error why = {0};
     if (d && disk_cache_put(d, key.s, key.len, object.bytes, object.size, &why) != TME_OK)
       engine_log(j->engine, TME_LOG_INFO, "JIT: %s", why.text);
-    if (m)
-      m->free_bytes(object.bytes);
+    if (m) m->free_bytes(object.bytes);
   }
-  if (r)
-    keep(j, &key, r);
+  if (r) keep(j, &key, r);
   text_free(&key);
   return r;
 }
@@ -269,16 +257,14 @@ void jit_clear(jit *j, bool disk) {
   lru_clear(j->cache);
   pthread_mutex_unlock(&j->lock);
   error why = {0};
-  if (d && disk_cache_clear(d, &why) != TME_OK)
-    engine_log(j->engine, TME_LOG_WARNING, "%s", why.text);
+  if (d && disk_cache_clear(d, &why) != TME_OK) engine_log(j->engine, TME_LOG_WARNING, "%s", why.text);
 }
 
 void jit_stats(jit *j, tme_stats *out) {
   disk_stats d = {0};
   pthread_mutex_lock(&j->lock);
   lru_stats s = lru_stats_of(j->cache);
-  if (j->disk)
-    disk_cache_stats(j->disk, &d);
+  if (j->disk) disk_cache_stats(j->disk, &d);
   out->compile_ms += j->compile_ms;
   out->compilations += j->compilations;
   pthread_mutex_unlock(&j->lock);
@@ -313,8 +299,7 @@ jit *jit_new(tme_engine *e, error *err) {
 }
 
 void jit_free(jit *j) {
-  if (!j)
-    return;
+  if (!j) return;
   lru_free(j->cache);
   code_arena_free(j->arena);
   disk_cache_close(j->disk);
@@ -336,11 +321,11 @@ tme_status jit_disassemble(jit *j, const kernel *k, bool ir, text *out, error *e
 /* c = a b of 2x2 matrices, written out by hand: it must not depend on the lowering either. */
 static kernel *product_2x2(void) {
   kernel *k = kernel_new("self-test");
-  if (!k)
-    return NULL;
+  if (!k) return NULL;
   int a = k_buf_add(k, BUF_IN, TME_F32, 0, 4), b = k_buf_add(k, BUF_IN, TME_F32, 0, 4);
   int c = k_buf_add(k, BUF_OUT, TME_F32, 0, 4);
-  int row = k_axis_add(k, 2, AXIS_PARALLEL, 1, 1), col = k_axis_add(k, 2, 0, 1, 1), inner = k_axis_add(k, 2, AXIS_REDUCE, 1, 1);
+  int row = k_axis_add(k, 2, AXIS_PARALLEL, 1, 1), col = k_axis_add(k, 2, 0, 1, 1),
+      inner = k_axis_add(k, 2, AXIS_REDUCE, 1, 1);
   int i = ix_axis(k, row), j = ix_axis(k, col), p = ix_axis(k, inner);
   int rows = k_loop(k, row), cols = k_loop(k, col);
   int acc = k_emit(k, K_ACC, TME_F32, k_const_f(k, TME_F32, 0), K_ADD, -1, 0);
@@ -374,8 +359,7 @@ void jit_self_test(jit *j, tme_jit_status *out) {
     made = compile(j, k, &object, &m, &why);
   else
     fail_memory(&why, "self-test", sizeof *k);
-  if (m)
-    m->free_bytes(object.bytes);
+  if (m) m->free_bytes(object.bytes);
   pthread_mutex_lock(&j->lock);
   out->compiler_present = j->module != NULL;
   pthread_mutex_unlock(&j->lock);

@@ -8,7 +8,7 @@
 #include <string.h>
 
 enum {
-  FEW = 64, /* buffers or arguments of one kernel: their tables lie on the stack */
+  FEW = 64,              /* buffers or arguments of one kernel: their tables lie on the stack */
   WORTH_A_THREAD = 15000 /* nanoseconds of work under which a kernel runs on the caller alone */
 };
 
@@ -17,31 +17,26 @@ typedef struct runner {
   tme_engine *e;
   executable *x;
   run_args *a;
-  buffer **buf; /* per slot: of a value that lies in memory now */
-  char **data;  /* per slot: its element 0 */
+  buffer **buf;   /* per slot: of a value that lies in memory now */
+  char **data;    /* per slot: its element 0 */
   checker *check; /* TME_CHECK, or NULL */
 } runner;
 
 tme_status plan_launch(const step *s, int nthreads, launch *out, error *e) {
   uint64_t few[FEW] = {0}, *args = s->nargs > FEW ? mem_alloc((size_t)s->nargs * sizeof *args) : few;
-  if (!args)
-    return fail_memory(e, s->label, (size_t)s->nargs * sizeof *args);
-  for (int i = 0; i < s->nargs; i++)
-    args[i] = s->args[i].literal < 0 ? (uint64_t)s->args[i].value : 0;
+  if (!args) return fail_memory(e, s->label, (size_t)s->nargs * sizeof *args);
+  for (int i = 0; i < s->nargs; i++) args[i] = s->args[i].literal < 0 ? (uint64_t)s->args[i].value : 0;
   out->tasks = kernel_tasks(s->kernel, args);
-  if (args != few)
-    mem_free(args);
+  if (args != few) mem_free(args);
   /* Tasks that are elements are handed out in whole strips. */
   int64_t strip = 1;
   for (int i = 0; i < s->kernel->naxes; i++) {
     const k_axis *a = &s->kernel->axes[i];
-    if ((a->flags & AXIS_PARALLEL) && (a->flags & AXIS_VECTOR))
-      strip = (int64_t)a->width * a->unroll;
+    if ((a->flags & AXIS_PARALLEL) && (a->flags & AXIS_VECTOR)) strip = (int64_t)a->width * a->unroll;
   }
   double work = (double)out->tasks * s->kernel->task_cost;
   int64_t chunks = work < WORTH_A_THREAD || nthreads < 2 ? 1 : (int64_t)nthreads * 4;
-  if ((double)chunks > work / (WORTH_A_THREAD / 2) + 1)
-    chunks = (int64_t)(work / (WORTH_A_THREAD / 2)) + 1;
+  if ((double)chunks > work / (WORTH_A_THREAD / 2) + 1) chunks = (int64_t)(work / (WORTH_A_THREAD / 2)) + 1;
   int64_t per = (out->tasks + chunks - 1) / (chunks ? chunks : 1);
   per = (per + strip - 1) / strip * strip;
   out->per_chunk = per ? per : 1;
@@ -66,15 +61,13 @@ static void run_chunk(void *user, int chunk) {
 
 /* Makes sure that the slot has memory: values get it at their first use, which writes them. */
 static tme_status need(runner *r, int slot, const char *what, error *e) {
-  if (r->data[slot])
-    return TME_OK;
+  if (r->data[slot]) return TME_OK;
   const struct slot *s = &r->x->p->slots[slot];
   size_t bytes;
   if (!mul_size((size_t)s->size, tme_dtype_size(s->type.dtype), &bytes))
     return fail(e, TME_ERR_MEMORY, "%s: the result has too many elements", what);
   r->buf[slot] = pool_get(engine_pool(r->e), bytes);
-  if (!r->buf[slot])
-    return fail_memory(e, what, bytes);
+  if (!r->buf[slot]) return fail_memory(e, what, bytes);
   r->data[slot] = r->buf[slot]->data;
   return TME_OK;
 }
@@ -82,11 +75,9 @@ static tme_status need(runner *r, int slot, const char *what, error *e) {
 /* What is computed from a failed matrix has failed. */
 static void inherit_failures(runner *r, const int *in, int nin, const int *out, int nout) {
   for (int i = 0; i < nin; i++) {
-    if (in[i] < 0 || !r->buf[in[i]] || !r->buf[in[i]]->failure)
-      continue;
+    if (in[i] < 0 || !r->buf[in[i]] || !r->buf[in[i]]->failure) continue;
     for (int k = 0; k < nout; k++)
-      if (out[k] >= 0 && out[k] != in[i] && r->buf[out[k]])
-        buffer_inherit(r->buf[out[k]], r->buf[in[i]]);
+      if (out[k] >= 0 && out[k] != in[i] && r->buf[out[k]]) buffer_inherit(r->buf[out[k]], r->buf[in[i]]);
   }
 }
 
@@ -96,21 +87,18 @@ static tme_status run_with(runner *r, int i, void **buf, uint64_t *args, error *
   const launch *l = &r->x->launch[i];
   for (int k = 0; k < s->nbind; k++) {
     buf[k] = NULL;
-    if (s->bind[k] < 0)
-      continue;
-    if (need(r, s->bind[k], s->label, e) != TME_OK)
-      return TME_ERR_MEMORY;
+    if (s->bind[k] < 0) continue;
+    if (need(r, s->bind[k], s->label, e) != TME_OK) return TME_ERR_MEMORY;
     buf[k] = r->data[s->bind[k]];
   }
   for (int k = 0; k < s->nargs; k++)
-    args[k] = s->args[k].literal < 0 ? (uint64_t)s->args[k].value
-                                     : r->a->args[2 * s->args[k].literal + s->args[k].word];
+    args[k] =
+        s->args[k].literal < 0 ? (uint64_t)s->args[k].value : r->a->args[2 * s->args[k].literal + s->args[k].word];
   buffer *scratch = NULL;
   int64_t per_chunk = (s->kernel->scratch_bytes + 63) / 64 * 64;
   if (per_chunk) {
     scratch = pool_get(engine_pool(r->e), (size_t)per_chunk * (size_t)l->chunks);
-    if (!scratch)
-      return fail_memory(e, s->label, (size_t)per_chunk * (size_t)l->chunks);
+    if (!scratch) return fail_memory(e, s->label, (size_t)per_chunk * (size_t)l->chunks);
   }
   double begin = profile_begin(r->e);
   call c = {.entry = jit_entry(l->code),
@@ -127,8 +115,7 @@ static tme_status run_with(runner *r, int i, void **buf, uint64_t *args, error *
   buffer_release(scratch);
   atomic_fetch_add_explicit(r->x->kernels_run, 1, memory_order_relaxed);
   for (int k = 0; k < s->nbind; k++)
-    if (s->kernel->bufs[k].role == BUF_OUT)
-      inherit_failures(r, s->bind, s->nbind, &s->bind[k], 1);
+    if (s->kernel->bufs[k].role == BUF_OUT) inherit_failures(r, s->bind, s->nbind, &s->bind[k], 1);
   if (begin != 0) {
     uint64_t bytes = 0;
     for (int k = 0; k < s->nbind; k++)
@@ -152,8 +139,7 @@ static tme_status run_kernel(runner *r, int i, error *e) {
   }
   size_t nbuf = (size_t)s->nbind, nargs = (size_t)s->nargs;
   void **block = mem_alloc(nbuf * sizeof *block + nargs * sizeof(uint64_t));
-  if (!block)
-    return fail_memory(e, s->label, nbuf * sizeof *block + nargs * sizeof(uint64_t));
+  if (!block) return fail_memory(e, s->label, nbuf * sizeof *block + nargs * sizeof(uint64_t));
   tme_status status = run_with(r, i, block, (uint64_t *)(void *)(block + nbuf), e);
   mem_free(block);
   return status;
@@ -175,29 +161,30 @@ static tme_status run_library(runner *r, int i, error *e) {
   tme_status status = TME_OK;
   for (int k = 0; k < s->nin; k++) {
     pin[k] = NULL;
-    if (s->in[k] < 0)
-      continue;
+    if (s->in[k] < 0) continue;
     in[k] = slot_array(r, s->in[k]);
     pin[k] = &in[k];
   }
   op_type types[OP_MAX_OUTPUTS];
   const op_type *tin[8];
-  for (int k = 0; k < s->nin; k++)
-    tin[k] = pin[k] ? &pin[k]->type : NULL;
+  for (int k = 0; k < s->nin; k++) tin[k] = pin[k] ? &pin[k]->type : NULL;
   op_attrs attrs, *pa = NULL;
   if (graph_attrs(p->g, s->node)) {
     attrs = *graph_attrs(p->g, s->node);
     pa = &attrs;
   }
   tme_dtype cast[8];
-  op_call types_of = {.op = p->g->node[s->node].op, .nin = s->nin, .in = tin, .attrs = pa,
-                      .default_float = p->g->default_float, .cast = cast};
+  op_call types_of = {.op = p->g->node[s->node].op,
+                      .nin = s->nin,
+                      .in = tin,
+                      .attrs = pa,
+                      .default_float = p->g->default_float,
+                      .cast = cast};
   status = op_infer(&types_of, types, e);
   for (int k = 0; k < s->nout && status == TME_OK; k++) {
     if (s->out[k] >= 0) {
       status = need(r, s->out[k], s->label, e);
-      if (status == TME_OK)
-        out[k] = slot_array(r, s->out[k]);
+      if (status == TME_OK) out[k] = slot_array(r, s->out[k]);
       continue;
     }
     size_t bytes = (size_t)type_size(&types[k]) * tme_dtype_size(types[k].dtype);
@@ -211,7 +198,8 @@ static tme_status run_library(runner *r, int i, error *e) {
   }
   if (status == TME_OK) {
     double begin = profile_begin(r->e);
-    ref_call c = {.op = types_of.op, .nin = s->nin, .in = pin, .attrs = pa, .out = out, .nout = s->nout, .libraries = true};
+    ref_call c = {
+        .op = types_of.op, .nin = s->nin, .in = pin, .attrs = pa, .out = out, .nout = s->nout, .libraries = true};
     status = reference_run(&c, e);
     profile_end(r->e, begin, "library", s->label, 0);
     for (int k = 0; k < s->nout && c.failure; k++)
@@ -222,8 +210,7 @@ static tme_status run_library(runner *r, int i, error *e) {
       }
     inherit_failures(r, s->in, s->nin, s->out, s->nout);
   }
-  for (int k = 0; k < s->nout; k++)
-    buffer_release(unread[k]);
+  for (int k = 0; k < s->nout; k++) buffer_release(unread[k]);
   return status;
 }
 
@@ -268,18 +255,11 @@ static tme_status run_steps(runner *r, error *e) {
     if (r->a->cancel && atomic_load_explicit(r->a->cancel, memory_order_relaxed))
       return fail(e, TME_ERR_CANCELLED, "cancelled before step %d of %d (%s)", i + 1, p->nsteps, p->steps[i].label);
     switch (p->steps[i].kind) {
-    case STEP_KERNEL:
-      status = run_kernel(r, i, e);
-      break;
-    case STEP_LIBRARY:
-      status = run_library(r, i, e);
-      break;
-    case STEP_BOUNDS:
-      status = run_bounds(r, i, e);
-      break;
+    case STEP_KERNEL: status = run_kernel(r, i, e); break;
+    case STEP_LIBRARY: status = run_library(r, i, e); break;
+    case STEP_BOUNDS: status = run_bounds(r, i, e); break;
     }
-    if (r->check && status == TME_OK)
-      checker_step(r->check, p, i, r->data);
+    if (r->check && status == TME_OK) checker_step(r->check, p, i, r->data);
     free_dead(r, i);
   }
   for (int i = 0; i < p->g->nroots && status == TME_OK; i++) /* values without elements have no step */
@@ -296,8 +276,7 @@ tme_status run_program(tme_engine *e, executable *x, run_args *a, error *err) {
   void *block = NULL;
   if (n > SMALL) {
     block = mem_alloc(n * (sizeof *r.buf + sizeof *r.data));
-    if (!block)
-      return fail_memory(err, "eval", n * (sizeof *r.buf + sizeof *r.data));
+    if (!block) return fail_memory(err, "eval", n * (sizeof *r.buf + sizeof *r.data));
     r.buf = block;
     r.data = (char **)(r.buf + n);
   }
@@ -313,10 +292,8 @@ tme_status run_program(tme_engine *e, executable *x, run_args *a, error *err) {
   r.check = a->check ? checker_new(e, x->p, a) : NULL;
   tme_status status = run_steps(&r, err);
   checker_free(r.check);
-  if (status == TME_OK)
-    give_roots(&r);
-  for (size_t s = 0; s < n; s++)
-    buffer_release(r.buf[s]);
+  if (status == TME_OK) give_roots(&r);
+  for (size_t s = 0; s < n; s++) buffer_release(r.buf[s]);
   mem_free(block);
   return status;
 }

@@ -16,8 +16,8 @@ typedef struct launch {
 struct executable {
   program *p;
   atomic_ullong *kernels_run; /* the backend's count */
-  launch *launch; /* per step */
-  int *last_use;  /* per slot: the step after which its memory is free */
+  launch *launch;             /* per step */
+  int *last_use;              /* per slot: the step after which its memory is free */
 };
 
 tme_status plan_launch(const step *s, int threads, launch *out, error *e);

@@ -19,8 +19,8 @@ typedef struct ref_call {
   const op_attrs *attrs;      /* normalised */
   ref_array *out;             /* row-major, contiguous */
   int nout;
-  bool libraries;             /* may use CBLAS and LAPACK ("nojit") */
-  const char *failure;        /* set (static text) on a numerical failure: that matrix holds NaN */
+  bool libraries;      /* may use CBLAS and LAPACK ("nojit") */
+  const char *failure; /* set (static text) on a numerical failure: that matrix holds NaN */
   int64_t failed_matrix;
 } ref_call;
 

@@ -14,7 +14,7 @@ struct rows {
   ref_array *out;      /* of the shape of x, or contiguous with one element per row */
   bool whole;          /* the former */
   int64_t part, parts; /* complex numbers: which part of an element this pass sees, of 2; else 0 of 1 */
-  void (*f32)(const rows *r, float *v, int64_t n);   /* changes v; one result: v[0] */
+  void (*f32)(const rows *r, float *v, int64_t n); /* changes v; one result: v[0] */
   void (*f64)(const rows *r, double *v, int64_t n);
   const void *user;
   void *spare; /* room for one more row */
