@@ -39,7 +39,7 @@ static int split_reduction(graph *g, int op, int x, const op_attrs *attrs, const
     return -2;
   }
   x = graph_wide(g, x); /* what the chunks give must not be rounded to 16 bits, nor overflow */
-  if (rows == 1) { /* in row-major order, whatever the axes are */
+  if (rows == 1) {      /* in row-major order, whatever the axes are */
     x = graph_reshape(g, x, 1, &n);
     t.rank = 1;
     t.shape[0] = n;
