@@ -181,11 +181,10 @@ static void make_function(emitter *e) {
 enum { OBJECT, ASSEMBLY, IR };
 
 static void finish_module(emitter *e, LLVMTargetMachineRef tm, int what, LLVMMemoryBufferRef *out, char **ir) {
-#ifndef NDEBUG
+  /* What is invalid would end the process in the code generator. */
   char *wrong = NULL;
   if (LLVMVerifyModule(e->mod, LLVMReturnStatusAction, &wrong)) em_fail(e, "invalid IR: %s", wrong);
   LLVMDisposeMessage(wrong);
-#endif
   if (e->failed) return;
   if (what == IR) {
     *ir = LLVMPrintModuleToString(e->mod);
