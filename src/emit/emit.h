@@ -10,7 +10,6 @@ typedef struct emit_target {
   char cpu[64];        /* LLVM's name of the processor: "znver4" */
   char features[2048]; /* "+avx2,+fma,..." ; as LLVM writes them */
   int vector_bytes;    /* widest vector that pays: 64 AVX-512, 32 AVX2, 16 others */
-  bool masked;         /* masked loads and stores of 32- and 64-bit lanes are cheap (AVX, AVX-512) */
 } emit_target;
 
 /* Machine code as a relocatable object in memory, with one function "kernel" of type kernel_fn and no undefined symbol. */

@@ -156,7 +156,6 @@ void emit_host_target(emit_target *t) {
   snprintf(t->cpu, sizeof t->cpu, "%s", name);
   bool wide = has(t, "avx512f") && has(t, "avx512bw") && has(t, "avx512vl") && has(t, "avx512dq");
   t->vector_bytes = wide ? 64 : has(t, "avx2") ? 32 : 16;
-  t->masked = has(t, "avx");
 }
 
 #elif defined(__aarch64__)

@@ -189,11 +189,6 @@ static disk_cache *open_disk(jit *j) {
   return d;
 }
 
-const char *jit_cache_dir(jit *j) {
-  disk_cache *d = open_disk(j);
-  return d ? disk_cache_dir(d) : "";
-}
-
 /* All that decides the object: nothing else may. */
 static bool make_key(const jit *j, const kernel *k, text *key) {
   text_add(key, "tme %s llvm %s emitter %s\n%s\n%s\n%s\n", TME_VERSION, TME_LLVM_VERSION, TME_EMITTER_ID,
@@ -309,7 +304,12 @@ void jit_free(jit *j) {
 
 const lower_target *jit_lower_target(const jit *j) { return &j->lower; }
 
-bool jit_usable(const jit *j) { return !j->module_tried || j->module; }
+bool jit_usable(jit *j) {
+  pthread_mutex_lock(&j->lock);
+  bool usable = !j->module_tried || j->module;
+  pthread_mutex_unlock(&j->lock);
+  return usable;
+}
 
 tme_status jit_disassemble(jit *j, const kernel *k, bool ir, text *out, error *e) {
   const emit_module *m = compiler(j, e);

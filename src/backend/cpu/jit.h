@@ -19,13 +19,11 @@ void jit_release(jit_kernel *k); /* NULL is allowed */
 
 const lower_target *jit_lower_target(const jit *j);
 /* True until the compiler was found missing or broken. */
-bool jit_usable(const jit *j);
+bool jit_usable(jit *j);
 /* Compiles around both caches, runs, and checks a 2x2 product; fills state, reason, compiler_present and target. */
 void jit_self_test(jit *j, tme_jit_status *out);
 void jit_stats(jit *j, tme_stats *out);
 void jit_clear(jit *j, bool disk);
-/* The cache's folder, "" if there is none. */
-const char *jit_cache_dir(jit *j);
 /* The kernel's assembler text, or LLVM's IR. */
 tme_status jit_disassemble(jit *j, const kernel *k, bool ir, text *out, error *e);
 
