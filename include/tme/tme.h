@@ -84,7 +84,7 @@ typedef enum tme_status {
   TME_STATUS_COUNT
 } tme_status;
 
-/* "f32", "int64"...: the name of a dtype as NumPy spells it ("float32"); "none" for TME_DTYPE_NONE. */
+/* The name of a dtype as NumPy spells it: "float32", "bfloat16"; "none" for TME_DTYPE_NONE. */
 TME_API const char *tme_dtype_name(tme_dtype t);
 /* Accepts both spellings, "float32" and "f32". TME_DTYPE_NONE if unknown. */
 TME_API tme_dtype tme_dtype_parse(const char *name);
@@ -116,7 +116,7 @@ typedef struct tme_options {
   int quiet_numeric;     /* 1: a numerical failure leaves NaN and is not reported as an error */
   tme_log_fn *log;       /* NULL: no log */
   void *log_user;
-  tme_log_level log_level; /* the most detailed level that is logged */
+  tme_log_level log_level; /* the most detailed level that is logged; TME_LOG; default: warnings */
 } tme_options;
 
 TME_API void tme_options_init(tme_options *o);
@@ -160,7 +160,7 @@ TME_API tme_status tme_engine_clear_cache(tme_engine *e, bool disk);
 TME_API void tme_engine_trim(tme_engine *e);
 /* The dtype of floating arrays made without one. */
 TME_API tme_dtype tme_engine_default_dtype(tme_engine *e);
-/* The folder of the disk cache, "" if there is none. Valid while the engine lives. */
+/* The folder chosen for the disk cache, which need not exist; "" for no cache on disk. Valid while the engine lives. */
 TME_API const char *tme_engine_cache_dir(tme_engine *e);
 TME_API int tme_engine_threads(tme_engine *e);
 
@@ -250,7 +250,9 @@ TME_API void tme_string_free(char *text);
 
 /* ---- operations by name: for programs, bindings and tests ----------------------------------------------------------- */
 
-/* One operation of ops.def. `signature` is "x, axis:axes=none, keepdims:bool=false"; docs/design.md describes it. */
+/* One operation of ops.def. `signature` lists its parameters as "name:kind=default", a name alone is an array: "x,
+ * axis:axes=none, keepdims:bool=false". Kinds: array, array? (may be absent), arrays, axis, axes (several), ints, perdim
+ * (one number per dimension of the first array), int, bool, float, dtype. */
 typedef struct tme_op_info {
   const char *name, *signature, *doc;
   int outputs;

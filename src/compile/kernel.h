@@ -104,7 +104,7 @@ typedef struct k_inst {
 } k_inst;
 
 typedef struct kernel {
-  char name[48]; /* for people: "softmax_8x1000"; not part of the key */
+  char name[48]; /* for people: "matmul+gelu (1024, 256)"; not part of the key */
   k_axis *axes;
   k_buf *bufs;
   k_ix *ix;
@@ -112,7 +112,7 @@ typedef struct kernel {
   k_inst *inst;
   int naxes, nbufs, nix, nacc, ninst;
   int nargs;             /* run-time arguments that it reads */
-  int opt;               /* code generation effort: 0 pure maps, 2 loop-carried accumulators */
+  int opt;               /* code generation effort: 0 short maps, 1 long ones, 2 accumulators */
   int64_t scratch_bytes; /* per running call; filled by kernel_finish */
   double task_cost;      /* rough nanoseconds per task on one core; not part of the key */
   int cap[5];            /* capacities of the five tables */
