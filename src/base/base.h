@@ -38,6 +38,14 @@ long mem_count(void);
 /* a*b and a+b; false if they overflow. */
 static inline bool mul_size(size_t a, size_t b, size_t *out) { return !__builtin_mul_overflow(a, b, out); }
 static inline bool add_size(size_t a, size_t b, size_t *out) { return !__builtin_add_overflow(a, b, out); }
+/* a / b rounded up; a >= 0, b > 0. */
+static inline int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
+/* The largest divisor of n that is at most `most`; 1 if there is none. */
+static inline int64_t largest_divisor(int64_t n, int64_t most) {
+  for (int64_t c = most < n ? most : n; c > 1; c--)
+    if (n % c == 0) return c;
+  return 1;
+}
 
 /* A growing text. After a failed allocation it stays as it was and `failed` is set. */
 typedef struct text {

@@ -15,6 +15,15 @@ graph *graph_new(int nroots) {
   return g;
 }
 
+graph *graph_like(const graph *g, int nroots) {
+  graph *r = graph_new(nroots);
+  if (!r) return NULL;
+  r->default_float = g->default_float;
+  r->nleaves = g->nleaves;
+  r->nargs = g->nargs;
+  return r;
+}
+
 void graph_free(graph *g) {
   if (!g) return;
   mem_free(g->node);

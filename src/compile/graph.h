@@ -33,6 +33,8 @@ typedef struct graph {
 } graph;
 
 graph *graph_new(int nroots);
+/* Empty, with the inputs and arguments of g: for what a pass makes of it. */
+graph *graph_like(const graph *g, int nroots);
 void graph_free(graph *g);
 static inline const g_node *graph_get(const graph *g, int i) { return &g->node[i]; }
 static inline int graph_in(const graph *g, int i, int k) { return g->in[g->node[i].first_in + k]; }

@@ -359,7 +359,7 @@ static double task_cost(const kernel *k) {
       /* written out once for all iterations that it does not depend on */
       bool shared = (a->flags & (AXIS_UNROLL | AXIS_VECTOR)) && n->op != K_UPDATE && n->op != K_STORE &&
                     !(deps[i] >> open[d] & 1);
-      double extent = a->flags & AXIS_VECTOR ? (double)((a->extent + a->width - 1) / a->width) : (double)a->extent;
+      double extent = a->flags & AXIS_VECTOR ? (double)ceil_div(a->extent, a->width) : (double)a->extent;
       if (a->flags & AXIS_PARALLEL)
         times /= a->flags & AXIS_VECTOR ? a->width : 1;
       else if (!shared)
@@ -424,9 +424,8 @@ tme_status lower_step(builder *b, const char *label, error *e) {
   return TME_OK;
 }
 
-/* Marks what the kernel of a group computes: operands come before their readers. */
-static void mark_inlined(const lowering *l, int gr, uint8_t *mark) {
-  for (int i = l->g->n - 1; i >= 0; i--) {
+void lower_mark(const lowering *l, int gr, uint8_t *mark) {
+  for (int i = l->g->n - 1; i >= 0; i--) { /* operands come before their readers */
     mark[i] |= l->f->group_of[i] == gr && l->f->stored[i];
     for (int k = 0; k < l->g->node[i].nin && mark[i]; k++) {
       int j = graph_in(l->g, i, k);
@@ -441,7 +440,7 @@ void lower_label(const lowering *l, int gr, char *out, size_t size) {
   out[0] = '\0';
   uint8_t *mark = mem_calloc((size_t)l->g->n + 1, 1);
   if (!mark) return;
-  mark_inlined(l, gr, mark);
+  lower_mark(l, gr, mark);
   for (int i = 0; i < l->g->n && len < size; i++) {
     if (!mark[i] || node_classify(l->g->node[i].op) == CLASS_SOURCE) continue;
     const char *name = op_name(l->g->node[i].op);

@@ -68,6 +68,9 @@ int kernel_index_work(const kernel *k);
 
 /* Adds the finished kernel as a step; takes it. */
 tme_status lower_step(builder *b, const char *label, error *e);
+/* Marks the nodes that the group's kernel computes, inputs and literals that it reads included: what it stores and what
+ * is inlined there. */
+void lower_mark(const lowering *l, int gr, uint8_t *mark);
 /* "matmul+add+gelu": the operations that the group computes. */
 void lower_label(const lowering *l, int gr, char *out, size_t size);
 

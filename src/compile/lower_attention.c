@@ -27,8 +27,6 @@ typedef struct attention {
 
 static const g_node *at(const attention *a, int i) { return &a->l->g->node[i]; }
 
-static int64_t ceil_div(int64_t x, int64_t y) { return (x + y - 1) / y; }
-
 /* The index of k or v in the batch: its heads are shared by groups of q's. */
 static void shared_head(const attention *a, kernel *k, const op_type *t, int *ix) {
   if (a->group > 1 && t->rank >= 3) ix[a->rank - 3] = ix_div(k, ix[a->rank - 3], a->group);

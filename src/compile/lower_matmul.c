@@ -46,8 +46,6 @@ static const g_node *at(const product *p, int i) { return &p->l->g->node[i]; }
 
 /* ---- the shape of the tile ---------------------------------------------------------------------------------------------- */
 
-static int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
-
 static void choose_tile(product *p) {
   const lower_target *t = p->l->t;
   bool many = t->registers >= 32;

@@ -24,7 +24,7 @@ int packed_matrix(kernel *k, const op_type *t, const int *ix, int rank) {
 
 expr_value packed_load(builder *b, const packed *p, int matrix, int panel, int row, int column) {
   kernel *k = b->k;
-  int64_t wide = packed_wide(p), panels = (p->N + wide - 1) / wide;
+  int64_t wide = packed_wide(p), panels = ceil_div(p->N, wide);
   int at = ix_add(k, ix_mul(k, matrix, panels), panel);
   at = ix_add(k, ix_mul(k, ix_add(k, ix_mul(k, at, p->K), row), wide), column);
   expr_value v = {-1, -1};
@@ -35,16 +35,10 @@ expr_value packed_load(builder *b, const packed *p, int matrix, int panel, int r
   return v;
 }
 
-static int64_t largest_divisor(int64_t n, int64_t most) {
-  for (int64_t c = most < n ? most : n; c > 1; c--)
-    if (n % c == 0) return c;
-  return 1;
-}
-
 tme_status lower_pack(lowering *l, packed *p, error *e) {
   const op_type *t = &l->g->node[p->node].type;
   int words = dtype_is_complex(t->dtype) ? 2 : 1;
-  int64_t wide = packed_wide(p), panels = (p->N + wide - 1) / wide, size;
+  int64_t wide = packed_wide(p), panels = ceil_div(p->N, wide), size;
   if (__builtin_mul_overflow(matrices(t) * panels, p->K * wide, &size))
     return fail(e, TME_ERR_MEMORY, "pack: the packed operand is too large");
   op_type flat = {.dtype = p->dtype, .rank = 1, .shape = {size}};

@@ -371,7 +371,7 @@ static void add_axes(rows *r) {
     unsigned flags = (p->reduced ? AXIS_REDUCE : 0) | (last ? AXIS_VECTOR : 0);
     p->chunk = chunk_of(r, i);
     if (!p->reduced && !p->chunk && (!last || (alone && !r->columns))) flags |= AXIS_PARALLEL;
-    if (p->chunk) p->outer = k_axis_add(k, (p->extent + p->chunk - 1) / p->chunk, AXIS_PARALLEL, 1, 1);
+    if (p->chunk) p->outer = k_axis_add(k, ceil_div(p->extent, p->chunk), AXIS_PARALLEL, 1, 1);
     p->axis = k_axis_add(k, p->chunk ? p->chunk : p->extent, flags, 1, 1);
     if (p->chunk && p->axis >= 0 && p->extent % p->chunk != 0)
       k->axes[p->axis].limit = ix_add(k, ix_mul(k, ix_axis(k, p->outer), -p->chunk), ix_const(k, p->extent));
@@ -383,7 +383,7 @@ static void add_axes(rows *r) {
 static int find_across(const rows *r) {
   const kernel *k = r->b.k;
   int last = r->nruns - 1;
-  if (r->G->kind != GROUP_MAP || r->nruns < 2 || r->runs[last].extent < 2 * TILE) return -1;
+  if (k->failed || r->G->kind != GROUP_MAP || r->nruns < 2 || r->runs[last].extent < 2 * TILE) return -1;
   for (int i = 0; i < k->nacc; i++) {
     int64_t far, unit;
     if (!ix_affine(k, k->acc[i].ix, r->runs[last].axis, &far) || (far < FAR && far > -FAR)) continue;

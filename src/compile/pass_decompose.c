@@ -15,13 +15,6 @@ static int64_t rows_of(const op_type *t, uint32_t axes) {
   return rows;
 }
 
-/* Into how many chunks to cut a reduced axis of n elements: the largest divisor of n that is at most `most`. */
-static int64_t chunks_of(int64_t n, int64_t most) {
-  for (int64_t c = most < n ? most : n; c > 1; c--)
-    if (n % c == 0) return c;
-  return 1;
-}
-
 /* sum(x) = sum(sum(x as chunks)): returns the new node, or -2 if the reduction is fine as it is. */
 static int split_reduction(graph *g, int op, int x, const op_attrs *attrs, const op_type *type) {
   op_type t = g->node[x].type;
@@ -48,10 +41,10 @@ static int split_reduction(graph *g, int op, int x, const op_attrs *attrs, const
   int axis = 0;
   for (int d = 0; d < t.rank; d++)
     if ((axes >> d & 1) && (!(axes >> axis & 1) || t.shape[d] > t.shape[axis])) axis = d;
-  int64_t len = t.shape[axis], chunks = chunks_of(len, most);
+  int64_t len = t.shape[axis], chunks = largest_divisor(len, most);
   if (2 * chunks < most && len >= 2 * most) { /* no good divisor: the last chunk is filled up with the neutral value */
     if (op != OP_sum) return -2;
-    int64_t chunk = (len + most - 1) / most;
+    int64_t chunk = ceil_div(len, most);
     op_attrs pad;
     memset(&pad, 0, sizeof pad);
     pad.list[0].n = pad.list[1].n = t.rank;
@@ -156,7 +149,7 @@ static int decompose_node(graph *g, const g_node *n, const int *in, const op_att
 
 /* One round: every node replaced by what it decomposes to, or copied. */
 static graph *round_of(const graph *g, bool split, bool *changed, error *e) {
-  graph *r = graph_new(g->nroots);
+  graph *r = graph_like(g, g->nroots);
   int *map = mem_alloc(((size_t)g->n + 1) * sizeof *map);
   int most = 1;
   for (int i = 0; i < g->n; i++) most = g->node[i].nin > most ? g->node[i].nin : most;
@@ -164,9 +157,6 @@ static graph *round_of(const graph *g, bool split, bool *changed, error *e) {
   bool ok = r && map && in;
   *changed = false;
   if (ok) {
-    r->default_float = g->default_float;
-    r->nleaves = g->nleaves;
-    r->nargs = g->nargs;
     for (int i = 0; i < g->n && ok; i++) {
       const g_node *n = &g->node[i];
       for (int k = 0; k < n->nin; k++) in[k] = graph_in(g, i, k) < 0 ? -1 : map[graph_in(g, i, k)];

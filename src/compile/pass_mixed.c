@@ -9,13 +9,10 @@ static bool narrows(const g_node *n, int k) {
 }
 
 graph *pass_mixed(const graph *g, error *e) {
-  graph *r = graph_new(g->nroots);
+  graph *r = graph_like(g, g->nroots);
   int *map = mem_alloc(((size_t)g->n + 1) * sizeof *map), *in = mem_alloc(((size_t)g->nin + 1) * sizeof *in);
   bool ok = r && map && in;
   if (ok) {
-    r->default_float = g->default_float;
-    r->nleaves = g->nleaves;
-    r->nargs = g->nargs;
     for (int i = 0; i < g->n && ok; i++) {
       const g_node *n = &g->node[i];
       for (int k = 0; k < n->nin; k++) {

@@ -107,7 +107,7 @@ static int first_equal(simplifier *s, int i) {
 
 /* A copy of what the roots need. */
 static graph *reachable(const graph *g, const int *root, error *e) {
-  graph *r = graph_new(g->nroots);
+  graph *r = graph_like(g, g->nroots);
   int *map = mem_alloc(((size_t)g->n + 1) * sizeof *map);
   int *in = mem_alloc(((size_t)g->nin + 1) * sizeof *in);
   uint8_t *used = mem_calloc((size_t)g->n + 1, 1);
@@ -117,9 +117,6 @@ static graph *reachable(const graph *g, const int *root, error *e) {
     for (int i = g->n - 1; i >= 0; i--)
       for (int k = 0; used[i] && k < g->node[i].nin; k++)
         if (graph_in(g, i, k) >= 0) used[graph_in(g, i, k)] = 1;
-    r->default_float = g->default_float;
-    r->nleaves = g->nleaves;
-    r->nargs = g->nargs;
     for (int i = 0; i < g->n; i++) {
       if (!used[i]) continue;
       for (int k = 0; k < g->node[i].nin; k++) in[k] = graph_in(g, i, k) < 0 ? -1 : map[graph_in(g, i, k)];
@@ -138,7 +135,7 @@ static graph *reachable(const graph *g, const int *root, error *e) {
 }
 
 graph *pass_simplify(const graph *g, error *e) {
-  simplifier s = {.g = graph_new(g->nroots)};
+  simplifier s = {.g = graph_like(g, g->nroots)};
   size_t size = 64;
   while (size < 4 * (size_t)g->n) /* rules add at most two nodes for one */
     size *= 2;
@@ -149,9 +146,6 @@ graph *pass_simplify(const graph *g, error *e) {
   bool ok = s.g && s.table && map && in;
   if (ok) {
     memset(s.table, 0xff, size * sizeof *s.table);
-    s.g->default_float = g->default_float;
-    s.g->nleaves = g->nleaves;
-    s.g->nargs = g->nargs;
     for (int i = 0; i < g->n && ok; i++) {
       const g_node *n = &g->node[i];
       for (int k = 0; k < n->nin; k++) in[k] = graph_in(g, i, k) < 0 ? -1 : map[graph_in(g, i, k)];

@@ -38,23 +38,12 @@ static tme_status lower_library(lowering *l, int gr, error *e) {
   return TME_OK;
 }
 
-/* Marks what the group's kernel computes inside: operands come before their readers. */
-static void mark_inlined(const lowering *l, int gr, uint8_t *seen) {
-  for (int i = l->g->n - 1; i >= 0; i--) {
-    seen[i] |= l->f->group_of[i] == gr;
-    for (int k = 0; k < l->g->node[i].nin && seen[i]; k++) {
-      int j = graph_in(l->g, i, k);
-      if (j >= 0 && l->slot_of[j] < 0) seen[j] = 1;
-    }
-  }
-}
-
 /* The indices of a take are checked once, before the first kernel that gathers with them. */
 static tme_status check_bounds(lowering *l, int gr, uint8_t *checked, error *e) {
   const graph *g = l->g;
   uint8_t *seen = mem_calloc((size_t)g->n + 1, 1);
   if (!seen) return fail_memory(e, "take", (size_t)g->n);
-  mark_inlined(l, gr, seen);
+  lower_mark(l, gr, seen);
   tme_status status = TME_OK;
   for (int i = 0; i < g->n && status == TME_OK; i++) {
     if (!seen[i] || checked[i] || g->node[i].op != OP_take) continue;

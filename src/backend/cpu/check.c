@@ -107,13 +107,10 @@ static graph *with_all_roots(checker *c, const graph *g) {
     bool computed = g->node[i].op != OP_leaf && g->node[i].op != OP_literal;
     c->root_of[i] = computed ? n++ : -1;
   }
-  graph *r = graph_new(n);
+  graph *r = graph_like(g, n);
   int *map = mem_alloc(((size_t)g->n + 1) * sizeof *map), *in = mem_alloc(((size_t)g->nin + 1) * sizeof *in);
   bool ok = r && map && in;
   if (ok) {
-    r->default_float = g->default_float;
-    r->nleaves = g->nleaves;
-    r->nargs = g->nargs;
     ok = copy_all(c, g, r, map, in);
   }
   mem_free(map);

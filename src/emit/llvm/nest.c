@@ -357,7 +357,7 @@ static void emit_sequential(emitter *e, int loop) {
 static void emit_straight_vector(emitter *e, int loop) {
   int axis = e->k->inst[loop].a;
   const k_axis *x = &e->k->axes[axis];
-  int count = (int)((x->extent + x->width - 1) / x->width);
+  int count = (int)ceil_div(x->extent, x->width);
   if (!x->extent) return;
   LLVMValueRef end = loop_end(e, axis);
   if (x->width > 1) {

@@ -16,7 +16,7 @@ bool axis_is_straight(const kernel *k, int axis) {
 int axis_radix(const kernel *k, int axis) {
   const k_axis *x = &k->axes[axis];
   int64_t n = axis_is_unrolled(k, axis) ? x->extent : 1;
-  if (x->flags & AXIS_VECTOR) n = axis_is_straight(k, axis) ? (x->extent + x->width - 1) / x->width : x->unroll;
+  if (x->flags & AXIS_VECTOR) n = axis_is_straight(k, axis) ? ceil_div(x->extent, x->width) : x->unroll;
   return n < 1 ? 1 : (int)n;
 }
 
