@@ -89,6 +89,13 @@ static void *worker(void *user) {
   return NULL;
 }
 
+static void queue_free(async_queue *q) {
+  pthread_mutex_destroy(&q->lock);
+  pthread_cond_destroy(&q->more);
+  pthread_cond_destroy(&q->ready);
+  mem_free(q);
+}
+
 static async_queue *queue_new(error *err) {
   async_queue *q = mem_calloc(1, sizeof *q);
   if (!q) {
@@ -106,7 +113,7 @@ static async_queue *queue_new(error *err) {
   int failed = pthread_create(&q->thread, NULL, worker, q);
   pthread_sigmask(SIG_SETMASK, &old, NULL);
   if (!failed) return q;
-  mem_free(q);
+  queue_free(q);
   fail(err, TME_ERR_MEMORY, "eval_async: no thread can be started");
   return NULL;
 }
@@ -123,14 +130,16 @@ void async_end(tme_engine *e) {
   async_queue *q = e->async;
   if (!q) return;
   e->async = NULL;
-  if (q->generation == fork_generation()) {
-    pthread_mutex_lock(&q->lock);
-    q->stop = true;
-    pthread_cond_signal(&q->more);
-    pthread_mutex_unlock(&q->lock);
-    pthread_join(q->thread, NULL);
+  if (q->generation != fork_generation()) { /* the parent's: its lock may be held by a thread that is not here */
+    mem_free(q);
+    return;
   }
-  mem_free(q);
+  pthread_mutex_lock(&q->lock);
+  q->stop = true;
+  pthread_cond_signal(&q->more);
+  pthread_mutex_unlock(&q->lock);
+  pthread_join(q->thread, NULL);
+  queue_free(q);
 }
 
 static void submit(async_queue *q, tme_event *ev) {
