@@ -172,6 +172,12 @@ class Language(Program):
             self.assertIn("float64", self.run_ok(*args))
 
 
+    def test_long_sums_of_16_bits(self):
+        x = "astype(where(arange(2 ** 20) < 2 ** 19, 8192, -8192), float16)"
+        self.assertEqual(self.value(f"sum({x})"), 0)
+        self.assertEqual(self.value(f"sum(reshape({x}, (2 ** 10, 2 ** 10)), axis=0)[:3]"), [0, 0, 0])
+
+
 class Printing(Program):
     def test_text(self):
         out = self.run_ok("eval", "m, mean(m), m > 2", "m=m.npy")
