@@ -38,6 +38,20 @@ array in_own_order(const array &x, const mlx_layout &l, int rank) {
   return l.pack || sorted ? x : mx::transpose(x, back);
 }
 
+void find_dependants(mlx_function &f) {
+  for (const check &c : f.checks) {
+    std::vector<bool> reached(static_cast<size_t>(f.g->n), false), roots;
+    reached[static_cast<size_t>(c.node)] = true;
+    for (int i = c.node + 1; i < f.g->n; i++)
+      for (int k = 0; k < f.g->node[i].nin; k++) {
+        int x = graph_in(f.g, i, k);
+        if (x >= 0 && reached[static_cast<size_t>(x)]) reached[static_cast<size_t>(i)] = true;
+      }
+    for (int r = 0; r < f.g->nroots; r++) roots.push_back(reached[static_cast<size_t>(f.g->root[r])]);
+    f.depends.push_back(roots);
+  }
+}
+
 // The inputs are the leaves, then the run-time literals.
 std::vector<array> build(mlx_function &f, const std::vector<array> &in) {
   const graph *g = f.g;
@@ -57,23 +71,12 @@ std::vector<array> build(mlx_function &f, const std::vector<array> &in) {
   std::vector<array> out;
   for (int r = 0; r < g->nroots; r++) out.push_back(mx::contiguous(v.of[static_cast<size_t>(g->root[r])][0]));
   for (const array &x : v.checked) out.push_back(mx::contiguous(x));
-  f.checks = std::move(v.checks);
-  return out;
-}
-
-void find_dependants(mlx_function &f) {
-  f.depends.clear();
-  for (const check &c : f.checks) {
-    std::vector<bool> reached(static_cast<size_t>(f.g->n), false), roots;
-    reached[static_cast<size_t>(c.node)] = true;
-    for (int i = c.node + 1; i < f.g->n; i++)
-      for (int k = 0; k < f.g->node[i].nin; k++) {
-        int x = graph_in(f.g, i, k);
-        if (x >= 0 && reached[static_cast<size_t>(x)]) reached[static_cast<size_t>(i)] = true;
-      }
-    for (int r = 0; r < f.g->nroots; r++) roots.push_back(reached[static_cast<size_t>(f.g->root[r])]);
-    f.depends.push_back(roots);
+  if (!f.built) { // others may read them from now on
+    f.checks = std::move(v.checks);
+    find_dependants(f);
+    f.built = true;
   }
+  return out;
 }
 
 // ---- operands and results --------------------------------------------------------------------------------------------
@@ -171,11 +174,15 @@ std::unique_ptr<mlx_function> make_function(const mlx_options &o, const graph *g
   return f;
 }
 
-tme_status run_function(mlx_function &f, const mlx_input *in, const uint64_t *args, mlx_output *out, error *e) {
-  size_t roots = static_cast<size_t>(f.g->nroots);
+std::vector<array> start_function(mlx_function &f, const mlx_input *in, const uint64_t *args) {
   std::vector<array> results = f.call(operands(f, in, args));
-  mx::eval(results);
-  if (f.depends.size() != f.checks.size()) find_dependants(f);
+  mx::async_eval(results);
+  return results;
+}
+
+tme_status take_results(const mlx_function &f, std::vector<array> &results, mlx_output *out, error *e) {
+  size_t roots = static_cast<size_t>(f.g->nroots);
+  for (array &x : results) x.wait();
   for (size_t r = 0; r < roots; r++) out[r] = {nullptr, 0, nullptr, -1};
   for (size_t k = 0; k < f.checks.size(); k++) {
     if (!f.checks[k].indices)

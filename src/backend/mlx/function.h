@@ -36,6 +36,7 @@ struct mlx_function {
   const graph *g;
   std::vector<mlx_layout> layouts;
   std::function<std::vector<mlx::core::array>(const std::vector<mlx::core::array> &)> call;
+  bool built = false;                     // `checks` and `depends` are there
   std::vector<tme_mlx::check> checks;     // behind the roots in what `call` returns
   std::vector<std::vector<bool>> depends; // per check and root: whether the root is computed from it
 };
@@ -45,7 +46,10 @@ namespace tme_mlx {
 // The memory itself as an array; `done` is called when MLX is done with it. Only where `zero_copy` holds.
 array wrap_host_memory(void *data, mx::Shape shape, mx::Dtype dtype, const std::function<void()> &done);
 std::unique_ptr<mlx_function> make_function(const mlx_options &o, const graph *g);
-tme_status run_function(mlx_function &f, const mlx_input *in, const uint64_t *args, mlx_output *out, error *e);
+// On the worker: starts the computation.
+std::vector<array> start_function(mlx_function &f, const mlx_input *in, const uint64_t *args);
+// On any thread: waits for it.
+tme_status take_results(const mlx_function &f, std::vector<array> &results, mlx_output *out, error *e);
 
 } // namespace tme_mlx
 

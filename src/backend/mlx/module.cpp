@@ -28,21 +28,25 @@ void fail_with(error *e, tme_status code, const char *text) {
   std::snprintf(e->text, sizeof e->text, "mlx: %s", text);
 }
 
-// Runs a task on MLX's thread; what it throws becomes an error.
+// What a task throws becomes an error.
+template <typename T> tme_status caught(error *e, tme_status code, const T &task) {
+  try {
+    task();
+  } catch (const declined &d) {
+    fail_with(e, TME_ERR_UNSUPPORTED, d.why);
+  } catch (const std::bad_alloc &) {
+    fail_with(e, TME_ERR_MEMORY, "out of memory");
+  } catch (const std::exception &x) {
+    fail_with(e, code, x.what());
+  } catch (...) {
+    fail_with(e, code, "unknown exception");
+  }
+  return e->code;
+}
+
+// The same on MLX's thread.
 template <typename T> tme_status guarded(error *e, tme_status code, const T &task) {
-  on_worker([&] {
-    try {
-      task();
-    } catch (const declined &d) {
-      fail_with(e, TME_ERR_UNSUPPORTED, d.why);
-    } catch (const std::bad_alloc &) {
-      fail_with(e, TME_ERR_MEMORY, "out of memory");
-    } catch (const std::exception &x) {
-      fail_with(e, code, x.what());
-    } catch (...) {
-      fail_with(e, code, "unknown exception");
-    }
-  });
+  on_worker([&] { caught(e, code, task); });
   return e->code;
 }
 
@@ -155,11 +159,13 @@ void free_function(mlx_function *f) {
 
 tme_status run(mlx_function *f, const mlx_input *in, const uint64_t *args, mlx_output *out, const char *folder,
                error *e) {
-  return guarded(e, folder ? TME_ERR_JIT : TME_ERR_DEVICE, [&] {
+  std::vector<array> results;
+  tme_status s = guarded(e, folder ? TME_ERR_JIT : TME_ERR_DEVICE, [&] {
     choose_device(f->options);
     private_folder keep(folder);
-    run_function(*f, in, args, out, e);
+    results = start_function(*f, in, args);
   });
+  return s == TME_OK ? caught(e, TME_ERR_DEVICE, [&] { take_results(*f, results, out, e); }) : s;
 }
 
 // An evaluated array belongs to no stream: any thread may let it go.
