@@ -48,7 +48,8 @@ function(tme_mlx_module target)
   target_link_options(${target} PRIVATE LINKER:--version-script=${mlx_exports} LINKER:-z,lazy)
   set_target_properties(${target} PROPERTIES
     OUTPUT_NAME tme-mlx CXX_STANDARD 20 CXX_STANDARD_REQUIRED ON CXX_EXTENSIONS OFF
-    BUILD_RPATH ${mlx_folder} INSTALL_RPATH ${mlx_folder})
+    # The same when built and when installed: else CMake pads the built one with an empty entry, the current folder.
+    INSTALL_RPATH ${mlx_folder} BUILD_WITH_INSTALL_RPATH ON)
   add_dependencies(${target} tme_generated)
 endfunction()
 tme_mlx_module(tme-mlx)
