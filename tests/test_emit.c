@@ -44,12 +44,10 @@ static int open_module(void **state) {
   targets[ntargets++] = host;
   if (!strncmp(host.triple, "x86_64", 6)) {
     static const emit_target others[] = {
-        {"x86_64-unknown-linux-gnu", "x86-64", "", 16, false},
-        {"x86_64-unknown-linux-gnu", "haswell", "+avx,+avx2,+fma,+f16c,+bmi,+bmi2,+lzcnt,+popcnt,+sse4.1,+sse4.2", 32,
-         true},
+        {"x86_64-unknown-linux-gnu", "x86-64", "", 16},
+        {"x86_64-unknown-linux-gnu", "haswell", "+avx,+avx2,+fma,+f16c,+bmi,+bmi2,+lzcnt,+popcnt,+sse4.1,+sse4.2", 32},
         {"x86_64-unknown-linux-gnu", "skylake-avx512",
-         "+avx,+avx2,+fma,+f16c,+bmi,+bmi2,+lzcnt,+popcnt,+sse4.1,+sse4.2,+avx512f,+avx512bw,+avx512dq,+avx512vl", 64,
-         true}};
+         "+avx,+avx2,+fma,+f16c,+bmi,+bmi2,+lzcnt,+popcnt,+sse4.1,+sse4.2,+avx512f,+avx512bw,+avx512dq,+avx512vl", 64}};
     for (int i = 0; i < 3; i++) targets[ntargets++] = others[i];
     bool avx2 = has(&host, "avx2") && has(&host, "fma") && has(&host, "f16c") && has(&host, "bmi2");
     nrunnable = 2 + avx2 + (avx2 && host.vector_bytes == 64);

@@ -3,7 +3,12 @@
 # An elementwise operation is one row of ops.def: adds one to a copy of the sources, builds that, and finds it in the
 # header, the program, the reference and the JIT. CONTRIBUTING.md shows the same row.
 set -euo pipefail
-[ -f "$TME_BUILD_DIR/lib/libtme-llvm.so" ] || { echo "no module of the compiler"; exit 77; }
+module=$TME_BUILD_DIR/lib/libtme-llvm.so
+[ -f "$module" ] || { echo "no module of the compiler"; exit 77; }
+if nm -D "$module" | grep -Eq '__(asan|tsan|ubsan)_'; then
+  echo "the module has sanitizers, the copy that would open it has not"
+  exit 77
+fi
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -19,7 +24,7 @@ grep -q hardsigmoid "$work/src/ops/ops.def"
 
 cmake -S "$work" -B "$work/build" -DCMAKE_BUILD_TYPE=Debug -DTME_TESTS=OFF -DTME_LLVM=OFF >"$work/log" 2>&1 &&
   cmake --build "$work/build" -j "$(nproc)" --target tme_program >>"$work/log" 2>&1 || { tail -40 "$work/log"; exit 1; }
-cp "$TME_BUILD_DIR/lib/libtme-llvm.so" "$work/build/lib/" # it knows no operations
+cp "$module" "$work/build/lib/" # it knows no operations
 
 passed=0 failed=0
 check() { # NAME WANTED GOT
