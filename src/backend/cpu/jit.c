@@ -2,6 +2,7 @@
  * at the first kernel that no cache has. */
 #include "backend/cpu/jit.h"
 #include "backend/cpu/code.h"
+#include "base/module.h"
 #include "base/env.h"
 #include "base/lru.h"
 #include "compile/disk_cache.h"
@@ -90,20 +91,6 @@ static jit_kernel *load_object(jit *j, const uint8_t *bytes, size_t size, const 
 
 /* ---- the compiler's module --------------------------------------------------------------------------------------------- */
 
-/* Beside this library, nowhere else: a search path would let others choose what is loaded. */
-static bool module_path(char *out, size_t size) {
-#ifdef TME_TEST_MODULE_DIR
-  return snprintf(out, size, "%s/libtme-llvm.so", TME_TEST_MODULE_DIR) < (int)size;
-#else
-  static const char here; /* any object of this library */
-  Dl_info self;
-  if (!dladdr(&here, &self) || !self.dli_fname) return false;
-  const char *slash = strrchr(self.dli_fname, '/');
-  int dir = slash ? (int)(slash - self.dli_fname) : 1;
-  return snprintf(out, size, "%.*s/libtme-llvm.so", dir, slash ? self.dli_fname : ".") < (int)size;
-#endif
-}
-
 /* The lock is held. */
 static const emit_module *open_module(jit *j) {
   if (j->module_tried) return j->module;
@@ -114,7 +101,7 @@ static const emit_module *open_module(jit *j) {
     j->module_tried = false;
     return NULL;
   }
-  if (!module_path(path, sizeof path)) {
+  if (!module_path("libtme-llvm.so", path, sizeof path)) {
     snprintf(j->why, sizeof j->why, "the folder of the library is not known, so its compiler module cannot be found");
     return NULL;
   }

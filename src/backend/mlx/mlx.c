@@ -1,6 +1,7 @@
 /* The backend "mlx": whole regions go to MLX, one function per signature, kept in a bounded cache. MLX itself is in a
  * module of its own, opened from the library's folder: see module.h. */
 #include "backend/mlx/cache.h"
+#include "base/module.h"
 #include "base/env.h"
 #include "base/fork.h"
 #include "engine/engine.h"
@@ -29,27 +30,13 @@ typedef struct mlx_backend {
 
 /* ---- the module -------------------------------------------------------------------------------------------------- */
 
-/* Beside this library, nowhere else: a search path would let others choose what is loaded. */
-static bool module_path(char *out, size_t size) {
-#ifdef TME_TEST_MODULE_DIR
-  return snprintf(out, size, "%s/libtme-mlx.so", TME_TEST_MODULE_DIR) < (int)size;
-#else
-  static const char here; /* any object of this library */
-  Dl_info self;
-  if (!dladdr(&here, &self) || !self.dli_fname) return false;
-  const char *slash = strrchr(self.dli_fname, '/');
-  int dir = slash ? (int)(slash - self.dli_fname) : 1;
-  return snprintf(out, size, "%.*s/libtme-mlx.so", dir, slash ? self.dli_fname : ".") < (int)size;
-#endif
-}
-
 static pthread_mutex_t opening = PTHREAD_MUTEX_INITIALIZER;
 static const mlx_module *opened; /* never closed: its thread and MLX's live as long as the process */
 static unsigned opened_in;       /* fork_generation of that time */
 
 static const mlx_module *load_module(error *e) {
   char path[4096];
-  if (!module_path(path, sizeof path)) {
+  if (!module_path("libtme-mlx.so", path, sizeof path)) {
     fail(e, TME_ERR_DEVICE, "mlx: the folder of the library is not known, so its module cannot be found");
     return NULL;
   }
