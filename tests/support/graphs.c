@@ -244,6 +244,14 @@ void graph_print_nodes(const random_graph *g) {
 
 /* ---- evaluation ---------------------------------------------------------------------------------------------------------- */
 
+/* Which sign a computed NaN has is not promised: negations and the order of operands are the code generator's choice.
+ * Programs ask for the signs of numbers alone. */
+static void read_signs_of_numbers(tme_scope *s, int op, tme_array **in) {
+  tme_array **x = op == OP_signbit ? &in[0] : op == OP_copysign ? &in[1] : NULL;
+  if (x && dtype_is_float(tme_array_dtype(*x)))
+    *x = tme_where(s, tme_isnan(s, *x), tme_full(s, NULL, 0, 1, tme_array_dtype(*x)), *x);
+}
+
 bool graph_build(const random_graph *g, tme_scope *s, bool each, bool wide, tme_array **v) {
   for (int i = 0; i < g->n; i++) {
     const graph_node *n = &g->node[i];
@@ -253,6 +261,7 @@ bool graph_build(const random_graph *g, tme_scope *s, bool each, bool wide, tme_
       if (wide && dtype_is_float(n->c.in[0].dtype)) out[0] = tme_astype(s, out[0], TME_F64);
     } else {
       for (int k = 0; k < n->c.nin; k++) in[k] = v[n->src[k]];
+      read_signs_of_numbers(s, n->c.op, in);
       if (cell_apply(s, &n->c, in, out) != TME_OK) return false;
     }
     v[i] = out[0];
