@@ -49,7 +49,7 @@ static tme_array *build_block(tme_scope *s, tme_array *const *in) {
 
 /* A transpose of an array in memory is a view of it; as one long row its elements must move. */
 static tme_array *build_transpose(tme_scope *s, tme_array *const *in) {
-  return tme_reshape(s, tme_transpose(s, in[0], NULL, 0), (int64_t[]){-1}, 1);
+  return tme_reshape(s, tme_transpose(s, in[0], (int64_t[]){1, 0}, 2), (int64_t[]){-1}, 1);
 }
 
 static tme_array *build(const char *op, tme_scope *s, tme_array *const *in) {

@@ -39,7 +39,7 @@ static tme_array *from_file(tme_scope *s, tme_dtype dtype, const bench_case *k, 
   char path[BENCH_PATH + 128];
   snprintf(path, sizeof path, "%s:%s", k->file, in->name);
   tme_array *a = tme_load(s, path);
-  if (in->transposed) a = tme_transpose(s, a, NULL, 0);
+  if (in->transposed) a = tme_transpose(s, a, (int64_t[]){1, 0}, 2);
   const void *rows = a ? tme_data(s, a) : NULL;
   a = rows ? tme_from(s, tme_array_dtype(a), tme_array_rank(a), tme_array_shape(a), rows) : NULL;
   return a && tme_array_dtype(a) != dtype ? tme_astype(s, a, dtype) : a;

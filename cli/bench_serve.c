@@ -22,13 +22,12 @@ static json_t *prepare(service *s, const json_t *question, int *batch) {
   return json_pack("{s:b, s:f}", "ready", true, "first_ms", first);
 }
 
-/* Samples for so long, after a call that does not count, since others used the machine in between. */
 static json_t *run(service *s, int batch, double budget_ms) {
   json_t *samples = json_array();
-  bool ok = s->calls(s->state, batch) >= 0;
-  for (double end = clock_ms() + budget_ms; ok && json_array_size(samples) < 1000;) {
-    double ms = s->calls(s->state, batch);
-    ok = ms >= 0 && json_array_append_new(samples, json_real(ms)) == 0;
+  double ms = s->calls(s->state, batch), end = clock_ms() + budget_ms;
+  if (ms >= 0 && ms < BENCH_LONG_MS) ms = s->calls(s->state, batch);
+  for (; ms >= 0 && json_array_size(samples) < 1000; ms = s->calls(s->state, batch)) {
+    json_array_append_new(samples, json_real(ms));
     if (clock_ms() >= end) break;
   }
   return json_pack("{s:o}", "ms", samples);
