@@ -216,8 +216,16 @@ static double rate(work *w, int threads, size_t bytes, double units, bool quick)
   return units * (double)rounds * threads / ms * 1e-6;
 }
 
-static double cache_size(int name, double otherwise) {
-  long n = sysconf(name);
+/* The kernel knows how processors share a cache; the C library may give the sum over a socket. */
+static double cache_size(int level, int name, double otherwise) {
+  char path[80];
+  long n = 0;
+  snprintf(path, sizeof path, "/sys/devices/system/cpu/cpu0/cache/index%d/size", level);
+  FILE *f = fopen(path, "re");
+  bool known = f && fscanf(f, "%ldK", &n) == 1;
+  if (f) fclose(f);
+  if (known && n > 0) return 1024.0 * (double)n;
+  n = sysconf(name);
   return n > 0 ? (double)n : otherwise;
 }
 
@@ -242,7 +250,7 @@ void limits_measure(bench_limits *l, int threads, bool quick) {
   measure_peaks(l, sets, n, bf16, quick);
   for (int i = 0; i < n; i++)
     if (sets[i].there) read = sets[i].read;
-  double l2 = cache_size(_SC_LEVEL2_CACHE_SIZE, 512 << 10), l3 = cache_size(_SC_LEVEL3_CACHE_SIZE, 8 << 20);
+  double l2 = cache_size(2, _SC_LEVEL2_CACHE_SIZE, 512 << 10), l3 = cache_size(3, _SC_LEVEL3_CACHE_SIZE, 8 << 20);
   l->room[LEVEL_L2] = l2 * threads;
   l->room[LEVEL_L3] = fmax(l3, l->room[LEVEL_L2]);
   l->room[LEVEL_MEMORY] = (double)INFINITY;

@@ -76,9 +76,9 @@ static int draw_row(FILE *f, const bench_table *t, const bench_row *r, const sca
     if (!(v > 0)) continue;
     fprintf(f,
             "<rect x=\"%d\" y=\"%d\" width=\"%.1f\" height=\"%d\" fill=\"%s\"/>"
-            "<text x=\"%.1f\" y=\"%d\" font-size=\"9\">%.3g</text>\n",
+            "<text x=\"%.1f\" y=\"%d\" font-size=\"9\">%.*f</text>\n",
             LEFT, at, fmax(position(sc, v) - LEFT, 1), BAR - 2, color(s), fmax(position(sc, v), LEFT) + 4, at + BAR - 4,
-            v);
+            (int)fmax(0, 2 - floor(log10(v))), v);
     at += BAR;
   }
   fprintf(f, "<text x=\"%d\" y=\"%d\" text-anchor=\"end\">%s %s%s%s</text>\n", LEFT - 8, y + BAR * bars / 2 + 3,

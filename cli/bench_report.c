@@ -108,11 +108,11 @@ static json_t *row_json(const bench_table *t, const bench_row *r) {
   json_t *o = json_pack("{s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o}", "op", r->k->op, "shape", r->k->shape, "dtype",
                         tme_dtype_name(r->dtype), "ms_nojit", real(r->plain.ms), "ms_jit", real(r->jit.ms), "factor",
                         real(r->plain.ms / r->jit.ms), "max_rel_error", real(r->error), "peers", peers);
-  json_t *more =
-      json_pack("{s:o, s:o, s:o, s:o, s:s?, s:o, s:s?, s:o, s:o}", "spread", spreads, "operations",
-                real(r->k->operations), "bytes", real(bench_bytes(r)), "limit_ms", real(r->limit_ms), "limit", r->limit,
-                "limit_share", real(r->limit_ms / r->jit.ms), "best_peer", best < 0 ? NULL : t->peers[best].name,
-                "vs_best_peer", real(ms / r->jit.ms), "machine", machine_json(&t->limits));
+  json_t *more = json_pack(
+      "{s:o, s:o, s:o, s:o, s:s?, s:o, s:s?, s:o, s:o}", "spread", spreads, "operations",
+      json_integer((json_int_t)r->k->operations), "bytes", json_integer((json_int_t)bench_bytes(r)), "limit_ms",
+      real(r->limit_ms), "limit", r->limit, "limit_share", real(r->limit_ms / r->jit.ms), "best_peer",
+      best < 0 ? NULL : t->peers[best].name, "vs_best_peer", real(ms / r->jit.ms), "machine", machine_json(&t->limits));
   bool ok = o && more && json_object_update(o, more) == 0;
   json_decref(more);
   if (ok) return o;

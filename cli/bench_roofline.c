@@ -57,16 +57,17 @@ static void draw_axes(FILE *f, const axes *a) {
           a->top + HEIGHT / 2);
 }
 
-/* The slope of a level up to the peak. */
-static void draw_level(FILE *f, const axes *a, const char *name, double gbs, double peak, const char *color) {
+/* The slope of a level up to the peak; its name so far along. */
+static void draw_level(FILE *f, const axes *a, const char *name, double gbs, double peak, const char *color,
+                       double along) {
   double ridge = peak / gbs, from = fmax(pow(10, a->x0), pow(10, a->y0) / gbs);
   if (!(gbs > 0) || !isfinite(gbs) || from >= ridge) return;
   fprintf(f, "<line x1=\"%.1f\" y1=\"%.1f\" x2=\"%.1f\" y2=\"%.1f\" stroke=\"%s\"/>\n", x_of(a, from),
           y_of(a, from * gbs), x_of(a, ridge), y_of(a, peak), color);
   double x = x_of(a, from), y = y_of(a, from * gbs), angle = atan2(y_of(a, peak) - y, x_of(a, ridge) - x);
   fprintf(f, "<text transform=\"translate(%.1f %.1f) rotate(%.1f)\" fill=\"%s\" font-size=\"10\">%s %.0f GB/s</text>\n",
-          x + 24 * cos(angle) + 4 * sin(angle), y + 24 * sin(angle) - 4 * cos(angle), angle * 57.29578, color, name,
-          gbs);
+          x + along * cos(angle) + 4 * sin(angle), y + along * sin(angle) - 4 * cos(angle), angle * 57.29578, color,
+          name, gbs);
 }
 
 static void draw_peak(FILE *f, const axes *a, const char *name, double gflops, double gbs) {
@@ -130,9 +131,9 @@ void draw_roofline(FILE *f, const bench_table *t, int y) {
       "<text x=\"%d\" y=\"%d\" font-size=\"14\">Roofline on %d threads: filled tme, hollow the best library</text>\n",
       LEFT, y + 14, l->threads);
   draw_axes(f, &a);
-  draw_level(f, &a, "L2", l->copy[LEVEL_L2], l->f32[1], "#2ca02c");
-  draw_level(f, &a, "L3", l->copy[LEVEL_L3], l->f32[1], "#ff7f0e");
-  draw_level(f, &a, "memory", l->copy[LEVEL_MEMORY], l->f32[1], "#9467bd");
+  draw_level(f, &a, "L2", l->copy[LEVEL_L2], l->f32[1], "#2ca02c", 24);
+  draw_level(f, &a, "L3", l->copy[LEVEL_L3], l->f32[1], "#ff7f0e", 110);
+  draw_level(f, &a, "memory", l->copy[LEVEL_MEMORY], l->f32[1], "#9467bd", 200);
   draw_peak(f, &a, "f32", l->f32[1], l->copy[LEVEL_L2]);
   draw_peak(f, &a, "f64", l->f64[1], l->copy[LEVEL_L2]);
   draw_peak(f, &a, "bf16", l->bf16[1], l->copy[LEVEL_L2]);

@@ -440,21 +440,6 @@ class Commands(Program):
             self.run_ok("cache", "clear", *options)
             self.assertEqual(json.loads(self.run_ok("cache", "stats", "--json", *options))["entries"], 0)
 
-    def test_bench(self):
-        rows = json.loads(self.run_ok("bench", "--quick", "--only", "matmul 128", "--json", "--plot", "plot.svg"))
-        self.assertEqual(len(rows), 1)
-        row = rows[0]
-        self.assertEqual(list(row), ["op", "shape", "dtype", "ms_nojit", "ms_jit", "factor", "max_rel_error", "peers"])
-        self.assertEqual((row["op"], row["shape"], row["dtype"]), ("matmul", "128x128", "float32"))
-        self.assertGreater(row["ms_jit"], 0)
-        self.assertLess(row["max_rel_error"], 1e-5)
-        with open(self.path("plot.svg")) as f:
-            self.assertTrue(f.read().endswith("</svg>\n"))
-        r = tme("bench", "--quick", "--only", "add", "--no-cblas", "--vs", "nonsense", "--python", sys.executable)
-        self.assertEqual(r.returncode, 0, r.stderr)
-        self.assertIn("nonsense: unknown library", r.stderr)
-        self.fails(2, "names no row", "bench", "--only", "nothing at all", "--no-cblas", "--json")
-
 
 class Diagnostics(Program):
     def test_check_names_the_first_nan(self):

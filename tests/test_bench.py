@@ -1,0 +1,142 @@
+#!/usr/bin/env python3
+"""Tries `tme bench`: its tables, JSON, picture, and peers that are missing or fail.
+
+ctest: timeout=240
+"""
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import unittest
+import xml.etree.ElementTree as ET
+
+TME = os.environ.get("TME_PROGRAM", "build/bin/tme")
+KEYS = ["op", "shape", "dtype", "ms_nojit", "ms_jit", "factor", "max_rel_error", "peers", "spread", "operations", "bytes",
+        "limit_ms", "limit", "limit_share", "best_peer", "vs_best_peer", "machine"]
+
+
+class Bench(unittest.TestCase):
+    def setUp(self):
+        self.dir = tempfile.mkdtemp()
+
+    def tearDown(self):
+        shutil.rmtree(self.dir)
+
+    def bench(self, *args, env=None):
+        """Quick, without the system's CBLAS, which need not be there."""
+        return subprocess.run([TME, "bench", "--quick", "--no-cblas", "--python", sys.executable, *args],
+                              capture_output=True, text=True, cwd=self.dir, timeout=200,
+                              env=dict(os.environ, **env) if env else None)
+
+    def rows(self, *args, **kwargs):
+        r = self.bench("--json", *args, **kwargs)
+        self.assertEqual(r.returncode, 0, r.stderr)
+        return json.loads(r.stdout)
+
+    def test_json(self):
+        row, = self.rows("--only", "matmul 128", "--vs", "numpy")
+        self.assertEqual(list(row), KEYS)
+        self.assertEqual((row["op"], row["shape"], row["dtype"]), ("matmul", "128x128", "float32"))
+        self.assertGreater(row["ms_jit"], 0)
+        self.assertLess(row["max_rel_error"], 1e-5)
+        self.assertEqual((row["operations"], row["bytes"]), (2 * 128**3, 3 * 4 * 128**2))
+        for name in ("nojit", "jit", "numpy"):
+            spread = row["spread"][name]
+            self.assertLessEqual(spread["q1"], spread["ms"])
+            self.assertLessEqual(spread["ms"], spread["q3"])
+            self.assertGreater(spread["samples"], 0)
+        self.assertEqual(row["best_peer"], "numpy")
+        self.assertAlmostEqual(row["vs_best_peer"], row["peers"]["numpy"] / row["ms_jit"], 3)
+        self.assertAlmostEqual(row["limit_share"], row["limit_ms"] / row["ms_jit"], 3)
+
+    def test_machine(self):
+        row, = self.rows("--only", "add 1024*", "--no-plain")
+        machine = row["machine"]
+        self.assertIsNone(row["ms_nojit"])
+        self.assertIsNone(row["best_peer"])
+        for dtype in ("float32", "float64"):
+            one, all_threads = machine["gflops"][dtype]
+            self.assertGreater(min(one, all_threads), 0)
+        for level in ("L2", "L3", "memory"):
+            self.assertGreater(machine["read_gbs"][level], 0)
+            self.assertGreater(machine["copy_gbs"][level], 0)
+        self.assertIn(row["limit"], ("L2", "L3", "memory"))
+
+    def test_tables(self):
+        self.assertEqual([r["shape"] for r in self.rows("--only", "add*", "--no-plain")], ["1024x1024"])
+        self.assertEqual([r["shape"] for r in self.rows("--only", "add*", "--no-plain", "--all")], ["1024x1024", "16"])
+        r = self.bench("--only", "chain 64", "--all", "--no-plain")
+        self.assertEqual(r.returncode, 0, r.stderr)
+        self.assertRegex(r.stdout, r"limits, .* GFLOP/s")
+        self.assertRegex(r.stdout, r"\nchain +64 +float32 ")
+
+    def test_graphs(self):
+        for only, dtype in (("mlp", "float32"), ("matmul 64x(", "float32"), ("matmul 37", "float32"),
+                            ("gelu*float16", "float16"), ("matmul 1x", "float32")):
+            with self.subTest(only):
+                row, = self.rows("--only", only, "--all", "--no-plain", "--vs", "numpy")
+                self.assertEqual(row["dtype"], dtype)
+                self.assertLess(row["max_rel_error"], 1e-3 if dtype == "float16" else 1e-5)
+                self.assertIn("numpy", row["peers"])
+
+    def test_first_calls(self):
+        rows = self.rows("--only", "first*", "--all", env={"TMPDIR": self.dir})
+        self.assertEqual([r["op"] for r in rows], ["first chain, cold", "first chain, warm"])
+        self.assertTrue(all(r["ms_jit"] > 0 for r in rows), rows)
+        self.assertIsNone(rows[0]["limit_ms"])
+        self.assertEqual(os.listdir(self.dir), [])
+
+    def test_plot(self):
+        self.rows("--only", "matmul 128", "--plot", "plot.svg", "--vs", "numpy")
+        picture = ET.parse(os.path.join(self.dir, "plot.svg")).getroot()
+        self.assertTrue(picture.tag.endswith("svg"))
+        text = "\n".join(t for t in picture.itertext())
+        for word in ("matmul 128x128", "numpy", "Roofline", "GFLOP/s", "memory"):
+            self.assertIn(word, text)
+        r = self.bench("--only", "matmul 128", "--plot", "missing/plot.svg", "--no-plain")
+        self.assertEqual(r.returncode, 1)
+        self.assertIn("missing/plot.svg", r.stderr)
+
+    def test_missing_peers(self):
+        os.mkdir(os.path.join(self.dir, "jax"))
+        with open(os.path.join(self.dir, "jax", "__init__.py"), "w") as f:
+            f.write("raise ImportError('no such luck')\n")
+        r = self.bench("--only", "add*", "--no-plain", "--vs", "nonsense,jax", env={"PYTHONPATH": self.dir})
+        self.assertEqual(r.returncode, 0, r.stderr)
+        self.assertIn("nonsense: unknown library", r.stderr)
+        self.assertIn("jax: cannot be imported: ImportError: no such luck; left out", r.stderr)
+        for name in ("onednn", "libxsmm"):
+            r = self.bench("--only", "matmul 128", "--no-plain", "--vs", name)
+            self.assertEqual(r.returncode, 0, r.stderr)
+            self.assertTrue(f"{name}: " in r.stdout or f"tme: bench: {name}: " in r.stderr, (r.stdout, r.stderr))
+
+    def test_missing_model(self):
+        r = subprocess.run([TME, "bench", "--no-cblas", "--all", "--only", "minilm*", "--no-plain", "--minilm",
+                            "missing.safetensors"], capture_output=True, text=True, cwd=self.dir, timeout=200)
+        self.assertEqual(r.returncode, 1)
+        self.assertIn("missing.safetensors", r.stderr)
+        r = subprocess.run([TME, "bench", "--no-cblas", "--all", "--only", "minilm*", "--no-plain", "--python", "false"],
+                           capture_output=True, text=True, cwd=self.dir, timeout=200)
+        self.assertEqual(r.returncode, 0, r.stderr)
+        self.assertIn("minilm: it ended; left out", r.stderr)
+
+    def test_usage(self):
+        for args, message in ((("--only", "nothing at all"), "names no row; --all has more"),
+                              (("--only", "nothing at all", "--all"), "names no row"),
+                              (("--dtype", "int8"), "int8"), (("--minilm",), "needs a value"),
+                              (("--serve", "tea"), "got 'tea'")):
+            with self.subTest(args):
+                r = self.bench(*args)
+                self.assertEqual(r.returncode, 2, r.stderr)
+                self.assertIn(message, r.stderr)
+                self.assertEqual(r.stdout, "")
+
+
+if __name__ == "__main__":
+    run = unittest.main(exit=False).result
+    # A test with several failing parts is one.
+    bad = len({getattr(test, "test_case", test).id() for test, _ in run.failures + run.errors})
+    print(f"{run.testsRun - bad} passed, {bad} failed")
+    sys.exit(bad != 0)
