@@ -47,6 +47,7 @@ typedef struct bench_case {
   int64_t checked;
   int ninputs, noutputs;
   const bench_input *in;
+  bool products;     /* the operations are multiply-adds, to be held against the peak of these */
   double operations; /* that the mathematics needs, a transcendental function counting as one */
   double elements;   /* of inputs and results */
 } bench_case;
@@ -134,8 +135,8 @@ typedef struct bench_limits {
 } bench_limits;
 
 void limits_measure(bench_limits *l, int threads, bool quick);
-/* The least time of a call: its operations at the peak of its dtype, or its bytes at the speed of the level that holds
- * them, whichever is longer. Which it is in *what. */
+/* The least time of a call: its bytes at the speed of the level that holds them, or the operations of products at the peak
+ * of their dtype, whichever is longer. Which it is in *what. */
 double limits_of(const bench_limits *l, const bench_case *k, tme_dtype dtype, const char **what);
 
 /* ---- bench_time.c: a row of the table ------------------------------------------------------------------------------*/

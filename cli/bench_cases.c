@@ -25,6 +25,7 @@ static void matmul(bench_case *k, bench_input *in, const int64_t *n) {
   in[1].cut = n[3] > 0;
   k->ninputs = 2;
   k->checked = n[0] > 512 ? 64 : 0;
+  k->products = true;
   k->operations = 2 * products * (double)(n[0] * n[1] * n[2]);
   k->elements = products * (double)(n[0] * n[1] + n[1] * n[2] + n[0] * n[2]);
   bool square = n[0] == n[1] && n[1] == n[2];
@@ -81,6 +82,7 @@ static void svd(bench_case *k, bench_input *in, const int64_t *n) {
 static void attention(bench_case *k, bench_input *in, const int64_t *n) {
   in[0] = in[1] = in[2] = normal(n[0], n[1], n[2], n[3]);
   k->ninputs = 3;
+  k->products = true;
   k->operations = 4 * (double)n[2] * (double)bench_size(&in[0]);
   k->elements = 4 * (double)bench_size(&in[0]);
 }
@@ -114,6 +116,7 @@ static void mlp(bench_case *k, bench_input *in, const int64_t *n) {
   static const int64_t widths[] = {784, 512, 512, 10};
   in[0] = normal(n[0], widths[0], 0, 0);
   in[0].cut = true;
+  k->products = true;
   k->ninputs = 1;
   for (int i = 0; i < 3; i++) {
     in[k->ninputs++] = weight(widths[i], widths[i + 1], sqrt(2.0 / (double)widths[i]));
@@ -140,6 +143,7 @@ static void block(bench_case *k, bench_input *in, const int64_t *n) {
   in[0].cut = true;
   k->ninputs = sizeof all / sizeof *all;
   k->checked = 1;
+  k->products = true;
   k->operations = transformer_operations((double)n[0], (double)n[1], (double)d, (double)inner);
   k->elements = sum_of_sizes(k, in) + (double)bench_size(&in[0]);
 }
@@ -151,6 +155,7 @@ static void minilm(bench_case *k, bench_input *in, const int64_t *n) {
   in[0].cut = in[1].cut = true;
   k->ninputs = 2 + model_inputs(in + 2);
   k->checked = 1;
+  k->products = true;
   k->operations = 6 * transformer_operations((double)n[0], (double)n[1], 384, 1536);
   k->elements = sum_of_sizes(k, in) + (double)n[0] * 384;
 }

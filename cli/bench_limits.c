@@ -252,7 +252,8 @@ void limits_measure(bench_limits *l, int threads, bool quick) {
     if (sets[i].there) read = sets[i].read;
   double l2 = cache_size(2, _SC_LEVEL2_CACHE_SIZE, 512 << 10), l3 = cache_size(3, _SC_LEVEL3_CACHE_SIZE, 8 << 20);
   l->room[LEVEL_L2] = l2 * threads;
-  l->room[LEVEL_L3] = fmax(l3, l->room[LEVEL_L2]);
+  /* What the second level holds need not be in the third. */
+  l->room[LEVEL_L3] = l3 + l->room[LEVEL_L2];
   l->room[LEVEL_MEMORY] = (double)INFINITY;
   /* What all threads together work on: well inside a level, and well outside the one before. */
   double inside[LEVELS] = {0.5 * l->room[LEVEL_L2], fmax(0.5 * l3, fmin(1.5 * l->room[LEVEL_L2], 0.8 * l3)),
@@ -274,7 +275,7 @@ double limits_of(const bench_limits *l, const bench_case *k, tme_dtype dtype, co
   while (bytes + inputs > l->room[level]) level++;
   double speed = inputs > 0.9 * bytes ? l->read[level] : l->copy[level];
   double peak = dtype == TME_F64 ? l->f64[1] : dtype == TME_BF16 && l->bf16[1] > 0 ? l->bf16[1] : l->f32[1];
-  double moving = bytes / speed * 1e-6, computing = k->operations / peak * 1e-6;
+  double moving = bytes / speed * 1e-6, computing = k->products ? k->operations / peak * 1e-6 : 0;
   *what = computing > moving ? "operations" : levels[level];
   return fmax(moving, computing);
 }

@@ -3,7 +3,7 @@
 #include <math.h>
 #include <stdio.h>
 
-enum { LEFT = 70, TOP = 34, WIDTH = 500, HEIGHT = 420, LIST = 600, POINTS = 100 };
+enum { LEFT = 70, TOP = 34, WIDTH = 440, HEIGHT = 420, LIST = 620, POINTS = 100 };
 
 typedef struct axes {
   double x0, x1, y0, y1; /* decimal logarithms; y downwards from `top` */
@@ -74,8 +74,8 @@ static void draw_peak(FILE *f, const axes *a, const char *name, double gflops, d
   if (!(gflops > 0) || !isfinite(gflops)) return;
   fprintf(f,
           "<line x1=\"%.1f\" y1=\"%.1f\" x2=\"%d\" y2=\"%.1f\" stroke=\"#333333\"/>"
-          "<text x=\"%d\" y=\"%.1f\" text-anchor=\"end\" font-size=\"10\">%s %.0f GFLOP/s</text>\n",
-          x_of(a, gflops / gbs), y_of(a, gflops), LEFT + WIDTH, y_of(a, gflops), LEFT + WIDTH - 4, y_of(a, gflops) - 4,
+          "<text x=\"%d\" y=\"%.1f\" font-size=\"10\">%s %.0f GFLOP/s</text>\n",
+          x_of(a, gflops / gbs), y_of(a, gflops), LEFT + WIDTH, y_of(a, gflops), LEFT + WIDTH + 4, y_of(a, gflops) + 4,
           name, gflops);
 }
 
