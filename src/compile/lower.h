@@ -85,6 +85,7 @@ typedef struct packed {
   int node, kdim, cdim;
   int lanes, vectors; /* columns of a panel */
   int64_t K, N;
+  bool by_rows;    /* neighbouring columns are neighbours in memory: it is read along rows, over all panels */
   tme_dtype dtype; /* of the copy */
   int slot[2];     /* of the copy: real and imaginary part, -1 if there is none */
 } packed;

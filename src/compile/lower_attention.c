@@ -213,6 +213,7 @@ static tme_status pack_operands(attention *a, error *e) {
                        .lanes = a->lanes,
                        .K = a->m,
                        .N = a->e,
+                       .by_rows = true,
                        .dtype = a->acc};
   int64_t need = ceil_div(a->m, a->lanes);
   a->keys.vectors = need < a->vectors ? (int)need : a->vectors;
