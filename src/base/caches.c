@@ -21,6 +21,7 @@ static int64_t common_divisor(int64_t a, int64_t b) {
 }
 
 bool cache_holds(const cache_level *c, int64_t rows, int64_t bytes, int64_t stride) {
+  stride = stride < 0 ? -stride : stride;
   int64_t sets = c->bytes / (CACHE_LINE * c->ways), lines = ceil_div(bytes, CACHE_LINE) + (bytes % CACHE_LINE != 0);
   int64_t used = sets;
   if (stride % CACHE_LINE == 0) {

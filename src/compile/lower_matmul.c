@@ -24,6 +24,7 @@ static const int flat_vectors_16[] = {8, 6, 4, 3};
 enum {
   SLAB = 2 << 20,       /* bytes of the right operand that all blocks of rows go over before the next ones */
   LONG_ROW = 512,       /* columns from which a few rows are summed row by row */
+  NEAR = 256 << 10,     /* bytes over which a processor translates addresses at once: 64 pages */
   MOST_OWN_PANELS = 4,  /* that a task makes for itself: neighbours share cache lines */
   FEWEST_OWN_TASKS = 16 /* that are left when it does */
 };
@@ -136,12 +137,13 @@ static tme_status pack_right(product *p, bool by_rows, error *e) {
 }
 
 /* Panels are needed where neighbouring columns are not neighbours in memory, and where the rows of a band would push each
- * other out of the cache. A task makes its own if nobody else needs them. */
+ * other out of the cache or lie on too many pages. A task makes its own if nobody else needs them. */
 static tme_status choose_form(product *p, error *e) {
   int64_t column, row, size = (int64_t)tme_dtype_size(dtype_real(product_at(p, p->right)->type.dtype));
   if (!right_strides(p, &column, &row)) return fail_memory(e, "matmul", sizeof(kernel));
   bool scattered = column != 1 && p->M > 1;
-  bool crowded = p->M > MOST_FEW_ROWS && !cache_holds(&p->l->t->l2, p->K, tile_wide(p) * size, row * size);
+  bool near = p->K * row * size <= NEAR && p->K * row * size >= -NEAR;
+  bool crowded = p->M > MOST_FEW_ROWS && !(near && cache_holds(&p->l->t->l2, p->K, tile_wide(p) * size, row * size));
   p->form = RIGHT_DIRECT;
   if (p->K <= 1 || (!p->complex && !scattered && !crowded)) return TME_OK;
   span spans[MOST_SPANS];
@@ -271,7 +273,8 @@ static void emit_own(product *p, const span *spans, int nspans, int64_t col0, in
   builder *b = &p->b;
   kernel *k = b->k;
   int64_t panels = bands == 1 ? 1 : p->own_panels;
-  int abatch = k_axis_add(k, p->batches, AXIS_PARALLEL, 1, 1), agroup = k_axis_add(k, bands / panels, AXIS_PARALLEL, 1, 1);
+  int abatch = k_axis_add(k, p->batches, AXIS_PARALLEL, 1, 1),
+      agroup = k_axis_add(k, bands / panels, AXIS_PARALLEL, 1, 1);
   int lbatch = k_loop(k, abatch), lgroup = k_loop(k, agroup), mark = builder_mark(b);
   int batch = ix_axis(k, abatch), band0 = ix_mul(k, ix_axis(k, agroup), panels);
 
