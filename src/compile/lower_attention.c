@@ -23,6 +23,7 @@ typedef struct attention {
   tme_dtype acc;
   int lanes, vectors, rows; /* of a tile */
   packed keys, values;
+  int queries; /* scratch */
 } attention;
 
 static const g_node *at(const attention *a, int i) { return &a->l->g->node[i]; }
@@ -70,6 +71,30 @@ static int axis_limited(attention *a, int64_t extent, unsigned flags, int width,
   return axis;
 }
 
+static bool is_half(const attention *a) {
+  return at(a, a->q)->type.dtype == TME_F16 || at(a, a->q)->type.dtype == TME_BF16;
+}
+
+static int query(attention *a, const int *batch, int row, int d) {
+  int ix[TME_MAX_RANK];
+  memcpy(ix, batch, sizeof ix);
+  ix[a->rank - 2] = row;
+  ix[a->rank - 1] = d;
+  return k_cast(a->b.k, a->acc, builder_operand(&a->b, a->q, a->rank, ix, -1).re);
+}
+
+/* 16-bit queries are converted once, to the scratch buffer `queries`. */
+static void emit_queries(attention *a, int rows, const int *batch, int row0) {
+  kernel *k = a->b.k;
+  int mark = builder_mark(&a->b), ai = k_axis_add(k, rows, 0, 1, 1);
+  int ad = k_axis_add(k, a->d, AXIS_VECTOR, a->lanes, 2), li = k_loop(k, ai), ld = k_loop(k, ad);
+  int to = ix_add(k, ix_mul(k, ix_axis(k, ai), a->d), ix_axis(k, ad));
+  k_store(k, k_access_add(k, a->queries, to), query(a, batch, ix_add(k, row0, ix_axis(k, ai)), ix_axis(k, ad)));
+  builder_forget(&a->b, mark);
+  k_end(k, ld);
+  k_end(k, li);
+}
+
 /* q k' of the task's rows, tile by tile, to the scratch rows. */
 static void emit_scores(attention *a, int scratch, int rows, const int *batch, int row0, int64_t wide, int64_t bands,
                         int64_t col0) {
@@ -89,10 +114,8 @@ static void emit_scores(attention *a, int scratch, int rows, const int *batch, i
   uint64_t kept = (uint64_t)1 << ai | (uint64_t)1 << aj;
   int acc = k_emit(k, K_ACC, a->acc, k_const_f(k, a->acc, 0), K_ADD, -1, kept);
   int ld = k_loop(k, ad), li = k_loop(k, ai), lj = k_loop(k, aj);
-  memcpy(ix, batch, sizeof ix);
-  ix[a->rank - 2] = row;
-  ix[a->rank - 1] = kk;
-  int x = k_cast(k, a->acc, builder_operand(b, a->q, a->rank, ix, -1).re);
+  int x = is_half(a) ? k_load(k, k_access_add(k, a->queries, ix_add(k, ix_mul(k, ix_axis(k, ai), a->d), kk)))
+                     : query(a, batch, row, kk);
   const op_type *tk = &at(a, a->k)->type;
   memcpy(ix, batch, sizeof ix);
   shared_head(a, k, tk, ix);
@@ -186,6 +209,7 @@ static void emit_rows(attention *a, int scratch, int sums, int64_t first, int ro
   batch_index(a, k, ix_axis(k, abatch), batch);
   int row0 = ix_add(k, ix_mul(k, ix_axis(k, apanel), rows), ix_const(k, first));
   int64_t wide = packed_wide(&a->keys), bands = a->m / wide, rest = a->m % wide;
+  if (is_half(a)) emit_queries(a, rows, batch, row0);
   emit_scores(a, scratch, rows, batch, row0, wide, bands, 0);
   emit_scores(a, scratch, rows, batch, row0, rest, rest > 0, bands * wide);
   emit_weights(a, scratch, sums, rows, row0);
@@ -258,6 +282,7 @@ tme_status lower_attention(lowering *l, int gr, error *e) {
   int64_t panels = ceil_div(a.n, a.rows), high = ceil_div(a.n, panels), low = high - 1;
   int64_t nhigh = a.n - panels * low, nlow = panels - nhigh;
   int scratch = builder_scratch(&a.b, a.acc, high * a.m), sums = builder_scratch(&a.b, a.acc, high);
+  if (is_half(&a)) a.queries = builder_scratch(&a.b, a.acc, high * a.d);
   emit_rows(&a, scratch, sums, 0, (int)high, nhigh);
   emit_rows(&a, scratch, sums, nhigh * high, (int)low, low ? nlow : 0);
   a.b.k->opt = 2;
