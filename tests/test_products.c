@@ -73,7 +73,7 @@ static const void *run(tme_scope *s, const shape *h, tme_dtype t, int64_t *bytes
 
 static void test_exact(void **state) {
   (void)state;
-  static const tme_dtype dtypes[] = {TME_F32, TME_F64, TME_I32, TME_C64};
+  static const tme_dtype dtypes[] = {TME_F32, TME_F64, TME_F16, TME_BF16, TME_I32, TME_C64};
   for (int i = 0; i < COUNT(shapes); i++)
     for (int d = 0; d < (sanitized() ? 1 : COUNT(dtypes)); d++) {
       /* the reference is slow: the largest ones in f32 alone */

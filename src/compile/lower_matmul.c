@@ -136,16 +136,18 @@ static tme_status pack_right(product *p, bool by_rows, error *e) {
   return lower_pack(p->l, &p->pack, e);
 }
 
-/* Panels are needed where neighbouring columns are not neighbours in memory, and where the rows of a band would push each
- * other out of the cache or lie on too many pages. A task makes its own if nobody else needs them. */
+/* Panels are needed where the right operand is converted, where neighbouring columns are not neighbours in memory, and where
+ * the rows of a band would push each other out of the cache or lie on too many pages. A task makes its own if nobody else
+ * needs them. */
 static tme_status choose_form(product *p, error *e) {
   int64_t column, row, size = (int64_t)tme_dtype_size(dtype_real(product_at(p, p->right)->type.dtype));
   if (!right_strides(p, &column, &row)) return fail_memory(e, "matmul", sizeof(kernel));
+  bool converted = product_at(p, p->right)->op == OP_astype && p->l->slot_of[p->right] < 0 && p->M > MOST_FEW_ROWS;
   bool scattered = column != 1 && p->M > 1;
   bool near = p->K * row * size <= NEAR && p->K * row * size >= -NEAR;
   bool crowded = p->M > MOST_FEW_ROWS && !(near && cache_holds(&p->l->t->l2, p->K, tile_wide(p) * size, row * size));
   p->form = RIGHT_DIRECT;
-  if (p->K <= 1 || (!p->complex && !scattered && !crowded)) return TME_OK;
+  if (p->K <= 1 || (!p->complex && !converted && !scattered && !crowded)) return TME_OK;
   span spans[MOST_SPANS];
   cut_rows(p, spans);
   if (!p->complex && !scattered && spans[0].blocks == 1 && band_bytes(p) <= l2_half(p)) {
