@@ -8,7 +8,7 @@
  *           panels of rows, a tile high
  *
  * Rows that make no whole block are cut into balanced panels, so that no panel is nearly empty; what remains of the columns
- * is a narrower tile with masked lanes. Each combination is a section of the kernel. K is never cut: every element is one
+ * is a narrower tile. Each combination is a section of the kernel. K is never cut: every element is one
  * sum from the first k to the last. */
 #include "compile/product.h"
 #include <stdio.h>
@@ -174,10 +174,11 @@ static bool has_long_epilogue(const product *p) {
   return false;
 }
 
-/* Where a tile lies: its first row; its columns col0 + band * wide + lane; `panel` counts the task's own panels. */
+/* Where a tile lies: its first row, its first column and how many there are; the panel of the right operand, of all or of
+ * the task's own. */
 typedef struct place {
-  int batch, row, band, panel;
-  int64_t col0, wide;
+  int batch, row, col, panel;
+  int64_t wide;
 } place;
 
 static int own_at(product *p, int panel, int k, int j, int64_t wide) {
@@ -190,10 +191,10 @@ static expr_value right_value(product *p, const place *at, int row, int kk, int 
   if (p->form == RIGHT_OWN)
     return (expr_value){k_load(k, k_access_add(k, p->own_buf, own_at(p, at->panel, kk, jj, at->wide))), -1};
   if (p->form == RIGHT_DIRECT) return product_right(p, at->batch, row, kk, col);
-  int ix[TME_MAX_RANK], panel = ix_add(k, at->band, ix_const(k, at->col0 / packed_wide(&p->pack)));
+  int ix[TME_MAX_RANK];
   product_index(p, at->batch, row, kk, col, ix);
   int matrix = packed_matrix(k, &product_at(p, p->right)->type, ix, p->rank);
-  return packed_load(&p->b, &p->pack, matrix, panel, kk, jj);
+  return packed_load(&p->b, &p->pack, matrix, at->panel, kk, jj);
 }
 
 static void emit_tile(product *p, const place *at, int rows) {
@@ -203,8 +204,8 @@ static void emit_tile(product *p, const place *at, int rows) {
   int ai = k_axis_add(k, rows, AXIS_UNROLL, 1, 1);
   int aj = k_axis_add(k, at->wide, AXIS_VECTOR, p->lanes, (int)ceil_div(at->wide, p->lanes));
   int ak = k_axis_add(k, p->K, AXIS_REDUCE, 1, 1);
-  int first = ix_add(k, ix_mul(k, at->band, at->wide), ix_const(k, at->col0)), kk = ix_axis(k, ak);
-  int row = ix_add(k, at->row, ix_axis(k, ai)), jj = ix_axis(k, aj), col = ix_add(k, first, jj);
+  int kk = ix_axis(k, ak), jj = ix_axis(k, aj);
+  int row = ix_add(k, at->row, ix_axis(k, ai)), col = ix_add(k, at->col, jj);
   uint64_t kept = (uint64_t)1 << ai | (uint64_t)1 << aj;
   int zero = dtype_is_float(p->acc) ? k_const_f(k, p->acc, 0) : k_const_i(k, p->acc, 0);
   for (int w = 0; w < (p->complex ? 2 : 1); w++) p->acc_id[w] = k_emit(k, K_ACC, p->acc, zero, K_ADD, -1, kept);
@@ -235,7 +236,7 @@ static void emit_tile(product *p, const place *at, int rows) {
     li = k_loop(k, ai);
     lj = k_loop(k, aj);
     row = ix_add(k, at->row, ix_axis(k, ai));
-    col = ix_add(k, first, ix_axis(k, aj));
+    col = ix_add(k, at->col, ix_axis(k, aj));
     p->spill_at = ix_add(k, ix_mul(k, ix_axis(k, ai), at->wide), ix_axis(k, aj));
   }
   product_store(p, at->batch, row, col);
@@ -252,12 +253,16 @@ static int first_row(product *p, const span *s, int block, int panel) {
   return ix_add(k, ix_mul(k, n, s->rows), ix_const(k, s->row0));
 }
 
+static int first_column(product *p, const columns *c, int band) {
+  return ix_add(p->b.k, ix_mul(p->b.k, band, c->wide), ix_const(p->b.k, c->first));
+}
+
 /* Every tile of the span is a task. */
-static void emit_tasks(product *p, const span *s, int64_t col0, int64_t wide, int64_t bands) {
+static void emit_tasks(product *p, const span *s, const columns *c) {
   kernel *k = p->b.k;
-  int64_t slab = bands;
-  if (s->blocks > 1) slab = largest_divisor(bands, SLAB / band_bytes(p) > 1 ? SLAB / band_bytes(p) : 1);
-  int64_t extent[] = {p->batches, bands / slab, s->blocks, slab, s->panels};
+  int64_t slab = c->count;
+  if (s->blocks > 1) slab = largest_divisor(c->count, SLAB / band_bytes(p) > 1 ? SLAB / band_bytes(p) : 1);
+  int64_t extent[] = {p->batches, c->count / slab, s->blocks, slab, s->panels};
   int loop[5], n[5];
   for (int i = 0; i < 5; i++) {
     int axis = k_axis_add(k, extent[i], AXIS_PARALLEL, 1, 1);
@@ -265,28 +270,31 @@ static void emit_tasks(product *p, const span *s, int64_t col0, int64_t wide, in
     n[i] = ix_axis(k, axis);
   }
   int band = ix_add(k, ix_mul(k, n[1], slab), n[3]);
-  place at = {.batch = n[0], .row = first_row(p, s, n[2], n[4]), .band = band, .col0 = col0, .wide = wide};
+  place at = {.batch = n[0],
+              .row = first_row(p, s, n[2], n[4]),
+              .col = first_column(p, c, band),
+              .panel = ix_add(k, band, ix_const(k, c->panel)),
+              .wide = c->wide};
   emit_tile(p, &at, s->rows);
   for (int i = 4; i >= 0; i--) k_end(k, loop[i]);
 }
 
 /* A task makes some panels of the right operand for itself and goes over all rows with each. */
-static void emit_own(product *p, const span *spans, int nspans, int64_t col0, int64_t wide, int64_t bands) {
+static void emit_own(product *p, const span *spans, int nspans, const columns *c) {
   builder *b = &p->b;
   kernel *k = b->k;
-  int64_t panels = bands == 1 ? 1 : p->own_panels;
-  int abatch = k_axis_add(k, p->batches, AXIS_PARALLEL, 1, 1),
-      agroup = k_axis_add(k, bands / panels, AXIS_PARALLEL, 1, 1);
+  int64_t panels = c->count == 1 ? 1 : p->own_panels;
+  int abatch = k_axis_add(k, p->batches, AXIS_PARALLEL, 1, 1);
+  int agroup = k_axis_add(k, c->count / panels, AXIS_PARALLEL, 1, 1);
   int lbatch = k_loop(k, abatch), lgroup = k_loop(k, agroup), mark = builder_mark(b);
   int batch = ix_axis(k, abatch), band0 = ix_mul(k, ix_axis(k, agroup), panels);
 
   int ak = k_axis_add(k, p->K, 0, 1, 1), apanel = k_axis_add(k, panels, 0, 1, 1);
-  int aj = k_axis_add(k, wide, AXIS_VECTOR, p->lanes, (int)ceil_div(wide, p->lanes));
+  int aj = k_axis_add(k, c->wide, AXIS_VECTOR, p->lanes, (int)ceil_div(c->wide, p->lanes));
   int lk = k_loop(k, ak), lpanel = k_loop(k, apanel), lj = k_loop(k, aj);
-  int band = ix_add(k, band0, ix_axis(k, apanel));
-  int col = ix_add(k, ix_add(k, ix_mul(k, band, wide), ix_const(k, col0)), ix_axis(k, aj));
+  int col = ix_add(k, first_column(p, c, ix_add(k, band0, ix_axis(k, apanel))), ix_axis(k, aj));
   int value = product_right(p, batch, ix_const(k, 0), ix_axis(k, ak), col).re;
-  int to = own_at(p, ix_axis(k, apanel), ix_axis(k, ak), ix_axis(k, aj), wide);
+  int to = own_at(p, ix_axis(k, apanel), ix_axis(k, ak), ix_axis(k, aj), c->wide);
   k_store(k, k_access_add(k, p->own_buf, to), k_cast(k, p->acc, value));
   builder_forget(b, mark);
   k_end(k, lj);
@@ -299,10 +307,9 @@ static void emit_own(product *p, const span *spans, int nspans, int64_t col0, in
     int arows = k_axis_add(k, spans[i].panels, 0, 1, 1), lrows = k_loop(k, arows);
     place at = {.batch = batch,
                 .row = first_row(p, &spans[i], ix_const(k, 0), ix_axis(k, arows)),
-                .band = ix_add(k, band0, ix_axis(k, apanel)),
+                .col = first_column(p, c, ix_add(k, band0, ix_axis(k, apanel))),
                 .panel = ix_axis(k, apanel),
-                .col0 = col0,
-                .wide = wide};
+                .wide = c->wide};
     emit_tile(p, &at, spans[i].rows);
     k_end(k, lrows);
   }
@@ -311,28 +318,25 @@ static void emit_own(product *p, const span *spans, int nspans, int64_t col0, in
   k_end(k, lbatch);
 }
 
-static void emit_columns(product *p, const span *spans, int nspans, int64_t col0, int64_t wide, int64_t bands) {
-  if (!bands) return;
-  if (p->form == RIGHT_OWN)
-    emit_own(p, spans, nspans, col0, wide, bands);
-  else
-    for (int i = 0; i < nspans; i++) emit_tasks(p, &spans[i], col0, wide, bands);
-}
-
 static bool emit(product *p, const char *name) {
   if (!product_begin(p, name)) return false;
   span spans[MOST_SPANS];
   int nspans = cut_rows(p, spans);
-  int64_t wide = tile_wide(p), bands = p->N / wide, rest = p->N % wide;
+  columns parts[2];
+  columns_cut(p->N, tile_wide(p), p->lanes, parts);
+  int64_t widest = parts[0].count ? parts[0].wide : parts[1].wide;
   p->spilled = has_long_epilogue(p);
   for (int w = 0; p->spilled && w < (p->complex ? 2 : 1); w++)
-    p->spill_buf[w] = builder_scratch(&p->b, p->acc, spans[0].rows * wide);
-  if (p->form == RIGHT_OWN) {
-    int64_t most = bands ? p->own_panels * wide : rest;
-    p->own_buf = builder_scratch(&p->b, p->acc, p->K * most);
+    p->spill_buf[w] = builder_scratch(&p->b, p->acc, spans[0].rows * widest);
+  if (p->form == RIGHT_OWN)
+    p->own_buf = builder_scratch(&p->b, p->acc, p->K * widest * (parts[0].count ? p->own_panels : 1));
+  for (int i = 0; i < 2; i++) {
+    if (!parts[i].count) continue;
+    if (p->form == RIGHT_OWN)
+      emit_own(p, spans, nspans, &parts[i]);
+    else
+      for (int k = 0; k < nspans; k++) emit_tasks(p, &spans[k], &parts[i]);
   }
-  emit_columns(p, spans, nspans, 0, wide, bands);
-  emit_columns(p, spans, nspans, bands * wide, rest, rest > 0);
   return true;
 }
 
