@@ -63,9 +63,10 @@ static tme_array *numbers(tme_scope *s, tme_dtype t, int64_t batch, int64_t rows
 }
 
 /* x y + 1 (of 16-bit numbers x y: a fused sum is rounded once, not twice) on an engine; NULL with the error in the scope. */
-static const void *run(tme_scope *s, const shape *h, tme_dtype t, int64_t *bytes) {
+static const void *run(tme_scope *s, const shape *h, tme_dtype t, tme_dtype to, int64_t *bytes) {
   tme_array *x = numbers(s, t, h->batch, h->rows, h->k, h->turn == LEFT_TURNED, h->turn == PART);
   tme_array *y = numbers(s, t, h->right_batch, h->k, h->columns, h->turn == RIGHT_TURNED, h->turn == PART);
+  if (to != t) x = tme_astype(s, x, to), y = tme_astype(s, y, to);
   tme_array *z = tme_matmul(s, x, y);
   if (tme_dtype_size(t) > 2) z = tme_add(s, z, tme_integer(s, 1));
   *bytes = tme_array_size(z) * (int64_t)tme_dtype_size(tme_array_dtype(z));
@@ -74,7 +75,9 @@ static const void *run(tme_scope *s, const shape *h, tme_dtype t, int64_t *bytes
 
 static void test_exact(void **state) {
   (void)state;
-  static const tme_dtype dtypes[] = {TME_F32, TME_F64, TME_F16, TME_BF16, TME_I32, TME_C64};
+  static const tme_dtype dtypes[][2] = {{TME_F32, TME_F32},   {TME_F64, TME_F64}, {TME_F16, TME_F16},
+                                        {TME_BF16, TME_BF16}, {TME_I32, TME_I32}, {TME_C64, TME_C64},
+                                        {TME_I8, TME_I32},    {TME_F32, TME_F64}};
   for (int i = 0; i < COUNT(shapes); i++)
     for (int d = 0; d < (sanitized() ? 1 : COUNT(dtypes)); d++) {
       /* the reference is slow: the largest ones in f32 alone */
@@ -82,10 +85,11 @@ static void test_exact(void **state) {
       if (work > (sanitized() ? 1e7 : d ? 5e7 : 1e9)) continue;
       tme_scope *a = tme_scope_new(cpu), *b = tme_scope_new(reference);
       int64_t size = 0, bytes = 0;
-      const void *got = run(a, &shapes[i], dtypes[d], &size), *want = run(b, &shapes[i], dtypes[d], &bytes);
+      const void *got = run(a, &shapes[i], dtypes[d][0], dtypes[d][1], &size);
+      const void *want = run(b, &shapes[i], dtypes[d][0], dtypes[d][1], &bytes);
       if (!got || !want) fail_msg("product %d: %s%s", i, got ? "" : tme_error(a), want ? "" : tme_error(b));
       assert_int_equal(size, bytes);
-      if (memcmp(got, want, (size_t)bytes) != 0) fail_msg("product %d of %s differs", i, tme_dtype_name(dtypes[d]));
+      if (memcmp(got, want, (size_t)bytes) != 0) fail_msg("product %d of %s differs", i, tme_dtype_name(dtypes[d][0]));
       tme_scope_free(a);
       tme_scope_free(b);
     }

@@ -288,11 +288,11 @@ static void store_operand(fuser *u, int i, const char *why) {
   if (at(u, b)->op != OP_literal && at(u, b)->op != OP_iota) store(u, b, why);
 }
 
-/* The right operand of a product, or what it is converted from where that has 16 bits: it is converted as it is read. */
+/* The right operand of a product, or what it is converted from where that is narrower: it is converted as it is read. */
 static int right_operand(const fuser *u, int i) {
-  int x = at(u, i)->op == OP_astype ? graph_in(u->g, i, 0) : i;
-  tme_dtype t = at(u, x)->type.dtype;
-  return t == TME_F16 || t == TME_BF16 ? x : i;
+  if (at(u, i)->op != OP_astype) return i;
+  int x = graph_in(u->g, i, 0);
+  return tme_dtype_size(at(u, x)->type.dtype) < tme_dtype_size(at(u, i)->type.dtype) ? x : i;
 }
 
 static void store_what_must_be(fuser *u) {
