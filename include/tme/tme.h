@@ -47,6 +47,7 @@ typedef struct tme_engine tme_engine;
 typedef struct tme_scope tme_scope;
 typedef struct tme_array tme_array;
 typedef struct tme_event tme_event;
+typedef struct tme_function tme_function;
 
 typedef enum tme_dtype {
   TME_DTYPE_NONE = -1, /* where an operation takes a dtype: its default */
@@ -212,6 +213,21 @@ TME_API tme_status tme_event_wait(tme_event *ev);
 TME_API void tme_event_cancel(tme_event *ev);
 /* Waits and frees. */
 TME_API void tme_event_free(tme_event *ev);
+
+/* An array without a value, for tme_compile. What is computed from it cannot be evaluated. */
+TME_API tme_array *tme_input(tme_scope *s, tme_dtype t, int rank, const int64_t *shape);
+/* Plans once how `outputs` are computed from `inputs`, which are made with tme_input, for many calls with values of the
+ * same dtypes and shapes: a call then costs neither a graph nor a look into the plan cache. Other arrays and numbers that
+ * the outputs need are taken in. The function is the caller's, belongs to no scope, and may be called by several threads
+ * at once. NULL on failure. */
+TME_API tme_function *tme_compile(tme_scope *s, tme_array *const *inputs, int ninputs, tme_array *const *outputs,
+                                  int noutputs);
+/* Computes and waits. `outputs` receives as many arrays as the function has outputs: of the scope, and computed; on failure
+ * NULL. Inputs are evaluated if they were not; those that are not row-major are copied. */
+TME_API tme_status tme_call(tme_scope *s, const tme_function *f, tme_array *const *inputs, int ninputs,
+                            tme_array **outputs);
+/* NULL is allowed. Not while a call runs. */
+TME_API void tme_function_free(tme_function *f);
 
 /* Evaluates, and returns the elements row-major and contiguous; valid while the array lives. NULL on failure. An array
  * without elements gives a pointer that must not be read. */

@@ -288,6 +288,13 @@ static void store_operand(fuser *u, int i, const char *why) {
   if (at(u, b)->op != OP_literal && at(u, b)->op != OP_iota) store(u, b, why);
 }
 
+/* The right operand of a product, or what it is converted from where that is narrower: it is converted as it is read. */
+static int right_operand(const fuser *u, int i) {
+  if (at(u, i)->op != OP_astype) return i;
+  int x = graph_in(u->g, i, 0);
+  return tme_dtype_size(at(u, x)->type.dtype) < tme_dtype_size(at(u, i)->type.dtype) ? x : i;
+}
+
 static void store_what_must_be(fuser *u) {
   const graph *g = u->g;
   for (int r = 0; r < g->nroots; r++) store(u, g->root[r], "asked for");
@@ -296,7 +303,7 @@ static void store_what_must_be(fuser *u) {
     switch (node_classify(n->op)) {
     case CLASS_MATMUL:
       store_operand(u, graph_in(g, i, 0), "operand of matmul");
-      store_operand(u, graph_in(g, i, 1), "operand of matmul");
+      store_operand(u, right_operand(u, graph_in(g, i, 1)), "operand of matmul");
       break;
     case CLASS_ATTENTION:
       for (int k = 0; k < n->nin; k++) store_operand(u, graph_in(g, i, k), "operand of attention");

@@ -79,18 +79,28 @@ tme_status lower_rows(lowering *l, int gr, error *e); /* GROUP_MAP and GROUP_ROW
 tme_status lower_matmul(lowering *l, int gr, error *e);
 tme_status lower_attention(lowering *l, int gr, error *e);
 
-/* An operand of a product in panels: lower_pack.c. Its dimension kdim is summed over, cdim gives the columns; the ones
+/* Bands of columns of a product. */
+typedef struct columns {
+  int64_t first, wide, count;
+  int64_t panel; /* number of the first one */
+} columns;
+/* Whole bands of `wide` columns, and what remains: a band of as many vectors as it takes, the last of them ending with the
+ * last column. Columns of the band before are computed again rather than lanes masked. */
+void columns_cut(int64_t n, int64_t wide, int lanes, columns out[2]);
+
+/* An operand of a product in panels, one for each band: lower_pack.c. Its dimension kdim is summed over, cdim gives the columns; the ones
  * before the last two count the matrices. */
 typedef struct packed {
   int node, kdim, cdim;
   int lanes, vectors; /* columns of a panel */
   int64_t K, N;
+  bool by_rows;    /* neighbouring columns are neighbours in memory: it is read along rows, over all panels */
   tme_dtype dtype; /* of the copy */
   int slot[2];     /* of the copy: real and imaginary part, -1 if there is none */
 } packed;
 /* Adds the step that copies and sets the slots. */
 tme_status lower_pack(lowering *l, packed *p, error *e);
-int64_t packed_wide(const packed *p); /* columns of a panel */
+void packed_columns(const packed *p, columns out[2]);
 /* The number of the matrix that an operand of type t has at ix, an index of `rank` dimensions that it is broadcast to. */
 int packed_matrix(kernel *k, const op_type *t, const int *ix, int rank);
 expr_value packed_load(builder *b, const packed *p, int matrix, int panel, int row, int column);

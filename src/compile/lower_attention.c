@@ -23,6 +23,7 @@ typedef struct attention {
   tme_dtype acc;
   int lanes, vectors, rows; /* of a tile */
   packed keys, values;
+  int queries; /* scratch */
 } attention;
 
 static const g_node *at(const attention *a, int i) { return &a->l->g->node[i]; }
@@ -70,33 +71,54 @@ static int axis_limited(attention *a, int64_t extent, unsigned flags, int width,
   return axis;
 }
 
+static bool is_half(const attention *a) {
+  return at(a, a->q)->type.dtype == TME_F16 || at(a, a->q)->type.dtype == TME_BF16;
+}
+
+static int query(attention *a, const int *batch, int row, int d) {
+  int ix[TME_MAX_RANK];
+  memcpy(ix, batch, sizeof ix);
+  ix[a->rank - 2] = row;
+  ix[a->rank - 1] = d;
+  return k_cast(a->b.k, a->acc, builder_operand(&a->b, a->q, a->rank, ix, -1).re);
+}
+
+/* 16-bit queries are converted once, to the scratch buffer `queries`. */
+static void emit_queries(attention *a, int rows, const int *batch, int row0) {
+  kernel *k = a->b.k;
+  int mark = builder_mark(&a->b), ai = k_axis_add(k, rows, 0, 1, 1);
+  int ad = k_axis_add(k, a->d, AXIS_VECTOR, a->lanes, 2), li = k_loop(k, ai), ld = k_loop(k, ad);
+  int to = ix_add(k, ix_mul(k, ix_axis(k, ai), a->d), ix_axis(k, ad));
+  k_store(k, k_access_add(k, a->queries, to), query(a, batch, ix_add(k, row0, ix_axis(k, ai)), ix_axis(k, ad)));
+  builder_forget(&a->b, mark);
+  k_end(k, ld);
+  k_end(k, li);
+}
+
 /* q k' of the task's rows, tile by tile, to the scratch rows. */
-static void emit_scores(attention *a, int scratch, int rows, const int *batch, int row0, int64_t wide, int64_t bands,
-                        int64_t col0) {
-  if (!bands) return;
+static void emit_scores(attention *a, int scratch, int rows, const int *batch, int row0, const columns *c) {
+  if (!c->count) return;
+  int64_t wide = c->wide;
   builder *b = &a->b;
   kernel *k = b->k;
   int mark = builder_mark(b), last = keys_of(a, ix_add(k, row0, ix_const(k, rows - 1)));
-  int64_t full = packed_wide(&a->keys);
-  int end = ix_div(k, ix_add(k, last, ix_const(k, wide - 1 - col0)), wide);
-  int aband = axis_limited(a, bands, 0, 1, 1, end);
+  int end = ix_div(k, ix_add(k, last, ix_const(k, wide - 1 - c->first)), wide);
+  int aband = axis_limited(a, c->count, 0, 1, 1, end);
   int ai = k_axis_add(k, rows, AXIS_UNROLL, 1, 1);
   int aj = k_axis_add(k, wide, AXIS_VECTOR, a->lanes, (int)ceil_div(wide, a->lanes));
   int ad = k_axis_add(k, a->d, AXIS_REDUCE, 1, 1);
   int row = ix_add(k, row0, ix_axis(k, ai)), kk = ix_axis(k, ad), ix[TME_MAX_RANK];
-  int key = ix_add(k, ix_add(k, ix_mul(k, ix_axis(k, aband), wide), ix_axis(k, aj)), ix_const(k, col0));
+  int key = ix_add(k, ix_add(k, ix_mul(k, ix_axis(k, aband), wide), ix_axis(k, aj)), ix_const(k, c->first));
   int lband = k_loop(k, aband);
   uint64_t kept = (uint64_t)1 << ai | (uint64_t)1 << aj;
   int acc = k_emit(k, K_ACC, a->acc, k_const_f(k, a->acc, 0), K_ADD, -1, kept);
   int ld = k_loop(k, ad), li = k_loop(k, ai), lj = k_loop(k, aj);
-  memcpy(ix, batch, sizeof ix);
-  ix[a->rank - 2] = row;
-  ix[a->rank - 1] = kk;
-  int x = k_cast(k, a->acc, builder_operand(b, a->q, a->rank, ix, -1).re);
+  int x = is_half(a) ? k_load(k, k_access_add(k, a->queries, ix_add(k, ix_mul(k, ix_axis(k, ai), a->d), kk)))
+                     : query(a, batch, row, kk);
   const op_type *tk = &at(a, a->k)->type;
   memcpy(ix, batch, sizeof ix);
   shared_head(a, k, tk, ix);
-  int panel = ix_add(k, ix_axis(k, aband), ix_const(k, col0 / full));
+  int panel = ix_add(k, ix_axis(k, aband), ix_const(k, c->panel));
   int y = packed_load(b, &a->keys, packed_matrix(k, tk, ix, a->rank), panel, kk, ix_axis(k, aj)).re;
   k_emit(k, K_UPDATE, a->acc, acc, x, y, 0);
   builder_forget(b, mark);
@@ -138,13 +160,13 @@ static void emit_weights(attention *a, int scratch, int sums, int rows, int row0
 }
 
 /* Weights times v, over the sums, to the result. */
-static void emit_result(attention *a, int scratch, int sums, int rows, const int *batch, int row0, int64_t wide,
-                        int64_t bands, int64_t col0) {
-  if (!bands) return;
+static void emit_result(attention *a, int scratch, int sums, int rows, const int *batch, int row0, const columns *c) {
+  if (!c->count) return;
+  int64_t wide = c->wide;
   builder *b = &a->b;
   kernel *k = b->k;
   int mark = builder_mark(b), last = keys_of(a, ix_add(k, row0, ix_const(k, rows - 1)));
-  int aband = k_axis_add(k, bands, 0, 1, 1), ai = k_axis_add(k, rows, AXIS_UNROLL, 1, 1);
+  int aband = k_axis_add(k, c->count, 0, 1, 1), ai = k_axis_add(k, rows, AXIS_UNROLL, 1, 1);
   int aj = k_axis_add(k, wide, AXIS_VECTOR, a->lanes, (int)ceil_div(wide, a->lanes));
   int am = axis_limited(a, a->m, AXIS_REDUCE, 1, 1, last);
   int key = ix_axis(k, am), ix[TME_MAX_RANK];
@@ -156,7 +178,7 @@ static void emit_result(attention *a, int scratch, int sums, int rows, const int
   const op_type *tv = &at(a, a->v)->type;
   memcpy(ix, batch, sizeof ix);
   shared_head(a, k, tv, ix);
-  int panel = ix_add(k, ix_axis(k, aband), ix_const(k, col0 / packed_wide(&a->values)));
+  int panel = ix_add(k, ix_axis(k, aband), ix_const(k, c->panel));
   int y = packed_load(b, &a->values, packed_matrix(k, tv, ix, a->rank), panel, key, ix_axis(k, aj)).re;
   k_emit(k, K_UPDATE, a->acc, acc, x, y, 0);
   builder_forget(b, mark);
@@ -169,7 +191,7 @@ static void emit_result(attention *a, int scratch, int sums, int rows, const int
   int value = k_bin(k, K_DIV, k_emit(k, K_READ, a->acc, acc, -1, -1, 0), sum);
   memcpy(ix, batch, sizeof ix);
   ix[a->rank - 2] = ix_add(k, row0, ix_axis(k, ai));
-  ix[a->rank - 1] = ix_add(k, ix_add(k, ix_mul(k, ix_axis(k, aband), wide), ix_axis(k, aj)), ix_const(k, col0));
+  ix[a->rank - 1] = ix_add(k, ix_add(k, ix_mul(k, ix_axis(k, aband), wide), ix_axis(k, aj)), ix_const(k, c->first));
   builder_store(b, a->node, ix, (expr_value){value, -1});
   builder_forget(b, mark);
   k_end(k, lj);
@@ -185,15 +207,13 @@ static void emit_rows(attention *a, int scratch, int sums, int64_t first, int ro
   int lbatch = k_loop(k, abatch), lpanel = k_loop(k, apanel), batch[TME_MAX_RANK];
   batch_index(a, k, ix_axis(k, abatch), batch);
   int row0 = ix_add(k, ix_mul(k, ix_axis(k, apanel), rows), ix_const(k, first));
-  int64_t wide = packed_wide(&a->keys), bands = a->m / wide, rest = a->m % wide;
-  emit_scores(a, scratch, rows, batch, row0, wide, bands, 0);
-  emit_scores(a, scratch, rows, batch, row0, rest, rest > 0, bands * wide);
+  columns keys[2], values[2];
+  packed_columns(&a->keys, keys);
+  packed_columns(&a->values, values);
+  if (is_half(a)) emit_queries(a, rows, batch, row0);
+  for (int i = 0; i < 2; i++) emit_scores(a, scratch, rows, batch, row0, &keys[i]);
   emit_weights(a, scratch, sums, rows, row0);
-  wide = packed_wide(&a->values);
-  bands = a->e / wide;
-  rest = a->e % wide;
-  emit_result(a, scratch, sums, rows, batch, row0, wide, bands, 0);
-  emit_result(a, scratch, sums, rows, batch, row0, rest, rest > 0, bands * wide);
+  for (int i = 0; i < 2; i++) emit_result(a, scratch, sums, rows, batch, row0, &values[i]);
   builder_forget(&a->b, mark);
   k_end(k, lpanel);
   k_end(k, lbatch);
@@ -213,6 +233,7 @@ static tme_status pack_operands(attention *a, error *e) {
                        .lanes = a->lanes,
                        .K = a->m,
                        .N = a->e,
+                       .by_rows = true,
                        .dtype = a->acc};
   int64_t need = ceil_div(a->m, a->lanes);
   a->keys.vectors = need < a->vectors ? (int)need : a->vectors;
@@ -257,6 +278,7 @@ tme_status lower_attention(lowering *l, int gr, error *e) {
   int64_t panels = ceil_div(a.n, a.rows), high = ceil_div(a.n, panels), low = high - 1;
   int64_t nhigh = a.n - panels * low, nlow = panels - nhigh;
   int scratch = builder_scratch(&a.b, a.acc, high * a.m), sums = builder_scratch(&a.b, a.acc, high);
+  if (is_half(&a)) a.queries = builder_scratch(&a.b, a.acc, high * a.d);
   emit_rows(&a, scratch, sums, 0, (int)high, nhigh);
   emit_rows(&a, scratch, sums, nhigh * high, (int)low, low ? nlow : 0);
   a.b.k->opt = 2;

@@ -1,48 +1,41 @@
 /* Products of matrices: a register tile of the result per task, the sum over k in its accumulators, the epilogue applied
  * to them before they are stored. (Goto, van de Geijn: "Anatomy of high-performance matrix multiplication", 2008; the
- * tile is generated for the shape, and operands are packed only where that pays.)
+ * tile is generated for the shape, and operands are copied only where that pays.)
  *
- * Rows are cut into balanced panels, so that no panel is nearly empty; what remains of the columns is a narrower tile
- * with masked lanes. Each combination is a section of the kernel. */
-#include "compile/lower.h"
+ *     slabs of columns that the last cache holds
+ *       blocks of rows, whose left operand the second cache holds
+ *         bands of columns, a tile wide, whose right operand the second cache holds, too
+ *           panels of rows, a tile high
+ *
+ * Rows that make no whole block are cut into balanced panels, so that no panel is nearly empty; what remains of the columns
+ * is a narrower tile. Each combination is a section of the kernel. K is never cut: every element is one
+ * sum from the first k to the last. */
+#include "compile/product.h"
 #include <stdio.h>
 #include <string.h>
 
-/* Products with at least so many columns and rows have their right operand packed: its rows lie on too many pages. */
-enum { PACK_COLUMNS = 1024, PACK_ROWS = 48 };
-
 /* Rows and vectors of a tile: accumulators, one row of the right operand and a broadcast must fit the registers. */
-typedef struct tile {
-  int rows, vectors;
-} tile;
 static const tile tiles_32[] = {{6, 4}, {8, 3}, {14, 2}, {28, 1}};
 static const tile tiles_16[] = {{6, 2}, {4, 3}, {12, 1}};
 /* Vectors of a tile that has all rows, for 1 to 4 of them. */
 static const int flat_vectors_32[] = {8, 8, 6, 5};
 static const int flat_vectors_16[] = {8, 6, 4, 3};
 
-typedef struct product {
-  builder b;
-  lowering *l;
-  const group *G;
-  int gr, node, left, right;
-  int rank;        /* of the result */
-  int64_t M, N, K; /* with merged rows M counts those of all batches */
-  int64_t batches; /* products; 1 with merged rows */
-  bool merged;     /* the batch is part of the rows: the right operand has none */
-  bool packed;
-  packed pack;
-  tme_dtype acc;
-  bool complex;
-  tile t;
-  int lanes;
-  int acc_id[2];
-  bool spilled; /* the epilogue reads the tile from scratch memory, in a loop, not unrolled from registers */
-  int spill_buf[2], spill_at;
-  int read_ix[TME_MAX_RANK]; /* the index at which the product's value is the accumulator */
-} product;
+enum {
+  SLAB = 2 << 20,       /* bytes of the right operand that all blocks of rows go over before the next ones */
+  LONG_ROW = 512,       /* columns from which a few rows are summed row by row */
+  NEAR = 256 << 10,     /* bytes over which a processor translates addresses at once: 64 pages */
+  MOST_OWN_PANELS = 4,  /* that a task makes for itself: neighbours share cache lines */
+  FEWEST_OWN_TASKS = 16 /* that are left when it does */
+};
 
-static const g_node *at(const product *p, int i) { return &p->l->g->node[i]; }
+/* Rows [row0, row0 + blocks * panels * rows). */
+typedef struct span {
+  int64_t row0;
+  int rows; /* of a panel */
+  int64_t panels, blocks;
+} span;
+enum { MOST_SPANS = 3 };
 
 /* ---- the shape of the tile ---------------------------------------------------------------------------------------------- */
 
@@ -50,7 +43,7 @@ static void choose_tile(product *p) {
   const lower_target *t = p->l->t;
   bool many = t->registers >= 32;
   p->lanes = lower_lanes(t, tme_dtype_size(p->acc));
-  if (p->M <= 4) {
+  if (p->M <= MOST_FEW_ROWS) {
     p->t.rows = (int)p->M;
     p->t.vectors = many ? flat_vectors_32[p->M - 1] : flat_vectors_16[p->M - 1];
   } else {
@@ -76,63 +69,61 @@ static void choose_tile(product *p) {
   if (needed < p->t.vectors) p->t.vectors = (int)needed;
 }
 
-/* ---- operands ------------------------------------------------------------------------------------------------------------ */
+static int64_t tile_wide(const product *p) { return (int64_t)p->t.vectors * p->lanes; }
 
-/* The index of the result's dimensions at (batch, row, column) as seen by an operand whose last two are (i, j). */
-static void operand_index(product *p, int batch, int row, int i, int j, int *ix) {
-  kernel *k = p->b.k;
-  const op_type *t = &at(p, p->node)->type;
-  int64_t rows = t->shape[p->rank - 2], inner = 1;
-  int rest = p->merged ? ix_div(k, row, rows) : batch;
-  for (int d = p->rank - 3; d >= 0; d--) {
-    ix[d] = t->shape[d] == 1 ? ix_const(k, 0) : ix_div(k, rest, inner);
-    if (t->shape[d] != 1) {
-      bool outermost = true;
-      for (int o = 0; o < d; o++) outermost &= t->shape[o] == 1;
-      if (!outermost) ix[d] = ix_mod(k, ix[d], t->shape[d]);
-    }
-    inner *= t->shape[d];
-  }
-  ix[p->rank - 2] = i;
-  ix[p->rank - 1] = j;
+static int64_t l2_half(const product *p) { return p->l->t->l2.bytes / 2; }
+
+/* Bytes of the right operand that a band of columns needs, as numbers that are summed. */
+static int64_t band_bytes(const product *p) { return p->K * tile_wide(p) * (int64_t)tme_dtype_size(p->acc); }
+
+static void cut_balanced(const product *p, int64_t row0, span *out, int *n) {
+  int64_t rows = p->M - row0, panels = ceil_div(rows, p->t.rows), high = ceil_div(rows, panels), low = high - 1;
+  int64_t nhigh = rows - panels * low; /* rows = nhigh high + (panels - nhigh) low */
+  out[(*n)++] = (span){row0, (int)high, nhigh, 1};
+  if (low > 0 && panels > nhigh) out[(*n)++] = (span){row0 + nhigh * high, (int)low, panels - nhigh, 1};
 }
 
-static int row_in_matrix(product *p, int row) {
-  return p->merged ? ix_mod(p->b.k, row, at(p, p->node)->type.shape[p->rank - 2]) : row;
-}
-
-static int64_t right_batches(const product *p) {
-  const op_type *t = &at(p, p->right)->type;
-  int64_t n = 1;
-  for (int d = 0; d < t->rank - 2; d++) n *= t->shape[d];
+/* Blocks of whole panels as long as there is more than one, then the rest. */
+static int cut_rows(const product *p, span *out) {
+  int64_t most = l2_half(p) / (p->K * (int64_t)tme_dtype_size(p->acc) + 1), per = most / p->t.rows;
+  if (per < 1) per = 1;
+  int64_t block = per * p->t.rows, blocks = p->M / block;
+  if (blocks > 0 && p->M % block < block / 2) blocks--; /* the rest is half a block to one and a half */
+  int n = 0;
+  if (blocks > 0) out[n++] = (span){0, p->t.rows, per, blocks};
+  cut_balanced(p, blocks * block, out, &n);
   return n;
 }
 
-/* Whether neighbouring columns of the right operand are neighbours in memory. */
-static bool unit_columns(product *p, bool *ok) {
+/* ---- how the right operand is read --------------------------------------------------------------------------------------- */
+
+/* Elements from one column of the right operand to the next, and from one row to the next; 0 where that is not constant.
+ * False when out of memory. */
+static bool right_strides(product *p, int64_t *column, int64_t *row) {
   builder b;
-  int rank = at(p, p->right)->type.rank, ix[TME_MAX_RANK];
-  bool unit = false;
-  *ok = builder_init(&b, p->l, "probe");
-  if (!*ok) return false;
-  for (int d = 0; d < rank; d++)
-    ix[d] = at(p, p->right)->type.shape[d] == 1
-                ? ix_const(b.k, 0)
-                : ix_axis(b.k, k_axis_add(b.k, at(p, p->right)->type.shape[d], 0, 1, 1));
+  const op_type *t = &product_at(p, p->right)->type;
+  int ix[TME_MAX_RANK], axis[TME_MAX_RANK];
+  *column = *row = 0;
+  if (!builder_init(&b, p->l, "probe")) return false;
+  for (int d = 0; d < t->rank; d++) {
+    axis[d] = t->shape[d] == 1 ? -1 : k_axis_add(b.k, t->shape[d], 0, 1, 1);
+    ix[d] = t->shape[d] == 1 ? ix_const(b.k, 0) : ix_axis(b.k, axis[d]);
+  }
   builder_value(&b, p->right, ix, -1);
-  int64_t factor = 0;
-  if (b.k->nacc == 1 && b.k->ix[ix[rank - 1]].op == IX_AXIS)
-    unit = ix_affine(b.k, b.k->acc[0].ix, b.k->ix[ix[rank - 1]].a, &factor) && factor == 1;
-  else if (b.k->nacc == 0 || at(p, p->right)->type.shape[rank - 1] == 1)
-    unit = true;
-  *ok = !b.k->failed;
+  for (int w = 0; w < 2 && b.k->nacc == 1; w++) {
+    int64_t *stride = w ? row : column;
+    int a = axis[t->rank - 1 - w];
+    if (a < 0 || !ix_affine(b.k, b.k->acc[0].ix, a, stride)) *stride = 0;
+  }
+  if (b.k->nacc == 0 || axis[t->rank - 1] < 0) *column = 1; /* nothing is loaded, or one column */
+  bool ok = !b.k->failed;
   builder_free(&b);
-  return unit;
+  return ok;
 }
 
 /* Copies the right operand into panels as wide as the tile. */
-static tme_status pack_right(product *p, error *e) {
-  int rank = at(p, p->right)->type.rank;
+static tme_status pack_right(product *p, bool by_rows, error *e) {
+  int rank = product_at(p, p->right)->type.rank;
   p->pack = (packed){.node = p->right,
                      .kdim = rank - 2,
                      .cdim = rank - 1,
@@ -140,86 +131,92 @@ static tme_status pack_right(product *p, error *e) {
                      .vectors = p->t.vectors,
                      .K = p->K,
                      .N = p->N,
+                     .by_rows = by_rows,
                      .dtype = p->acc};
   return lower_pack(p->l, &p->pack, e);
 }
 
-/* ---- the tile ------------------------------------------------------------------------------------------------------------ */
-
-/* The product's own value is what the accumulators hold. */
-static bool special(builder *b, int node, const int *ix, int guard, expr_value *out) {
-  (void)guard;
-  product *p = b->user;
-  if (node != p->node) return false;
-  if (memcmp(ix, p->read_ix, sizeof(int) * (size_t)p->rank) != 0) {
-    b->failure = "the epilogue of a product needs another element of it";
-    return true;
+/* Panels are needed where the right operand is converted, where neighbouring columns are not neighbours in memory, and where
+ * the rows of a band would push each other out of the cache or lie on too many pages. A task makes its own if nobody else
+ * needs them. */
+static tme_status choose_form(product *p, error *e) {
+  int64_t column, row, size = (int64_t)tme_dtype_size(dtype_real(product_at(p, p->right)->type.dtype));
+  if (!right_strides(p, &column, &row)) return fail_memory(e, "matmul", sizeof(kernel));
+  bool converted = product_at(p, p->right)->op == OP_astype && p->l->slot_of[p->right] < 0 && p->M > MOST_FEW_ROWS;
+  bool scattered = column != 1 && p->M > 1;
+  bool near = p->K * row * size <= NEAR && p->K * row * size >= -NEAR;
+  bool crowded = p->M > MOST_FEW_ROWS && !(near && cache_holds(&p->l->t->l2, p->K, tile_wide(p) * size, row * size));
+  p->form = RIGHT_DIRECT;
+  if (p->K <= 1 || (!p->complex && !converted && !scattered && !crowded)) return TME_OK;
+  span spans[MOST_SPANS];
+  cut_rows(p, spans);
+  if (!p->complex && !scattered && spans[0].blocks == 1 && band_bytes(p) <= l2_half(p)) {
+    int64_t bands = p->N / tile_wide(p), most = l2_half(p) / band_bytes(p);
+    if (most > MOST_OWN_PANELS) most = MOST_OWN_PANELS;
+    if (most > bands * p->batches / FEWEST_OWN_TASKS) most = bands * p->batches / FEWEST_OWN_TASKS;
+    p->form = RIGHT_OWN;
+    p->own_panels = largest_divisor(bands, most);
+    return TME_OK;
   }
-  *out = (expr_value){-1, -1};
-  for (int w = 0; w < (p->complex ? 2 : 1); w++)
-    *(w ? &out->im : &out->re) = p->spilled ? k_load(b->k, k_access_add(b->k, p->spill_buf[w], p->spill_at))
-                                            : k_emit(b->k, K_READ, p->acc, p->acc_id[w], -1, -1, 0);
-  return true;
+  p->form = RIGHT_PACKED;
+  return pack_right(p, column == 1, e);
 }
+
+/* ---- the tile ------------------------------------------------------------------------------------------------------------ */
 
 /* An epilogue with transcendental functions, written out for every register of the tile, takes longer to compile than all
  * else. */
 static bool has_long_epilogue(const product *p) {
   for (int i = p->node + 1; i < p->l->g->n; i++) {
-    int op = at(p, i)->op;
+    int op = product_at(p, i)->op;
     if (p->l->f->group_of[i] == p->gr && op < OP_PUBLIC_COUNT && op_get(op)->ulp > 0) return true;
   }
   return false;
 }
 
-static void update(product *p, int acc, int x, int y) {
-  kernel *k = p->b.k;
-  if (dtype_is_float(p->acc))
-    k_emit(k, K_UPDATE, p->acc, acc, x, y, 0);
-  else
-    k_emit(k, K_UPDATE, p->acc, acc, k_bin(k, K_MUL, x, y), -1, 0);
+/* Where a tile lies: its first row, its first column and how many there are; the panel of the right operand, of all or of
+ * the task's own. */
+typedef struct place {
+  int batch, row, col, panel;
+  int64_t wide;
+} place;
+
+static int own_at(product *p, int panel, int k, int j, int64_t wide) {
+  kernel *q = p->b.k;
+  return ix_add(q, ix_mul(q, ix_add(q, ix_mul(q, panel, p->K), k), wide), j);
 }
 
-/* One section: `panels` panels of `rows` rows from row `row0`, and `bands` bands of `wide` columns from column `col0`. */
-static void emit_section(product *p, int64_t row0, int rows, int64_t panels, int64_t col0, int64_t wide,
-                         int64_t bands) {
-  if (!panels || !bands) return;
+static expr_value right_value(product *p, const place *at, int row, int kk, int col, int jj) {
+  kernel *k = p->b.k;
+  if (p->form == RIGHT_OWN)
+    return (expr_value){k_load(k, k_access_add(k, p->own_buf, own_at(p, at->panel, kk, jj, at->wide))), -1};
+  if (p->form == RIGHT_DIRECT) return product_right(p, at->batch, row, kk, col);
+  int ix[TME_MAX_RANK];
+  product_index(p, at->batch, row, kk, col, ix);
+  int matrix = packed_matrix(k, &product_at(p, p->right)->type, ix, p->rank);
+  return packed_load(&p->b, &p->pack, matrix, at->panel, kk, jj);
+}
+
+static void emit_tile(product *p, const place *at, int rows) {
   builder *b = &p->b;
   kernel *k = b->k;
   int mark = builder_mark(b);
-  int abatch = p->batches > 1 ? k_axis_add(k, p->batches, AXIS_PARALLEL, 1, 1) : -1;
-  int aband = k_axis_add(k, bands, AXIS_PARALLEL, 1, 1), apanel = k_axis_add(k, panels, AXIS_PARALLEL, 1, 1);
   int ai = k_axis_add(k, rows, AXIS_UNROLL, 1, 1);
-  int aj = k_axis_add(k, wide, AXIS_VECTOR, p->lanes, (int)ceil_div(wide, p->lanes));
+  int aj = k_axis_add(k, at->wide, AXIS_VECTOR, p->lanes, (int)ceil_div(at->wide, p->lanes));
   int ak = k_axis_add(k, p->K, AXIS_REDUCE, 1, 1);
-  int loops[3], nloops = 0;
-  if (abatch >= 0) loops[nloops++] = k_loop(k, abatch);
-  loops[nloops++] = k_loop(k, aband);
-  loops[nloops++] = k_loop(k, apanel);
-  int batch = abatch >= 0 ? ix_axis(k, abatch) : ix_const(k, 0), kk = ix_axis(k, ak);
-  int band = ix_axis(k, aband), jj = ix_axis(k, aj);
-  int row = ix_add(k, ix_add(k, ix_mul(k, ix_axis(k, apanel), rows), ix_axis(k, ai)), ix_const(k, row0));
-  int col = ix_add(k, ix_add(k, ix_mul(k, band, wide), jj), ix_const(k, col0));
+  int kk = ix_axis(k, ak), jj = ix_axis(k, aj);
+  int row = ix_add(k, at->row, ix_axis(k, ai)), col = ix_add(k, at->col, jj);
   uint64_t kept = (uint64_t)1 << ai | (uint64_t)1 << aj;
   int zero = dtype_is_float(p->acc) ? k_const_f(k, p->acc, 0) : k_const_i(k, p->acc, 0);
   for (int w = 0; w < (p->complex ? 2 : 1); w++) p->acc_id[w] = k_emit(k, K_ACC, p->acc, zero, K_ADD, -1, kept);
 
-  int ix[TME_MAX_RANK];
   int lk = k_loop(k, ak), li = k_loop(k, ai), lj = k_loop(k, aj), inner = builder_mark(b);
-  operand_index(p, batch, row, row_in_matrix(p, row), kk, ix);
-  expr_value x = builder_operand(b, p->left, p->rank, ix, -1), y;
-  operand_index(p, batch, row, kk, col, ix);
-  if (p->packed) {
-    int panel = ix_add(k, band, ix_const(k, col0 / packed_wide(&p->pack)));
-    y = packed_load(b, &p->pack, packed_matrix(k, &at(p, p->right)->type, ix, p->rank), panel, kk, jj);
-  } else {
-    y = builder_operand(b, p->right, p->rank, ix, -1);
-  }
-  update(p, p->acc_id[0], x.re, y.re);
+  expr_value x = product_left(p, at->batch, row, kk), y = right_value(p, at, row, kk, col, jj);
+  product_update(p, p->acc_id[0], x.re, y.re);
   if (p->complex) {
-    update(p, p->acc_id[0], k_un(k, K_NEG, x.im), y.im);
-    update(p, p->acc_id[1], x.re, y.im);
-    update(p, p->acc_id[1], x.im, y.re);
+    product_update(p, p->acc_id[0], k_un(k, K_NEG, x.im), y.im);
+    product_update(p, p->acc_id[1], x.re, y.im);
+    product_update(p, p->acc_id[1], x.im, y.re);
   }
   builder_forget(b, inner);
   k_end(k, lj);
@@ -229,112 +226,183 @@ static void emit_section(product *p, int64_t row0, int rows, int64_t panels, int
   li = k_loop(k, ai);
   lj = k_loop(k, aj);
   if (p->spilled) {
-    int at_ij = ix_add(k, ix_mul(k, ix_axis(k, ai), wide), jj);
+    int at_ij = ix_add(k, ix_mul(k, ix_axis(k, ai), at->wide), jj);
     for (int w = 0; w < (p->complex ? 2 : 1); w++)
       k_store(k, k_access_add(k, p->spill_buf[w], at_ij), k_emit(k, K_READ, p->acc, p->acc_id[w], -1, -1, 0));
     k_end(k, lj);
     k_end(k, li);
     ai = k_axis_add(k, rows, 0, 1, 1);
-    aj = k_axis_add(k, wide, AXIS_VECTOR, p->lanes, 1);
+    aj = k_axis_add(k, at->wide, AXIS_VECTOR, p->lanes, 1);
     li = k_loop(k, ai);
     lj = k_loop(k, aj);
-    jj = ix_axis(k, aj);
-    row = ix_add(k, ix_add(k, ix_mul(k, ix_axis(k, apanel), rows), ix_axis(k, ai)), ix_const(k, row0));
-    col = ix_add(k, ix_add(k, ix_mul(k, band, wide), jj), ix_const(k, col0));
-    p->spill_at = ix_add(k, ix_mul(k, ix_axis(k, ai), wide), jj);
+    row = ix_add(k, at->row, ix_axis(k, ai));
+    col = ix_add(k, at->col, ix_axis(k, aj));
+    p->spill_at = ix_add(k, ix_mul(k, ix_axis(k, ai), at->wide), ix_axis(k, aj));
   }
-  operand_index(p, batch, row, row_in_matrix(p, row), col, p->read_ix);
-  for (int d = 0; d < p->rank; d++) /* as readers of a dimension of extent 1 index it */
-    if (at(p, p->node)->type.shape[d] == 1) p->read_ix[d] = ix_const(k, 0);
-  for (int i = p->node; i < p->l->g->n; i++)
-    if (p->l->f->group_of[i] == p->gr && p->l->f->stored[i])
-      builder_store(b, i, p->read_ix, builder_value(b, i, p->read_ix, -1));
+  product_store(p, at->batch, row, col);
   builder_forget(b, mark);
   k_end(k, lj);
   k_end(k, li);
-  while (nloops) k_end(k, loops[--nloops]);
+}
+
+/* ---- loops over tiles ---------------------------------------------------------------------------------------------------- */
+
+static int first_row(product *p, const span *s, int block, int panel) {
+  kernel *k = p->b.k;
+  int n = ix_add(k, ix_mul(k, block, s->panels), panel);
+  return ix_add(k, ix_mul(k, n, s->rows), ix_const(k, s->row0));
+}
+
+static int first_column(product *p, const columns *c, int band) {
+  return ix_add(p->b.k, ix_mul(p->b.k, band, c->wide), ix_const(p->b.k, c->first));
+}
+
+/* Every tile of the span is a task. */
+static void emit_tasks(product *p, const span *s, const columns *c) {
+  kernel *k = p->b.k;
+  int64_t slab = c->count;
+  if (s->blocks > 1) slab = largest_divisor(c->count, SLAB / band_bytes(p) > 1 ? SLAB / band_bytes(p) : 1);
+  int64_t extent[] = {p->batches, c->count / slab, s->blocks, slab, s->panels};
+  int loop[5], n[5];
+  for (int i = 0; i < 5; i++) {
+    int axis = k_axis_add(k, extent[i], AXIS_PARALLEL, 1, 1);
+    loop[i] = k_loop(k, axis);
+    n[i] = ix_axis(k, axis);
+  }
+  int band = ix_add(k, ix_mul(k, n[1], slab), n[3]);
+  place at = {.batch = n[0],
+              .row = first_row(p, s, n[2], n[4]),
+              .col = first_column(p, c, band),
+              .panel = ix_add(k, band, ix_const(k, c->panel)),
+              .wide = c->wide};
+  emit_tile(p, &at, s->rows);
+  for (int i = 4; i >= 0; i--) k_end(k, loop[i]);
+}
+
+/* A task makes some panels of the right operand for itself and goes over all rows with each. */
+static void emit_own(product *p, const span *spans, int nspans, const columns *c) {
+  builder *b = &p->b;
+  kernel *k = b->k;
+  int64_t panels = c->count == 1 ? 1 : p->own_panels;
+  int abatch = k_axis_add(k, p->batches, AXIS_PARALLEL, 1, 1);
+  int agroup = k_axis_add(k, c->count / panels, AXIS_PARALLEL, 1, 1);
+  int lbatch = k_loop(k, abatch), lgroup = k_loop(k, agroup), mark = builder_mark(b);
+  int batch = ix_axis(k, abatch), band0 = ix_mul(k, ix_axis(k, agroup), panels);
+
+  int ak = k_axis_add(k, p->K, 0, 1, 1), apanel = k_axis_add(k, panels, 0, 1, 1);
+  int aj = k_axis_add(k, c->wide, AXIS_VECTOR, p->lanes, (int)ceil_div(c->wide, p->lanes));
+  int lk = k_loop(k, ak), lpanel = k_loop(k, apanel), lj = k_loop(k, aj);
+  int col = ix_add(k, first_column(p, c, ix_add(k, band0, ix_axis(k, apanel))), ix_axis(k, aj));
+  int value = product_right(p, batch, ix_const(k, 0), ix_axis(k, ak), col).re;
+  int to = own_at(p, ix_axis(k, apanel), ix_axis(k, ak), ix_axis(k, aj), c->wide);
+  k_store(k, k_access_add(k, p->own_buf, to), k_cast(k, p->acc, value));
+  builder_forget(b, mark);
+  k_end(k, lj);
+  k_end(k, lpanel);
+  k_end(k, lk);
+
+  apanel = k_axis_add(k, panels, 0, 1, 1);
+  lpanel = k_loop(k, apanel);
+  for (int i = 0; i < nspans; i++) {
+    int arows = k_axis_add(k, spans[i].panels, 0, 1, 1), lrows = k_loop(k, arows);
+    place at = {.batch = batch,
+                .row = first_row(p, &spans[i], ix_const(k, 0), ix_axis(k, arows)),
+                .col = first_column(p, c, ix_add(k, band0, ix_axis(k, apanel))),
+                .panel = ix_axis(k, apanel),
+                .wide = c->wide};
+    emit_tile(p, &at, spans[i].rows);
+    k_end(k, lrows);
+  }
+  k_end(k, lpanel);
+  k_end(k, lgroup);
+  k_end(k, lbatch);
 }
 
 static bool emit(product *p, const char *name) {
-  if (!builder_init(&p->b, p->l, name)) return false;
-  p->b.special = special;
-  p->b.group = p->gr;
-  p->b.user = p;
-  int64_t panels = ceil_div(p->M, p->t.rows), high = ceil_div(p->M, panels), low = high - 1;
-  int64_t nhigh = p->M - panels * low, nlow = panels - nhigh; /* M = nhigh high + nlow low */
-  int64_t wide = (int64_t)p->t.vectors * p->lanes, bands = p->N / wide, rest = p->N % wide;
+  if (!product_begin(p, name)) return false;
+  span spans[MOST_SPANS];
+  int nspans = cut_rows(p, spans);
+  columns parts[2];
+  columns_cut(p->N, tile_wide(p), p->lanes, parts);
+  int64_t widest = parts[0].count ? parts[0].wide : parts[1].wide;
   p->spilled = has_long_epilogue(p);
   for (int w = 0; p->spilled && w < (p->complex ? 2 : 1); w++)
-    p->spill_buf[w] = builder_scratch(&p->b, p->acc, high * wide);
-  emit_section(p, 0, (int)high, nhigh, 0, wide, bands);
-  emit_section(p, nhigh * high, (int)low, low ? nlow : 0, 0, wide, bands);
-  emit_section(p, 0, (int)high, nhigh, bands * wide, rest, rest > 0);
-  emit_section(p, nhigh * high, (int)low, low ? nlow : 0, bands * wide, rest, rest > 0);
-  p->b.k->opt = 2;
+    p->spill_buf[w] = builder_scratch(&p->b, p->acc, spans[0].rows * widest);
+  if (p->form == RIGHT_OWN)
+    p->own_buf = builder_scratch(&p->b, p->acc, p->K * widest * (parts[0].count ? p->own_panels : 1));
+  for (int i = 0; i < 2; i++) {
+    if (!parts[i].count) continue;
+    if (p->form == RIGHT_OWN)
+      emit_own(p, spans, nspans, &parts[i]);
+    else
+      for (int k = 0; k < nspans; k++) emit_tasks(p, &spans[k], &parts[i]);
+  }
   return true;
 }
 
+/* ---- the whole ----------------------------------------------------------------------------------------------------------- */
+
+static int64_t right_batches(const product *p) {
+  const op_type *t = &product_at(p, p->right)->type;
+  int64_t n = 1;
+  for (int d = 0; d < t->rank - 2; d++) n *= t->shape[d];
+  return n;
+}
+
 static void set_extents(product *p) {
-  const op_type *t = &at(p, p->node)->type, *tr = &at(p, p->right)->type, *tl = &at(p, p->left)->type;
+  const op_type *t = &product_at(p, p->node)->type, *tr = &product_at(p, p->right)->type;
+  const op_type *tl = &product_at(p, p->left)->type;
   p->rank = t->rank;
   p->K = tl->shape[tl->rank - 1];
   p->N = tr->shape[tr->rank - 1];
-  int64_t rows = t->shape[p->rank - 2];
+  p->M = t->shape[p->rank - 2];
   p->batches = 1;
   for (int d = 0; d < p->rank - 2; d++) p->batches *= t->shape[d];
-  p->M = rows;
-  p->merged = p->batches > 1 && right_batches(p) == 1;
-  if (p->merged) {
-    p->M = rows * p->batches;
-    p->batches = 1;
-  }
 }
 
-static void unmerge(product *p) {
-  const op_type *t = &at(p, p->node)->type;
-  p->batches = p->M / t->shape[p->rank - 2];
-  p->M = t->shape[p->rank - 2];
-  p->merged = false;
+static void merge(product *p) {
+  p->M *= p->batches;
+  p->batches = 1;
+  p->merged = true;
+}
+
+/* The index arithmetic of the kernel as it would be without copies; -1 when out of memory. */
+static int index_work(product *p, const char *name) {
+  choose_tile(p);
+  p->form = RIGHT_DIRECT;
+  int work = emit(p, name) ? kernel_index_work(p->b.k) : -1;
+  builder_free(&p->b);
+  return work;
+}
+
+/* The rows of a batch with one right operand are rows of one product, if they lie in one line. */
+static bool merge_batches(product *p, const char *name) {
+  if (p->batches == 1 || right_batches(p) != 1) return true;
+  product apart = *p;
+  merge(p);
+  int together = index_work(p, name), before = together > 0 ? index_work(&apart, name) : 0;
+  if (together > before) *p = apart;
+  return together >= 0 && before >= 0;
 }
 
 tme_status lower_matmul(lowering *l, int gr, error *e) {
   product p = {.l = l, .G = &l->f->groups[gr], .gr = gr, .node = l->f->groups[gr].seed};
   p.left = graph_in(l->g, p.node, 0);
   p.right = graph_in(l->g, p.node, 1);
-  p.acc = expr_dtype(at(&p, p.node)->type.dtype);
-  p.complex = dtype_is_complex(at(&p, p.node)->type.dtype);
+  p.acc = expr_dtype(product_at(&p, p.node)->type.dtype);
+  p.complex = dtype_is_complex(product_at(&p, p.node)->type.dtype);
   char label[96], name[48], shape[200];
   lower_label(l, gr, label, sizeof label);
   type_shape_text(&p.G->full, shape);
   snprintf(name, sizeof name, "%.24s %.20s", label, shape);
   set_extents(&p);
-  bool known;
-  bool unit = unit_columns(&p, &known);
-  if (!known) return fail_memory(e, label, sizeof(kernel));
-  for (;;) {
-    choose_tile(&p);
-    if (p.K > 0 && !p.packed &&
-        (p.complex || (!unit && p.M > 1) || (p.N >= PACK_COLUMNS && p.M >= PACK_ROWS && p.K > 1))) {
-      tme_status status = pack_right(&p, e);
-      if (status != TME_OK) return status;
-      p.packed = true;
-    }
-    if (!emit(&p, name)) {
-      builder_free(&p.b);
-      return fail_memory(e, label, sizeof(kernel));
-    }
-    if (!p.merged || p.b.failure || p.b.k->failed || kernel_index_work(p.b.k) == 0) break;
-    tile before = p.t;
-    builder_free(&p.b); /* the batch does not lie in one line with the rows */
-    unmerge(&p);
-    if (p.packed) { /* the panels are there already: keep their width */
-      p.t = before;
-      if (p.M < p.t.rows) p.t.rows = (int)p.M;
-      if (!emit(&p, name)) return fail_memory(e, label, sizeof(kernel));
-      break;
-    }
-  }
-  tme_status status = lower_step(&p.b, label, e);
+  if (!merge_batches(&p, name)) return fail_memory(e, label, sizeof(kernel));
+  choose_tile(&p);
+  tme_status status = choose_form(&p, e);
+  if (status != TME_OK) return status;
+  bool few = p.form == RIGHT_DIRECT && !p.complex && p.M <= MOST_FEW_ROWS && p.N >= LONG_ROW;
+  if (!(few ? product_emit_few_rows(&p, name) : emit(&p, name))) status = fail_memory(e, label, sizeof(kernel));
+  if (status == TME_OK) status = lower_step(&p.b, label, e);
   builder_free(&p.b);
   return status;
 }

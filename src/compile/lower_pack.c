@@ -1,8 +1,8 @@
-/* Operands of products copied into panels as wide as a tile: [matrix][panel][k][column], zeros behind the last column. */
+/* Operands of products copied into panels as wide as a tile: [matrix][panel][k][column]. */
 #include "compile/lower.h"
 
-/* Rows of a panel that one task copies, at most. */
-enum { PACK_BLOCK = 128 };
+/* Rows that one task copies, at most: of one panel, where a column lies in one line; of all panels, where a row does. */
+enum { BLOCK_OF_PANEL = 128, BLOCK_OF_ROWS = 8 };
 
 static int64_t matrices(const op_type *t) {
   int64_t n = 1;
@@ -10,7 +10,15 @@ static int64_t matrices(const op_type *t) {
   return n;
 }
 
-int64_t packed_wide(const packed *p) { return (int64_t)p->vectors * p->lanes; }
+void columns_cut(int64_t n, int64_t wide, int lanes, columns out[2]) {
+  int64_t rest = n % wide, whole = ceil_div(rest, lanes) * lanes, last = whole <= n ? whole : rest;
+  out[0] = (columns){0, wide, n / wide, 0};
+  out[1] = (columns){n - last, last, last != 0, n / wide};
+}
+
+static int64_t packed_wide(const packed *p) { return (int64_t)p->vectors * p->lanes; }
+
+void packed_columns(const packed *p, columns out[2]) { columns_cut(p->N, packed_wide(p), p->lanes, out); }
 
 int packed_matrix(kernel *k, const op_type *t, const int *ix, int rank) {
   int x = ix_const(k, 0);
@@ -22,17 +30,53 @@ int packed_matrix(kernel *k, const op_type *t, const int *ix, int rank) {
   return x;
 }
 
+static int packed_at(kernel *k, const packed *p, int matrix, int panel, int row, int column) {
+  int64_t wide = packed_wide(p);
+  int at = ix_add(k, ix_mul(k, matrix, ceil_div(p->N, wide)), panel);
+  return ix_add(k, ix_mul(k, ix_add(k, ix_mul(k, at, p->K), row), wide), column);
+}
+
 expr_value packed_load(builder *b, const packed *p, int matrix, int panel, int row, int column) {
   kernel *k = b->k;
-  int64_t wide = packed_wide(p), panels = ceil_div(p->N, wide);
-  int at = ix_add(k, ix_mul(k, matrix, panels), panel);
-  at = ix_add(k, ix_mul(k, ix_add(k, ix_mul(k, at, p->K), row), wide), column);
+  int at = packed_at(k, p, matrix, panel, row, column);
   expr_value v = {-1, -1};
   for (int w = 0; w < 2 && p->slot[w] >= 0; w++) {
     int buf = builder_buffer(b, p->slot[w], BUF_IN);
     if (buf >= 0) *(w ? &v.im : &v.re) = k_load(k, k_access_add(k, buf, at));
   }
   return v;
+}
+
+/* A panel for each of the bands. */
+static void emit_panels(builder *b, const packed *p, const columns *c) {
+  if (!c->count) return;
+  kernel *k = b->k;
+  const op_type *t = &b->l->g->node[p->node].type;
+  int mark = builder_mark(b);
+  int64_t block = largest_divisor(p->K, p->by_rows ? BLOCK_OF_ROWS : BLOCK_OF_PANEL);
+  int matrix = k_axis_add(k, matrices(t), AXIS_PARALLEL, 1, 1);
+  int panel = k_axis_add(k, c->count, p->by_rows ? 0 : AXIS_PARALLEL, 1, 1);
+  int outer = k_axis_add(k, p->K / block, AXIS_PARALLEL, 1, 1), inner = k_axis_add(k, block, 0, 1, 1);
+  int column = k_axis_add(k, c->wide, AXIS_VECTOR, p->lanes, (int)ceil_div(c->wide, p->lanes));
+  int second = p->by_rows ? outer : panel, third = p->by_rows ? panel : outer;
+  int loops[5] = {k_loop(k, matrix), k_loop(k, second), k_loop(k, third), k_loop(k, inner), k_loop(k, column)};
+  int row = ix_add(k, ix_mul(k, ix_axis(k, outer), block), ix_axis(k, inner)), ix[TME_MAX_RANK];
+  int number = ix_add(k, ix_axis(k, panel), ix_const(k, c->panel));
+  int64_t stride = 1;
+  for (int d = t->rank - 3; d >= 0; d--) {
+    ix[d] = t->shape[d] == 1 ? ix_const(k, 0) : ix_mod(k, ix_div(k, ix_axis(k, matrix), stride), t->shape[d]);
+    stride *= t->shape[d];
+  }
+  ix[p->kdim] = row;
+  ix[p->cdim] = ix_add(k, ix_add(k, ix_mul(k, ix_axis(k, panel), c->wide), ix_axis(k, column)), ix_const(k, c->first));
+  expr_value v = builder_value(b, p->node, ix, -1);
+  int at = packed_at(k, p, ix_axis(k, matrix), number, row, ix_axis(k, column));
+  for (int w = 0; w < 2 && p->slot[w] >= 0; w++) {
+    int buf = builder_buffer(b, p->slot[w], BUF_OUT);
+    if (buf >= 0) k_store(k, k_access_add(k, buf, at), k_cast(k, p->dtype, w ? v.im : v.re));
+  }
+  builder_forget(b, mark);
+  for (int i = 4; i >= 0; i--) k_end(k, loops[i]);
 }
 
 tme_status lower_pack(lowering *l, packed *p, error *e) {
@@ -49,30 +93,9 @@ tme_status lower_pack(lowering *l, packed *p, error *e) {
   }
   builder b;
   if (!builder_init(&b, l, "pack")) return fail_memory(e, "pack", sizeof b);
-  kernel *k = b.k;
-  int64_t block = largest_divisor(p->K, PACK_BLOCK);
-  int matrix = k_axis_add(k, matrices(t), AXIS_PARALLEL, 1, 1), panel = k_axis_add(k, panels, AXIS_PARALLEL, 1, 1);
-  int outer = k_axis_add(k, p->K / block, AXIS_PARALLEL, 1, 1), inner = k_axis_add(k, block, 0, 1, 1);
-  int column = k_axis_add(k, wide, AXIS_VECTOR, p->lanes, p->vectors);
-  int loops[5] = {k_loop(k, matrix), k_loop(k, panel), k_loop(k, outer), k_loop(k, inner), k_loop(k, column)};
-  int row = ix_add(k, ix_mul(k, ix_axis(k, outer), block), ix_axis(k, inner));
-  int col = ix_add(k, ix_mul(k, ix_axis(k, panel), wide), ix_axis(k, column)), ix[TME_MAX_RANK];
-  int64_t stride = 1;
-  for (int d = t->rank - 3; d >= 0; d--) {
-    ix[d] = t->shape[d] == 1 ? ix_const(k, 0) : ix_mod(k, ix_div(k, ix_axis(k, matrix), stride), t->shape[d]);
-    stride *= t->shape[d];
-  }
-  ix[p->kdim] = row;
-  ix[p->cdim] = col;
-  int guard = p->N % wide == 0 ? -1 : k_bin(k, K_LT, k_index(k, col), k_const_i(k, TME_I64, p->N));
-  expr_value v = builder_value(&b, p->node, ix, guard);
-  int at = ix_add(k, ix_mul(k, ix_axis(k, matrix), panels), ix_axis(k, panel));
-  at = ix_add(k, ix_mul(k, ix_add(k, ix_mul(k, at, p->K), row), wide), ix_axis(k, column));
-  for (int w = 0; w < words; w++) {
-    int buf = builder_buffer(&b, p->slot[w], BUF_OUT);
-    if (buf >= 0) k_store(k, k_access_add(k, buf, at), k_cast(k, p->dtype, w ? v.im : v.re));
-  }
-  for (int i = 4; i >= 0; i--) k_end(k, loops[i]);
+  columns parts[2];
+  packed_columns(p, parts);
+  for (int i = 0; i < 2; i++) emit_panels(&b, p, &parts[i]);
   tme_status status = lower_step(&b, "pack", e);
   builder_free(&b);
   return status;

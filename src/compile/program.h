@@ -2,13 +2,16 @@
 #ifndef TME_PROGRAM_H
 #define TME_PROGRAM_H
 
+#include "base/caches.h"
 #include "compile/graph.h"
 #include "compile/kernel.h"
 
-/* What lowering must know of the machine. Only what also decides the order of sums: never threads or tuning. */
+/* What lowering must know of the machine. The order of sums follows from the registers alone; caches decide the order of
+ * tasks and what is copied before it is used. Never threads or tuning. */
 typedef struct lower_target {
   int vector_bytes; /* of one register */
   int registers;    /* vector registers */
+  cache_level l2;
 } lower_target;
 
 /* An array that lies in memory: an input of the region, or a row-major value that a step makes. */

@@ -56,25 +56,6 @@ static tme_status explain(tme_engine *e, eval_run *r, unsigned flags, text *out,
   return st;
 }
 
-/* Traces without marking anything as running. */
-static trace_result look(tme_engine *e, eval_run *r, tme_array *const *a, int n, error *err) {
-  pthread_mutex_lock(&e->graph);
-  trace_result t;
-  while ((t = trace(e, r, a, n, false, err)) == TRACE_BUSY) {
-    uint64_t seen = e->published;
-    pthread_mutex_unlock(&e->graph);
-    run_drop(r);
-    eval_wait(e, seen);
-    pthread_mutex_lock(&e->graph);
-  }
-  if (t == TRACE_READY) {
-    r->plan = lru_peek(e->plans, r->sig, (size_t)r->nsig * sizeof *r->sig);
-    if (r->plan) plan_retain(r->plan);
-  }
-  pthread_mutex_unlock(&e->graph);
-  return t;
-}
-
 char *tme_explain(tme_scope *s, tme_array *const *a, int n, unsigned flags) {
   if (eval_list(s, "explain", a, n) != TME_OK) return NULL;
   tme_engine *e = s->engine;
@@ -82,7 +63,7 @@ char *tme_explain(tme_scope *s, tme_array *const *a, int n, unsigned flags) {
   text out = {0};
   eval_run *r = run_take(e);
   if (!r) fail_memory(&err, "explain", sizeof *r);
-  trace_result t = r ? look(e, r, a, n, &err) : TRACE_FAILED;
+  trace_result t = r ? eval_look(e, r, a, n, false, &err) : TRACE_FAILED;
   if (t == TRACE_NOTHING) text_add(&out, "nothing to do: all is computed\n");
   if (t == TRACE_READY) explain(e, r, flags, &out, &err);
   if (r) {

@@ -88,6 +88,12 @@ tme_array *tme_from(tme_scope *s, tme_dtype t, int rank, const int64_t *shape, c
   return computed(s, &type, b, 0, strides, "from");
 }
 
+tme_array *tme_input(tme_scope *s, tme_dtype t, int rank, const int64_t *shape) {
+  op_type type;
+  if (!s || check(&s->err, "input", t, rank, shape, s, &type) != TME_OK) return NULL;
+  return scope_take(s, node_new(s->engine, OP_leaf, NULL, 0, NULL, &type, 1), "input");
+}
+
 /* Strides in bytes to strides in elements. */
 static tme_status element_strides(error *e, const op_type *type, const int64_t *bytes, int64_t *strides) {
   int64_t size = (int64_t)tme_dtype_size(type->dtype);

@@ -49,14 +49,32 @@ eval_run *eval_begin(tme_engine *e, tme_array *const *a, int n, bool wait, bool 
   }
   pthread_mutex_unlock(&e->graph);
   if (t == TRACE_READY) return r;
-  if (t == TRACE_FAILED) *st = TME_ERR_MEMORY;
+  if (t == TRACE_FAILED) *st = err->code;
   if (busy) *busy = t == TRACE_BUSY;
   run_give(e, r);
   return NULL;
 }
 
-/* Makes the plan of a signature that was not in the cache, and puts it there. Without room there it serves once. */
-static tme_status make_plan(tme_engine *e, eval_run *r, error *err) {
+trace_result eval_look(tme_engine *e, eval_run *r, tme_array *const *a, int n, bool count, error *err) {
+  pthread_mutex_lock(&e->graph);
+  trace_result t;
+  while ((t = trace(e, r, a, n, false, err)) == TRACE_BUSY) {
+    uint64_t seen = e->published;
+    pthread_mutex_unlock(&e->graph);
+    run_drop(r);
+    eval_wait(e, seen);
+    pthread_mutex_lock(&e->graph);
+  }
+  if (t == TRACE_READY) {
+    size_t bytes = (size_t)r->nsig * sizeof *r->sig;
+    r->plan = count ? lru_get(e->plans, r->sig, bytes) : lru_peek(e->plans, r->sig, bytes);
+    if (r->plan) plan_retain(r->plan);
+  }
+  pthread_mutex_unlock(&e->graph);
+  return t;
+}
+
+tme_status eval_plan(tme_engine *e, eval_run *r, error *err) {
   double t = now_ms();
   r->plan = plan_new(e, r->sig, r->nsig, r->nroots, err);
   if (!r->plan) return err->code;
@@ -72,17 +90,17 @@ static tme_status make_plan(tme_engine *e, eval_run *r, error *err) {
   return TME_OK;
 }
 
-static tme_status numeric(const buffer *b, error *err) {
+tme_status eval_numeric(const buffer *b, error *err) {
   return fail(err, TME_ERR_NUMERIC, "%s: matrix %lld of the batch: %s", b->failed_op ? b->failed_op : "eval",
               (long long)b->failed_matrix, b->failure);
 }
 
 static tme_status run(tme_engine *e, eval_run *r, const atomic_bool *cancel, error *err) {
   for (int i = 0; i < r->nleaves && !e->config.quiet_numeric; i++)
-    if (r->leaf[i].buf->failure) return numeric(r->leaf[i].buf, err);
+    if (r->leaf[i].buf->failure) return eval_numeric(r->leaf[i].buf, err);
   if (cancel && atomic_load(cancel)) return fail(err, TME_ERR_CANCELLED, "eval: cancelled");
   if (!r->plan) {
-    tme_status s = make_plan(e, r, err);
+    tme_status s = eval_plan(e, r, err);
     if (s != TME_OK) return s;
   }
   if (!table_reserve(&r->slot, &r->cap_slot, r->plan->nslots, sizeof *r->slot))
@@ -123,7 +141,7 @@ tme_status eval_finish(tme_engine *e, eval_run *r, const atomic_bool *cancel, er
 
 tme_status eval_check(tme_engine *e, tme_array *const *a, int n, error *err) {
   for (int i = 0; i < n && !e->config.quiet_numeric; i++)
-    if (array_buffer(a[i])->failure) return numeric(array_buffer(a[i]), err);
+    if (array_buffer(a[i])->failure) return eval_numeric(array_buffer(a[i]), err);
   return TME_OK;
 }
 

@@ -42,7 +42,7 @@ void run_give(tme_engine *e, eval_run *r) {
 
 void run_free(eval_run *r) {
   if (!r) return;
-  void *tables[] = {r->sig, r->leaf, r->arg, r->root, r->out, r->slot, r->stack, r->drop};
+  void *tables[] = {r->sig, r->leaf, r->input, r->arg, r->root, r->out, r->slot, r->stack, r->drop};
   for (int i = 0; i < COUNT(tables); i++) mem_free(tables[i]);
   mem_free(r);
 }
@@ -66,12 +66,22 @@ static bool marked(const eval_run *r, uint64_t mark) { return mark >> MARK_BITS 
 static uint64_t number(eval_run *r) { return r->epoch << MARK_BITS | (uint64_t)r->values++; }
 static uint32_t value_of(uint64_t mark) { return (uint32_t)(mark & (((uint64_t)1 << MARK_BITS) - 1)); }
 
+static bool is_input(const tme_array *a) { return a->node->op == OP_leaf && !array_buffer(a); }
+
+/* Its value comes from elsewhere: nothing is computed for it. */
+static bool is_given(const tme_array *a) {
+  return array_buffer(a) || a->node->op == OP_literal || a->node->op == OP_leaf;
+}
+
 static bool write_leaf(eval_run *r, tme_array *a) {
   int rank = a->type.rank;
-  if (!room(r, 1 + 2 * rank) || !table_reserve(&r->leaf, &r->cap_leaf, r->nleaves + 1, sizeof *r->leaf)) return false;
-  bool contiguous = strides_contiguous(&a->type, a->strides);
+  if (!room(r, 1 + 2 * rank) || !table_reserve(&r->leaf, &r->cap_leaf, r->nleaves + 1, sizeof *r->leaf) ||
+      !table_reserve(&r->input, &r->cap_input, r->nleaves + 1, sizeof *r->input))
+    return false;
+  bool contiguous = is_input(a) || strides_contiguous(&a->type, a->strides);
+  r->input[r->nleaves] = is_input(a) ? a : NULL;
   array_view *v = &r->leaf[r->nleaves++];
-  v->buf = buffer_retain(array_buffer(a));
+  v->buf = r->input[r->nleaves - 1] ? NULL : buffer_retain(array_buffer(a));
   v->dtype = a->type.dtype;
   v->rank = rank;
   v->offset = a->offset;
@@ -144,7 +154,9 @@ static bool input_value(eval_run *r, tme_array *a, uint32_t *out) {
     *out = NO_VALUE;
     return true;
   }
-  if (!marked(r, a->mark) && !(array_buffer(a) ? write_leaf(r, a) : write_literal(r, a))) return false;
+  if (!marked(r, a->mark) && !(a->node->op != OP_literal || array_buffer(a) ? write_leaf(r, a) : write_literal(r, a)))
+    return false;
+  r->has_input |= is_input(a);
   *out = value_of(a->mark);
   return true;
 }
@@ -229,8 +241,7 @@ static bool cut(eval_run *r, tme_array *last) {
     node *n = r->stack[f].a->node;
     for (int i = 0; i < r->stack[f].next; i++) {
       tme_array *x = n->in[i];
-      if (x && x != last && marked(r, x->mark) && !array_buffer(x) && x->node->op != OP_literal && !add_root(r, x))
-        return false;
+      if (x && x != last && marked(r, x->mark) && !is_given(x) && !add_root(r, x)) return false;
     }
   }
   return true;
@@ -251,7 +262,7 @@ static trace_result walk(eval_run *r, tme_array *root) {
     tme_array *down = NULL;
     while (f->next < n->nin && !down) {
       tme_array *x = n->in[f->next++];
-      if (x && !marked(r, x->mark) && !array_buffer(x) && x->node->op != OP_literal) down = x;
+      if (x && !marked(r, x->mark) && !is_given(x)) down = x;
     }
     if (down) {
       if (down->running) return TRACE_BUSY;
@@ -297,6 +308,10 @@ static trace_result trace_all(tme_engine *e, eval_run *r, tme_array *const *a, i
       if (!settle_literal(e, a[i])) return TRACE_FAILED;
       continue;
     }
+    if (is_input(a[i])) {
+      r->has_input = true;
+      continue;
+    }
     if (!marked(r, a[i]->mark)) {
       trace_result t = walk(r, a[i]);
       if (t != TRACE_READY || r->partial) return t;
@@ -309,13 +324,18 @@ static trace_result trace_all(tme_engine *e, eval_run *r, tme_array *const *a, i
 /* What was written so far is forgotten; references wait for run_drop. */
 static void forget(eval_run *r) {
   r->nsig = r->nargs = r->nroots = r->values = r->nodes = r->depth = 0;
-  r->partial = false;
+  r->partial = r->has_input = false;
 }
 
 trace_result trace(tme_engine *e, eval_run *r, tme_array *const *a, int n, bool mark, error *err) {
   forget(r);
   r->epoch = ++e->epoch;
   trace_result t = trace_all(e, r, a, n);
+  if (r->has_input && mark) {
+    for (int i = 0; i < r->nroots; i++) r->root[i]->running = false;
+    fail(err, TME_ERR_ARGUMENT, "eval: an input of tme_compile has no value");
+    return TRACE_FAILED;
+  }
   int inputs = 0;
   for (int i = 0; i < r->nroots; i++) inputs += r->root[i]->node->nin;
   if (t == TRACE_READY &&

@@ -15,18 +15,20 @@ typedef struct trace_frame {
 struct eval_run {
   struct plan *plan; /* a reference, or NULL: not in the cache */
   uint64_t *sig;
-  array_view *leaf; /* each holds a reference to its buffer */
-  uint64_t *arg;    /* values of the literals that are arguments, two words each, bits in the dtype of expr_dtype */
-  tme_array **root; /* uncomputed arrays */
-  array_view *out;  /* per root */
-  array_view *slot; /* for the plan */
+  array_view *leaf;  /* each holds a reference to its buffer; of an input of tme_compile it is NULL */
+  tme_array **input; /* per leaf: the input of tme_compile that it is, or NULL */
+  uint64_t *arg;     /* values of the literals that are arguments, two words each, bits in the dtype of expr_dtype */
+  tme_array **root;  /* uncomputed arrays */
+  array_view *out;   /* per root */
+  array_view *slot;  /* for the plan */
   trace_frame *stack;
   node **drop; /* references to give back without the lock */
   int nsig, nleaves, nargs, nroots, depth, ndrop;
-  int cap_sig, cap_leaf, cap_arg, cap_root, cap_out, cap_slot, cap_stack, cap_drop;
+  int cap_sig, cap_leaf, cap_input, cap_arg, cap_root, cap_out, cap_slot, cap_stack, cap_drop;
   int values, nodes; /* numbered values; operations among them */
   uint64_t epoch;
-  bool partial; /* the graph is too large for one plan: the roots are part of what was asked for */
+  bool has_input; /* an input of tme_compile was met */
+  bool partial;   /* the graph is too large for one plan: the roots are part of what was asked for */
 };
 
 typedef enum trace_result {
@@ -36,7 +38,8 @@ typedef enum trace_result {
   TRACE_FAILED
 } trace_result;
 
-/* Under the graph lock. On TRACE_READY the roots are marked as running. `mark` false (explain): they are not. */
+/* Under the graph lock. On TRACE_READY the roots are marked as running. `mark` false (explain, compile): they are not, and
+ * inputs of tme_compile may be met. */
 trace_result trace(tme_engine *e, eval_run *r, tme_array *const *a, int n, bool mark, error *err);
 
 /* Memory for an evaluation. run_give lets go of what the run holds: not under the lock. */

@@ -277,6 +277,7 @@ jit *jit_new(tme_engine *e, error *err) {
   emit_host_target(&j->target);
   j->lower.vector_bytes = j->target.vector_bytes;
   j->lower.registers = j->target.vector_bytes == 64 || !strncmp(j->target.triple, "aarch64", 7) ? 32 : 16;
+  j->lower.l2 = cache_host();
   return j;
 }
 

@@ -1,0 +1,85 @@
+/* Operands, sums and epilogues of products. */
+#include "compile/product.h"
+#include <string.h>
+
+void product_index(product *p, int batch, int row, int i, int j, int *ix) {
+  kernel *k = p->b.k;
+  const op_type *t = &product_at(p, p->node)->type;
+  int64_t rows = t->shape[p->rank - 2], inner = 1;
+  int rest = p->merged ? ix_div(k, row, rows) : batch;
+  for (int d = p->rank - 3; d >= 0; d--) {
+    ix[d] = t->shape[d] == 1 ? ix_const(k, 0) : ix_div(k, rest, inner);
+    if (t->shape[d] != 1) {
+      bool outermost = true;
+      for (int o = 0; o < d; o++) outermost &= t->shape[o] == 1;
+      if (!outermost) ix[d] = ix_mod(k, ix[d], t->shape[d]);
+    }
+    inner *= t->shape[d];
+  }
+  ix[p->rank - 2] = i;
+  ix[p->rank - 1] = j;
+}
+
+int product_row_in_matrix(product *p, int row) {
+  return p->merged ? ix_mod(p->b.k, row, product_at(p, p->node)->type.shape[p->rank - 2]) : row;
+}
+
+expr_value product_left(product *p, int batch, int row, int k) {
+  int ix[TME_MAX_RANK];
+  product_index(p, batch, row, product_row_in_matrix(p, row), k, ix);
+  return builder_operand(&p->b, p->left, p->rank, ix, -1);
+}
+
+expr_value product_right(product *p, int batch, int row, int k, int col) {
+  int ix[TME_MAX_RANK];
+  product_index(p, batch, row, k, col, ix);
+  return builder_operand(&p->b, p->right, p->rank, ix, -1);
+}
+
+void product_update(product *p, int acc, int x, int y) {
+  kernel *k = p->b.k;
+  if (dtype_is_float(p->acc))
+    k_emit(k, K_UPDATE, p->acc, acc, x, y, 0);
+  else
+    k_emit(k, K_UPDATE, p->acc, acc, k_bin(k, K_MUL, x, y), -1, 0);
+}
+
+int product_sum(product *p, int acc, int x, int y) {
+  kernel *k = p->b.k;
+  return dtype_is_float(p->acc) ? k_fma(k, x, y, acc) : k_bin(k, K_ADD, acc, k_bin(k, K_MUL, x, y));
+}
+
+/* The product's own value is what the accumulators hold. */
+static bool special(builder *b, int node, const int *ix, int guard, expr_value *out) {
+  (void)guard;
+  product *p = b->user;
+  if (node != p->node) return false;
+  if (memcmp(ix, p->read_ix, sizeof(int) * (size_t)p->rank) != 0) {
+    b->failure = "the epilogue of a product needs another element of it";
+    return true;
+  }
+  *out = (expr_value){-1, -1};
+  for (int w = 0; w < (p->complex ? 2 : 1); w++)
+    *(w ? &out->im : &out->re) = p->spilled ? k_load(b->k, k_access_add(b->k, p->spill_buf[w], p->spill_at))
+                                            : k_emit(b->k, K_READ, p->acc, p->acc_id[w], -1, -1, 0);
+  return true;
+}
+
+void product_store(product *p, int batch, int row, int col) {
+  builder *b = &p->b;
+  product_index(p, batch, row, product_row_in_matrix(p, row), col, p->read_ix);
+  for (int d = 0; d < p->rank; d++) /* as readers of a dimension of extent 1 index it */
+    if (product_at(p, p->node)->type.shape[d] == 1) p->read_ix[d] = ix_const(b->k, 0);
+  for (int i = p->node; i < p->l->g->n; i++)
+    if (p->l->f->group_of[i] == p->gr && p->l->f->stored[i])
+      builder_store(b, i, p->read_ix, builder_value(b, i, p->read_ix, -1));
+}
+
+bool product_begin(product *p, const char *name) {
+  if (!builder_init(&p->b, p->l, name)) return false;
+  p->b.special = special;
+  p->b.group = p->gr;
+  p->b.user = p;
+  p->b.k->opt = 2;
+  return true;
+}

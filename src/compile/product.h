@@ -1,0 +1,61 @@
+/* A product of matrices while it is lowered: what lower_matmul.c (tiles) and lower_few_rows.c (results of a few long rows)
+ * share. */
+#ifndef TME_PRODUCT_H
+#define TME_PRODUCT_H
+
+#include "compile/lower.h"
+
+/* Rows and vectors of a register tile. */
+typedef struct tile {
+  int rows, vectors;
+} tile;
+
+/* How the right operand is read: where it lies; from panels that an earlier step made; from panels that every task makes
+ * of the columns it works on. */
+typedef enum right_form { RIGHT_DIRECT, RIGHT_PACKED, RIGHT_OWN } right_form;
+
+typedef struct product {
+  builder b;
+  lowering *l;
+  const group *G;
+  int gr, node, left, right;
+  int rank;        /* of the result */
+  int64_t M, N, K; /* with merged rows M counts those of all batches */
+  int64_t batches; /* products; 1 with merged rows */
+  bool merged;     /* the batch is part of the rows: the right operand has none */
+  right_form form;
+  packed pack;
+  int own_buf;        /* RIGHT_OWN: the task's panels, [panel][k][column] */
+  int64_t own_panels; /* of one task */
+  tme_dtype acc;
+  bool complex;
+  tile t;
+  int lanes;
+  int acc_id[2];
+  bool spilled; /* the epilogue reads the sums from scratch memory, not from accumulators */
+  int spill_buf[2], spill_at;
+  int read_ix[TME_MAX_RANK]; /* the index at which the product's value is the accumulator */
+} product;
+
+static inline const g_node *product_at(const product *p, int i) { return &p->l->g->node[i]; }
+
+/* The index of the result's dimensions at (batch, row, column) as seen by an operand whose last two are (i, j). */
+void product_index(product *p, int batch, int row, int i, int j, int *ix);
+/* The row's number within its matrix. */
+int product_row_in_matrix(product *p, int row);
+/* The element of the left operand at (row, k), of the right one at (k, col). */
+expr_value product_left(product *p, int batch, int row, int k);
+expr_value product_right(product *p, int batch, int row, int k, int col);
+/* acc + x * y as an update of the accumulator, or as a value. */
+void product_update(product *p, int acc, int x, int y);
+int product_sum(product *p, int acc, int x, int y);
+/* Stores all that the group computes from the product's value at (row, col): the epilogue. */
+void product_store(product *p, int batch, int row, int col);
+/* Begins the kernel. False when out of memory. */
+bool product_begin(product *p, const char *name);
+
+/* Results of at most MOST_FEW_ROWS long rows (lower_few_rows.c). */
+enum { MOST_FEW_ROWS = 4 };
+bool product_emit_few_rows(product *p, const char *name);
+
+#endif

@@ -1,0 +1,118 @@
+/* Products at sizes where the right operand is packed, rows are cut into blocks and columns into slabs: of whole numbers,
+ * whose sums are exact, so that the compiler's result is the reference's to the bit. */
+#include "base/caches.h"
+#include "support/matrix.h"
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+static tme_engine *cpu, *reference;
+
+static int open_engines(void **state) {
+  (void)state;
+  cpu = engine_of("cpu", 2);
+  reference = engine_of("reference", 1);
+  return cpu && reference ? 0 : -1;
+}
+
+static int close_engines(void **state) {
+  (void)state;
+  tme_engine_free(cpu);
+  tme_engine_free(reference);
+  return 0;
+}
+
+typedef enum turn { AS_IT_IS, LEFT_TURNED, RIGHT_TURNED, PART } turn;
+
+/* (batch, rows, k) x (right_batch, k, columns) */
+typedef struct shape {
+  int64_t batch, rows, k, right_batch, columns;
+  turn turn;
+} shape;
+
+static const shape shapes[] = {
+    {1, 1, 129, 1, 1030, AS_IT_IS},     {1, 3, 70, 1, 1300, AS_IT_IS},       {1, 4, 7, 1, 512, AS_IT_IS},
+    {5, 2, 33, 5, 700, AS_IT_IS},       {1, 2, 40, 1, 600, RIGHT_TURNED},    {1, 24, 300, 1, 1024, AS_IT_IS},
+    {1, 5, 257, 1, 2048, AS_IT_IS},     {3, 9, 260, 3, 1100, AS_IT_IS},      {1, 61, 130, 1, 1041, PART},
+    {1, 700, 400, 1, 130, AS_IT_IS},    {1, 1300, 260, 1, 96, AS_IT_IS},     {1, 610, 702, 1, 1500, AS_IT_IS},
+    {1, 613, 257, 1, 263, LEFT_TURNED}, {1, 300, 300, 1, 300, RIGHT_TURNED}, {4, 400, 200, 1, 64, AS_IT_IS},
+    {2, 520, 310, 2, 270, PART},        {1, 40, 3000, 1, 20, AS_IT_IS},      {1, 9, 20000, 1, 50, AS_IT_IS},
+};
+
+/* The values -4 ... 4, of (batch, rows, columns), as they lie or as a turned or cut view of something larger. */
+static tme_array *numbers(tme_scope *s, tme_dtype t, int64_t batch, int64_t rows, int64_t columns, bool turned,
+                          bool part) {
+  int64_t border = part ? 3 : 0, whole[] = {batch, rows + border, columns + border};
+  int64_t n = whole[0] * whole[1] * whole[2], turned_shape[] = {whole[0], whole[2], whole[1]};
+  int32_t *data = malloc((size_t)n * sizeof *data);
+  uint64_t seed = (uint64_t)(rows * 1000 + columns);
+  for (int64_t i = 0; data && i < n; i++) data[i] = (int32_t)(next_random(&seed) % 9) - 4;
+  tme_array *x = tme_astype(s, tme_from(s, TME_I32, 3, turned ? turned_shape : whole, data), t);
+  free(data);
+  if (tme_eval(s, x) != TME_OK) return NULL;
+  if (turned) x = tme_transpose(s, x, (int64_t[]){0, 2, 1}, 3);
+  if (part) {
+    int64_t start[] = {0, 1, 2}, stop[] = {batch, rows + 1, columns + 2}, step[] = {1, 1, 1};
+    x = tme_slice(s, x, start, stop, step);
+  }
+  return batch == 1 ? tme_squeeze(s, x, (int[]){0}, 1) : x;
+}
+
+/* x y + 1 (of 16-bit numbers x y: a fused sum is rounded once, not twice) on an engine; NULL with the error in the scope. */
+static const void *run(tme_scope *s, const shape *h, tme_dtype t, tme_dtype to, int64_t *bytes) {
+  tme_array *x = numbers(s, t, h->batch, h->rows, h->k, h->turn == LEFT_TURNED, h->turn == PART);
+  tme_array *y = numbers(s, t, h->right_batch, h->k, h->columns, h->turn == RIGHT_TURNED, h->turn == PART);
+  if (to != t) x = tme_astype(s, x, to), y = tme_astype(s, y, to);
+  tme_array *z = tme_matmul(s, x, y);
+  if (tme_dtype_size(t) > 2) z = tme_add(s, z, tme_integer(s, 1));
+  *bytes = tme_array_size(z) * (int64_t)tme_dtype_size(tme_array_dtype(z));
+  return tme_data(s, z);
+}
+
+static void test_exact(void **state) {
+  (void)state;
+  static const tme_dtype dtypes[][2] = {{TME_F32, TME_F32},   {TME_F64, TME_F64}, {TME_F16, TME_F16},
+                                        {TME_BF16, TME_BF16}, {TME_I32, TME_I32}, {TME_C64, TME_C64},
+                                        {TME_I8, TME_I32},    {TME_F32, TME_F64}};
+  for (int i = 0; i < COUNT(shapes); i++)
+    for (int d = 0; d < (sanitized() ? 1 : COUNT(dtypes)); d++) {
+      /* the reference is slow: the largest ones in f32 alone */
+      double work = (double)(shapes[i].batch * shapes[i].rows * shapes[i].k) * (double)shapes[i].columns;
+      if (work > (sanitized() ? 1e7 : d ? 5e7 : 1e9)) continue;
+      tme_scope *a = tme_scope_new(cpu), *b = tme_scope_new(reference);
+      int64_t size = 0, bytes = 0;
+      const void *got = run(a, &shapes[i], dtypes[d][0], dtypes[d][1], &size);
+      const void *want = run(b, &shapes[i], dtypes[d][0], dtypes[d][1], &bytes);
+      if (!got || !want) fail_msg("product %d: %s%s", i, got ? "" : tme_error(a), want ? "" : tme_error(b));
+      assert_int_equal(size, bytes);
+      if (memcmp(got, want, (size_t)bytes) != 0) fail_msg("product %d of %s differs", i, tme_dtype_name(dtypes[d][0]));
+      tme_scope_free(a);
+      tme_scope_free(b);
+    }
+  tme_stats stats;
+  tme_engine_stats(cpu, &stats);
+  assert_int_equal(stats.fallbacks, 0);
+}
+
+static void test_what_a_cache_holds(void **state) {
+  (void)state;
+  const cache_level c = {512 << 10, 8}; /* 1024 sets */
+  assert_true(cache_holds(&c, 1000, 64, 100));
+  assert_true(cache_holds(&c, 256, 96, 1024));
+  assert_false(cache_holds(&c, 512, 96, 2048));
+  assert_false(cache_holds(&c, 512, 96, -2048));
+  assert_false(cache_holds(&c, 17, 64, 65536)); /* all in one set */
+  assert_true(cache_holds(&c, 6, 64, 65536));
+  assert_false(cache_holds(&c, 100, 64, 0));
+  cache_level host = cache_host();
+  assert_true(host.bytes >= 256 << 10 && host.ways > 0);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {cmocka_unit_test(test_exact), cmocka_unit_test(test_what_a_cache_holds)};
+  return cmocka_run_group_tests(tests, open_engines, close_engines);
+}
