@@ -73,11 +73,12 @@ typedef struct own {
   const bench_case *k;
   tme_array *in[2][BENCH_INPUTS]; /* two sets that take turns */
   int set;
+  tme_function *function; /* NULL for a first call */
 } own;
 
-/* The inputs, once. False after the message. */
+/* The inputs, and the compiled function, once. False after the message. */
 bool own_prepare(own *o, const cli *c, tme_engine *e, const bench_case *k, tme_dtype dtype);
-/* Some calls: each a new scope, the operation, its evaluation. Milliseconds a call; negative after the message. */
+/* Some calls: each a new scope, and the operation in it. Milliseconds a call; negative after the message. */
 double own_calls(own *o, const cli *c, int calls);
 /* max |x - reference| / max |reference|, the reference in f64 on `plain`. Negative after the message. */
 double own_error(own *o, const cli *c, tme_engine *plain);
