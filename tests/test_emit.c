@@ -291,6 +291,23 @@ static void maps_of_bools_and_halves(void **state) {
   wild = false;
 }
 
+static void transposes(void **state) {
+  (void)state;
+  NEED_MODULE();
+  static const tme_dtype types[] = {TME_F32, TME_F64, TME_U8, TME_I16, TME_F16, TME_BOOL};
+  static const int64_t extents[] = {1, 3, 4, 7, 8, 9, 16, 17, 31, 33, 64, 70};
+  wild = true;
+  EACH_TARGET(t) {
+    for (int i = 0; i < COUNT(types) * COUNT(extents) * COUNT(extents); i += 7) {
+      tme_dtype type = types[i % COUNT(types)];
+      int64_t rows = extents[i / COUNT(types) % COUNT(extents)], columns = extents[i / COUNT(types) / COUNT(extents)];
+      int side = 16 / (int)tme_dtype_size(type), unit = i % 5 ? 1 : -1;
+      int64_t far = (rows + i % 3) * (i % 7 ? 1 : -1), tile = 8 << i % 4;
+      check(t, sample_transpose(t, type, rows, columns, side, tile, far, unit, i % 4 == 0), 0);
+    }
+  }
+}
+
 static void maps_with_symbolic_extents(void **state) {
   (void)state;
   NEED_MODULE();
@@ -673,6 +690,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test_setup(maps_of_every_length, reset),
       cmocka_unit_test_setup(maps_of_bools_and_halves, reset),
+      cmocka_unit_test_setup(transposes, reset),
       cmocka_unit_test_setup(maps_with_symbolic_extents, reset),
       cmocka_unit_test_setup(primitives, reset),
       cmocka_unit_test_setup(casts, reset),

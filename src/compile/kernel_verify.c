@@ -101,8 +101,9 @@ static bool check_loop(check *c) {
     if (!(outer & AXIS_PARALLEL) || (!vector && k->inst[c->at - 1].op != K_LOOP))
       return bad(c, "parallel loops are perfectly nested at the top of a section");
   }
-  for (int l = c->loop; vector && l >= 0; l = c->parent[l]) {
-    if (axis_flags(k, l) & AXIS_VECTOR) return bad(c, "a vector loop inside a vector loop");
+  for (int l = c->loop; vector && x->width > 1 && l >= 0; l = c->parent[l]) {
+    const k_axis *outer = &k->axes[k->inst[l].a];
+    if (outer->flags & AXIS_VECTOR && outer->width > 1) return bad(c, "lanes inside lanes");
   }
   if (x->limit >= 0 && ix_axes(k, x->limit) & ~c->open)
     return bad(c, "the limit of axis %d depends on a loop that is not around it", axis);

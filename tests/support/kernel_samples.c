@@ -173,6 +173,28 @@ kernel *sample_scatter(const emit_target *t, tme_dtype type, int64_t n, int64_t 
   return finish(k);
 }
 
+kernel *sample_transpose(const emit_target *t, tme_dtype type, int64_t rows, int64_t columns, int side, int64_t tile,
+                         int64_t far, int unit, bool guarded) {
+  kernel *k = kernel_new("transpose");
+  int64_t steps[] = {(columns - 1) * far, (rows - 1) * unit}, lo = 0, hi = 1;
+  for (int i = 0; i < 2; i++) *(steps[i] < 0 ? &lo : &hi) += steps[i];
+  int a = k_buf_add(k, BUF_IN, type, lo, hi), b = k_buf_add(k, BUF_OUT, type, 0, rows * columns);
+  int p = k_axis_add(k, (rows + tile - 1) / tile, AXIS_PARALLEL, 1, 1), r = k_axis_add(k, tile, AXIS_VECTOR, 1, side);
+  int q = k_axis_add(k, (columns + tile - 1) / tile, AXIS_PARALLEL, 1, 1);
+  int c = k_axis_add(k, tile, AXIS_VECTOR, sample_lanes(t, type), 2);
+  int row0 = ix_mul(k, ix_axis(k, p), tile), column0 = ix_mul(k, ix_axis(k, q), tile);
+  if (rows % tile) k->axes[r].limit = ix_add(k, ix_const(k, rows), ix_mul(k, row0, -1));
+  if (columns % tile) k->axes[c].limit = ix_add(k, ix_const(k, columns), ix_mul(k, column0, -1));
+  int row = ix_add(k, row0, ix_axis(k, r)), column = ix_add(k, column0, ix_axis(k, c));
+  int loops[] = {k_loop(k, p), k_loop(k, q), k_loop(k, r), k_loop(k, c)};
+  int access = k_access_add(k, a, ix_add(k, ix_mul(k, row, unit), ix_mul(k, column, far)));
+  if (guarded) k->acc[access].guard = k_bin(k, K_LT, k_index(k, column), k_const_i(k, TME_I64, columns - 1));
+  store(k, b, ix_add(k, ix_mul(k, row, columns), column), k_load(k, access));
+  for (int i = 3; i >= 0; i--) k_end(k, loops[i]);
+  k->opt = 1;
+  return finish(k);
+}
+
 kernel *sample_pad(const emit_target *t, tme_dtype type, int64_t n, int64_t pad) {
   kernel *k = kernel_new("pad");
   int a = k_buf_add(k, BUF_IN, type, 0, n), b = k_buf_add(k, BUF_OUT, type, 0, n + 2 * pad);

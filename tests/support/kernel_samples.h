@@ -24,6 +24,10 @@ kernel *sample_matmul(const emit_target *t, int64_t m, int64_t n, int64_t k, int
 kernel *sample_strided(const emit_target *t, tme_dtype type, int64_t n, int64_t start, int64_t step);
 /* out[start + i * step] = a[i]. */
 kernel *sample_scatter(const emit_target *t, tme_dtype type, int64_t n, int64_t start, int64_t step);
+/* rows x columns from memory where the elements of a column are `unit` (1 or -1) apart and those of a row `far`, in tiles,
+ * `side` rows at a time; guarded: the last column is not read. */
+kernel *sample_transpose(const emit_target *t, tme_dtype type, int64_t rows, int64_t columns, int side, int64_t tile,
+                         int64_t far, int unit, bool guarded);
 /* out has `pad` zeros before and after the n elements of a. */
 kernel *sample_pad(const emit_target *t, tme_dtype type, int64_t n, int64_t pad);
 /* Rows of a with `pad` rows of zeros before and after, plus a column of which the same holds; the column itself goes

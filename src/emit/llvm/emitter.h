@@ -10,7 +10,7 @@
 #include <llvm-c/Core.h>
 #include <llvm-c/TargetMachine.h>
 
-enum { MAX_AXES = 64, MAX_DEPTH = 24, MAX_VECTORS = 255, MAX_VALUES = 1 << 20 };
+enum { MAX_COLUMNS = 16, MAX_AXES = 64, MAX_DEPTH = 24, MAX_VECTORS = 255, MAX_VALUES = 1 << 20 };
 
 /* What the target can do beyond its baseline. */
 typedef struct features {
@@ -103,7 +103,7 @@ typedef struct emitter {
   int ncarried, carry_cap;
   long emitted; /* instructions, as a bound on the size of the code */
 
-  LLVMValueRef args, libm, t0, t1, nothing; /* nothing: 64 zero bytes that a disabled scalar access is sent to */
+  LLVMValueRef args, libm, t0, t1, nothing; /* nothing: 16 zero bytes that a disabled access is sent to */
   LLVMValueRef sink;
   LLVMValueRef *buffers;
 } emitter;
@@ -114,6 +114,7 @@ void plan_free(emitter *e);
 int axis_radix(const kernel *k, int axis);        /* replicas that the axis may have; 1 if it is not replicated */
 bool axis_is_straight(const kernel *k, int axis); /* a vector axis short enough to need no loop */
 bool axis_is_unrolled(const kernel *k, int axis);
+bool axis_is_side_by_side(const kernel *k, int axis); /* a vector axis without lanes, several iterations at once */
 
 /* nest.c */
 void emit_kernel(emitter *e);
@@ -123,6 +124,7 @@ void region_end(emitter *e);
 /* Moves the builder to where code of the region `depth` goes; returns the block to go back to. */
 LLVMBasicBlockRef hoist(emitter *e, int depth);
 void unhoist(emitter *e, LLVMBasicBlockRef back);
+int value_memo(const emitter *e, int inst); /* of the replica that is being emitted */
 LLVMValueRef memo_get(const emitter *e, int m);
 void memo_set(emitter *e, int m, LLVMValueRef v, int depth);
 
@@ -144,6 +146,19 @@ LLVMValueRef em_address(emitter *e, int access);
 LLVMValueRef em_load(emitter *e, int inst);
 void em_store(emitter *e, int inst);
 bool can_mask(const emitter *e, int begin, int end); /* all accesses there have masked instructions */
+
+/* transpose.c */
+typedef struct rows {
+  LLVMValueRef from; /* of row 0: its first element */
+  LLVMTypeRef elem;
+  int64_t stride;    /* elements from row to row */
+  int lanes;         /* rows */
+  int n;             /* elements of a row: a power of two, at most lanes and MAX_COLUMNS, and 16 bytes */
+  LLVMValueRef mask; /* rows that may be read, NULL for all; the others are zeros */
+  unsigned align;
+} rows;
+/* out[i]: element i of every row, for i < n. */
+void em_transpose(emitter *e, const rows *r, LLVMValueRef *out);
 
 /* value.c: types, constants, primitives */
 LLVMTypeRef em_type(const emitter *e, int dtype, int lanes); /* in registers */

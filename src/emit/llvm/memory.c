@@ -139,6 +139,12 @@ static LLVMValueRef addresses(emitter *e, const place *p) {
   return LLVMBuildGEP2(e->b, p->elem, p->address, &index, 1, "");
 }
 
+/* What is in memory as the value of a load. */
+static LLVMValueRef as_value(emitter *e, int inst, LLVMValueRef v) {
+  if (e->k->inst[inst].dtype != TME_BOOL) return v;
+  return LLVMBuildICmp(e->b, LLVMIntNE, v, LLVMConstNull(LLVMTypeOf(v)), "");
+}
+
 static LLVMValueRef load_lanes(emitter *e, const place *p) {
   LLVMTypeRef t = em_vector(p->elem, p->lanes);
   LLVMValueRef v = LLVMGetPoison(t);
@@ -160,6 +166,43 @@ static LLVMValueRef load_lanes(emitter *e, const place *p) {
     v = LLVMBuildInsertElement(e->b, v, x, lane, "");
   }
   return v;
+}
+
+/* The axis along which the access walks through memory element by element, and whose iterations are side by side: where
+ * the lanes of `vector` are strided, a block of rows along it holds several replicas. -1 if there is none. */
+static int axis_along(const emitter *e, const k_access *x, int vector, int64_t *unit) {
+  int64_t far;
+  if (vector < 0 || !ix_affine(e->k, x->ix, vector, &far) || far == 0) return -1;
+  for (int a = 0; a < e->k->naxes; a++) {
+    bool moves = (x->dyn >= 0 && (e->deps[x->dyn] >> a & 1)) || (x->guard >= 0 && (e->deps[x->guard] >> a & 1));
+    if (a != vector && axis_is_side_by_side(e->k, a) && !moves && ix_affine(e->k, x->ix, a, unit) &&
+        (*unit == 1 || *unit == -1))
+      return a;
+  }
+  return -1;
+}
+
+/* Loads the replicas of a block at once, and leaves their values to those that come after this one. */
+static LLVMValueRef load_block(emitter *e, int inst, const place *p) {
+  const k_access *x = &e->k->acc[e->k->inst[inst].imm];
+  LLVMValueRef column[MAX_COLUMNS];
+  int64_t unit;
+  int axis = e->k->bufs[x->buf].role == BUF_IN ? axis_along(e, x, e->vector, &unit) : -1, n = 1;
+  if (axis < 0) return NULL;
+  axis_state *s = &e->axis[axis];
+  int first = s->coord;
+  while (2 * n <= p->lanes && 2 * n * (int)p->align <= 16 && first % (2 * n) == 0 && first + 2 * n <= s->count) n *= 2;
+  if (n == 1) return NULL;
+  rows r = {.elem = p->elem, .stride = p->stride, .lanes = p->lanes, .n = n, .mask = p->mask, .align = p->align};
+  r.from = move(e, p, p->address, unit < 0 ? 1 - n : 0);
+  em_transpose(e, &r, column);
+  for (int i = 0; i < n; i++) {
+    LLVMValueRef v = column[unit < 0 ? n - 1 - i : i];
+    s->coord = first + i;
+    memo_set(e, value_memo(e, inst), as_value(e, inst, v), e->depth);
+  }
+  s->coord = first;
+  return memo_get(e, value_memo(e, inst));
 }
 
 static void store_lanes(emitter *e, const place *p, LLVMValueRef v) {
@@ -197,10 +240,14 @@ LLVMValueRef em_load(emitter *e, int inst) {
     v = reverse(e, v, p.lanes);
     break;
   case SECOND: v = p.mask ? load_lanes(e, &p) : load_second(e, &p); break;
+  case STRIDED:
+    v = load_block(e, inst, &p);
+    if (v) return v;
+    v = load_lanes(e, &p);
+    break;
   default: v = load_lanes(e, &p); break;
   }
-  if (in->dtype == TME_BOOL) v = LLVMBuildICmp(e->b, LLVMIntNE, v, LLVMConstNull(LLVMTypeOf(v)), "");
-  return v;
+  return as_value(e, inst, v);
 }
 
 void em_store(emitter *e, int inst) {
@@ -229,8 +276,11 @@ bool can_mask(const emitter *e, int begin, int end) {
     const k_inst *in = &e->k->inst[i];
     if (in->op != K_LOAD && in->op != K_STORE) continue;
     const k_access *x = &e->k->acc[in->imm];
-    int64_t stride = 0;
-    bool along = x->dyn < 0 && ix_affine(e->k, x->ix, e->k->inst[begin].a, &stride) && stride >= -1 && stride <= 1;
+    int64_t stride = 0, unit;
+    int axis = e->k->inst[begin].a;
+    bool along = x->dyn < 0 && ix_affine(e->k, x->ix, axis, &stride) && stride >= -1 && stride <= 1;
+    bool block = in->op == K_LOAD && axis_along(e, x, axis, &unit) >= 0;
+    if (block) continue;
     if (!along || tme_dtype_size((tme_dtype)e->k->bufs[x->buf].dtype) < 4) return false;
   }
   return true;

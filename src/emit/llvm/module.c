@@ -135,9 +135,13 @@ static void add_text_attribute(emitter *e, const char *name, const char *value) 
   LLVMAddAttributeAtIndex(e->fn, (LLVMAttributeIndex)LLVMAttributeFunctionIndex, a);
 }
 
-static bool guards(const kernel *k) {
+/* Accesses may be switched off: by guards, or as rows of a block beyond the end. */
+static bool switches_off(const kernel *k) {
   for (int i = 0; i < k->nacc; i++) {
     if (k->acc[i].guard >= 0) return true;
+  }
+  for (int i = 0; i < k->naxes; i++) {
+    if (axis_is_side_by_side(k, i)) return true;
   }
   return false;
 }
@@ -155,10 +159,11 @@ static void make_function(emitter *e) {
   e->libm = LLVMGetParam(e->fn, 3);
   e->t0 = LLVMGetParam(e->fn, 4);
   e->t1 = LLVMGetParam(e->fn, 5);
-  if (guards(k)) {
-    e->nothing = LLVMBuildAlloca(e->b, e->i64, "");
+  if (switches_off(k)) {
+    LLVMTypeRef zeros = em_vector(e->i64, 2);
+    e->nothing = LLVMBuildAlloca(e->b, zeros, "");
     e->sink = LLVMBuildAlloca(e->b, e->i64, "");
-    LLVMBuildStore(e->b, em_int(e, 0), e->nothing);
+    LLVMBuildStore(e->b, LLVMConstNull(zeros), e->nothing);
   }
   int64_t scratch = 0;
   for (int i = 0; i < k->nbufs; i++) {

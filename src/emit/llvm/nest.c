@@ -134,7 +134,7 @@ static void instance_end(emitter *e) { forget(e, e->depth--); }
 
 /* ---- instructions ------------------------------------------------------------------------------------------------ */
 
-static int value_index(const emitter *e, int inst) {
+int value_memo(const emitter *e, int inst) {
   uint64_t axes = e->deps[inst] & e->around[inst] & e->replicated;
   int n = 0;
   for (; axes; axes &= axes - 1) {
@@ -145,7 +145,7 @@ static int value_index(const emitter *e, int inst) {
 }
 
 LLVMValueRef em_value(emitter *e, int inst) {
-  LLVMValueRef v = memo_get(e, value_index(e, inst));
+  LLVMValueRef v = memo_get(e, value_memo(e, inst));
   if (v) return v;
   em_fail(e, "%%%d is used where it is not defined", inst);
   return LLVMGetPoison(em_type(e, e->k->inst[inst].dtype, em_lanes(e, inst)));
@@ -154,7 +154,7 @@ LLVMValueRef em_value(emitter *e, int inst) {
 LLVMValueRef em_operand(emitter *e, int inst, int lanes) {
   LLVMValueRef v = em_value(e, inst);
   if (lanes == 1 || em_lanes(e, inst) > 1) return v;
-  int m = value_index(e, inst), s = e->splat_memos + m;
+  int m = value_memo(e, inst), s = e->splat_memos + m;
   LLVMValueRef splat = memo_get(e, s);
   if (splat && LLVMGetVectorSize(LLVMTypeOf(splat)) == (unsigned)lanes) return splat;
   int depth = splat ? e->depth : e->memos[m].depth;
@@ -181,7 +181,7 @@ static void emit_inst(emitter *e, int i) {
     acc_update(e, i);
     return;
   }
-  int m = value_index(e, i), lanes = em_lanes(e, i);
+  int m = value_memo(e, i), lanes = em_lanes(e, i);
   if (memo_get(e, m)) return;
   LLVMValueRef v;
   switch (in->op) {

@@ -13,6 +13,11 @@ bool axis_is_straight(const kernel *k, int axis) {
   return (x->flags & AXIS_VECTOR) && x->sym < 0 && x->extent <= (int64_t)x->width * x->unroll;
 }
 
+bool axis_is_side_by_side(const kernel *k, int axis) {
+  const k_axis *x = &k->axes[axis];
+  return (x->flags & AXIS_VECTOR) && x->width == 1 && x->unroll > 1;
+}
+
 int axis_radix(const kernel *k, int axis) {
   const k_axis *x = &k->axes[axis];
   int64_t n = axis_is_unrolled(k, axis) ? x->extent : 1;
