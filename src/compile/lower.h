@@ -66,6 +66,8 @@ size_t kernel_widest(const kernel *k);
 /* Divisions and remainders that the kernel's accesses and index values need. */
 int kernel_index_work(const kernel *k);
 
+/* Marks the loops whose iterations are better run several at a time: lower_side.c. */
+void lower_side_by_side(kernel *k);
 /* Adds the finished kernel as a step; takes it. */
 tme_status lower_step(builder *b, const char *label, error *e);
 /* Marks the nodes that the group's kernel computes, inputs and literals that it reads included: what it stores and what

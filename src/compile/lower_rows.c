@@ -13,11 +13,12 @@ enum {
   MERGE_REDUCED_BELOW = 64, /* inner reduced extents under this are looped over together with the next one */
   CHUNK = 4096,             /* elements of a long row that one task of a map takes */
   SHORT_ROWS = 16,          /* a map with fewer rows than this has its rows cut into chunks */
-  TILE = 64,                /* of a map that reads along one dimension and writes along another: elements read, */
-  TILE_LAST = 16,           /* and rows that they are read from */
+  TILE = 256,               /* of a map that reads along one dimension and writes along another: elements read */
+  LINE = 64,                /* bytes of a line of the cache */
+  LEAST_TILE = 4,           /* elements along either dimension that are worth a tile */
   COLUMNS = 1024,           /* that one task reduces, row by row, with the sums in its scratch memory */
   ROWS_AT_ONCE = 4,
-  FAR = 16,           /* elements from one to the next that no longer share a cache line */
+  FAR = 3,            /* elements from one to the next that are worth a transpose */
   CACHED_ROW = 32768, /* longest row that is kept between passes, in elements */
   SUM_UNROLL = 4      /* accumulators of a reduction along the vector axis */
 };
@@ -344,6 +345,26 @@ static void store_rows(rows *r) {
   }
 }
 
+/* Results that fill a line of the cache. */
+static int64_t line_of(const rows *r) {
+  const graph *g = r->b.l->g;
+  int64_t line = LINE;
+  for (int i = r->G->seed; i < g->n; i++)
+    if (member(r, i) && r->b.l->f->stored[i]) {
+      int64_t fit = LINE / (int64_t)tme_dtype_size(g->node[i].type.dtype);
+      line = fit < line ? fit : line;
+    }
+  return line;
+}
+
+/* Rows that a tile of a map is read from: those of a line of results, which is then written at once; more of them where
+ * they are short. */
+static int64_t tile_rows(const rows *r) {
+  int64_t length = r->runs[r->across].extent, most = r->runs[r->nruns - 1].extent;
+  int64_t n = length < TILE ? line_of(r) * (TILE / length) : line_of(r);
+  return n < most ? n : most;
+}
+
 /* Into what chunks a run is cut: a tile, or pieces of a row that is long where rows are few. */
 static int64_t chunk_of(const rows *r, int i) {
   const run *p = &r->runs[i];
@@ -355,7 +376,7 @@ static int64_t chunk_of(const rows *r, int i) {
       kept *= r->runs[j].extent;
       alone = false;
     }
-  if (r->across >= 0) return last ? TILE_LAST : i == r->across ? TILE : 0;
+  if (r->across >= 0) return last ? tile_rows(r) : i != r->across ? 0 : p->extent < TILE ? p->extent : TILE;
   if (r->columns) return last && p->extent > COLUMNS ? COLUMNS : 0;
   return last && !p->reduced && !alone && kept < SHORT_ROWS && p->extent >= 2 * CHUNK ? CHUNK : 0;
 }
@@ -383,13 +404,13 @@ static void add_axes(rows *r) {
 static int find_across(const rows *r) {
   const kernel *k = r->b.k;
   int last = r->nruns - 1;
-  if (k->failed || r->G->kind != GROUP_MAP || r->nruns < 2 || r->runs[last].extent < 2 * TILE) return -1;
+  if (k->failed || r->G->kind != GROUP_MAP || r->nruns < 2 || r->runs[last].extent < LEAST_TILE) return -1;
   for (int i = 0; i < k->nacc; i++) {
     int64_t far, unit;
     if (!ix_affine(k, k->acc[i].ix, r->runs[last].axis, &far) || (far < FAR && far > -FAR)) continue;
     for (int j = 0; j < last; j++)
       if (ix_affine(k, k->acc[i].ix, r->runs[j].axis, &unit) && (unit == 1 || unit == -1) &&
-          r->runs[j].extent >= 2 * TILE)
+          r->runs[j].extent >= LEAST_TILE)
         return j;
   }
   return -1;
@@ -415,6 +436,8 @@ static void set_lanes(rows *r) {
     if (!(a->flags & AXIS_VECTOR)) continue;
     a->width = (uint16_t)lower_lanes(r->b.l->t, bytes);
     a->unroll = reduces ? SUM_UNROLL : small ? 4 : k->ninst < 64 ? 2 : 1;
+    int64_t line = r->across >= 0 ? line_of(r) / a->width : a->unroll;
+    if (line < a->unroll) a->unroll = (uint8_t)(line > 1 ? line : 1);
   }
   k->opt = reduces ? 2 : small ? 0 : 1; /* long straight code spills without a register allocator */
 }
@@ -538,14 +561,18 @@ static bool emit(rows *r, uint32_t merge, const char *name) {
   if (!accs) return false;
   int loops[2 * TME_MAX_RANK + 1], nloops = 0;
   bool parallel = false;
+  /* Tiles follow the rows that they read, unless a line of results belongs to two of them: these come one after the
+   * other then. */
+  bool whole = r->across >= 0 && r->runs[r->nruns - 1].extent % line_of(r) == 0;
   for (int i = 0; i < r->nruns; i++) {
     const run *p = &r->runs[i];
-    if (p->chunk)
+    if (p->chunk && (i != r->across || !whole))
       loops[nloops++] = k_loop(k, p->outer);
     else if (p->axis >= 0 && k->axes[p->axis].flags & AXIS_PARALLEL)
       loops[nloops++] = k_loop(k, p->axis);
     parallel |= !p->reduced && (p->chunk || i < r->nruns - 1 || !r->columns);
   }
+  if (r->across >= 0 && whole) loops[nloops++] = k_loop(k, r->runs[r->across].outer);
   for (int i = 0; i < r->nruns && !r->columns; i++)
     if (!r->runs[i].reduced && r->runs[i].axis >= 0 && !(k->axes[r->runs[i].axis].flags & AXIS_PARALLEL))
       loops[nloops++] = k_loop(k, r->runs[i].axis);
