@@ -79,7 +79,7 @@ static memory memory_new(const k_buf *b, bool at_end) {
   m.map = mmap(NULL, m.mapped, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   assert_true(m.map != MAP_FAILED);
   if (inner) assert_int_equal(mprotect(m.map + page, inner, PROT_READ | PROT_WRITE), 0);
-  m.first = m.map + page + (at_end ? inner - m.bytes : 0);
+  m.first = m.map + page + (at_end ? (inner - m.bytes) / b->align * b->align : 0);
   m.base = m.first - b->lo * (int64_t)size;
   return m;
 }
@@ -306,6 +306,40 @@ static void transposes(void **state) {
       check(t, sample_transpose(t, type, rows, columns, side, tile, far, unit, i % 4 == 0), 0);
     }
   }
+}
+
+/* With results that go past the caches where they fill whole vectors. */
+static kernel *streamed(kernel *k) {
+  for (int i = 0; i < k->nbufs; i++) {
+    k->bufs[i].stream = k->bufs[i].role == BUF_OUT;
+    if (k->bufs[i].stream) k->bufs[i].align = CACHE_LINE;
+  }
+  return k;
+}
+
+static void streams(void **state) {
+  (void)state;
+  NEED_MODULE();
+  static const tme_dtype types[] = {TME_F32, TME_F64, TME_U8, TME_F16};
+  EACH_TARGET(t) {
+    for (int i = 0; i < 4 * COUNT(types); i++) {
+      tme_dtype type = types[i % COUNT(types)];
+      check(t,
+            streamed(sample_map(t, 1, &type, type, 700 + 77 * i, 1 + i % 4,
+                                i % COUNT(types) < 3 ? square_plus : half_square)),
+            0);
+      int64_t rows = 20 + i, columns = i % 3 ? 64 * (1 + i % 2) : 100;
+      check(t, streamed(sample_transpose(t, type, rows, columns, 4, 32, rows, 1, false)), 0);
+      check(t, streamed(sample_pad(t, type, 1000, 24)), 0);
+    }
+  }
+  text out = {0};
+  error e = {0};
+  kernel *k = streamed(sample_map(&targets[0], 1, types, types[0], 1000, 4, square_plus));
+  assert_int_equal(module->disassemble(k, &targets[0], true, &out, &e), TME_OK);
+  assert_non_null(strstr(out.s, "!nontemporal"));
+  kernel_free(k);
+  text_free(&out);
 }
 
 static void maps_with_symbolic_extents(void **state) {
@@ -691,6 +725,7 @@ int main(void) {
       cmocka_unit_test_setup(maps_of_every_length, reset),
       cmocka_unit_test_setup(maps_of_bools_and_halves, reset),
       cmocka_unit_test_setup(transposes, reset),
+      cmocka_unit_test_setup(streams, reset),
       cmocka_unit_test_setup(maps_with_symbolic_extents, reset),
       cmocka_unit_test_setup(primitives, reset),
       cmocka_unit_test_setup(casts, reset),

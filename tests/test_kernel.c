@@ -459,6 +459,9 @@ static void test_verify(void **unused) {
   k->axes[0].width = 4;
   refused(k, "lanes inside lanes");
   k = softmax();
+  k->bufs[0].stream = true;
+  refused(k, "cannot be streamed to");
+  k = softmax();
   k->axes[1].flags = AXIS_PARALLEL;
   refused(k, "perfectly nested");
   k = softmax();

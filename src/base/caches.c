@@ -1,4 +1,5 @@
 #include "base/caches.h"
+#include <stdio.h>
 #include <unistd.h>
 
 cache_level cache_host(void) {
@@ -29,4 +30,31 @@ bool cache_holds(const cache_level *c, int64_t rows, int64_t bytes, int64_t stri
     if (used > sets) used = sets;
   }
   return rows <= used * c->ways * 3 / 4 / lines; /* other data needs room, too */
+}
+
+/* The system knows which processors share a cache; what the processor itself tells is in some virtual machines the sum
+ * over all of them. */
+static int64_t level_bytes(int index) {
+  char path[80];
+  long long n = 0;
+  char unit = 0;
+  snprintf(path, sizeof path, "/sys/devices/system/cpu/cpu0/cache/index%d/size", index);
+  FILE *f = fopen(path, "re");
+  if (!f) return 0;
+  int got = fscanf(f, "%15lld%c", &n, &unit);
+  fclose(f);
+  if (got < 1 || n <= 0 || n > 1 << 30) return 0;
+  return (int64_t)n << (unit == 'K' ? 10 : unit == 'M' ? 20 : 0);
+}
+
+int64_t cache_last_level(void) {
+  for (int index = 3; index >= 2; index--) {
+    int64_t n = level_bytes(index);
+    if (n) return n;
+  }
+#ifdef _SC_LEVEL3_CACHE_SIZE
+  long n = sysconf(_SC_LEVEL3_CACHE_SIZE);
+  if (n > 0) return n;
+#endif
+  return 0;
 }

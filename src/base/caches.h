@@ -1,4 +1,5 @@
-/* The second-level data cache of a processor, which decides how products are blocked, never what they give. */
+/* What is known of the processor's data caches. It decides how products are blocked and how results are written, never
+ * what they are. */
 #ifndef TME_CACHES_H
 #define TME_CACHES_H
 
@@ -11,11 +12,14 @@ typedef struct cache_level {
   int ways;
 } cache_level;
 
-/* This machine's; where the system does not say, the smallest one that is common. */
+/* The second level of this machine; where the system does not say, the smallest one that is common. */
 cache_level cache_host(void);
 
 /* Whether `rows` pieces of `bytes` bytes, one every `stride` bytes, lie in the cache together: strides that are multiples
  * of large powers of two send all of them to a few of its sets. */
 bool cache_holds(const cache_level *c, int64_t rows, int64_t bytes, int64_t stride);
+
+/* Bytes of the last level that one processor reaches; 0 if unknown. */
+int64_t cache_last_level(void);
 
 #endif

@@ -23,7 +23,7 @@
 #ifndef TME_KERNEL_H
 #define TME_KERNEL_H
 
-#include "base/base.h"
+#include "base/caches.h"
 
 /* How a loop runs. */
 enum {
@@ -51,7 +51,8 @@ typedef enum k_buf_role { BUF_IN, BUF_OUT, BUF_SCRATCH } k_buf_role;
 typedef struct k_buf {
   uint8_t role;
   uint8_t dtype; /* of its elements: never complex (a complex array is twice as many reals) */
-  uint16_t pad;
+  bool stream;   /* BUF_OUT: larger than the caches, so that stores go past them where they fill whole lines */
+  uint8_t pad;
   uint32_t align; /* bytes that the base address is a multiple of; at least the element size */
   int64_t lo, hi; /* elements that accesses may touch: [lo, hi) relative to the pointer; for scratch [0, elements) */
 } k_buf;

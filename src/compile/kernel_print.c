@@ -136,8 +136,8 @@ void kernel_print(const kernel *k, text *out) {
   for (int i = 0; i < k->nbufs; i++) {
     text_add(out, "  buffer ");
     print_buf(k, i, out);
-    text_add(out, " %s [%lld, %lld)\n", tme_dtype_name((tme_dtype)k->bufs[i].dtype), (long long)k->bufs[i].lo,
-             (long long)k->bufs[i].hi);
+    text_add(out, " %s [%lld, %lld)%s\n", tme_dtype_name((tme_dtype)k->bufs[i].dtype), (long long)k->bufs[i].lo,
+             (long long)k->bufs[i].hi, k->bufs[i].stream ? " streamed" : "");
   }
   int depth = 1;
   for (int i = 0; i < k->ninst; i++) {

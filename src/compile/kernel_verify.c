@@ -55,6 +55,7 @@ static bool check_bufs(const check *c) {
       return bad(c, "buffer %d: elements %lld to %lld", i, (long long)b->lo, (long long)b->hi);
     if (b->align & (b->align - 1) || b->align < tme_dtype_size((tme_dtype)b->dtype))
       return bad(c, "buffer %d: alignment %u", i, b->align);
+    if (b->stream && (b->role != BUF_OUT || b->align < CACHE_LINE)) return bad(c, "buffer %d cannot be streamed to", i);
   }
   return true;
 }

@@ -13,10 +13,15 @@ enum {
   MERGE_REDUCED_BELOW = 64, /* inner reduced extents under this are looped over together with the next one */
   CHUNK = 4096,             /* elements of a long row that one task of a map takes */
   SHORT_ROWS = 16,          /* a map with fewer rows than this has its rows cut into chunks */
-  TILE = 256,               /* of a map that reads along one dimension and writes along another: elements read */
-  LINE = 64,                /* bytes of a line of the cache */
-  LEAST_TILE = 4,           /* elements along either dimension that are worth a tile */
-  COLUMNS = 1024,           /* that one task reduces, row by row, with the sums in its scratch memory */
+  /* tiles of maps that read along one dimension and write along another */
+  TILE = 256,       /* elements of a row that is read, at most, */
+  TILE_MIXED = 64,  /* where other operands are read along the results, */
+  TILE_LEAST = 16,  /* and at least where there are */
+  TILES = 16,       /* fewer tiles than this */
+  TILE_LINES = 64,  /* lines of results, at most */
+  LEAST_ACROSS = 4, /* elements along either dimension that are worth a tile */
+  /* sums down the columns */
+  COLUMNS = 1024, /* that one task reduces, row by row, with the sums in its scratch memory */
   ROWS_AT_ONCE = 4,
   FAR = 3,            /* elements from one to the next that are worth a transpose */
   CACHED_ROW = 32768, /* longest row that is kept between passes, in elements */
@@ -40,10 +45,12 @@ typedef struct rows {
   int gr;
   run runs[TME_MAX_RANK];
   int nruns;
-  bool columns;         /* sums down the columns of long rows: see emit_columns */
-  int across;           /* -1, or the run that is tiled with the last one: operands are read along it */
-  int ix[TME_MAX_RANK]; /* the index of each dimension of the full shape */
-  int *depth;           /* per node: passes that must be over before its value can be computed */
+  bool columns;                   /* sums down the columns of long rows: see emit_columns */
+  int across;                     /* -1, or the run that is tiled with the last one: operands are read along it */
+  int64_t tile_length, tile_wide; /* elements of a tile along it, and along the last run */
+  bool down;                      /* tiles follow each other along it, not along the last one */
+  int ix[TME_MAX_RANK];           /* the index of each dimension of the full shape */
+  int *depth;                     /* per node: passes that must be over before its value can be computed */
   int passes;
   int pass;         /* the one being made */
   expr_value *made; /* per node: a reduction's result, once its pass is over (re -1 before) */
@@ -345,26 +352,6 @@ static void store_rows(rows *r) {
   }
 }
 
-/* Results that fill a line of the cache. */
-static int64_t line_of(const rows *r) {
-  const graph *g = r->b.l->g;
-  int64_t line = LINE;
-  for (int i = r->G->seed; i < g->n; i++)
-    if (member(r, i) && r->b.l->f->stored[i]) {
-      int64_t fit = LINE / (int64_t)tme_dtype_size(g->node[i].type.dtype);
-      line = fit < line ? fit : line;
-    }
-  return line;
-}
-
-/* Rows that a tile of a map is read from: those of a line of results, which is then written at once; more of them where
- * they are short. */
-static int64_t tile_rows(const rows *r) {
-  int64_t length = r->runs[r->across].extent, most = r->runs[r->nruns - 1].extent;
-  int64_t n = length < TILE ? line_of(r) * (TILE / length) : line_of(r);
-  return n < most ? n : most;
-}
-
 /* Into what chunks a run is cut: a tile, or pieces of a row that is long where rows are few. */
 static int64_t chunk_of(const rows *r, int i) {
   const run *p = &r->runs[i];
@@ -376,7 +363,7 @@ static int64_t chunk_of(const rows *r, int i) {
       kept *= r->runs[j].extent;
       alone = false;
     }
-  if (r->across >= 0) return last ? tile_rows(r) : i != r->across ? 0 : p->extent < TILE ? p->extent : TILE;
+  if (r->across >= 0) return last ? r->tile_wide : i == r->across ? r->tile_length : 0;
   if (r->columns) return last && p->extent > COLUMNS ? COLUMNS : 0;
   return last && !p->reduced && !alone && kept < SHORT_ROWS && p->extent >= 2 * CHUNK ? CHUNK : 0;
 }
@@ -399,21 +386,50 @@ static void add_axes(rows *r) {
   }
 }
 
-/* The run along which some operand of a map is read while the result is written along the last one, as in a transpose;
- * -1 if there is none, or the space is too small to gain by tiles. */
-static int find_across(const rows *r) {
+/* Results that fill a line of the cache. */
+static int64_t line_of(const rows *r) {
+  const graph *g = r->b.l->g;
+  int64_t line = CACHE_LINE;
+  for (int i = r->G->seed; i < g->n; i++)
+    if (member(r, i) && r->b.l->f->stored[i]) {
+      int64_t fit = CACHE_LINE / (int64_t)tme_dtype_size(g->node[i].type.dtype);
+      line = fit < line ? fit : line;
+    }
+  return line;
+}
+
+/* The tile of a map that reads along one run and writes along the last one. Where rows of results are whole lines of the
+ * cache, a tile is as wide as one line, which is then written at once: strides are often powers of two there, and few
+ * lines of such rows fit into the cache. Other tiles are wide, for their lines at both sides are written twice. */
+static void choose_tile(rows *r, bool mixed) {
+  int64_t length = r->runs[r->across].extent, wide = r->runs[r->nruns - 1].extent, line = line_of(r), n = TILE_LEAST;
+  bool whole = wide % line == 0;
+  r->down = whole && !mixed; /* follows the rows that are read */
+  while (n < TILE && n * TILES < length) n *= 2;
+  if (whole) n = mixed ? TILE_MIXED : TILE;
+  r->tile_length = n < length ? n : length;
+  n = !whole ? line * TILE_LINES : length < TILE_MIXED ? line * (TILE_MIXED / length) : line;
+  r->tile_wide = n < wide ? n : wide;
+}
+
+/* Finds the run along which some operand of a map is read while the result is written along the last one, as in a
+ * transpose; none if the space is too small to gain by tiles. */
+static void find_across(rows *r) {
   const kernel *k = r->b.k;
   int last = r->nruns - 1;
-  if (k->failed || r->G->kind != GROUP_MAP || r->nruns < 2 || r->runs[last].extent < LEAST_TILE) return -1;
+  bool mixed = false; /* other operands are read along the results */
+  r->across = -1;
+  if (k->failed || r->G->kind != GROUP_MAP || r->nruns < 2 || r->runs[last].extent < LEAST_ACROSS) return;
   for (int i = 0; i < k->nacc; i++) {
     int64_t far, unit;
-    if (!ix_affine(k, k->acc[i].ix, r->runs[last].axis, &far) || (far < FAR && far > -FAR)) continue;
-    for (int j = 0; j < last; j++)
+    if (k->bufs[k->acc[i].buf].role != BUF_IN || !ix_affine(k, k->acc[i].ix, r->runs[last].axis, &far)) continue;
+    mixed |= far == 1 || far == -1;
+    for (int j = 0; j < last && (far >= FAR || far <= -FAR) && r->across < 0; j++)
       if (ix_affine(k, k->acc[i].ix, r->runs[j].axis, &unit) && (unit == 1 || unit == -1) &&
-          r->runs[j].extent >= LEAST_TILE)
-        return j;
+          r->runs[j].extent >= LEAST_ACROSS)
+        r->across = j;
   }
-  return -1;
+  if (r->across >= 0) choose_tile(r, mixed);
 }
 
 /* Lanes and unrolling, once it is known what the kernel computes. */
@@ -465,6 +481,19 @@ static void make_symbolic(rows *r) {
   /* the ranges of indices are part of the kernel's bytes: the same for all extents */
   for (int i = 0; i < k->nix; i++)
     if (k->ix[i].op == IX_AXIS && k->ix[i].a == r->runs[0].axis) k->ix[i].hi = a->extent - 1;
+}
+
+/* Results larger than the last cache are gone from it before anybody reads them, and would have been read from memory
+ * only to be overwritten. */
+static void set_streams(rows *r) {
+  kernel *k = r->b.k;
+  int64_t cache = r->b.l->t->last_level;
+  for (int i = 0; i < k->nbufs && cache; i++) {
+    k_buf *b = &k->bufs[i];
+    if (b->role != BUF_OUT) continue;
+    b->stream = r->b.l->p->slots[r->b.bind[i]].size >= cache / (int64_t)tme_dtype_size((tme_dtype)b->dtype);
+    if (b->stream) b->align = CACHE_LINE; /* the pool's memory is */
+  }
 }
 
 /* Long rows are reduced to one row of sums: a task adds rows to sums in its scratch memory, a few rows at a time, so
@@ -561,18 +590,15 @@ static bool emit(rows *r, uint32_t merge, const char *name) {
   if (!accs) return false;
   int loops[2 * TME_MAX_RANK + 1], nloops = 0;
   bool parallel = false;
-  /* Tiles follow the rows that they read, unless a line of results belongs to two of them: these come one after the
-   * other then. */
-  bool whole = r->across >= 0 && r->runs[r->nruns - 1].extent % line_of(r) == 0;
   for (int i = 0; i < r->nruns; i++) {
     const run *p = &r->runs[i];
-    if (p->chunk && (i != r->across || !whole))
+    if (p->chunk && (i != r->across || !r->down))
       loops[nloops++] = k_loop(k, p->outer);
     else if (p->axis >= 0 && k->axes[p->axis].flags & AXIS_PARALLEL)
       loops[nloops++] = k_loop(k, p->axis);
     parallel |= !p->reduced && (p->chunk || i < r->nruns - 1 || !r->columns);
   }
-  if (r->across >= 0 && whole) loops[nloops++] = k_loop(k, r->runs[r->across].outer);
+  if (r->across >= 0 && r->down) loops[nloops++] = k_loop(k, r->runs[r->across].outer);
   for (int i = 0; i < r->nruns && !r->columns; i++)
     if (!r->runs[i].reduced && r->runs[i].axis >= 0 && !(k->axes[r->runs[i].axis].flags & AXIS_PARALLEL))
       loops[nloops++] = k_loop(k, r->runs[i].axis);
@@ -623,7 +649,8 @@ static bool emit_best(rows *r, const char *name) {
     memset(&r->b, 0, sizeof r->b);
     r->b.l = l;
     if (!emit(r, merge, name)) return false;
-    r->across = again || empty ? -1 : find_across(r);
+    if (again || empty) break;
+    find_across(r);
     if (r->across < 0) break;
   }
   return true;
@@ -647,6 +674,7 @@ tme_status lower_rows(lowering *l, int gr, error *e) {
       if (!r.b.failure && !r.b.k->failed) {
         set_lanes(&r);
         make_symbolic(&r);
+        set_streams(&r);
       }
       status = lower_step(&r.b, label, e);
     } else {

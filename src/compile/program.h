@@ -7,11 +7,12 @@
 #include "compile/kernel.h"
 
 /* What lowering must know of the machine. The order of sums follows from the registers alone; caches decide the order of
- * tasks and what is copied before it is used. Never threads or tuning. */
+ * tasks, what is copied before it is used and how results are written. Never threads or tuning. */
 typedef struct lower_target {
   int vector_bytes; /* of one register */
   int registers;    /* vector registers */
   cache_level l2;
+  int64_t last_level; /* bytes, 0 if unknown */
 } lower_target;
 
 /* An array that lies in memory: an input of the region, or a row-major value that a step makes. */

@@ -2,6 +2,7 @@
  * at the first kernel that no cache has. */
 #include "backend/cpu/jit.h"
 #include "backend/cpu/code.h"
+#include "base/caches.h"
 #include "base/module.h"
 #include "base/env.h"
 #include "base/lru.h"
@@ -278,6 +279,7 @@ jit *jit_new(tme_engine *e, error *err) {
   j->lower.vector_bytes = j->target.vector_bytes;
   j->lower.registers = j->target.vector_bytes == 64 || !strncmp(j->target.triple, "aarch64", 7) ? 32 : 16;
   j->lower.l2 = cache_host();
+  j->lower.last_level = cache_last_level();
   return j;
 }
 

@@ -101,7 +101,8 @@ typedef struct emitter {
   int depth;
   carried *carry;
   int ncarried, carry_cap;
-  long emitted; /* instructions, as a bound on the size of the code */
+  bool streamed; /* some store went past the caches */
+  long emitted;  /* instructions, as a bound on the size of the code */
 
   LLVMValueRef args, libm, t0, t1, nothing; /* nothing: 16 zero bytes that a disabled access is sent to */
   LLVMValueRef sink;
@@ -141,6 +142,9 @@ LLVMValueRef ix_lanes(emitter *e, int ix, bool narrow); /* a vector over the ope
 bool ix_fits_32(const emitter *e, int ix);
 /* The address of lane 0, without the access's dyn. */
 LLVMValueRef em_address(emitter *e, int access);
+
+/* Lines of the cache hold whole vectors of the access, if the open vector axis stands at the start of one. */
+bool em_aligned(const emitter *e, int access);
 
 /* memory.c */
 LLVMValueRef em_load(emitter *e, int inst);

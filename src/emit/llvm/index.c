@@ -181,3 +181,26 @@ LLVMValueRef em_address(emitter *e, int access) {
   }
   return s.c ? advance(e, t, p, em_int(e, s.c)) : p;
 }
+
+/* Zero bits at the low end of the expression, whatever the loops around are at; the open vector axis is at 0. */
+static int zero_bits(const emitter *e, int ix) {
+  const k_ix *x = &e->k->ix[ix];
+  int a, b;
+  switch (x->op) {
+  case IX_CONST: return x->c ? __builtin_ctzll((uint64_t)x->c) : 63;
+  case IX_AXIS: return x->a == e->vector ? 63 : 0;
+  case IX_ADD:
+    a = zero_bits(e, x->a);
+    b = zero_bits(e, x->b);
+    return a < b ? a : b;
+  case IX_MUL: a = zero_bits(e, x->a) + (x->c ? __builtin_ctzll((uint64_t)x->c) : 63); return a < 63 ? a : 63;
+  default: return 0;
+  }
+}
+
+bool em_aligned(const emitter *e, int access) {
+  const k_access *x = &e->k->acc[access];
+  const k_buf *b = &e->k->bufs[x->buf];
+  unsigned line = CACHE_LINE / (unsigned)tme_dtype_size((tme_dtype)b->dtype);
+  return b->align >= CACHE_LINE && x->dyn < 0 && e->lanes <= (int)line && zero_bits(e, x->ix) >= __builtin_ctz(line);
+}

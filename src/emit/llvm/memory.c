@@ -103,6 +103,16 @@ static LLVMValueRef load_vector(emitter *e, const place *p, LLVMValueRef from, L
   return v;
 }
 
+/* Past the caches. */
+static void stream(emitter *e, const place *p, LLVMValueRef v, LLVMValueRef to) {
+  LLVMValueRef store = LLVMBuildStore(e->b, v, to);
+  LLVMMetadataRef one = LLVMValueAsMetadata(LLVMConstInt(e->i32, 1, false));
+  LLVMMetadataRef node = LLVMMDNodeInContext2(e->ctx, &one, 1);
+  LLVMSetMetadata(store, LLVMGetMDKindIDInContext(e->ctx, "nontemporal", 11), LLVMMetadataAsValue(e->ctx, node));
+  LLVMSetAlignment(store, (unsigned)p->lanes * p->align);
+  e->streamed = true;
+}
+
 static void store_vector(emitter *e, const place *p, LLVMValueRef v, LLVMValueRef to, LLVMValueRef mask) {
   if (mask)
     masked(e, "llvm.masked.store", (LLVMTypeRef[]){em_vector(p->elem, p->lanes), e->ptr}, (LLVMValueRef[]){v, to, mask},
@@ -261,7 +271,12 @@ void em_store(emitter *e, int inst) {
     if (p.mask) p.address = LLVMBuildSelect(e->b, p.mask, p.address, e->sink, "");
     LLVMSetAlignment(LLVMBuildStore(e->b, v, p.address), p.align);
     break;
-  case ALONG: store_vector(e, &p, v, p.address, p.mask); break;
+  case ALONG:
+    if (e->k->bufs[x->buf].stream && !p.mask && em_aligned(e, (int)in->imm))
+      stream(e, &p, v, p.address);
+    else
+      store_vector(e, &p, v, p.address, p.mask);
+    break;
   case BACKWARD:
     store_vector(e, &p, reverse(e, v, p.lanes), move(e, &p, p.address, 1 - p.lanes),
                  p.mask ? reverse(e, p.mask, p.lanes) : NULL);

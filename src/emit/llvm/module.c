@@ -178,6 +178,7 @@ static void make_function(emitter *e) {
     }
   }
   emit_kernel(e);
+  if (e->streamed && e->has.x86) em_call(e, "llvm.x86.sse.sfence", NULL, 0, NULL, 0); /* before who reads is told */
   LLVMBuildRetVoid(e->b);
 }
 

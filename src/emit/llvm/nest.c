@@ -458,6 +458,12 @@ static int task_axes(const emitter *e, int loop, int *axes) {
   return n;
 }
 
+static bool streams(const kernel *k) {
+  for (int i = 0; i < k->nbufs; i++)
+    if (k->bufs[i].stream) return true;
+  return false;
+}
+
 static LLVMValueRef emit_section(emitter *e, int loop, LLVMValueRef base) {
   const kernel *k = e->k;
   LLVMBuilderRef b = e->b;
@@ -477,6 +483,12 @@ static LLVMValueRef emit_section(emitter *e, int loop, LLVMValueRef base) {
   lo = LLVMBuildSelect(b, LLVMBuildICmp(b, LLVMIntSGT, lo, zero, ""), lo, zero, "");
   hi = LLVMBuildSelect(b, LLVMBuildICmp(b, LLVMIntSLT, hi, count, ""), hi, count, "");
   if (strip) {
+    if (streams(e->k)) { /* vectors are aligned from a multiple of their lanes on */
+      int lanes = k->axes[axis].width;
+      LLVMValueRef up = LLVMBuildAnd(b, LLVMBuildNSWAdd(b, lo, em_int(e, lanes - 1), ""), em_int(e, -lanes), "");
+      up = LLVMBuildSelect(b, LLVMBuildICmp(b, LLVMIntSLT, up, hi, ""), up, hi, "");
+      lo = emit_strips(e, loop, lo, up, 1, 1);
+    }
     emit_vector(e, loop, lo, hi);
     return end;
   }
