@@ -303,14 +303,18 @@ expr_value builder_operand(builder *b, int node, int rank, const int *ix, int gu
 
 int lower_lanes(const lower_target *t, size_t bytes) { return t->vector_bytes / (int)(bytes ? bytes : 4); }
 
-size_t kernel_widest(const kernel *k) {
+size_t kernel_widest(const kernel *k, int axis) {
   size_t widest = 1;
+  uint64_t *deps = mem_alloc(((size_t)k->ninst + 1) * sizeof *deps);
+  if (!deps) return sizeof(int64_t);
+  kernel_deps(k, deps);
   for (int i = 0; i < k->ninst; i++) {
     const k_inst *n = &k->inst[i];
     bool counts = n->op != K_LOOP && n->op != K_END && n->op != K_STORE && n->op != K_UPDATE && n->op != K_INDEX &&
-                  n->op != K_NOP && n->dtype != TME_BOOL;
+                  n->op != K_NOP && n->dtype != TME_BOOL && (deps[i] >> axis & 1);
     if (counts && tme_dtype_size((tme_dtype)n->dtype) > widest) widest = tme_dtype_size((tme_dtype)n->dtype);
   }
+  mem_free(deps);
   return widest;
 }
 

@@ -61,8 +61,8 @@ static inline void builder_forget(builder *b, int mark) { b->nmemo = mark; }
 
 /* Vector lanes for a kernel whose widest values have `bytes` bytes. */
 int lower_lanes(const lower_target *t, size_t bytes);
-/* The widest value of the kernel, in bytes. */
-size_t kernel_widest(const kernel *k);
+/* The widest value of the kernel that differs along an axis, in bytes. */
+size_t kernel_widest(const kernel *k, int axis);
 /* Divisions and remainders that the kernel's accesses and index values need. */
 int kernel_index_work(const kernel *k);
 

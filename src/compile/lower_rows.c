@@ -445,12 +445,11 @@ static void set_lanes(rows *r) {
       if (ordered || (!sums && tme_dtype_size(t) > bytes)) bytes = tme_dtype_size(t);
       sums |= ordered;
     }
-  if (bytes == 0) bytes = kernel_widest(k);
   bool reduces = r->G->kind == GROUP_ROWS, small = k->ninst < 24;
   for (int i = 0; i < k->naxes; i++) {
     k_axis *a = &k->axes[i];
     if (!(a->flags & AXIS_VECTOR)) continue;
-    a->width = (uint16_t)lower_lanes(r->b.l->t, bytes);
+    a->width = (uint16_t)lower_lanes(r->b.l->t, bytes ? bytes : kernel_widest(k, i));
     a->unroll = reduces ? SUM_UNROLL : small ? 4 : k->ninst < 64 ? 2 : 1;
     int64_t line = r->across >= 0 ? line_of(r) / a->width : a->unroll;
     if (line < a->unroll) a->unroll = (uint8_t)(line > 1 ? line : 1);
