@@ -141,6 +141,21 @@ static LLVMValueRef compare(emitter *e, int op, int dtype, LLVMValueRef a, LLVMV
   return LLVMBuildICmp(e->b, is_signed(dtype) ? s[i] : u[i], a, b, "");
 }
 
+/* An index, or a number that it is compared with, in half the bits; NULL if it does not fit. */
+static LLVMValueRef narrow(emitter *e, int inst, int lanes) {
+  const k_inst *in = &e->k->inst[inst];
+  if (in->op == K_CONST && (int64_t)in->imm == (int32_t)in->imm)
+    return em_const_splat(LLVMConstInt(e->i32, in->imm, true), lanes);
+  return in->op == K_INDEX && ix_fits_32(e, (int)in->imm) ? ix_lanes(e, (int)in->imm, true) : NULL;
+}
+
+/* Guards compare indices: twice as many at a time, where they are small. */
+static LLVMValueRef compare_indices(emitter *e, const k_inst *in, int lanes) {
+  if (lanes == 1 || e->k->inst[in->a].op != K_INDEX) return NULL;
+  LLVMValueRef a = narrow(e, in->a, lanes), b = a ? narrow(e, in->b, lanes) : NULL;
+  return b ? compare(e, in->op, TME_I32, a, b) : NULL;
+}
+
 /* A count of the width or more gives 0, or the sign. */
 static LLVMValueRef shift(emitter *e, const k_inst *in, LLVMValueRef a, LLVMValueRef n) {
   int width = width_of(in->dtype);
@@ -195,6 +210,10 @@ LLVMValueRef em_prim(emitter *e, int inst, int lanes) {
   const k_inst *in = &e->k->inst[inst];
   LLVMBuilderRef b = e->b;
   if (in->op == K_LIBM) return em_libm(e, inst, lanes);
+  if (in->op >= K_EQ && in->op <= K_GE) {
+    LLVMValueRef v = compare_indices(e, in, lanes);
+    if (v) return v;
+  }
   int from = e->k->inst[in->a].dtype;
   bool f = is_float(in->dtype);
   LLVMValueRef x = em_operand(e, in->a, lanes), y = in->b >= 0 ? em_operand(e, in->b, lanes) : NULL;
