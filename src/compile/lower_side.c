@@ -32,10 +32,13 @@ static int64_t worth(const kernel *k, int loop) {
 }
 
 void lower_side_by_side(kernel *k) {
-  for (int i = 0; i < k->ninst; i++) {
-    if (k->inst[i].op != K_LOOP) continue;
-    k_axis *x = &k->axes[k->inst[i].a];
-    int64_t n = x->flags || x->sym >= 0 ? 1 : worth(k, i);
+  for (int a = 0; a < k->naxes; a++) {
+    k_axis *x = &k->axes[a];
+    int64_t n = x->flags || x->sym >= 0 ? 1 : BLOCK_BYTES;
+    for (int i = 0; i < k->ninst && n > 1; i++) { /* what one of its loops does not bear, none may do */
+      int64_t most = k->inst[i].op == K_LOOP && k->inst[i].a == a ? worth(k, i) : n;
+      n = most < n ? most : n;
+    }
     if (n < 2) continue;
     x->flags = AXIS_VECTOR;
     x->width = 1;
