@@ -36,7 +36,8 @@ int decompose_norm(graph *g, int op, const int *in, int nin, const op_attrs *att
     x = graph_bin(g, OP_subtract, x, graph_bin(g, OP_divide, graph_reduce(g, OP_sum, x, axis, true), n));
   int square = graph_reduce(g, OP_sum, graph_bin(g, OP_multiply, x, x), axis, true);
   int spread = graph_bin(g, OP_add, graph_bin(g, OP_divide, square, n), graph_number(g, t, attrs->f[0]));
-  int y = graph_bin(g, OP_divide, x, graph_un(g, OP_sqrt, spread));
+  int scale = graph_bin(g, OP_divide, graph_number(g, t, 1), graph_un(g, OP_sqrt, spread)); /* once a row */
+  int y = graph_bin(g, OP_multiply, x, scale);
   if (nin > 1 && in[1] >= 0) y = graph_bin(g, OP_multiply, y, graph_cast(g, in[1], t));
   if (nin > 2 && in[2] >= 0) y = graph_bin(g, OP_add, y, graph_cast(g, in[2], t));
   return graph_cast(g, y, type->dtype);

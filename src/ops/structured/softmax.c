@@ -21,6 +21,10 @@ int decompose_softmax(graph *g, int op, const int *in, int nin, const op_attrs *
   int d = graph_bin(g, OP_subtract, x, graph_reduce(g, OP_max, x, axis, true));
   int p = graph_un(g, OP_exp, d);
   int sum = graph_reduce(g, OP_sum, p, axis, true);
-  int y = op == OP_softmax ? graph_bin(g, OP_divide, p, sum) : graph_bin(g, OP_subtract, d, graph_un(g, OP_log, sum));
+  if (op == OP_softmax) { /* one division a row */
+    int scale = graph_bin(g, OP_divide, graph_number(g, graph_get(g, x)->type.dtype, 1), sum);
+    return graph_cast(g, graph_bin(g, OP_multiply, p, scale), type->dtype);
+  }
+  int y = graph_bin(g, OP_subtract, d, graph_un(g, OP_log, sum));
   return graph_cast(g, y, type->dtype);
 }
