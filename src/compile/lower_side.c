@@ -2,7 +2,11 @@
  * element by element, an emitter that has several of those at hand loads rows and transposes them in registers. */
 #include "compile/lower.h"
 
-enum { BLOCK_BYTES = 16, NEAR = 2 }; /* of a row of such a block; lanes no farther apart need no transpose */
+enum {
+  BLOCK_BYTES = 16, /* of a row of such a block */
+  NEAR = 2,         /* lanes no farther apart need no transpose */
+  LONGEST = 512     /* instructions of all iterations together: more cost more time to compile than they save */
+};
 
 /* Iterations of the loop that should be at hand; 1 if they depend on each other, or if nothing is gained. */
 static int64_t worth(const kernel *k, int loop) {
@@ -27,7 +31,7 @@ static int64_t worth(const kernel *k, int loop) {
     if (fit > k->axes[lanes].width) fit = k->axes[lanes].width;
     if (fit > n) n = fit;
   }
-  while (n > k->axes[axis].extent) n /= 2;
+  while (n > 1 && (n > k->axes[axis].extent || n * k->ninst > LONGEST)) n /= 2;
   return n;
 }
 
