@@ -1,3 +1,4 @@
+#include "base/caches.h"
 #include "base/env.h"
 #include "base/hash.h"
 #include "base/libm.h"
@@ -392,6 +393,12 @@ static void hashes(void **state) {
   assert_true(h.hi == 0x99aa06d3014798d8 && h.lo == 0x6001c324468d497f);
 }
 
+static void last_cache(void **state) {
+  (void)state;
+  int64_t n = cache_last_level();
+  assert_true(n == 0 || (n >= 64 << 10 && n <= (int64_t)16 << 30));
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(errors),    cmocka_unit_test(memory),
@@ -399,7 +406,7 @@ int main(void) {
       cmocka_unit_test(halves),    cmocka_unit_test(environment),
       cmocka_unit_test(c_library), cmocka_unit_test(clock_goes_on),
       cmocka_unit_test(cache),     cmocka_unit_test(cache_without_memory),
-      cmocka_unit_test(hashes),
+      cmocka_unit_test(hashes),    cmocka_unit_test(last_cache),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
