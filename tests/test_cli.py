@@ -171,6 +171,26 @@ class Language(Program):
         for args in (["--precision", "float64", "eval", "ones(1)"], ["eval", "ones(1)", "--precision=float64"]):
             self.assertIn("float64", self.run_ok(*args))
 
+    def test_special_values(self):
+        cases = {
+            "logaddexp([inf, -inf, inf, -inf, nan, nan, 1.0], [inf, -inf, -inf, 1.0, nan, inf, -inf])":
+                ["inf", "-inf", "inf", 1, "nan", "nan", 1],
+            "hypot([inf, nan, -inf], [nan, -inf, 3.0])": ["inf", "inf", "inf"],
+            "pow([nan, 1.0, -1.0, 0.0, -0.0], [0.0, nan, inf, -1.0, -3.0])": [1, 1, 1, "inf", "-inf"],
+            "softplus([inf, -inf, nan])": ["inf", 0, "nan"],
+            "sigmoid([inf, -inf, nan])": [1, 0, "nan"],
+            "expm1([inf, -inf])": ["inf", -1],
+            "log1p([-1.0, -2.0, inf])": ["-inf", "nan", "inf"],
+            "gelu([inf, -1e4, 0.0])": ["inf", 0, 0],
+            "logsumexp([-inf, -inf]), logsumexp([inf, 1.0]), logsumexp([nan, inf])": ["-inf", "inf", "nan"],
+        }
+        for backend in ("cpu", "nojit", "reference"):
+            for precision in ("float16", "float32", "float64"):
+                for expression, expected in cases.items():
+                    options = ("--backend", backend, "--precision", precision, "--cache-dir", "")
+                    with self.subTest((expression, *options)):
+                        got = [r["values"] for r in self.results(expression, options=options)]
+                        self.assertEqual(got[0] if len(got) == 1 else got, expected)
 
     def test_long_sums_of_16_bits(self):
         x = "astype(where(arange(2 ** 20) < 2 ** 19, 8192, -8192), float16)"
