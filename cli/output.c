@@ -1,10 +1,7 @@
 #include "output.h"
-#include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 static bool ends_with(const char *s, const char *end) {
   size_t n = strlen(s), m = strlen(end);
@@ -12,6 +9,33 @@ static bool ends_with(const char *s, const char *end) {
 }
 
 static bool holds_names(const char *path) { return ends_with(path, ".npz") || ends_with(path, ".safetensors"); }
+
+static bool same_file(const struct stat *a, const struct stat *b) {
+  return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
+}
+
+/* The folder of a path, and its name there. */
+static bool find_folder(const char *path, struct stat *folder, const char **name) {
+  const char *slash = strrchr(path, '/');
+  char *text = slash ? strndup(path, (size_t)(slash - path) + 1) : strdup(".");
+  bool found = text && stat(text, folder) == 0;
+  free(text);
+  *name = slash ? slash + 1 : path;
+  return found;
+}
+
+/* Whether two paths lead to one file, be it there already or not. */
+static bool same_path(const char *a, const char *b) {
+  struct stat x, y;
+  const char *name, *other;
+  if (!strcmp(a, b)) return true;
+  if (find_folder(a, &x, &name) && find_folder(b, &y, &other) && same_file(&x, &y) && !strcmp(name, other)) return true;
+  char *p = realpath(a, NULL), *q = realpath(b, NULL);
+  bool same = p && q && !strcmp(p, q);
+  free(p);
+  free(q);
+  return same;
+}
 
 int outputs_add(outputs *o, const cli *c, const char *text) {
   if (o->n == MAX_OUTPUTS) return usage_error(c, "-o: at most %d outputs", MAX_OUTPUTS);
@@ -22,9 +46,11 @@ int outputs_add(outputs *o, const cli *c, const char *text) {
   if (!*out.path) return usage_error(c, "-o '%s': a file is missing", text);
   if (!holds_names(out.path) && !ends_with(out.path, ".npy"))
     return usage_error(c, "-o '%s': a name that ends in .npy, .npz or .safetensors expected", text);
+  out.file = o->n;
   for (int i = 0; i < o->n; i++) {
     const struct output *other = &o->all[i];
-    if (strcmp(other->path, out.path) != 0) continue;
+    if (!same_path(other->path, out.path)) continue;
+    out.file = other->file;
     bool same = out.name_len == other->name_len && (!out.name || !memcmp(out.name, other->name, out.name_len));
     if (!holds_names(out.path) || !out.name || !other->name || same)
       return usage_error(c, "-o: two outputs to the file '%s'", out.path);
@@ -57,89 +83,32 @@ int outputs_resolve(outputs *o, session *s) {
   return 0;
 }
 
-/* Saves output i and all later ones for the same file to `target`. */
-static bool save(outputs *o, int i, session *s, const char *target) {
+/* Gathers output i and all later ones of the same file. */
+static bool file_of(const outputs *o, int i, session *s, tme_file *f) {
   const struct output *out = &o->all[i];
-  if (!holds_names(out->path) || !out->name) return tme_save(s->in.scope, target, out->array) == TME_OK;
-  const char *names[MAX_OUTPUTS];
-  tme_array *arrays[MAX_OUTPUTS];
-  int n = 0;
+  size_t most = (size_t)(o->n - i);
+  const char **names = arena_alloc(&s->memory, most, sizeof *names);
+  tme_array **arrays = arena_alloc(&s->memory, most, sizeof *arrays);
+  if (!names || !arrays) return problem_memory(&s->problem);
+  *f = (tme_file){.path = out->path, .names = holds_names(out->path) && out->name ? names : NULL, .arrays = arrays};
   for (int k = i; k < o->n; k++) {
-    if (strcmp(o->all[k].path, out->path) != 0) continue;
-    char *name = arena_alloc(&s->memory, o->all[k].name_len + 1, 1);
+    const struct output *other = &o->all[k];
+    if (other->file != i) continue;
+    char *name = arena_alloc(&s->memory, other->name_len + 1, 1);
     if (!name) return problem_memory(&s->problem);
-    memcpy(name, o->all[k].name, o->all[k].name_len);
-    names[n] = name;
-    arrays[n++] = o->all[k].array;
+    if (other->name) memcpy(name, other->name, other->name_len);
+    names[f->n] = name;
+    arrays[f->n++] = other->array;
   }
-  return tme_save_all(s->in.scope, target, names, arrays, n) == TME_OK;
-}
-
-/* A new file beside `path` with the same ending, which decides the format. NULL after the message. */
-static char *reserve(session *s, const char *path) {
-  static const char mark[] = ".tme-XXXXXX";
-  const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path, *dot = strrchr(base, '.');
-  size_t room = strlen(path) + sizeof mark + 1;
-  char *temp = arena_alloc(&s->memory, room, 1);
-  if (!temp) {
-    problem_memory(&s->problem);
-    session_report(s);
-    return NULL;
-  }
-  snprintf(temp, room, "%.*s%s%s", (int)(base - path), path, mark, dot);
-  int fd = mkstemps(temp, (int)strlen(dot));
-  if (fd < 0) {
-    complain(s->c, "%s: %s", path, strerror(errno));
-    return NULL;
-  }
-  close(fd);
-  return temp;
-}
-
-static bool first_of_file(const outputs *o, int i) {
-  for (int k = 0; k < i; k++)
-    if (!strcmp(o->all[k].path, o->all[i].path)) return false;
   return true;
 }
 
-static int failed_save(session *s) { return s->problem.set ? session_report(s) : session_engine_error(s); }
-
-/* Several files are written under other names first, so that a failure leaves none of them. */
-static int write_several(outputs *o, session *s) {
-  char *temps[MAX_OUTPUTS] = {NULL};
-  int code = 0;
-  for (int i = 0; i < o->n && code == 0; i++) {
-    struct stat st;
-    if (!first_of_file(o, i)) continue;
-    if (stat(o->all[i].path, &st) == 0 && S_ISDIR(st.st_mode)) {
-      complain(s->c, "%s: %s", o->all[i].path, strerror(EISDIR));
-      code = EXIT_EVALUATION;
-    } else if (!(temps[i] = reserve(s, o->all[i].path))) {
-      code = EXIT_EVALUATION;
-    } else if (!save(o, i, s, temps[i])) {
-      code = failed_save(s);
-    }
-  }
-  for (int i = 0; i < o->n; i++) {
-    if (!temps[i]) continue;
-    if (code == 0 && rename(temps[i], o->all[i].path) != 0) {
-      complain(s->c, "%s: %s", o->all[i].path, strerror(errno));
-      code = EXIT_EVALUATION;
-    }
-    if (code != 0) unlink(temps[i]);
-  }
-  return code;
-}
-
 int outputs_write(outputs *o, session *s) {
-  tme_array *arrays[MAX_OUTPUTS] = {NULL};
-  int files = 0;
-  if (o->n == 0) return 0;
+  tme_file files[MAX_OUTPUTS];
+  int n = 0;
   for (int i = 0; i < o->n; i++) {
-    arrays[i] = o->all[i].array;
-    files += first_of_file(o, i);
+    if (o->all[i].file != i) continue;
+    if (!file_of(o, i, s, &files[n++])) return session_report(s);
   }
-  if (tme_eval_all(s->in.scope, arrays, o->n) != TME_OK) return session_engine_error(s);
-  if (files > 1) return write_several(o, s);
-  return save(o, 0, s, o->all[0].path) ? 0 : failed_save(s);
+  return tme_save_files(s->in.scope, files, n) == TME_OK ? 0 : session_engine_error(s);
 }

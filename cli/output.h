@@ -11,6 +11,7 @@ typedef struct outputs {
     const char *name; /* of a variable, not terminated; NULL: the only result */
     size_t name_len;
     const char *path;
+    int file; /* the first output to this file */
     tme_array *array;
   } all[MAX_OUTPUTS];
   int n;

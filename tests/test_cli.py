@@ -255,6 +255,46 @@ class Outputs(Program):
         self.fails(1, "matmul", "eval", "y = m * 2; y @ m", "m=m.npy", "-o", "y=p.npy")
         self.assertEqual(set(os.listdir(self.dir)), before)
 
+    def test_several_are_written_like_one(self):
+        folder = tempfile.mkdtemp(dir=self.dir)
+        path = lambda name: os.path.join(folder, name)
+        for name in ("old.npy", "target.npy", "closed.npy"):
+            write_npy(path(name), [7.0])
+        os.chmod(path("old.npy"), 0o604)
+        os.symlink("target.npy", path("link.npy"))
+        mask = os.umask(0o027)
+        try:
+            outputs = [a for n in ("new", "old", "link") for a in ("-o", f"y={path(n)}.npy")]
+            self.run_ok("eval", "y = m; 0", "m=m.npy", *outputs)
+        finally:
+            os.umask(mask)
+        mode = lambda name: stat.S_IMODE(os.lstat(path(name)).st_mode)
+        self.assertEqual((mode("new.npy"), mode("old.npy")), (0o640, 0o604))
+        self.assertTrue(os.path.islink(path("link.npy")))
+        self.assertEqual(self.value("x[0]", f"x={path('target.npy')}"), [1, 2, 3])
+        os.mkfifo(path("fifo.npy"))
+        names = sorted(os.listdir(folder))
+        self.fails(1, "not a regular file", "eval", "y = m * 2; 0", "m=m.npy", "-o", f"y={path('old.npy')}", "-o",
+                   f"y={path('fifo.npy')}")
+        if os.geteuid() != 0:
+            os.chmod(path("closed.npy"), 0o400)
+            self.fails(1, "cannot write", "eval", "y = m * 2; 0", "m=m.npy", "-o", f"y={path('old.npy')}", "-o",
+                       f"y={path('closed.npy')}")
+        self.assertEqual(sorted(os.listdir(folder)), names)
+        self.assertEqual(self.value("x[0]", f"x={path('old.npy')}"), [1, 2, 3])
+
+    def test_one_file_by_two_names(self):
+        os.makedirs(self.path("sub"), exist_ok=True)
+        write_npy(self.path("there.npy"), [7.0])
+        os.symlink("there.npy", self.path("alias.npy"))
+        os.symlink("later.npy", self.path("dangling.npy"))
+        for a, b in (("same.npy", "./same.npy"), ("same.npy", "sub/../same.npy"), ("there.npy", "alias.npy")):
+            self.fails(2, "two outputs", "eval", "y = 1; z = 2; y", "-o", f"y={a}", "-o", f"z={b}")
+        self.fails(1, "given twice", "eval", "y = 1; z = 2; y", "-o", "y=later.npy", "-o", "z=dangling.npy")
+        self.assertFalse(os.path.exists(self.path("later.npy")) or os.path.exists(self.path("same.npy")))
+        self.run_ok("eval", "y = 1; z = 2; y", "-o", "y=both.npz", "-o", "z=./both.npz")
+        self.assertEqual(self.value("y + z", "y=both.npz:y", "z=both.npz:z"), 3)
+
     def test_old_file_stays(self):
         write_npy(self.path("old.npy"), [7.0])
         os.makedirs(self.path("folder.npy"), exist_ok=True)

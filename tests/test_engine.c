@@ -348,6 +348,14 @@ static void files(void **state) {
   assert_int_equal(tme_save_all(s, path, (const char *const[]){"a", "b"}, (tme_array *[]){x, y}, 2), TME_OK);
   assert_null(tme_load(s, path));
   test_error(s, TME_ERR_ARGUMENT, "holds 2 arrays");
+  char other[64];
+  snprintf(other, sizeof other, "%s/other.npy", folder);
+  const tme_file both[] = {{path, (const char *const[]){"a", "b"}, (tme_array *[]){y, x}, 2},
+                           {other, NULL, (tme_array *[]){x}, 1}};
+  assert_int_equal(tme_save_files(s, both, 2), TME_OK);
+  test_equal(s, tme_load(s, other), (float[]){0, 1, 2, 3, 4, 5}, 6);
+  remove(other);
+  assert_int_equal(tme_save_all(s, path, (const char *const[]){"a", "b"}, (tme_array *[]){x, y}, 2), TME_OK);
   snprintf(pair, sizeof pair, "%s:a", path);
   test_equal(s, tme_load(s, pair), (float[]){0, 1, 2, 3, 4, 5}, 6);
   assert_null(tme_load(s, NULL));

@@ -805,6 +805,37 @@ static void test_replacing(void **state) {
   assert_int_equal(entries(), 5);
 }
 
+static uint8_t only_byte(const char *name) {
+  error e = {0};
+  io_list l;
+  assert_int_equal(io_read(in_dir(name), NULL, true, &l, &e), TME_OK);
+  uint8_t byte = *l.a[0].data;
+  io_list_free(&l);
+  return byte;
+}
+
+static void test_several_files(void **state) {
+  (void)state;
+  const io_source x = {"w", TME_U8, 0, NULL, "x"}, y = {"w", TME_U8, 0, NULL, "y"};
+  error e = {0};
+  io_file files_of[] = {{in_dir("a.npy"), &x, 1}, {in_dir("b.npy"), &y, 1}};
+  assert_int_equal(io_write_all(files_of, 2, &e), TME_OK);
+  assert_int_equal(only_byte("a.npy"), 'x');
+  assert_int_equal(only_byte("b.npy"), 'y');
+  files_of[0] = (io_file){in_dir("a.npy"), &y, 1};
+  files_of[1].path = in_dir("none/b.npy");
+  assert_int_equal(io_write_all(files_of, 2, &e), TME_ERR_IO);
+  assert_int_equal(only_byte("a.npy"), 'x');
+  e = (error){0};
+  files_of[0].path = in_dir("a.npy");
+  files_of[1].path = in_dir("./a.npy");
+  assert_int_equal(io_write_all(files_of, 2, &e), TME_ERR_ARGUMENT);
+  assert_non_null(strstr(e.text, "given twice"));
+  assert_int_equal(only_byte("a.npy"), 'x');
+  assert_int_equal(io_write_all(NULL, 0, &e), TME_OK);
+  assert_int_equal(entries(), 2);
+}
+
 static void test_failing_writes(void **state) {
   (void)state;
   static uint8_t data[200000];
@@ -937,25 +968,16 @@ static void test_split(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      TEST(test_round_trips),
-      TEST(test_no_form),
-      TEST(test_many_names),
-      TEST(test_zip64_directory),
-      TEST(test_bad_sources),
-      TEST(test_npy_spellings),
-      TEST(test_npy_order),
-      TEST(test_npy_refused),
-      TEST(test_npz_members),
-      TEST(test_npz_refused),
-      TEST(test_safetensors_read),
-      TEST(test_safetensors_refused),
-      TEST(test_mutations),
-      TEST(test_odd_files),
-      TEST(test_replacing),
-      TEST(test_failing_writes),
-      TEST(test_failing_allocations),
-      TEST(test_shared_bytes),
-      TEST(test_split),
+      TEST(test_round_trips),      TEST(test_no_form),
+      TEST(test_many_names),       TEST(test_zip64_directory),
+      TEST(test_bad_sources),      TEST(test_npy_spellings),
+      TEST(test_npy_order),        TEST(test_npy_refused),
+      TEST(test_npz_members),      TEST(test_npz_refused),
+      TEST(test_safetensors_read), TEST(test_safetensors_refused),
+      TEST(test_mutations),        TEST(test_odd_files),
+      TEST(test_replacing),        TEST(test_several_files),
+      TEST(test_failing_writes),   TEST(test_failing_allocations),
+      TEST(test_shared_bytes),     TEST(test_split),
   };
   return cmocka_run_group_tests_name("io", tests, make_dir, remove_dir);
 }

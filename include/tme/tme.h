@@ -250,6 +250,17 @@ TME_API tme_status tme_save(tme_scope *s, const char *path, tme_array *a);
 /* Several named arrays into one .npz or .safetensors file. */
 TME_API tme_status tme_save_all(tme_scope *s, const char *path, const char *const *names, tme_array *const *a, int n);
 
+/* One file of several: `names` may be NULL where there is one array. */
+typedef struct tme_file {
+  const char *path;
+  const char *const *names;
+  tme_array *const *arrays;
+  int n;
+} tme_file;
+/* Several files, in one evaluation. All are whole under temporary names before the first is renamed, so that a failure
+ * leaves none of them. The same file twice, by whatever spelling, is an error. */
+TME_API tme_status tme_save_files(tme_scope *s, const tme_file *files, int n);
+
 /* ---- what the compiler does ---------------------------------------------------------------------------------------- */
 
 enum {

@@ -44,6 +44,14 @@ typedef struct io_source {
  * refused with the advice to use .safetensors or a cast. complex has no safetensors form but C64. */
 tme_status io_write(const char *path, const io_source *a, int n, error *e);
 
+typedef struct io_file {
+  const char *path;
+  const io_source *a;
+  int n;
+} io_file;
+/* Several files: all are whole beside their targets before the first is renamed. */
+tme_status io_write_all(const io_file *f, int n, error *e);
+
 /* Splits "file.npz:name" at the last colon behind a known ending; *name is NULL if there is none. Both are
  * mem_alloc'ed. */
 tme_status io_split(const char *spec, char **path, char **name, error *e);

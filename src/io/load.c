@@ -87,39 +87,73 @@ static tme_array *load(tme_scope *s, const char *spec, bool copy) {
 tme_array *tme_load(tme_scope *s, const char *path) { return load(s, path, false); }
 tme_array *tme_load_copy(tme_scope *s, const char *path) { return load(s, path, true); }
 
-static tme_status save(tme_scope *s, const char *path, const char *const *names, tme_array *const *a, int n) {
-  tme_status st = eval_list(s, "save", a, n);
+static tme_status check_file(tme_scope *s, const tme_file *f) {
+  tme_status st = eval_list(s, "save", f->arrays, f->n);
   if (st != TME_OK) return st;
-  if (!path) return scope_null(s, "save: the path");
-  if (n == 0) return fail(&s->err, TME_ERR_ARGUMENT, "save: there are no arrays");
-  st = tme_eval_all(s, a, n);
-  if (st != TME_OK) return st;
-  io_source *source = mem_calloc((size_t)n, sizeof *source);
-  if (!source) return fail_memory(&s->err, "save", (size_t)n * sizeof *source);
-  for (int i = 0; i < n && st == TME_OK; i++) {
-    source[i] = (io_source){.name = names ? names[i] : NULL,
-                            .dtype = a[i]->type.dtype,
-                            .rank = a[i]->type.rank,
-                            .shape = a[i]->type.shape,
-                            .data = tme_data(s, a[i])};
-    if (!source[i].data) st = s->err.code;
-    if (names && !names[i]) st = fail(&s->err, TME_ERR_ARGUMENT, "save: the name of array %d is NULL", i);
+  if (!f->path) return scope_null(s, "save: the path");
+  if (f->n == 0) return fail(&s->err, TME_ERR_ARGUMENT, "save: there are no arrays");
+  if (!f->names && f->n > 1) return scope_null(s, "save: the list of names");
+  for (int i = 0; i < f->n && f->names; i++)
+    if (!f->names[i]) return fail(&s->err, TME_ERR_ARGUMENT, "save: the name of array %d is NULL", i);
+  return TME_OK;
+}
+
+static tme_status evaluate_all(tme_scope *s, const tme_file *f, int n, int total) {
+  tme_array **all = mem_alloc((size_t)total * sizeof(tme_array *));
+  if (!all) return fail_memory(&s->err, "save", (size_t)total * sizeof(tme_array *));
+  for (int i = 0, at = 0; i < n; at += f[i++].n) memcpy(all + at, f[i].arrays, (size_t)f[i].n * sizeof(tme_array *));
+  tme_status st = tme_eval_all(s, all, total);
+  mem_free(all);
+  return st;
+}
+
+static tme_status write_all(tme_scope *s, const tme_file *f, int n, io_file *file, io_source *source) {
+  for (int i = 0; i < n; i++) {
+    file[i] = (io_file){f[i].path, source, f[i].n};
+    for (int k = 0; k < f[i].n; k++) {
+      tme_array *a = f[i].arrays[k];
+      *source = (io_source){.name = f[i].names ? f[i].names[k] : "arr_0",
+                            .dtype = a->type.dtype,
+                            .rank = a->type.rank,
+                            .shape = a->type.shape,
+                            .data = tme_data(s, a)};
+      if (!source++->data) return s->err.code;
+    }
   }
   error err = {.code = TME_OK};
-  if (st == TME_OK) {
-    st = io_write(path, source, n, &err);
-    scope_fail(s, &err);
+  tme_status st = io_write_all(file, n, &err);
+  scope_fail(s, &err);
+  return st;
+}
+
+tme_status tme_save_files(tme_scope *s, const tme_file *f, int n) {
+  int total = 0;
+  if (!s) return TME_ERR_ARGUMENT;
+  if (n > 0 && !f) return scope_null(s, "save: the list of files");
+  for (int i = 0; i < n; i++) {
+    tme_status st = check_file(s, &f[i]);
+    if (st != TME_OK) return st;
+    if (__builtin_add_overflow(total, f[i].n, &total)) return fail(&s->err, TME_ERR_ARGUMENT, "save: too many arrays");
   }
+  if (total == 0) return TME_OK;
+  tme_status st = evaluate_all(s, f, n, total);
+  if (st != TME_OK) return st;
+  io_file *file = mem_calloc((size_t)n, sizeof *file);
+  io_source *source = mem_calloc((size_t)total, sizeof *source);
+  if (file && source)
+    st = write_all(s, f, n, file, source);
+  else
+    st = fail_memory(&s->err, "save", (size_t)n * sizeof *file + (size_t)total * sizeof *source);
+  mem_free(file);
   mem_free(source);
   return st;
 }
 
 tme_status tme_save(tme_scope *s, const char *path, tme_array *a) {
-  static const char *const name[] = {"arr_0"};
-  return save(s, path, name, &a, 1);
+  return tme_save_files(s, &(tme_file){path, NULL, &a, 1}, 1);
 }
 
 tme_status tme_save_all(tme_scope *s, const char *path, const char *const *names, tme_array *const *a, int n) {
   if (s && !names) return scope_null(s, "save: the list of names");
-  return save(s, path, names, a, n);
+  return tme_save_files(s, &(tme_file){path, names, a, n}, 1);
 }

@@ -1,4 +1,4 @@
-/* Writing: a temporary file beside the target, renamed when it is whole. */
+/* Writing: a temporary file beside each target, renamed when all are whole. */
 #include "io/formats.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -112,7 +112,7 @@ static tme_status check(const io_place *at, io_format f, const io_source *a, int
 
 typedef struct target {
   char *path; /* behind all symbolic links: the link stays a link */
-  char *temp;
+  char *temp; /* NULL before it is made and after it is renamed */
   bool exists;
   mode_t mode;
 } target;
@@ -183,43 +183,92 @@ static tme_status open_temp(const io_place *at, target *t, io_sink *s) {
   return io_fail_errno(at, "cannot create a file there", EEXIST);
 }
 
-static tme_status write_temp(const io_place *at, io_format f, const target *t, io_sink *s, const io_source *a, int n) {
-  tme_status st = f == IO_NPY   ? npy_write(at, s, a)
-                  : f == IO_NPZ ? npz_write(at, s, a, n)
-                                : safetensors_write(at, s, a, n);
-  if (st == TME_OK && t->exists && fchmod(s->fd, t->mode) != 0) st = io_fail_errno(at, "cannot set permissions", errno);
-  if (close(s->fd) != 0 && st == TME_OK) st = io_fail_errno(at, "cannot write", errno);
-  if (st == TME_OK && rename(t->temp, t->path) != 0) st = io_fail_errno(at, "cannot replace the file", errno);
-  if (st != TME_OK) unlink(t->temp);
+static tme_status write_temp(const io_place *at, const io_file *f, target *t) {
+  io_sink s = {.fd = -1};
+  tme_status st = open_temp(at, t, &s);
+  if (st != TME_OK) return st;
+  switch (io_format_of(f->path, strlen(f->path))) {
+  case IO_NPY: st = npy_write(at, &s, f->a); break;
+  case IO_NPZ: st = npz_write(at, &s, f->a, f->n); break;
+  default: st = safetensors_write(at, &s, f->a, f->n); break;
+  }
+  if (st == TME_OK && t->exists && fchmod(s.fd, t->mode) != 0) st = io_fail_errno(at, "cannot set permissions", errno);
+  if (close(s.fd) != 0 && st == TME_OK) st = io_fail_errno(at, "cannot write", errno);
   return st;
 }
 
-static tme_status write_file(const char *path, const io_source *a, int n, error *e) {
-  io_place at = {"save", path ? path : "", NULL, e};
-  if (!path) return io_fail(&at, TME_ERR_ARGUMENT, "no path was given");
-  io_format f = io_format_of(path, strlen(path));
-  target t = {0};
-  io_sink s = {.fd = -1};
-  tme_status st = check(&at, f, a, n);
-  if (st == TME_OK) st = follow_links(&at, &t);
-  if (st == TME_OK) st = inspect(&at, &t);
-  if (st == TME_OK) st = open_temp(&at, &t, &s);
-  if (st == TME_OK) st = write_temp(&at, f, &t, &s, a, n);
-  mem_free(t.path);
-  mem_free(t.temp);
+static tme_status put_in_place(const io_place *at, target *t) {
+  if (rename(t->temp, t->path) != 0) return io_fail_errno(at, "cannot replace the file", errno);
+  mem_free(t->temp);
+  t->temp = NULL;
+  return TME_OK;
+}
+
+static io_place place_of(const io_file *f, error *e) { return (io_place){"save", f->path ? f->path : "", NULL, e}; }
+
+static tme_status prepare(const io_file *f, target *t, error *e) {
+  io_place at = place_of(f, e);
+  if (!f->path) return io_fail(&at, TME_ERR_ARGUMENT, "no path was given");
+  tme_status st = check(&at, io_format_of(f->path, strlen(f->path)), f->a, f->n);
+  if (st == TME_OK) st = follow_links(&at, t);
+  return st == TME_OK ? inspect(&at, t) : st;
+}
+
+static bool stat_folder(const target *t, struct stat *st) {
+  char path[PATH_MAX + 2];
+  snprintf(path, sizeof path, "%.*s.", (int)folder(t->path), t->path);
+  return stat(path, st) == 0;
+}
+
+/* Whether two targets are one file, however their paths are spelled. */
+static bool same_target(const target *a, const target *b) {
+  struct stat x, y;
+  return !strcmp(a->path + folder(a->path), b->path + folder(b->path)) && stat_folder(a, &x) && stat_folder(b, &y) &&
+         x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+}
+
+/* Each step is done for all files before the next one begins. */
+static tme_status write_files(const io_file *f, target *t, int n, error *e) {
+  tme_status st = TME_OK;
+  for (int i = 0; i < n && st == TME_OK; i++) st = prepare(&f[i], &t[i], e);
+  for (int i = 0; i < n && st == TME_OK; i++) {
+    io_place at = place_of(&f[i], e);
+    for (int k = 0; k < i && st == TME_OK; k++)
+      if (same_target(&t[i], &t[k])) st = io_fail(&at, TME_ERR_ARGUMENT, "the file is given twice");
+  }
+  for (int i = 0; i < n && st == TME_OK; i++) {
+    io_place at = place_of(&f[i], e);
+    st = write_temp(&at, &f[i], &t[i]);
+  }
+  for (int i = 0; i < n && st == TME_OK; i++) {
+    io_place at = place_of(&f[i], e);
+    st = put_in_place(&at, &t[i]);
+  }
+  for (int i = 0; i < n; i++) {
+    if (t[i].temp) unlink(t[i].temp);
+    mem_free(t[i].path);
+    mem_free(t[i].temp);
+  }
   return st;
 }
 
 /* Beyond the process's limit of a file's size, a write is an error: the signal that comes with it would end the process
  * and leave the temporary file. */
-tme_status io_write(const char *path, const io_source *a, int n, error *e) {
+tme_status io_write_all(const io_file *f, int n, error *e) {
+  target *t = mem_calloc((size_t)n, sizeof *t);
+  if (!t) return fail_memory(e, "save", (size_t)n * sizeof *t);
   sigset_t limit, old, pending;
   sigemptyset(&limit);
   sigaddset(&limit, SIGXFSZ);
   bool blocked = pthread_sigmask(SIG_BLOCK, &limit, &old) == 0 && !sigismember(&old, SIGXFSZ);
-  tme_status st = write_file(path, a, n, e);
+  tme_status st = write_files(f, t, n, e);
+  mem_free(t);
   if (!blocked) return st;
   if (sigpending(&pending) == 0 && sigismember(&pending, SIGXFSZ)) sigtimedwait(&limit, NULL, &(struct timespec){0, 0});
   pthread_sigmask(SIG_SETMASK, &old, NULL);
   return st;
+}
+
+tme_status io_write(const char *path, const io_source *a, int n, error *e) {
+  return io_write_all(&(io_file){path, a, n}, 1, e);
 }
