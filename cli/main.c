@@ -41,13 +41,23 @@ static const struct option global_options[] = {
 };
 enum { GLOBALS = sizeof global_options / sizeof *global_options, MAX_OPTIONS = 32 };
 
+/* Messages hold names and paths as they were given: nothing in them may steer a terminal. */
+static void print_clean(const char *text) {
+  for (; *text; text++) {
+    bool control = ((unsigned char)*text < 0x20 && *text != '\n') || *text == 0x7f;
+    fputc(control ? '?' : *text, stderr);
+  }
+  fputc('\n', stderr);
+}
+
 void complain(const cli *c, const char *fmt, ...) {
+  char text[2000];
   va_list ap;
   va_start(ap, fmt);
-  fprintf(stderr, "tme: %s%s", c->command ? c->command : "", c->command ? ": " : "");
-  vfprintf(stderr, fmt, ap);
-  fputc('\n', stderr);
+  vsnprintf(text, sizeof text, fmt, ap);
   va_end(ap);
+  fprintf(stderr, "tme: %s%s", c->command ? c->command : "", c->command ? ": " : "");
+  print_clean(text);
 }
 
 int usage_error(const cli *c, const char *fmt, ...) {
@@ -126,7 +136,8 @@ static void log_line(void *user, tme_log_level level, const char *message) {
   const cli *c = user;
   /* TME_LOG_ERROR is 0, which the engine takes for its default. */
   if (c->errors_only && level > TME_LOG_ERROR) return;
-  fprintf(stderr, "tme: %s: %s\n", names[level], message);
+  fprintf(stderr, "tme: %s: ", names[level]);
+  print_clean(message);
 }
 
 static int stop(cli *c, int code) {

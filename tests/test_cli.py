@@ -431,6 +431,23 @@ class Errors(Program):
             with self.subTest(args):
                 self.fails(2, message, *args)
         self.fails(2, "TME_PRECISION", "eval", "1", env={"TME_PRECISION": "float12"})
+        self.fails(2, "TME_PERF_MAP", "eval", "1", env={"TME_PERF_MAP": "yes"})
+        self.fails(2, "TME_MLX_COMPILE", "eval", "1", env={"TME_MLX_COMPILE": "foo"})
+        self.assertNotIn("far", self.fails(2, "abacus", "eval", "1", "--backend", "abacus").split("expected")[1])
+        self.fails(2, "far", "eval", "1", "--backend", "far")
+
+    def test_log_levels(self):
+        for level, lines in (("error", 0), ("warning", 1)):
+            r = tme("--log", level, "--device", "cuda", "eval", "1", cwd=self.dir)
+            self.assertEqual((r.returncode, r.stderr.count("the device cuda is not there")), (0, lines), r.stderr)
+
+    def test_control_characters(self):
+        for args in (("x", "x=\x1b[31m.npy"), ("x", "x=3", "\x1b]0;=1"), ("1", "-o", "\x1b[31m.txt"),
+                     ("y = 1; z = 2; 0", "-o", "y=a.npy", "-o", "z=no/\x1b.npy"), ("1", "--precision", "\x1b")):
+            r = tme("eval", *args, cwd=self.dir)
+            self.assertNotEqual(r.returncode, 0)
+            self.assertIn("?", r.stderr)
+            self.assertNotIn("\x1b", r.stderr)
 
     def test_random_tokens(self):
         words = ("a b x m gelu sum stack svd zeros ( ) [ ] , : . = ; \n + - * / // % ** @ ~ == != < <= & | ^ << >> and "

@@ -604,6 +604,11 @@ static void test_safetensors_read(void **state) {
   refused(IO_SAFETENSORS, &b, "__metadata__", TME_ERR_ARGUMENT, "holds no array");
   size_t whole = b.n;
   for (b.n = 0; b.n < whole; b.n++) refused(IO_SAFETENSORS, &b, NULL, TME_ERR_FORMAT, "");
+  make_safetensors(&b,
+                   "{\"__metadata__\":{},\"q\":{\"dtype\":\"F8_E4M3\",\"shape\":[4],\"data_offsets\":[0,4]},"
+                   "\"r\":{\"dtype\":\"F8_E4M3\",\"shape\":[4],\"data_offsets\":[4,8]}}",
+                   8);
+  refused(IO_SAFETENSORS, &b, NULL, TME_ERR_DTYPE, "array 'q': dtype F8_E4M3 is not supported");
 }
 
 static void test_safetensors_refused(void **state) {

@@ -15,21 +15,24 @@ io_format io_format_of(const char *path, size_t len) {
   return IO_UNKNOWN;
 }
 
+/* Names come from files, and paths from other programs: nothing in them may steer a terminal. */
+static void clean(char *s) {
+  for (; *s; s++)
+    if ((unsigned char)*s < 0x20 || *s == 0x7f) *s = '?';
+}
+
 tme_status io_fail(const io_place *at, tme_status code, const char *fmt, ...) {
-  char what[600], where[300];
+  char what[600], where[300], path[320];
   va_list ap;
   va_start(ap, fmt);
   if (vsnprintf(what, sizeof what, fmt, ap) < 0) what[0] = 0;
   va_end(ap);
   if (!at->array || snprintf(where, sizeof where, "array '%.200s': ", at->array) < 0) where[0] = 0;
-  /* Names come from files: nothing in them may steer a terminal. */
-  for (char *s = what; *s; s++) {
-    if ((unsigned char)*s < 0x20 || *s == 0x7f) *s = '?';
-  }
-  for (char *s = where; *s; s++) {
-    if ((unsigned char)*s < 0x20 || *s == 0x7f) *s = '?';
-  }
-  return fail(at->e, code, "%s: '%.300s': %s%s", at->verb, at->path, where, what);
+  snprintf(path, sizeof path, "%.300s", at->path);
+  clean(what);
+  clean(where);
+  clean(path);
+  return fail(at->e, code, "%s: '%s': %s%s", at->verb, path, where, what);
 }
 
 tme_status io_fail_memory(const io_place *at, size_t bytes) {

@@ -1,6 +1,6 @@
 /* Files to arrays and back. */
 #include "engine/scope.h"
-#include "io/io.h"
+#include "io/formats.h"
 #include "run/eval.h"
 #include <string.h>
 
@@ -62,10 +62,11 @@ static tme_array *load(tme_scope *s, const char *spec, bool copy) {
   tme_status st = io_split(spec, &path, &name, &err);
   if (st == TME_OK) st = io_read(path, name, copy, &list, &err);
   if (st == TME_OK && list.n != 1) {
+    const io_place at = {"load", path, NULL, &err};
     text names = {0};
     for (int i = 0; i < list.n && i < 8; i++) text_add(&names, "%s%s", i ? ", " : "", list.a[i].name);
-    st = fail(&err, TME_ERR_ARGUMENT, "load: '%s' holds %d arrays, name one of them as '%s:NAME': %s%s", path, list.n,
-              path, names.s ? names.s : "", list.n > 8 ? ", ..." : "");
+    st = io_fail(&at, TME_ERR_ARGUMENT, "it holds %d arrays, name one of them as FILE:NAME: %s%s", list.n,
+                 names.s ? names.s : "", list.n > 8 ? ", ..." : "");
     text_free(&names);
   }
   if (st == TME_OK) {

@@ -88,10 +88,12 @@ static tme_status read_entries(const io_place *at, json_t *root, io_bytes *bytes
   }
   const char *name;
   json_t *info;
-  json_object_foreach(root, name, info) {
-    if (strcmp(name, metadata) == 0) continue;
-    tme_status s = read_entry(at, name, info, false, bytes, data_at, out);
-    if (s != TME_OK) return s;
+  for (int asked = 0; asked < 2 && out->n == 0; asked++) { /* where nothing can be read, the first one says why */
+    json_object_foreach(root, name, info) {
+      if (strcmp(name, metadata) == 0) continue;
+      tme_status s = read_entry(at, name, info, asked, bytes, data_at, out);
+      if (s != TME_OK) return s;
+    }
   }
   return TME_OK;
 }
