@@ -89,6 +89,7 @@ typedef struct token {
   operator_id op;
   int64_t i;
   double f;
+  bool beyond; /* 2**63, a whole number only behind a minus sign: `i` is the smallest one */
 } token;
 
 /* Tokens of the source, the last one TOKEN_END; NULL with a problem. */

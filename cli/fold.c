@@ -47,10 +47,32 @@ static bool fold_ints(operator_id op, int64_t a, int64_t b, value *out) {
   case OPERATOR_BITXOR: r = a ^ b; break;
   case OPERATOR_SHL: r = shift_left(a, b); break;
   case OPERATOR_SHR: r = shift_right(a, b); break;
+  case OPERATOR_EQ: *out = of_bool(a == b); return true;
+  case OPERATOR_NE: *out = of_bool(a != b); return true;
+  case OPERATOR_LT: *out = of_bool(a < b); return true;
+  case OPERATOR_LE: *out = of_bool(a <= b); return true;
+  case OPERATOR_GT: *out = of_bool(a > b); return true;
+  case OPERATOR_GE: *out = of_bool(a >= b); return true;
   default: return false;
   }
   if (fits) *out = of_int(r);
   return fits;
+}
+
+/* The engine's definitions (src/backend/reference/scalar_real.inc): the quotient follows from the exact remainder. */
+static double float_modulo(double a, double b) {
+  double r = fmod(a, b);
+  if (r != 0 && (r < 0) != (b < 0)) r += b;
+  return r == 0 ? copysign(0, b) : r;
+}
+
+static double float_floor_divide(double a, double b) {
+  if (b == 0) return a / b;
+  double r = fmod(a, b), q = (a - r) / b;
+  if (r != 0 && (r < 0) != (b < 0)) q -= 1;
+  if (q == 0) return copysign(0, a / b);
+  double whole = floor(q);
+  return q - whole > 0.5 ? whole + 1 : whole;
 }
 
 static bool fold_floats(operator_id op, double a, double b, value *out) {
@@ -60,7 +82,8 @@ static bool fold_floats(operator_id op, double a, double b, value *out) {
   case OPERATOR_MUL: *out = of_float(a * b); return true;
   case OPERATOR_DIV: *out = of_float(a / b); return true;
   case OPERATOR_POW: *out = of_float(pow(a, b)); return true;
-  case OPERATOR_FLOORDIV: *out = of_float(floor(a / b)); return true;
+  case OPERATOR_FLOORDIV: *out = of_float(float_floor_divide(a, b)); return true;
+  case OPERATOR_MOD: *out = of_float(float_modulo(a, b)); return true;
   case OPERATOR_EQ: *out = of_bool(a == b); return true;
   case OPERATOR_NE: *out = of_bool(a != b); return true;
   case OPERATOR_LT: *out = of_bool(a < b); return true;

@@ -1,5 +1,4 @@
 #include "session.h"
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -48,19 +47,25 @@ static int out_of_memory(session *s) {
   return session_report(s);
 }
 
-/* A whole text that is a number or a truth value. */
-static bool literal(const char *text, value *out) {
-  char *end;
-  bool yes = !strcmp(text, "true") || !strcmp(text, "True");
-  if (yes || !strcmp(text, "false") || !strcmp(text, "False")) {
-    *out = (value){VALUE_BOOL, {.b = yes}};
-    return true;
-  }
-  errno = 0;
-  *out = (value){VALUE_INT, {.i = strtoll(text, &end, 10)}};
-  if (end != text && !*end && errno == 0) return true;
-  *out = (value){VALUE_FLOAT, {.f = strtod(text, &end)}};
-  return end != text && !*end;
+/* Whether an expression is no more than a number or a truth value. */
+static bool is_literal(const node *n) {
+  static const char *const words[] = {"true", "True", "false", "False", "inf", "nan"};
+  if (n->kind == NODE_UNARY && (n->op == OPERATOR_SUB || n->op == OPERATOR_ADD)) return is_literal(n->child);
+  if (n->kind != NODE_NAME) return n->kind == NODE_INT || n->kind == NODE_FLOAT;
+  for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+    if (strlen(words[i]) == n->name_len && !memcmp(words[i], n->name, n->name_len)) return true;
+  return false;
+}
+
+/* The value of a text that is written as numbers are in an expression; VALUE_NONE if it must be a file. False with a
+ * problem for digits that are no number. */
+static bool read_literal(session *s, const char *text, value *out, problem *p) {
+  *out = (value){.kind = VALUE_NONE};
+  const statement *st = parse(&s->memory, text, p);
+  if (st && !st->next && !st->targets && is_literal(st->value)) return eval_node(&s->in, st->value, out);
+  text += strspn(text, "+-");
+  bool digits = *text >= '0' && *text <= '9' && !text[strspn(text, "0123456789abcdefABCDEFxX")];
+  return st || !digits;
 }
 
 /* NAME=FILE or NAME=NUMBER. */
@@ -72,7 +77,9 @@ static int add_input(session *s, const char *text) {
   if (interp_get(&s->in, text, len)) return usage_error(s->c, "the input '%.*s' is given twice", (int)len, text);
   if (!equals[1]) return usage_error(s->c, "the input '%.*s' names no file", (int)len, text);
   value v;
-  if (!literal(equals + 1, &v)) {
+  problem p = {0};
+  if (!read_literal(s, equals + 1, &v, &p)) return usage_error(s->c, "the input '%.*s': %s", (int)len, text, p.text);
+  if (v.kind == VALUE_NONE) {
     tme_array *a = tme_load(s->in.scope, equals + 1);
     if (!a) return session_engine_error(s);
     v = value_of_array(a);

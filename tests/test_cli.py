@@ -79,6 +79,9 @@ class Language(Program):
             "-7 // 2": -4, "-7 % 3": 2, "7 / 2": 3.5, "10 - 3 - 2": 5, "1 << 4 | 3": 19, "6 & 3 ^ 1": 3, "~5": -6,
             "1 < 2": True, "1 == 2": False, "not 1 < 2": False, "true and false or true": True, "0xff": 255,
             "1e-5 * 1e5": 1.0, ".5 + 1.": 1.5, "- - 3": 3, "+4": 4, "2 * -3": -6, "5 // 0": 0, "5 % 0": 0,
+            "9007199254740993 == 9007199254740992": False, "9007199254740993 > 9007199254740992": True,
+            "1.0 // 0.1": 9, "-1.0 // 0.1": -10, "5.5 % 2": 1.5, "-5.5 % 2.0": 0.5, "1.0 // 0.0": "inf",
+            "-9223372036854775808": -2**63, "1 - 9223372036854775807": 1 - (2**63 - 1),
             "True & False": False, "# nothing\n 3": 3, "(1,)[0]": 1, "[1, 2, 3][-1]": 3,
         }
         for expression, expected in cases.items():
@@ -160,6 +163,11 @@ class Language(Program):
     def test_inputs_that_are_numbers(self):
         self.assertEqual(self.value("x + y", "x=2", "y=0.5"), 2.5)
         self.assertEqual(self.value("x", "x=true"), True)
+        self.assertEqual(self.value("[x, y, z]", "x=0x10", "y=-1e3", "z=-inf"), [16, -1000, "-inf"])
+        self.assertEqual(self.value("x", "x=-9223372036854775808"), -2**63)
+        self.fails(2, "does not fit in 64 bits", "eval", "x", "x=99999999999999999999")
+        self.fails(2, "no number", "eval", "x", "x=12ab")
+        self.fails(1, "12ab.npy", "eval", "x", "x=12ab.npy")
 
     def test_precision(self):
         self.assertEqual(self.results("ones(2)")[0]["dtype"], "float32")
@@ -336,6 +344,8 @@ class Errors(Program):
         self.caret("1 + not 2", "brackets around 'not", "not")
         self.caret("3x", "no number", "3x")
         self.caret("99999999999999999999", "64 bits", "9")
+        self.caret("1 - 9223372036854775808", "64 bits", "9")
+        self.caret("-9223372036854775808 ** 2", "64 bits", "9")
         self.caret("m[]", "an index expected", "]")
         self.caret("'text'", "no texts", "'")
         self.caret("m.(3)", "the name of an attribute", "(")
