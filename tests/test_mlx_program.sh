@@ -55,7 +55,11 @@ check "the values of the reference" agrees env
 check "uncompiled" agrees env TME_MLX_COMPILE=0
 check "a device of that name" agrees env -u TME_BACKEND TME_DEVICE=mlx
 
-mkdir "$work/empty" "$work/broken"
+mkdir "$work/empty" "$work/broken" "$work/dead"
+printf '#!/bin/sh\nexit 1\n' >"$work/dead/g++"
+chmod +x "$work/dead/g++"
+check "g++ --version fails: the reason" status_holds "g++, whose --version fails" env PATH="$work/dead:$PATH"
+check "g++ --version fails: uncompiled values" agrees env PATH="$work/dead:$PATH"
 printf '#!/bin/sh\n[ "$1" = --version ] && exit 0\necho "broken on purpose" >&2\nexit 1\n' >"$work/broken/g++"
 chmod +x "$work/broken/g++"
 check "no g++: disabled" status_holds "disabled" env PATH="$work/empty"

@@ -4,9 +4,13 @@
 
 #include <mlx/version.h>
 
+#include <cerrno>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <fcntl.h>
+#include <spawn.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define TEXT_OF(x) #x
@@ -50,18 +54,21 @@ template <typename T> tme_status guarded(error *e, tme_status code, const T &tas
   return e->code;
 }
 
-// MLX's compile calls g++ by this name and gives no error where there is none.
-bool find_program(const char *name) {
-  const char *path = std::getenv("PATH");
-  std::string folders = path ? path : "/bin:/usr/bin";
-  for (size_t at = 0; at <= folders.size();) {
-    size_t end = folders.find(':', at);
-    if (end == std::string::npos) end = folders.size();
-    std::string file = (end > at ? folders.substr(at, end - at) : ".") + "/" + name;
-    if (access(file.c_str(), X_OK) == 0) return true;
-    at = end + 1;
-  }
-  return false;
+// MLX's compile calls g++ by this name, and runs uncompiled without an error where `g++ --version` fails. What is wrong
+// with it; nullptr: nothing.
+const char *try_compiler() {
+  char name[] = "g++", option[] = "--version", *arguments[] = {name, option, nullptr};
+  posix_spawn_file_actions_t silent;
+  posix_spawn_file_actions_init(&silent);
+  for (int fd = 0; fd < 3; fd++) posix_spawn_file_actions_addopen(&silent, fd, "/dev/null", O_RDWR, 0);
+  pid_t child;
+  bool started = posix_spawnp(&child, name, &silent, nullptr, arguments, environ) == 0;
+  posix_spawn_file_actions_destroy(&silent);
+  if (!started) return "which is not found";
+  int status = 0;
+  while (waitpid(child, &status, 0) < 0)
+    if (errno != EINTR) return nullptr; // a process that ignores SIGCHLD does not learn it
+  return status ? "whose --version fails" : nullptr;
 }
 
 // Whether MLX's blocks are what wrap_host_memory() takes them for.
@@ -114,9 +121,10 @@ bool open(const mlx_options *o, mlx_info *out, error *e) {
            choose_device(*o);
            describe_device(out);
            out->gpu = uses_gpu(*o);
-           if (!out->gpu && !find_program("g++"))
-             std::snprintf(out->compiler, sizeof out->compiler,
-                           "MLX compiles for the CPU by calling g++, which is not found");
+           if (out->gpu) return;
+           static const char *const trouble = try_compiler();
+           if (trouble)
+             std::snprintf(out->compiler, sizeof out->compiler, "MLX compiles for the CPU by calling g++, %s", trouble);
          }) == TME_OK;
 }
 
