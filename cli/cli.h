@@ -11,7 +11,6 @@ enum { EXIT_EVALUATION = 1, EXIT_USAGE = 2 };
 typedef struct cli {
   const char *command; /* "eval", or NULL before a command was found */
   tme_options options;
-  bool errors_only; /* --log error */
   tme_engine *engine;
   int exit_code; /* set when cli_option returns OPT_STOP */
 } cli;

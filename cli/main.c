@@ -17,8 +17,8 @@ static const char global_help[] =
     "Options of every command, before or after it:\n"
     "  --precision P    dtype of floating arrays made without one: float16, bfloat16, float32 (default), float64,\n"
     "                   mixed\n"
-    "  --device D       auto (default), cpu\n"
-    "  --backend B      auto (default), cpu, nojit, reference\n"
+    "  --device D       auto (default), cpu, mlx, gpu (MLX's where there is one, else the CPU)\n"
+    "  --backend B      auto (default), cpu, mlx, nojit, reference\n"
     "  --threads N      threads that compute\n"
     "  --cache-dir DIR  where compiled kernels are kept; '' for no cache on disk\n"
     "  --no-jit         compile nothing\n"
@@ -121,22 +121,20 @@ static void print_help(const char *name) {
   printf("\n%s", global_help);
 }
 
+static const char *const log_levels[] = {"error", "warning", "info", "debug"}; /* from TME_LOG_ERROR on */
+
 static bool log_level(const char *text, tme_log_level *out) {
-  static const char *const names[] = {"error", "warning", "info", "debug"};
   for (int i = 0; i < 4; i++)
-    if (!strcmp(text, names[i])) {
-      *out = (tme_log_level)i;
+    if (!strcmp(text, log_levels[i])) {
+      *out = (tme_log_level)(TME_LOG_ERROR + i);
       return true;
     }
   return false;
 }
 
 static void log_line(void *user, tme_log_level level, const char *message) {
-  static const char *const names[] = {"error", "warning", "info", "debug"};
-  const cli *c = user;
-  /* TME_LOG_ERROR is 0, which the engine takes for its default. */
-  if (c->errors_only && level > TME_LOG_ERROR) return;
-  fprintf(stderr, "tme: %s: ", names[level]);
+  (void)user;
+  fprintf(stderr, "tme: %s: ", log_levels[level - TME_LOG_ERROR]);
   print_clean(message);
 }
 
@@ -163,7 +161,6 @@ static int global_option(cli *c, int option) {
   case OPT_LOG:
     if (!log_level(optarg, &o->log_level))
       return stop(c, usage_error(c, "--log: error, warning, info or debug expected, got '%s'", optarg));
-    c->errors_only = o->log_level == TME_LOG_ERROR;
     return 0;
   case OPT_VERSION: printf("tme %s\n", tme_version()); return stop(c, finish_output(c, 0));
   default: print_help(c->command); return stop(c, finish_output(c, 0));
@@ -233,7 +230,6 @@ int main(int argc, char **argv) {
   cli c = {0};
   tme_options_init(&c.options);
   c.options.log = log_line;
-  c.options.log_user = &c;
   int code = run(&c, argc, argv);
   tme_engine_free(c.engine);
   return code;

@@ -479,6 +479,7 @@ class Commands(Program):
             self.assertIn(f"  {name} ", overview)
             self.assertIn(f"usage: tme {name}", self.run_ok(name, "--help"))
             self.assertEqual(self.run_ok("help", name), self.run_ok(name, "-h"))
+        self.assertRegex(overview, "--device .*mlx.*\n +--backend .*mlx")
         self.assertRegex(self.run_ok("--version"), r"^tme \d+\.\d+\.\d+\n$")
 
     def test_status(self):

@@ -328,6 +328,28 @@ static void numerical_failure(void **state) {
   }
 }
 
+static void count_line(void *user, tme_log_level level, const char *message) {
+  (void)message;
+  ++((int *)user)[level];
+}
+
+/* A device that is not there is a warning: not for those who want errors alone. */
+static void log_levels(void **state) {
+  (void)state;
+  for (tme_log_level level = TME_LOG_DEFAULT; level <= TME_LOG_DEBUG; level++) {
+    int lines[TME_LOG_DEBUG + 1] = {0};
+    tme_options o;
+    tme_options_init(&o);
+    o.device = "cuda";
+    o.log = count_line;
+    o.log_user = lines;
+    o.log_level = level;
+    tme_engine_free(tme_engine_new(&o));
+    assert_int_equal(lines[TME_LOG_WARNING], level != TME_LOG_ERROR);
+    assert_int_equal(lines[TME_LOG_INFO], level >= TME_LOG_INFO);
+  }
+}
+
 static void files(void **state) {
   (void)state;
   char folder[] = "/tmp/tme-files-XXXXXX", path[64], pair[80];
@@ -598,6 +620,7 @@ int main(void) {
       cmocka_unit_test(numbers_alone),
       cmocka_unit_test(too_large),
       cmocka_unit_test(numerical_failure),
+      cmocka_unit_test(log_levels),
       cmocka_unit_test(files),
       cmocka_unit_test(long_chain),
       cmocka_unit_test(bounded_plans),

@@ -96,7 +96,13 @@ TME_API const char *tme_version(void);
 
 /* ---- engine ------------------------------------------------------------------------------------------------------ */
 
-typedef enum tme_log_level { TME_LOG_ERROR, TME_LOG_WARNING, TME_LOG_INFO, TME_LOG_DEBUG } tme_log_level;
+typedef enum tme_log_level {
+  TME_LOG_DEFAULT, /* in tme_options: what TME_LOG says, else warnings */
+  TME_LOG_ERROR,
+  TME_LOG_WARNING,
+  TME_LOG_INFO,
+  TME_LOG_DEBUG
+} tme_log_level;
 /* Called from any thread that uses the engine, one call at a time. `message` has no newline and lives for the call. */
 typedef void tme_log_fn(void *user, tme_log_level level, const char *message);
 
@@ -105,7 +111,8 @@ typedef void tme_log_fn(void *user, tme_log_level level, const char *message);
 typedef struct tme_options {
   size_t struct_size;
   const char *precision; /* "float16" (default), "bfloat16", "float32", "float64", "mixed"; TME_PRECISION */
-  const char *device;    /* "auto" (default), "cpu", "mlx"; TME_DEVICE */
+  const char *device;    /* "auto" (default), "cpu", "mlx", "gpu": MLX's where there is one, else the CPU with a
+                            warning; TME_DEVICE */
   const char *backend;   /* "auto" (default), "cpu", "mlx", "nojit", "reference"; TME_BACKEND */
   int threads;           /* threads that compute, the caller included; TME_THREADS; default: the processors allowed */
   size_t pool_bytes;     /* how much freed memory the pool keeps; TME_POOL_BYTES; default 1/4 of the memory */

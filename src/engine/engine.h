@@ -11,7 +11,7 @@ typedef struct engine_config {
   bool mixed;              /* operands of products go to 16 bits, all else is f32 */
   char precision[16];      /* as asked for */
   char device[16];         /* "auto", "cpu", "cuda", "gpu", "mlx" */
-  char backend[16];        /* "auto", "cpu", "mlx", "nojit", "reference", "far" */
+  char backend[16];        /* "auto", "cpu", "mlx", "nojit", "reference"; in tests "far" */
   int threads;             /* 0: the processors allowed */
   size_t memory;           /* that this process may use */
   size_t pool_bytes, cache_bytes, plan_entries, disk_bytes;
@@ -19,8 +19,9 @@ typedef struct engine_config {
   bool jit;
   const char *jit_off; /* why `jit` is false */
   bool quiet_numeric, check;
-  int debug;     /* TME_DEBUG: 0 to 5 */
-  char *profile; /* TME_PROFILE: a path, or NULL */
+  bool perf_map, mlx_compile; /* TME_PERF_MAP, TME_MLX_COMPILE */
+  int debug;                  /* TME_DEBUG: 0 to 5 */
+  char *profile;              /* TME_PROFILE: a path, or NULL */
   tme_log_fn *log;
   void *log_user;
   tme_log_level log_level;

@@ -8,8 +8,12 @@
 static const char *const precisions[] = {"float16", "bfloat16", "float32", "float64", "mixed"};
 static const tme_dtype precision_dtypes[] = {TME_F16, TME_BF16, TME_F32, TME_F64, TME_F32};
 static const char *const devices[] = {"auto", "cpu", "cuda", "gpu", "mlx"};
-static const char *const backends[] = {"auto", "cpu", "mlx", "nojit", "reference", "far"};
-static const char *const levels[] = {"error", "warning", "info", "debug"};
+static const char *const backends[] = {"auto", "cpu", "mlx", "nojit", "reference",
+#ifdef TME_TEST_HOOKS
+                                       "far"
+#endif
+};
+static const char *const levels[] = {"error", "warning", "info", "debug"}; /* from TME_LOG_ERROR on */
 
 void tme_options_init(tme_options *o) {
   if (!o) return;
@@ -104,28 +108,32 @@ static tme_status choose_sizes(engine_config *c, const tme_options *o, error *e)
 }
 
 static tme_status choose_jit(engine_config *c, const tme_options *o, error *e) {
-  int64_t on = 1;
+  int64_t on = 1, mlx = 1;
   tme_status s = o->jit ? TME_OK : env_int("TME_JIT", 0, 1, false, &on, e);
+  if (s == TME_OK) s = env_int("TME_MLX_COMPILE", 0, 1, false, &mlx, e);
   c->jit = o->jit ? o->jit > 0 : on != 0;
+  c->mlx_compile = mlx != 0;
   if (!c->jit) c->jit_off = o->jit ? "turned off by the option jit" : "turned off by TME_JIT=0";
   return s;
 }
 
 static tme_status choose_reports(engine_config *c, const tme_options *o, error *e) {
-  int64_t debug = 0, check = 0;
-  int level = TME_LOG_WARNING;
+  int64_t debug = 0, check = 0, perf_map = 0;
+  int level = TME_LOG_WARNING - TME_LOG_ERROR;
   tme_status s = env_int("TME_DEBUG", 0, 5, false, &debug, e);
   if (s == TME_OK) s = env_int("TME_CHECK", 0, 1, false, &check, e);
+  if (s == TME_OK) s = env_int("TME_PERF_MAP", 0, 1, false, &perf_map, e);
   if (s == TME_OK && !o->log_level) s = env_choice("TME_LOG", levels, COUNT(levels), &level, e);
   if ((unsigned)o->log_level > TME_LOG_DEBUG)
     s = fail(e, TME_ERR_ARGUMENT, "engine: there is no log level %d", (int)o->log_level);
   if (s != TME_OK) return s;
   c->debug = (int)debug;
   c->check = check != 0;
+  c->perf_map = perf_map != 0;
   c->quiet_numeric = o->quiet_numeric != 0;
   c->log = o->log;
   c->log_user = o->log_user;
-  c->log_level = debug > 0 ? TME_LOG_DEBUG : o->log_level ? o->log_level : (tme_log_level)level;
+  c->log_level = debug > 0 ? TME_LOG_DEBUG : o->log_level ? o->log_level : (tme_log_level)(TME_LOG_ERROR + level);
   return TME_OK;
 }
 

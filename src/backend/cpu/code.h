@@ -19,7 +19,7 @@ void *code_entry(const code *c);
 size_t code_size(const code *c); /* bytes of executable memory */
 void code_free(code *c);         /* its pages may be used again */
 
-/* TME_PERF_MAP: adds the code to a perf map, opened O_EXCL|O_NOFOLLOW on first use. */
+/* TME_PERF_MAP=1: adds the code to a perf map, opened O_EXCL|O_NOFOLLOW on first use. */
 tme_status code_perf_map(const code *c, const char *name, error *e);
 
 #endif

@@ -4,7 +4,6 @@
 #include "backend/cpu/code.h"
 #include "base/caches.h"
 #include "base/module.h"
-#include "base/env.h"
 #include "base/lru.h"
 #include "compile/disk_cache.h"
 #include "emit/emit.h"
@@ -85,7 +84,7 @@ static jit_kernel *load_object(jit *j, const uint8_t *bytes, size_t size, const 
   }
   atomic_init(&k->refs, 1);
   memcpy(&k->entry, &(void *){code_entry(k->code)}, sizeof k->entry);
-  if (env_get("TME_PERF_MAP"))
+  if (engine_config_of(j->engine)->perf_map)
     code_perf_map(k->code, name, NULL); /* a profiler's comfort: its failure is none of ours */
   return k;
 }

@@ -2,7 +2,6 @@
  * module of its own, opened from the library's folder: see module.h. */
 #include "backend/mlx/cache.h"
 #include "base/module.h"
-#include "base/env.h"
 #include "base/fork.h"
 #include "engine/engine.h"
 #include "run/copy.h"
@@ -267,20 +266,17 @@ static void mlx_close(backend *base) {
 
 /* ---- opening ----------------------------------------------------------------------------------------------------- */
 
-static tme_status choose_compile(mlx_backend *b, error *e) {
+static void choose_compile(mlx_backend *b) {
   const engine_config *c = engine_config_of(b->base.engine);
-  int64_t on = 1;
-  tme_status s = env_int("TME_MLX_COMPILE", 0, 1, false, &on, e);
-  if (s != TME_OK) return s;
   if (!c->jit)
     snprintf(b->off, sizeof b->off, "%s", c->jit_off);
-  else if (!on)
+  else if (!c->mlx_compile)
     snprintf(b->off, sizeof b->off, "turned off by TME_MLX_COMPILE=0");
   else
     snprintf(b->off, sizeof b->off, "%s", b->info.compiler);
   b->options.compile = !*b->off;
-  if (c->jit && on && *b->off) engine_log(b->base.engine, TME_LOG_WARNING, "JIT: %s: MLX runs uncompiled", b->off);
-  return TME_OK;
+  if (c->jit && c->mlx_compile && *b->off)
+    engine_log(b->base.engine, TME_LOG_WARNING, "JIT: %s: MLX runs uncompiled", b->off);
 }
 
 backend *backend_mlx_new(tme_engine *e, error *err) {
@@ -308,7 +304,8 @@ backend *backend_mlx_new(tme_engine *e, error *err) {
                       .clear_cache = mlx_clear_cache};
   b->options.cpu = !strcmp(c->device, "cpu");
   b->module = open_module(err);
-  bool ok = b->module && b->module->open(&b->options, &b->info, err) && choose_compile(b, err) == TME_OK;
+  bool ok = b->module && b->module->open(&b->options, &b->info, err);
+  if (ok) choose_compile(b);
   if (ok && b->info.gpu) b->base.device = "gpu";
   if (ok) b->cache = mlx_cache_new(b->module, &b->options, c->cache_bytes, err);
   if (b->cache) return &b->base;
