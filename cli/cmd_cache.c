@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 static const char help[] = "usage: tme cache list|clear|path|stats [--json]\n\n"
                            "  list     the files of the cache on disk: name, bytes, when last used\n"
@@ -102,9 +103,12 @@ static void print_list(const entries *e) {
   }
 }
 
-static int show(const cli *c, const char *what, const char *path, bool json) {
+static int show(const cli *c, tme_engine *engine, const char *what, const char *path, bool json) {
   entries e = {0};
+  char why[600];
   int code = read_entries(c, path, &e);
+  if (code == 0 && access(path, F_OK) == 0 && tme_engine_check_cache(engine, why, sizeof why) != TME_OK)
+    complain(c, "the folder is not used: %s", why);
   if (code == 0 && json) {
     code = print_json(c, what, path, &e);
   } else if (code == 0 && !strcmp(what, "list")) {
@@ -140,7 +144,7 @@ static int run(cli *c, int argc, char **argv) {
   const char *path = tme_engine_cache_dir(e);
   int code = 0;
   if (shows)
-    code = show(c, what, path, json);
+    code = show(c, e, what, path, json);
   else if (!strcmp(what, "clear"))
     code = clear(c, e, path);
   else

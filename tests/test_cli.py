@@ -528,6 +528,25 @@ class Commands(Program):
             self.run_ok("cache", "clear", *options)
             self.assertEqual(json.loads(self.run_ok("cache", "stats", "--json", *options))["entries"], 0)
 
+    def test_cache_that_is_refused(self):
+        with tempfile.TemporaryDirectory() as d:
+            os.chmod(d, 0o777)
+            options = ("--cache-dir", d)
+            self.fails(1, "other users may write", "cache", "clear", *options)
+            for what in ("list", "stats"):
+                r = tme("cache", what, *options)
+                self.assertEqual(r.returncode, 0)
+                self.assertIn("other users may write", r.stderr)
+            os.chmod(d, 0o700)
+            os.mkdir(os.path.join(d, "0" * 32 + ".tme"))
+            self.fails(1, "cannot delete", "cache", "clear", *options)
+
+    def test_cache_is_cleared_without_jit(self):
+        with tempfile.TemporaryDirectory() as d:
+            self.run_ok("eval", "exp(m) + 1", "m=m.npy", "--cache-dir", d)
+            self.run_ok("cache", "clear", "--cache-dir", d, "--no-jit")
+            self.assertEqual(os.listdir(d), [])
+
 
 class Diagnostics(Program):
     def test_check_names_the_first_nan(self):

@@ -162,8 +162,12 @@ typedef struct tme_jit_status {
 TME_API void tme_engine_status(tme_engine *e, tme_jit_status *out);
 /* True until the JIT was found unusable at its first use. Opens no compiler. */
 TME_API bool tme_engine_has_jit(tme_engine *e);
-/* Drops all compiled code and plans from memory, and from the disk too if `disk`. */
+/* Drops all compiled code and plans from memory, and from the disk too if `disk`. What could not be deleted there is
+ * logged and is an error. */
 TME_API tme_status tme_engine_clear_cache(tme_engine *e, bool disk);
+/* Whether the folder of the disk cache is one that the engine uses; else the reason is written to `why`, if that is not
+ * NULL. Makes the folder if it is not there. No folder is no error. */
+TME_API tme_status tme_engine_check_cache(tme_engine *e, char *why, size_t why_size);
 /* Gives the memory that the pool keeps back to the system. */
 TME_API void tme_engine_trim(tme_engine *e);
 /* The dtype of floating arrays made without one. */

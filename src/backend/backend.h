@@ -66,7 +66,7 @@ struct backend {
   bool (*has_jit)(backend *b);
   void (*status)(backend *b, tme_jit_status *out); /* state, reason, target, compiler */
   void (*stats)(backend *b, tme_stats *out);       /* adds its figures */
-  void (*clear_cache)(backend *b, bool disk);
+  void (*clear_cache)(backend *b);                 /* the one in memory */
 };
 
 /* Each returns NULL with the reason. */

@@ -1,4 +1,5 @@
 /* An engine's beginning and end. Opening one is cheap: no thread is started and no compiler opened. */
+#include "compile/disk_cache.h"
 #include "engine/inside.h"
 #include "run/async.h"
 #include "run/plan.h"
@@ -156,11 +157,31 @@ void tme_engine_trim(tme_engine *e) {
   if (e) pool_trim(e->pool);
 }
 
+tme_status tme_engine_check_cache(tme_engine *e, char *why, size_t why_size) {
+  error err = {.code = TME_OK};
+  if (!e)
+    fail(&err, TME_ERR_ARGUMENT, "there is no engine");
+  else if (*e->config.cache_dir)
+    disk_cache_close(disk_cache_open(e->config.cache_dir, e->config.disk_bytes, &err));
+  if (why && why_size) snprintf(why, why_size, "%s", err.text);
+  return err.code;
+}
+
+/* Whatever backend the engine has: what another one left is removed too. */
+static void clear_disk(tme_engine *e, error *err) {
+  disk_cache *d = *e->config.cache_dir ? disk_cache_open(e->config.cache_dir, e->config.disk_bytes, err) : NULL;
+  if (d) disk_cache_clear(d, err);
+  disk_cache_close(d);
+}
+
 tme_status tme_engine_clear_cache(tme_engine *e, bool disk) {
   if (!e) return TME_ERR_ARGUMENT;
   pthread_mutex_lock(&e->graph);
   lru_clear(e->plans);
   pthread_mutex_unlock(&e->graph);
-  if (e->main->clear_cache) e->main->clear_cache(e->main, disk);
-  return TME_OK;
+  if (e->main->clear_cache) e->main->clear_cache(e->main);
+  error why = {.code = TME_OK};
+  if (disk) clear_disk(e, &why);
+  if (why.code != TME_OK) engine_log(e, TME_LOG_WARNING, "%s", why.text);
+  return why.code;
 }

@@ -128,7 +128,7 @@ static void cpu_stats(backend *b, tme_stats *out) {
   out->kernels_run += atomic_load(&((cpu *)b->state)->kernels_run);
 }
 
-static void cpu_clear_cache(backend *b, bool disk) { jit_clear(jit_of(b), disk); }
+static void cpu_clear_cache(backend *b) { jit_clear(jit_of(b)); }
 
 backend *backend_cpu_new(tme_engine *e, error *err) {
   backend *b = mem_calloc(1, sizeof *b);

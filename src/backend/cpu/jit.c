@@ -233,13 +233,10 @@ jit_kernel *jit_get(jit *j, const kernel *k, error *e) {
   return r;
 }
 
-void jit_clear(jit *j, bool disk) {
-  disk_cache *d = disk ? open_disk(j) : NULL;
+void jit_clear(jit *j) {
   pthread_mutex_lock(&j->lock);
   lru_clear(j->cache);
   pthread_mutex_unlock(&j->lock);
-  error why = {0};
-  if (d && disk_cache_clear(d, &why) != TME_OK) engine_log(j->engine, TME_LOG_WARNING, "%s", why.text);
 }
 
 void jit_stats(jit *j, tme_stats *out) {

@@ -23,7 +23,8 @@ bool jit_usable(jit *j);
 /* Compiles around both caches, runs, and checks a 2x2 product; fills state, reason, compiler_present and target. */
 void jit_self_test(jit *j, tme_jit_status *out);
 void jit_stats(jit *j, tme_stats *out);
-void jit_clear(jit *j, bool disk);
+/* The cache in memory. */
+void jit_clear(jit *j);
 /* The kernel's assembler text, or LLVM's IR. */
 tme_status jit_disassemble(jit *j, const kernel *k, bool ir, text *out, error *e);
 

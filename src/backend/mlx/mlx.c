@@ -252,11 +252,7 @@ static void mlx_stats(backend *base, tme_stats *out) {
   out->kernels_run += atomic_load(&b->runs);
 }
 
-static void mlx_clear_cache(backend *base, bool disk) {
-  mlx_backend *b = base->state;
-  (void)disk; /* nothing of MLX's is kept there */
-  mlx_cache_clear(b->cache);
-}
+static void mlx_clear_cache(backend *base) { mlx_cache_clear(((mlx_backend *)base->state)->cache); }
 
 static void mlx_close(backend *base) {
   mlx_backend *b = base->state;
