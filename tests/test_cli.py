@@ -512,6 +512,14 @@ class Commands(Program):
     def test_explain(self):
         text = self.run_ok("explain", "y = gelu(m @ m.T + 1); y, mean(y)", "m=m.npy")
         self.assertIn("matmul", text)
+        self.assertIn("cache of kernels: ", text)
+        with tempfile.TemporaryDirectory() as d:
+            options = ("exp(m) + 1", "m=m.npy", "--cache-dir", d)
+            if json.loads(self.run_ok("status", "--json"))["status"] == "active":
+                self.assertIn("; code: compiled now\n", self.run_ok("explain", *options))
+                again = self.run_ok("explain", *options)
+                self.assertIn("; code: on disk\n", again)
+                self.assertIn("1 hit and 0 misses on disk; 0 compiled", again)
         self.assertIn("digraph", self.run_ok("explain", "--dot", "m + 1", "m=m.npy"))
         self.fails(1, "a value expected", "explain", "m +")
 

@@ -31,6 +31,12 @@ expect 'a value' '(^|[^0-9])55([^0-9]|$)' "$tme" eval 'sum(square(arange(6)))'
 expect 'a warning' 'without JIT' "$tme" eval 'tanh(ones([3]) * 2 - 1)'
 expect 'an elementwise chain' '0\.76159' "$tme" eval 'tanh(ones([3]) * 2 - 1)'
 
+expect 'explain: the reason' 'code: none, no compiler' "$tme" explain 'tanh(ones([3]) + 1)'
+expect 'explain: passes' 'after decompose and simplify' "$tme" explain --passes 'tanh(ones([3]) + 1)'
+expect 'explain: the description' 'loop i' "$tme" explain --ir 'tanh(ones([3]) + 1)'
+expect 'explain: C' 'for \(' "$tme" explain --source 'tanh(ones([3]) + 1)'
+expect 'explain: machine code' 'no machine code: no compiler' "$tme" explain --asm 'tanh(ones([3]) + 1)'
+
 # Only where the module is there can an earlier run leave kernels.
 if [[ -e $source_bin/../lib/libtme-llvm.so ]] &&
   "$TME_PROGRAM" status --json 2>/dev/null | grep -E '"status": *"active"' >/dev/null; then

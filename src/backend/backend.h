@@ -52,8 +52,9 @@ struct backend {
   /* Starts the work. *done is an event or NULL if it is complete already. The views' buffers must live until then.
    * Called by several threads at once for one executable. */
   tme_status (*run)(backend *b, executable *x, run_args *a, event **done, error *e);
-  /* What was fused and what not and why, kernels and sizes (TME_EXPLAIN_*). */
-  void (*describe)(backend *b, const executable *x, unsigned flags, text *out);
+  /* What was fused and what not and why, kernels and sizes (TME_EXPLAIN_*). `x` is NULL where the region could not be
+   * prepared. */
+  void (*describe)(backend *b, const graph *region, const executable *x, unsigned flags, text *out);
 
   /* Optional slots: NULL for a backend whose memory is the host's. Work of one backend is done in order. A transfer's
    * host memory must live until its event. */

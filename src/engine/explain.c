@@ -10,11 +10,9 @@ static void explain_regions(const plan *p, unsigned flags, text *out) {
     const plan_step *s = &p->step[k];
     const backend *b = s->region.backend;
     text_add(out, "\nregion %d on %s: %s\n", k, b->name, s->title);
-    if (atomic_load(&s->failed) || !s->exe) {
+    if (atomic_load(&s->failed) || !s->exe)
       text_add(out, "  %s failed, answered by %s\n", b->name, p->engine->fallback->name);
-      continue;
-    }
-    b->describe(s->region.backend, s->exe, flags, out);
+    b->describe(s->region.backend, s->region.graph, s->exe, flags, out);
   }
 }
 
@@ -28,6 +26,17 @@ static tme_status explain_cut(tme_engine *e, const graph *g, text *out, error *e
       text_add(out, "%%%d %s is left to %s: %s\n", i, op_name(graph_get(g, i)->op), e->fallback->name, cut.reason[i]);
   partition_free(&cut);
   return TME_OK;
+}
+
+static void explain_caches(tme_engine *e, text *out) {
+  tme_stats s;
+  tme_engine_stats(e, &s);
+  text_add(out,
+           "\ncache of kernels: %llu hit%s and %llu miss%s in memory, %llu hit%s and %llu miss%s on disk; "
+           "%llu compiled in %.2f ms\n",
+           (unsigned long long)s.hits, s.hits == 1 ? "" : "s", (unsigned long long)s.misses, s.misses == 1 ? "" : "es",
+           (unsigned long long)s.disk_hits, s.disk_hits == 1 ? "" : "s", (unsigned long long)s.disk_misses,
+           s.disk_misses == 1 ? "" : "es", (unsigned long long)s.compilations, s.compile_ms);
 }
 
 static tme_status explain(tme_engine *e, eval_run *r, unsigned flags, text *out, error *err) {
@@ -50,6 +59,7 @@ static tme_status explain(tme_engine *e, eval_run *r, unsigned flags, text *out,
       text_add(out, "plan: %s, %d region%s\n", cached ? "in the cache" : "not in the cache", r->plan->nsteps,
                r->plan->nsteps == 1 ? "" : "s");
       explain_regions(r->plan, flags, out);
+      explain_caches(e, out);
     }
   }
   graph_free(g);

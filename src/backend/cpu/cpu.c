@@ -52,24 +52,35 @@ static void find_last_uses(executable *x) {
   for (int r = 0; r < p->g->nroots; r++) x->last_use[p->root_slot[r]] = p->nsteps;
 }
 
-static executable *cpu_prepare(backend *b, const graph *region, error *e) {
-  jit *j = jit_of(b);
+/* The region's program, without code. */
+static executable *lower(backend *b, const graph *region, error *e) {
   executable *x = mem_calloc(1, sizeof *x);
   if (!x) {
     fail_memory(e, "prepare", sizeof *x);
     return NULL;
   }
   x->kernels_run = &((cpu *)b->state)->kernels_run;
-  x->p = program_lower(region, jit_lower_target(j), e);
-  if (!x->p) {
-    mem_free(x);
-    return NULL;
+  x->p = program_lower(region, jit_lower_target(jit_of(b)), e);
+  if (x->p) {
+    x->launch = mem_calloc((size_t)x->p->nsteps + 1, sizeof *x->launch);
+    x->last_use = mem_calloc((size_t)x->p->nslots + 1, sizeof *x->last_use);
+    if (x->launch && x->last_use) return x;
+    fail_memory(e, "prepare", (size_t)x->p->nsteps * sizeof *x->launch);
   }
-  x->launch = mem_calloc((size_t)x->p->nsteps + 1, sizeof *x->launch);
-  x->last_use = mem_calloc((size_t)x->p->nslots + 1, sizeof *x->last_use);
-  bool ok = x->launch && x->last_use;
-  if (!ok) fail_memory(e, "prepare", (size_t)x->p->nsteps * sizeof *x->launch);
-  for (int i = 0; ok && i < x->p->nsteps; i++) {
+  cpu_free_executable(b, x);
+  return NULL;
+}
+
+static tme_status load_kernel(backend *b, const step *s, launch *l, error *e) {
+  tme_status st = plan_launch(s, threads_count(engine_threads(b->engine)), l, e);
+  if (st != TME_OK) return st;
+  l->code = jit_get(jit_of(b), s->kernel, &l->origin, e);
+  return l->code ? TME_OK : e->code;
+}
+
+static executable *cpu_prepare(backend *b, const graph *region, error *e) {
+  executable *x = lower(b, region, e);
+  for (int i = 0; x && i < x->p->nsteps; i++) {
     const step *s = &x->p->steps[i];
     if (s->kind != STEP_KERNEL) continue;
     if (engine_debug(b->engine, 2)) {
@@ -78,14 +89,12 @@ static executable *cpu_prepare(backend *b, const graph *region, error *e) {
       if (t.s) engine_log_text(b->engine, TME_LOG_DEBUG, t.s);
       text_free(&t);
     }
-    x->launch[i].code = jit_get(j, s->kernel, e);
-    ok = x->launch[i].code && plan_launch(s, threads_count(engine_threads(b->engine)), &x->launch[i], e) == TME_OK;
+    if (load_kernel(b, s, &x->launch[i], e) != TME_OK) {
+      cpu_free_executable(b, x);
+      return NULL;
+    }
   }
-  if (!ok) {
-    cpu_free_executable(b, x);
-    return NULL;
-  }
-  find_last_uses(x);
+  if (x) find_last_uses(x);
   return x;
 }
 
@@ -94,7 +103,29 @@ static tme_status cpu_run(backend *b, executable *x, run_args *a, event **done, 
   return run_program(b->engine, x, a, e);
 }
 
-static void cpu_describe(backend *b, const executable *x, unsigned flags, text *out) {
+static void describe_kernel(backend *b, const step *s, launch l, unsigned flags, text *out) {
+  static const char *const origins[] = {"in memory", "on disk", "compiled now"};
+  error no_code = {.code = TME_OK}, no_text = {.code = TME_OK};
+  bool borrowed = l.code;
+  if (!borrowed) load_kernel(b, s, &l, &no_code);
+  text_add(out, "kernel %s: %lld tasks, about %.0f us, %d chunk%s, %lld bytes of scratch; code: %s%s\n", s->label,
+           (long long)l.tasks, (double)l.tasks * s->kernel->task_cost * 1e-3, l.chunks, l.chunks == 1 ? "" : "s",
+           (long long)s->kernel->scratch_bytes, l.code ? origins[l.origin] : "none, ", no_code.text);
+  if (!borrowed) jit_release(l.code);
+  if (flags & TME_EXPLAIN_IR) kernel_print(s->kernel, out);
+  if (flags & TME_EXPLAIN_SOURCE) emit_c(s->kernel, out);
+  if ((flags & TME_EXPLAIN_ASM) && jit_disassemble(jit_of(b), s->kernel, false, out, &no_text) != TME_OK)
+    text_add(out, "no machine code: %s\n", no_text.text);
+}
+
+static void cpu_describe(backend *b, const graph *region, const executable *x, unsigned flags, text *out) {
+  error why = {.code = TME_OK};
+  executable *own = x ? NULL : lower(b, region, &why);
+  if (!x) x = own;
+  if (!x) {
+    text_add(out, "  not lowered: %s\n", why.text);
+    return;
+  }
   program *p = x->p;
   if (flags & TME_EXPLAIN_PASSES) {
     text_add(out, "after decompose and simplify:\n");
@@ -107,16 +138,10 @@ static void cpu_describe(backend *b, const executable *x, unsigned flags, text *
       text_add(out, "step %d: %s%s\n", i, s->kind == STEP_LIBRARY ? "library call " : "", s->label);
       continue;
     }
-    const launch *l = &x->launch[i];
-    text_add(out, "step %d: kernel %s: %lld tasks, about %.0f us, %d chunk%s, %lld bytes of scratch\n", i, s->label,
-             (long long)l->tasks, (double)l->tasks * s->kernel->task_cost * 1e-3, l->chunks, l->chunks == 1 ? "" : "s",
-             (long long)s->kernel->scratch_bytes);
-    if (flags & TME_EXPLAIN_IR) kernel_print(s->kernel, out);
-    if (flags & TME_EXPLAIN_SOURCE) emit_c(s->kernel, out);
-    error why = {0};
-    if ((flags & TME_EXPLAIN_ASM) && jit_disassemble(jit_of(b), s->kernel, false, out, &why) != TME_OK)
-      text_add(out, "no machine code: %s\n", why.text);
+    text_add(out, "step %d: ", i);
+    describe_kernel(b, s, x->launch[i], flags, out);
   }
+  cpu_free_executable(b, own);
 }
 
 static bool cpu_has_jit(backend *b) { return jit_usable(jit_of(b)); }

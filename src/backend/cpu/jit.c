@@ -202,8 +202,9 @@ static jit_kernel *from_disk(jit *j, const text *key, const char *name) {
   return k;
 }
 
-jit_kernel *jit_get(jit *j, const kernel *k, error *e) {
+jit_kernel *jit_get(jit *j, const kernel *k, jit_origin *from, error *e) {
   text key = {0};
+  *from = JIT_IN_MEMORY;
   if (!make_key(j, k, &key)) {
     text_free(&key);
     fail_memory(e, k->name, key.cap);
@@ -218,6 +219,7 @@ jit_kernel *jit_get(jit *j, const kernel *k, error *e) {
     return r;
   }
   r = from_disk(j, &key, k->name);
+  *from = r ? JIT_ON_DISK : JIT_COMPILED;
   if (!r) {
     emit_object object = {0};
     const emit_module *m = NULL;

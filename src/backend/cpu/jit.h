@@ -12,8 +12,9 @@ typedef struct jit_kernel jit_kernel; /* compiled, loaded, reference-counted: ev
 jit *jit_new(tme_engine *e, error *err);
 void jit_free(jit *j);
 
-/* The kernel's code: from memory, from the disk, or compiled. NULL with the reason. */
-jit_kernel *jit_get(jit *j, const kernel *k, error *e);
+typedef enum jit_origin { JIT_IN_MEMORY, JIT_ON_DISK, JIT_COMPILED } jit_origin;
+/* The kernel's code, and where it came from. NULL with the reason. */
+jit_kernel *jit_get(jit *j, const kernel *k, jit_origin *from, error *e);
 kernel_fn *jit_entry(const jit_kernel *k);
 void jit_release(jit_kernel *k); /* NULL is allowed */
 

@@ -8,6 +8,7 @@
 /* How the tasks of a kernel are handed out. The division never changes a result. */
 typedef struct launch {
   jit_kernel *code;
+  jit_origin origin;
   int64_t tasks;
   int64_t per_chunk;
   int chunks;

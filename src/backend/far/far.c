@@ -285,10 +285,10 @@ static tme_status far_run(backend *b, executable *x, run_args *a, event **done, 
   return s;
 }
 
-static void far_describe(backend *b, const executable *x, unsigned flags, text *out) {
+static void far_describe(backend *b, const graph *region, const executable *x, unsigned flags, text *out) {
   far *f = b->state;
   text_add(out, "  on the device of the tests:\n");
-  f->inner->describe(f->inner, x->inner, flags, out);
+  f->inner->describe(f->inner, region, x ? x->inner : NULL, flags, out);
 }
 
 static void far_stats(backend *b, tme_stats *out) {

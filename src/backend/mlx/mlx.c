@@ -211,13 +211,13 @@ static tme_status mlx_run(backend *base, executable *x, run_args *a, event **don
   return s;
 }
 
-static void mlx_describe(backend *base, const executable *x, unsigned flags, text *out) {
+static void mlx_describe(backend *base, const graph *region, const executable *x, unsigned flags, text *out) {
   mlx_backend *b = base->state;
-  if (flags & TME_EXPLAIN_PASSES) graph_print(x->g, out);
+  if (flags & TME_EXPLAIN_PASSES) graph_print(region, out);
   text_add(out, "  one function of MLX %s on %s, %s%s\n", b->module->built, b->info.device,
            *b->off ? "not compiled: " : "compiled: MLX fuses its elementwise operations", b->off);
   text_add(out, "  inputs are %s\n", b->info.zero_copy ? "used where they lie" : "given to MLX, which may copy them");
-  for (int i = 0; i < x->g->nleaves; i++)
+  for (int i = 0; x && i < region->nleaves; i++)
     if (x->layout[i].pack) text_add(out, "  input %d is copied into rows first\n", i);
 }
 

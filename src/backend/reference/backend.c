@@ -285,8 +285,9 @@ static tme_status run(backend *b, executable *x, run_args *a, event **done, erro
   return s;
 }
 
-static void describe(backend *b, const executable *x, unsigned flags, text *out) {
-  if (flags & TME_EXPLAIN_PASSES) graph_print(x->g, out);
+static void describe(backend *b, const graph *region, const executable *x, unsigned flags, text *out) {
+  (void)x;
+  if (flags & TME_EXPLAIN_PASSES) graph_print(region, out);
   text_add(out, "  one plain loop per operation%s, nothing is fused; views are not copied\n",
            ((const reference *)b->state)->libraries ? ", CBLAS and LAPACK where present" : "");
 }
