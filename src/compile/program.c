@@ -119,6 +119,26 @@ static tme_status lower_all(lowering *l, error *e) {
   return TME_OK;
 }
 
+/* A reshape of a value that is computed here is that value: both lie in memory row-major. What it is computed from is
+ * computed in its own shape, so that, say, a transpose keeps two dimensions to be cut into tiles. */
+static int without_reshapes(const graph *g, int root) {
+  int i = root;
+  while (g->node[i].op == OP_reshape) i = graph_in(g, i, 0);
+  return node_classify(g->node[i].op) == CLASS_SOURCE ? root : i;
+}
+
+static tme_status set_roots(program *p, error *e) {
+  size_t n = (size_t)p->g->nroots + 1;
+  p->root_slot = mem_alloc(n * sizeof *p->root_slot);
+  p->root_type = mem_alloc(n * sizeof *p->root_type);
+  if (!p->root_slot || !p->root_type) return fail_memory(e, "lower", n * sizeof *p->root_type);
+  for (int r = 0; r < p->g->nroots; r++) {
+    p->root_type[r] = p->g->node[p->g->root[r]].type;
+    p->g->root[r] = without_reshapes(p->g, p->g->root[r]);
+  }
+  return TME_OK;
+}
+
 program *program_lower(const graph *region, const lower_target *t, error *e) {
   program *p = mem_calloc(1, sizeof *p);
   if (!p) {
@@ -128,13 +148,12 @@ program *program_lower(const graph *region, const lower_target *t, error *e) {
   graph *decomposed = pass_decompose(region, e);
   if (decomposed) p->g = pass_simplify(decomposed, e);
   graph_free(decomposed);
-  tme_status status = p->g ? TME_OK : TME_ERR_JIT;
-  fusion *f = p->g ? fuse(p->g, e) : NULL;
+  tme_status status = p->g ? set_roots(p, e) : TME_ERR_JIT;
+  fusion *f = status == TME_OK ? fuse(p->g, e) : NULL;
   if (f) {
     lowering l = {.g = p->g, .f = f, .p = p, .t = t};
     l.slot_of = mem_alloc(((size_t)p->g->n + 1) * sizeof *l.slot_of);
-    p->root_slot = mem_alloc(((size_t)p->g->nroots + 1) * sizeof *p->root_slot);
-    if (l.slot_of && p->root_slot) {
+    if (l.slot_of) {
       for (int i = 0; i < p->g->n; i++) l.slot_of[i] = -1;
       status = lower_all(&l, e);
     } else {
@@ -160,6 +179,7 @@ void program_free(program *p) {
   mem_free(p->steps);
   mem_free(p->slots);
   mem_free(p->root_slot);
+  mem_free(p->root_type);
   graph_free(p->g);
   text_free(&p->notes);
   mem_free(p);

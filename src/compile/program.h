@@ -55,7 +55,8 @@ typedef struct program {
   int nslots, cap_slots;
   step *steps;
   int nsteps, cap_steps;
-  int *root_slot; /* per root of the graph */
+  int *root_slot;     /* per root of the graph */
+  op_type *root_type; /* likewise: the slot holds its elements, row-major, perhaps in another shape */
   text notes;     /* what was stored and why: a line each */
 } program;
 

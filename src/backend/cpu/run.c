@@ -241,10 +241,11 @@ static void give_roots(runner *r) {
       buffer_retain(r->a->out[i].buf);
       continue;
     }
+    const op_type *t = &p->root_type[i];
     array_view *v = &r->a->out[i];
-    *v = (array_view){.buf = buffer_retain(r->buf[s]), .dtype = p->slots[s].type.dtype, .rank = p->slots[s].type.rank};
-    memcpy(v->shape, p->slots[s].type.shape, sizeof v->shape);
-    memcpy(v->strides, p->slots[s].strides, sizeof v->strides);
+    *v = (array_view){.buf = buffer_retain(r->buf[s]), .dtype = t->dtype, .rank = t->rank};
+    memcpy(v->shape, t->shape, sizeof v->shape);
+    type_strides(t, v->strides);
   }
 }
 
