@@ -604,8 +604,32 @@ static void tracing(void **state) {
   remove(path);
 }
 
+/* A reshape of what is computed beside it needs no kernel and no memory of its own. */
+static void reshapes_share_memory(void **state) {
+  (void)state;
+  tme_engine *e = test_engine("cpu");
+  tme_scope *s = tme_scope_new(e);
+  tme_array *y = tme_add(s, test_matrix(s, 3, 4, 0), tme_integer(s, 1));
+  tme_array *all[] = {y, tme_reshape(s, y, (int64_t[]){2, 6}, 2),
+                      tme_reshape(s, tme_transpose(s, y, NULL, TME_ALL), (int64_t[]){12}, 1)};
+  assert_int_equal(tme_eval_all(s, all, 3), TME_OK);
+  assert_int_equal(tme_array_rank(all[1]), 2);
+  assert_int_equal(tme_array_shape(all[1])[1], 6);
+  tme_stats stats;
+  tme_engine_stats(e, &stats);
+  if (!stats.fallbacks) { /* without a compiler each operation stands alone */
+    assert_ptr_equal(tme_data(s, all[0]), tme_data(s, all[1]));
+    assert_int_equal(stats.kernels_run, 2);
+  }
+  test_equal(s, all[1], (float[]){1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12}, 12);
+  test_equal(s, all[2], (float[]){1, 5, 9, 2, 6, 10, 3, 7, 11, 4, 8, 12}, 12);
+  tme_scope_free(s);
+  tme_engine_free(e);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
+      cmocka_unit_test(reshapes_share_memory),
       cmocka_unit_test(lifecycle),
       cmocka_unit_test(errors_stand),
       cmocka_unit_test(broken_arguments),

@@ -57,7 +57,7 @@ typedef struct program {
   int nsteps, cap_steps;
   int *root_slot;     /* per root of the graph */
   op_type *root_type; /* likewise: the slot holds its elements, row-major, perhaps in another shape */
-  text notes;     /* what was stored and why: a line each */
+  text notes;         /* what was stored and why: a line each */
 } program;
 
 /* Lowers a region. NULL with the reason on failure. */
