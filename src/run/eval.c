@@ -30,35 +30,13 @@ void eval_nudge(tme_engine *e) {
   pthread_mutex_unlock(&e->graph);
 }
 
-eval_run *eval_begin(tme_engine *e, tme_array *const *a, int n, bool wait, bool *busy, tme_status *st, error *err) {
-  eval_run *r = run_take(e);
-  *st = r ? TME_OK : fail_memory(err, "eval", sizeof *r);
-  if (!r) return NULL;
+/* Traces, and takes the plan from the cache if it is there. `wait`: for another thread that is at work on what is needed.
+ * `count`: as a hit or a miss. */
+static trace_result trace_and_find(tme_engine *e, eval_run *r, tme_array *const *a, int n, bool mark, bool wait,
+                                   bool count, error *err) {
   pthread_mutex_lock(&e->graph);
   trace_result t;
-  while ((t = trace(e, r, a, n, true, err)) == TRACE_BUSY && wait) {
-    uint64_t seen = e->published;
-    pthread_mutex_unlock(&e->graph);
-    run_drop(r);
-    eval_wait(e, seen);
-    pthread_mutex_lock(&e->graph);
-  }
-  if (t == TRACE_READY) {
-    r->plan = lru_get(e->plans, r->sig, (size_t)r->nsig * sizeof *r->sig);
-    if (r->plan) plan_retain(r->plan);
-  }
-  pthread_mutex_unlock(&e->graph);
-  if (t == TRACE_READY) return r;
-  if (t == TRACE_FAILED) *st = err->code;
-  if (busy) *busy = t == TRACE_BUSY;
-  run_give(e, r);
-  return NULL;
-}
-
-trace_result eval_look(tme_engine *e, eval_run *r, tme_array *const *a, int n, bool count, error *err) {
-  pthread_mutex_lock(&e->graph);
-  trace_result t;
-  while ((t = trace(e, r, a, n, false, err)) == TRACE_BUSY) {
+  while ((t = trace(e, r, a, n, mark, err)) == TRACE_BUSY && wait) {
     uint64_t seen = e->published;
     pthread_mutex_unlock(&e->graph);
     run_drop(r);
@@ -72,6 +50,22 @@ trace_result eval_look(tme_engine *e, eval_run *r, tme_array *const *a, int n, b
   }
   pthread_mutex_unlock(&e->graph);
   return t;
+}
+
+eval_run *eval_begin(tme_engine *e, tme_array *const *a, int n, bool wait, bool *busy, tme_status *st, error *err) {
+  eval_run *r = run_take(e);
+  *st = r ? TME_OK : fail_memory(err, "eval", sizeof *r);
+  if (!r) return NULL;
+  trace_result t = trace_and_find(e, r, a, n, true, wait, true, err);
+  if (t == TRACE_READY) return r;
+  if (t == TRACE_FAILED) *st = err->code;
+  if (busy) *busy = t == TRACE_BUSY;
+  run_give(e, r);
+  return NULL;
+}
+
+trace_result eval_look(tme_engine *e, eval_run *r, tme_array *const *a, int n, bool count, error *err) {
+  return trace_and_find(e, r, a, n, false, true, count, err);
 }
 
 tme_status eval_plan(tme_engine *e, eval_run *r, error *err) {
