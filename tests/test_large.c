@@ -55,7 +55,7 @@ static void beyond_31_bits(void **state) {
   assert_int_equal(got[n - 1], 9);
   tme_stats stats;
   tme_engine_stats(e, &stats);
-  assert_int_equal(stats.fallbacks, 0);
+  if (tme_engine_has_jit(e)) assert_int_equal(stats.fallbacks, 0);
   tme_scope_free(s);
   tme_engine_free(e);
   munmap(data, (size_t)n);

@@ -105,7 +105,7 @@ static void test_maps(void **state) {
           i % 3 > 0);
   tme_stats s;
   tme_engine_stats(compiled, &s);
-  assert_int_equal(s.fallbacks, 0);
+  if (tme_engine_has_jit(compiled)) assert_int_equal(s.fallbacks, 0);
 }
 
 int main(void) {
