@@ -68,7 +68,14 @@ static bool far_behind(const contestant *s, const contestant *jit) {
 }
 
 static void take_turns(bench *b, own *engines, contestant *all) {
-  enum { ROUNDS = 21, QUICK_ROUNDS = 3, ENOUGH = 5, PATIENCE_MS = 60000 };
+  enum {
+    ROUNDS = 21,
+    QUICK_ROUNDS = 3,
+    ENOUGH = 5,
+    PATIENCE_MS = 60000,
+    SETTLE_US =
+        40000 /* threads of some libraries wait for more work that long without sleeping: OpenBLAS 2^26 cycles */
+  };
   const bench_case *k = engines[JIT].k;
   int rounds = b->quick ? QUICK_ROUNDS : ROUNDS;
   double turn_ms = b->quick ? 15 : 20, late = clock_ms() + PATIENCE_MS;
@@ -86,8 +93,7 @@ static void take_turns(bench *b, own *engines, contestant *all) {
         s->active = own_turn(&engines[i], b->c, turn_ms, s);
       } else {
         s->n = worker_run(peer, b->c, turn_ms, s->ms, s->n);
-        /* Threads of some libraries spin for a while after their work. */
-        usleep(5000);
+        usleep(SETTLE_US);
       }
       if (i != JIT && far_behind(s, &all[JIT])) s->active = false;
     }
