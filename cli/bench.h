@@ -73,11 +73,13 @@ typedef struct own {
   const bench_case *k;
   tme_array *in[2][BENCH_INPUTS]; /* two sets that take turns */
   int set;
-  tme_function *function; /* NULL for a first call */
+  tme_function *function; /* NULL: every call builds its graph */
 } own;
 
-/* The inputs, and the compiled function, once. False after the message. */
+/* The inputs, once. False after the message. */
 bool own_prepare(own *o, const cli *c, tme_engine *e, const bench_case *k, tme_dtype dtype);
+/* What is called often is compiled as a user would: once, over inputs without values. False after the message. */
+bool own_compile(own *o, const cli *c);
 /* Some calls: each a new scope, and the operation in it. Milliseconds a call; negative after the message. */
 double own_calls(own *o, const cli *c, int calls);
 /* max |x - reference| / max |reference|, the reference in f64 on `plain`. Negative after the message. */

@@ -55,17 +55,15 @@ static tme_array *make_input(own *o, const bench_case *k, tme_dtype dtype, int i
   return a;
 }
 
-/* What is called often is compiled as a user would: once, over inputs without values. */
-static bool compile(own *o) {
+bool own_compile(own *o, const cli *c) {
   const bench_case *k = o->k;
   tme_array *in[BENCH_INPUTS], *out[BENCH_OUTPUTS];
   for (int i = 0; i < k->ninputs; i++) {
     const tme_array *a = o->in[0][i];
     in[i] = tme_input(o->scope, tme_array_dtype(a), tme_array_rank(a), tme_array_shape(a));
   }
-  if (!bench_build(k, o->scope, in, out)) return false;
-  o->function = tme_compile(o->scope, in, k->ninputs, out, k->noutputs);
-  return o->function;
+  if (bench_build(k, o->scope, in, out)) o->function = tme_compile(o->scope, in, k->ninputs, out, k->noutputs);
+  return o->function || failed(c, k, o->scope);
 }
 
 bool own_prepare(own *o, const cli *c, tme_engine *e, const bench_case *k, tme_dtype dtype) {
@@ -78,7 +76,7 @@ bool own_prepare(own *o, const cli *c, tme_engine *e, const bench_case *k, tme_d
       if (!a || tme_eval(o->scope, a) != TME_OK) return failed(c, k, o->scope);
       o->in[set][i] = a;
     }
-  return k->moment != EVERY_CALL || compile(o) || failed(c, k, o->scope);
+  return true;
 }
 
 static bool call(own *o, tme_scope *s, tme_array **out) {

@@ -108,8 +108,9 @@ bool measure_row(bench *b, const bench_case *k, bench_row *row) {
   *row = (bench_row){.k = k, .dtype = dtype, .error = (double)NAN};
   row->limit_ms = limits_of(&b->table.limits, k, dtype, &row->limit);
   progress("%s %s: inputs", k->op, k->shape);
-  bool ok = all && own_prepare(&engines[JIT], b->c, cli_engine(b->c), k, dtype) &&
-            (!b->plain || own_prepare(&engines[PLAIN], b->c, b->before, k, dtype));
+  bool ok = all && own_prepare(&engines[JIT], b->c, cli_engine(b->c), k, dtype) && own_compile(&engines[JIT], b->c);
+  if (ok && b->plain)
+    ok = own_prepare(&engines[PLAIN], b->c, b->before, k, dtype) && own_compile(&engines[PLAIN], b->c);
   if (ok) {
     all[PLAIN].active = b->plain;
     all[JIT].active = true;
