@@ -24,6 +24,15 @@ static int series(kernel *k, int r, int terms) {
   return m_poly(k, r, terms - 1, c);
 }
 
+/* By pairs (Estrin), not one after the other: a row of exponentials waits for the latency of its multiply-adds. */
+static int exp_series_f32(kernel *k, int r) {
+  int s = m_mul(k, r, r);
+  int a = m_fman(k, r, m_num(k, r, 1.6666665459e-1), 5.0000001201e-1);
+  int b = m_fman(k, r, m_num(k, r, 8.3334519073e-3), 4.1665795894e-2);
+  int c = m_fman(k, r, m_num(k, r, 1.9875691500e-4), 1.3981999507e-3);
+  return k_fma(k, k_fma(k, c, s, b), s, a);
+}
+
 /* x must be within a few hundred binades, or NaN. */
 static reduced reduce(kernel *k, int x, int terms) {
   bool f32 = is_f32(k, x);
@@ -34,8 +43,7 @@ static reduced reduce(kernel *k, int x, int terms) {
   if (f32) {
     d.r = k_fma(k, d.n, m_num(k, x, -0.693359375), x);
     d.r = k_fma(k, d.n, m_num(k, x, 2.12194440e-4), d.r);
-    d.q = M_POLY(k, d.r, 5.0000001201e-1, 1.6666665459e-1, 4.1665795894e-2, 8.3334519073e-3, 1.3981999507e-3,
-                 1.9875691500e-4);
+    d.q = exp_series_f32(k, d.r);
   } else {
     d.r = k_fma(k, d.n, m_num(k, x, -6.93147180369123816490e-01), x);
     d.r = k_fma(k, d.n, m_num(k, x, -1.90821492927058770002e-10), d.r);
