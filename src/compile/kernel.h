@@ -98,6 +98,14 @@ typedef enum k_op {
   K_OP_COUNT
 } k_op;
 
+/* What the second operand of K_SCALE and K_SCALE_DOWN is relative to: adding it to a float rounds that to a whole
+ * number, which lies in the low bits of the sum, with the exponent of 1 added twice; or that of the number which
+ * brings every denormal into the normal range, 2^24 or 2^53. */
+#define K_SCALE_BASE_F32 (0x1.8p23 + 2 * 127)
+#define K_SCALE_BASE_F64 (0x1.8p52 + 2 * 1023)
+#define K_SCALE_DOWN_BASE_F32 (0x1.8p23 + 127 + 24)
+#define K_SCALE_DOWN_BASE_F64 (0x1.8p52 + 1023 + 53)
+
 typedef struct k_inst {
   uint8_t op;
   uint8_t dtype; /* of the value; for comparisons bool; K_STORE, K_LOOP, K_END: 0 */
@@ -148,6 +156,8 @@ int k_fma(kernel *k, int a, int b, int c);
 int k_select(kernel *k, int cond, int a, int b);
 int k_cast(kernel *k, tme_dtype t, int a); /* a itself if it is a t already */
 int k_bitcast(kernel *k, tme_dtype t, int a);
+/* True if the value is known to be 0, negative, or NaN. */
+bool kernel_nonpositive(const kernel *k, int value);
 /* Drops what nothing uses, moves every value out of the loops that it does not depend on, fills scratch_bytes, nargs. */
 tme_status kernel_finish(kernel *k, error *e);
 

@@ -2,6 +2,7 @@
  * them into weights there, and multiplies them by v. The keys are packed transposed, so that scores are computed a
  * vector of keys at a time. Rows that may not look at a key never touch it: the loops over keys end early. */
 #include "compile/lower.h"
+#include "compile/math.h"
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -150,10 +151,9 @@ static void emit_weights(attention *a, int scratch, int sums, int rows, int row0
   most = k_emit(k, K_READ, a->acc, most, -1, -1, 0);
   int sum = k_emit(k, K_ACC, a->acc, k_const_f(k, a->acc, 0), K_ADD, -1, 0);
   l = k_loop(k, am);
-  expr_value x = {k_bin(k, K_SUB, k_load(k, k_access_add(k, scratch, where)), most), -1};
-  x = expr_emit(k, OP_exp, a->acc, &x);
-  k_emit(k, K_UPDATE, a->acc, sum, x.re, -1, 0);
-  k_store(k, k_access_add(k, scratch, where), x.re);
+  int weight = math_exp_nonpositive(k, k_bin(k, K_SUB, k_load(k, k_access_add(k, scratch, where)), most));
+  k_emit(k, K_UPDATE, a->acc, sum, weight, -1, 0);
+  k_store(k, k_access_add(k, scratch, where), weight);
   k_end(k, l);
   k_store(k, k_access_add(k, sums, row), k_emit(k, K_READ, a->acc, sum, -1, -1, 0));
   k_end(k, loop);

@@ -450,7 +450,7 @@ static void set_lanes(rows *r) {
     k_axis *a = &k->axes[i];
     if (!(a->flags & AXIS_VECTOR)) continue;
     a->width = (uint16_t)lower_lanes(r->b.l->t, bytes ? bytes : kernel_widest(k, i));
-    a->unroll = reduces ? SUM_UNROLL : small ? 4 : k->ninst < 64 ? 2 : 1;
+    a->unroll = reduces ? SUM_UNROLL : k->ninst < 160 ? 4 : 2;
     int64_t line = r->across >= 0 ? line_of(r) / a->width : a->unroll;
     if (line < a->unroll) a->unroll = (uint8_t)(line > 1 ? line : 1);
   }

@@ -1,7 +1,7 @@
 /* Mathematical functions as sequences of primitives, emitted into a kernel: branch-free, the same in every lane.
  *
  * Operands are f32 or f64 values of one dtype; so is the result. Each function has C's special values (NaN,
- * infinities, signed zeros, denormal arguments and results). f32 results are within 2 ulp, most within 1; f64 ones
+ * infinities, signed zeros, denormal arguments and results). f32 results are within 2.5 ulp, most within 1; f64 ones
  * within 2 ulp, or as good as the C library's where it is called. */
 #ifndef TME_MATH_H
 #define TME_MATH_H
@@ -9,8 +9,10 @@
 #include "compile/kernel.h"
 
 int math_exp(kernel *k, int x);
+int math_exp_nonpositive(kernel *k, int x); /* the same bits as math_exp for x <= 0, and NaN */
 int math_exp2(kernel *k, int x);
 int math_expm1(kernel *k, int x);
+int math_sigmoid(kernel *k, int x); /* 1 / (1 + exp(-x)) */
 int math_sinh(kernel *k, int x);
 int math_cosh(kernel *k, int x);
 int math_tanh(kernel *k, int x);

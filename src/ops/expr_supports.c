@@ -37,6 +37,7 @@ enum { POWER_OF_INTS = 1, COMPLEX_FUNCTION = 2, NEIGHBOUR = 4 };
 #define ERF(a) ((a) | COMPLEX_FUNCTION)
 #define ERFC(a) ((a) | COMPLEX_FUNCTION)
 #define LGAMMA(a) ((a) | COMPLEX_FUNCTION)
+#define SIGMOID(a) ((a) | COMPLEX_FUNCTION)
 #define TAN(a) ((a) | COMPLEX_FUNCTION)
 #define ASIN(a) ((a) | COMPLEX_FUNCTION)
 #define ACOS(a) ((a) | COMPLEX_FUNCTION)

@@ -108,6 +108,10 @@ static uint64_t cast(tme_dtype to, tme_dtype from, uint64_t v) {
     case K_CEIL: *r = ceil##S(a); return true;                                                                         \
     case K_TRUNC: *r = trunc##S(a); return true;                                                                       \
     case K_RINT: *r = rint##S(a); return true;                                                                         \
+    case K_SCALE: *r = ldexp##S(a, (int)(b - (T)(sizeof(T) == 4 ? K_SCALE_BASE_F32 : K_SCALE_BASE_F64))); return true; \
+    case K_SCALE_DOWN:                                                                                                 \
+      *r = ldexp##S(a, (int)(b - (T)(sizeof(T) == 4 ? K_SCALE_DOWN_BASE_F32 : K_SCALE_DOWN_BASE_F64)));                \
+      return true;                                                                                                     \
     case K_MIN: *r = isnan(a) || isnan(b) ? a + b : a < b ? a : b; return true;                                        \
     case K_MAX: *r = isnan(a) || isnan(b) ? a + b : a > b ? a : b; return true;                                        \
     default: return false;                                                                                             \

@@ -49,6 +49,7 @@ namespace {
 #define ERF(a) p_erf(c, a)
 #define ERFC(a) p_erfc(c, a)
 #define LGAMMA(a) p_lgamma(c, a)
+#define SIGMOID(a) DIV(F(1), ADD(F(1), EXP(NEG(a))))
 #define EQ(a, b) p_compare(c, mx::equal, a, b)
 #define NE(a, b) p_compare(c, mx::not_equal, a, b)
 #define LT(a, b) p_compare(c, mx::less, a, b)

@@ -401,23 +401,7 @@ static bool is_loop_inside(const emitter *e, int i) {
          !(axis_is_straight(e->k, axis) || axis_is_unrolled(e->k, axis));
 }
 
-/* Instructions without loops among them, at all coordinates of the jammed axes, the first one slowest. */
-static void emit_stretch(emitter *e, int begin, int end, uint64_t axes) {
-  if (axes) {
-    int axis = __builtin_ctzll(axes);
-    LLVMValueRef base = e->axis[axis].base;
-    int depth = e->axis[axis].depth, count = e->axis[axis].count;
-    e->jammed &= ~((uint64_t)1 << axis);
-    for (int c = 0; c < count && !e->failed; c++) {
-      at(e, axis, base, c);
-      e->axis[axis].depth = depth;
-      emit_stretch(e, begin, end, axes & (axes - 1));
-    }
-    at(e, axis, base, 0);
-    e->axis[axis].depth = depth;
-    e->jammed |= (uint64_t)1 << axis;
-    return;
-  }
+static void emit_each(emitter *e, int begin, int end) {
   for (int i = begin; i < end && !e->failed; i++) {
     if (e->k->inst[i].op == K_LOOP) {
       emit_loop(e, i);
@@ -426,6 +410,36 @@ static void emit_stretch(emitter *e, int begin, int end, uint64_t axes) {
       emit_inst(e, i);
     }
   }
+}
+
+static bool has_loop(const kernel *k, int begin, int end) {
+  for (int i = begin; i < end; i++)
+    if (k->inst[i].op == K_LOOP) return true;
+  return false;
+}
+
+/* Instructions without loops in the machine code, at all coordinates of the jammed axes, the first one slowest. With
+ * one such axis each instruction at all of them: the processor sees their independent chains side by side. */
+static void emit_stretch(emitter *e, int begin, int end, uint64_t axes) {
+  if (!axes) {
+    emit_each(e, begin, end);
+    return;
+  }
+  int axis = __builtin_ctzll(axes), depth = e->axis[axis].depth, count = e->axis[axis].count;
+  LLVMValueRef base = e->axis[axis].base;
+  uint64_t rest = axes & (axes - 1);
+  int step = rest || has_loop(e->k, begin, end) ? end - begin : 1;
+  e->jammed &= ~((uint64_t)1 << axis);
+  for (int i = begin; i < end; i += step) {
+    for (int c = 0; c < count && !e->failed; c++) {
+      at(e, axis, base, c);
+      e->axis[axis].depth = depth;
+      emit_stretch(e, i, i + step, rest);
+    }
+  }
+  at(e, axis, base, 0);
+  e->axis[axis].depth = depth;
+  e->jammed |= (uint64_t)1 << axis;
 }
 
 static void emit_body(emitter *e, int begin, int end) {

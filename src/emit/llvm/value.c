@@ -1,5 +1,6 @@
 /* Types, constants and primitives. */
 #include "emitter.h"
+#include <stdio.h>
 #include <string.h>
 
 /* ---- types and constants ----------------------------------------------------------------------------------------- */
@@ -99,6 +100,12 @@ static LLVMValueRef number(emitter *e, LLVMValueRef like, uint64_t bits) {
   LLVMTypeRef elem = vector ? LLVMGetElementType(t) : t;
   (void)e;
   return em_const_splat(LLVMConstInt(elem, bits, false), vector ? (int)LLVMGetVectorSize(t) : 1);
+}
+
+/* A floating constant of type t. */
+static LLVMValueRef real(LLVMTypeRef t, double v) {
+  bool vector = LLVMGetTypeKind(t) == LLVMVectorTypeKind;
+  return em_const_splat(LLVMConstReal(vector ? LLVMGetElementType(t) : t, v), vector ? (int)LLVMGetVectorSize(t) : 1);
 }
 
 LLVMValueRef em_fma(emitter *e, int dtype, LLVMValueRef a, LLVMValueRef b, LLVMValueRef c) {
@@ -206,6 +213,34 @@ static LLVMValueRef divide(emitter *e, const k_inst *in, int lanes, LLVMValueRef
   return known ? q : LLVMBuildSelect(e->b, none, zero, q, "");
 }
 
+/* a * 2^n by the exponent bits of b, in two steps so that a denormal result is rounded once. AVX-512 has it. */
+static LLVMValueRef scale(emitter *e, const k_inst *in, LLVMValueRef a, LLVMValueRef b, int lanes) {
+  bool single = in->dtype == TME_F32, down = in->op == K_SCALE_DOWN;
+  LLVMTypeRef type = LLVMTypeOf(a);
+  int size = lanes * (single ? 32 : 64);
+  if (e->has.avx512 && size >= 128 && size <= 512) {
+    char name[48];
+    snprintf(name, sizeof name, "llvm.x86.avx512.mask.scalef.p%c.%d", single ? 's' : 'd', size);
+    double base =
+        single ? (down ? K_SCALE_DOWN_BASE_F32 : K_SCALE_BASE_F32) : (down ? K_SCALE_DOWN_BASE_F64 : K_SCALE_BASE_F64);
+    LLVMValueRef n = LLVMBuildFAdd(e->b, b, real(type, -base), "");
+    LLVMTypeRef mask = LLVMIntTypeInContext(e->ctx, lanes < 8 ? 8 : (unsigned)lanes);
+    LLVMValueRef args[] = {a, n, LLVMConstNull(type), LLVMConstAllOnes(mask), LLVMConstInt(e->i32, 4, false)};
+    return em_call(e, name, NULL, 0, args, size == 512 ? 5 : 4);
+  }
+  LLVMValueRef bits = LLVMBuildBitCast(e->b, b, em_vector(single ? e->i32 : e->i64, lanes), "");
+  LLVMValueRef shift = number(e, bits, single ? 23 : 52), first = bits, second;
+  if (down) {
+    second = real(type, single ? 0x1p-24 : 0x1p-53);
+  } else {
+    first = LLVMBuildAShr(e->b, bits, number(e, bits, 1), "");
+    second = LLVMBuildShl(e->b, LLVMBuildSub(e->b, bits, first, ""), shift, "");
+    second = LLVMBuildBitCast(e->b, second, type, "");
+  }
+  first = LLVMBuildBitCast(e->b, LLVMBuildShl(e->b, first, shift, ""), type, "");
+  return LLVMBuildFMul(e->b, LLVMBuildFMul(e->b, a, first, ""), second, "");
+}
+
 LLVMValueRef em_prim(emitter *e, int inst, int lanes) {
   const k_inst *in = &e->k->inst[inst];
   LLVMBuilderRef b = e->b;
@@ -241,6 +276,8 @@ LLVMValueRef em_prim(emitter *e, int inst, int lanes) {
   case K_CEIL:
   case K_TRUNC:
   case K_RINT: return em_round(e, in->op, in->dtype, x, lanes);
+  case K_SCALE:
+  case K_SCALE_DOWN: return scale(e, in, x, y, lanes);
   case K_EQ:
   case K_NE:
   case K_LT:
