@@ -22,27 +22,62 @@ typedef struct work {
   atomic_int nested;
 } work;
 
-static void mark(void *user, int chunk) { ((work *)user)->seen[chunk]++; }
-
-static void mark_nested(void *user, int chunk) {
-  work *w = user;
-  work inner = {.pool = w->pool};
-  threads_for(w->pool, 7, mark, &inner);
-  for (int i = 0; i < 7; i++) atomic_fetch_add(&w->nested, inner.seen[i]);
-  w->seen[chunk]++;
+static void mark(void *user, int thread, int64_t t0, int64_t t1) {
+  (void)thread;
+  for (int64_t i = t0; i < t1; i++) ((work *)user)->seen[i]++;
 }
 
-static void each_chunk_runs_once(void **state) {
+static void mark_nested(void *user, int thread, int64_t t0, int64_t t1) {
+  work *w = user;
+  mark(user, thread, t0, t1);
+  for (int64_t t = t0; t < t1; t++) {
+    work inner = {.pool = w->pool};
+    threads_for(w->pool, 7, 1, mark, &inner);
+    for (int i = 0; i < 7; i++) atomic_fetch_add(&w->nested, inner.seen[i]);
+  }
+}
+
+/* Pieces begin at multiples of the grain; a thread is in one piece at a time. */
+typedef struct pieces {
+  work w;
+  int64_t grain;
+  int threads;
+  atomic_int inside[8], wrong;
+} pieces;
+
+static void note_piece(void *user, int thread, int64_t t0, int64_t t1) {
+  pieces *p = user;
+  bool ok = thread >= 0 && thread < p->threads && t0 < t1 && t0 % p->grain == 0;
+  if (ok) ok = atomic_fetch_add(&p->inside[thread], 1) == 0;
+  if (!ok) atomic_store(&p->wrong, 1);
+  mark(&p->w, thread, t0, t1);
+  if (ok) atomic_fetch_sub(&p->inside[thread], 1);
+}
+
+static void pieces_are_whole_grains(void **state) {
+  (void)state;
+  threads *t = threads_new(3, NULL);
+  for (int64_t grain = 1; grain <= 64; grain = grain * 2 + 1)
+    for (int tasks = 1; tasks <= CHUNKS; tasks = tasks * 2 + 1) {
+      pieces p = {.grain = grain, .threads = 3};
+      threads_for(t, tasks, grain, note_piece, &p);
+      assert_int_equal(atomic_load(&p.wrong), 0);
+      for (int i = 0; i < CHUNKS; i++) assert_int_equal(p.w.seen[i], i < tasks);
+    }
+  threads_free(t);
+}
+
+static void each_task_runs_once(void **state) {
   (void)state;
   for (int n = 1; n <= 5; n++) {
     threads *t = threads_new(n, NULL);
     assert_non_null(t);
     assert_int_equal(threads_count(t), n);
-    for (int chunks = 0; chunks <= CHUNKS; chunks = chunks * 3 + 1) {
+    for (int tasks = 0; tasks <= CHUNKS; tasks = tasks * 3 + 1) {
       work w = {.pool = t};
       for (int round = 1; round <= 3; round++) {
-        threads_for(t, chunks, mark, &w);
-        for (int i = 0; i < CHUNKS; i++) assert_int_equal(w.seen[i], i < chunks ? round : 0);
+        threads_for(t, tasks, 1, mark, &w);
+        for (int i = 0; i < CHUNKS; i++) assert_int_equal(w.seen[i], i < tasks ? round : 0);
       }
     }
     threads_free(t);
@@ -54,7 +89,7 @@ static void nested_calls_run_inline(void **state) {
   (void)state;
   threads *t = threads_new(3, NULL);
   work w = {.pool = t};
-  threads_for(t, 50, mark_nested, &w);
+  threads_for(t, 50, 1, mark_nested, &w);
   for (int i = 0; i < 50; i++) assert_int_equal(w.seen[i], 1);
   assert_int_equal(atomic_load(&w.nested), 350);
   threads_free(t);
@@ -64,7 +99,7 @@ static void *caller(void *user) {
   threads *t = user;
   for (int round = 0; round < 200; round++) {
     work w = {.pool = t};
-    threads_for(t, 20, mark, &w);
+    threads_for(t, 20, 1, mark, &w);
     for (int i = 0; i < 20; i++)
       if (w.seen[i] != 1) return user;
   }
@@ -129,8 +164,8 @@ typedef struct held {
   atomic_int running, leave;
 } held;
 
-static void hold(void *user, int chunk) {
-  (void)chunk;
+static void hold(void *user, int thread, int64_t t0, int64_t t1) {
+  (void)thread, (void)t0, (void)t1;
   held *h = user;
   atomic_fetch_add(&h->running, 1);
   while (!atomic_load(&h->leave)) usleep(100);
@@ -138,7 +173,7 @@ static void hold(void *user, int chunk) {
 
 static void *holder(void *user) {
   held *h = user;
-  threads_for(h->pool, 2, hold, h);
+  threads_for(h->pool, 2, 1, hold, h);
   return NULL;
 }
 
@@ -158,8 +193,8 @@ static void busy_pool(void **state) {
   threads_free(h.pool);
 }
 
-static void mask_of_worker(void *user, int chunk) {
-  (void)chunk;
+static void mask_of_worker(void *user, int thread, int64_t t0, int64_t t1) {
+  (void)thread, (void)t0, (void)t1;
   sigset_t now;
   pthread_sigmask(SIG_SETMASK, NULL, &now);
   if (sigismember(&now, SIGUSR1)) atomic_fetch_add((atomic_int *)user, 1);
@@ -170,7 +205,7 @@ static void workers_take_no_signals(void **state) {
   (void)state;
   threads *t = threads_new(2, NULL);
   atomic_int blocked = 0;
-  threads_for(t, 2, mask_of_worker, &blocked);
+  threads_for(t, 2, 1, mask_of_worker, &blocked);
   assert_true(atomic_load(&blocked) <= 1); /* the caller's own mask is as it was */
   sigset_t now;
   pthread_sigmask(SIG_SETMASK, NULL, &now);
@@ -267,15 +302,11 @@ static void quotas(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(each_chunk_runs_once),
-      cmocka_unit_test(nested_calls_run_inline),
-      cmocka_unit_test(several_callers),
-      cmocka_unit_test(child_after_fork),
-      cmocka_unit_test(busy_pool),
-      cmocka_unit_test(workers_take_no_signals),
-      cmocka_unit_test(no_thread_can_start),
-      cmocka_unit_test(failing_allocations),
-      cmocka_unit_test(quotas),
+      cmocka_unit_test(each_task_runs_once),     cmocka_unit_test(pieces_are_whole_grains),
+      cmocka_unit_test(nested_calls_run_inline), cmocka_unit_test(several_callers),
+      cmocka_unit_test(child_after_fork),        cmocka_unit_test(busy_pool),
+      cmocka_unit_test(workers_take_no_signals), cmocka_unit_test(no_thread_can_start),
+      cmocka_unit_test(failing_allocations),     cmocka_unit_test(quotas),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,7 +1,7 @@
 /* A parallel for whose caller never waits for a thread that has not begun. The library's loops are short, and a process
  * is seldom alone on its machine: pthreadpool and OpenMP wait for every worker at the end of a loop, which costs a time
- * slice (milliseconds) whenever one of them is not scheduled. Here a loop is closed as soon as its chunks are taken, and
- * only those workers are waited for that hold one. */
+ * slice (milliseconds) whenever one of them is not scheduled. Here a loop is closed as soon as its tasks are taken, and
+ * only those workers are waited for that hold some. */
 #include "base/threads.h"
 #include "base/fork.h"
 #include <fenv.h>
@@ -13,23 +13,30 @@
 enum {
   SPIN = 2000,       /* looks at the next loop before a worker sleeps: some 20 microseconds */
   WAIT_SPIN = 20000, /* looks at the last worker before the caller gives way to other threads */
+  SHARE = 4,         /* a piece is this part of a thread's share of what is left */
   OPEN = 1 << 16     /* of the gate: the loop takes workers; below: the workers inside; above: the loop's number */
 };
 
 /* The workers and the loop that they share. */
 typedef struct team {
   int workers;
-  pthread_t *id;
+  struct member *member; /* the workers */
   atomic_uint_fast64_t gate;
-  atomic_int next; /* the next chunk */
-  int chunks;
-  void (*fn)(void *user, int chunk);
+  atomic_int_fast64_t next; /* the first task that nobody has taken */
+  int64_t tasks, grain;
+  threads_fn *fn;
   void *user;
   atomic_int sleepers;
   atomic_bool stop;
   pthread_mutex_t lock; /* for sleeping only */
   pthread_cond_t wake;
 } team;
+
+struct member {
+  team *t;
+  pthread_t id;
+  int number; /* from 1 on: the caller is 0 */
+};
 
 struct threads {
   int count;
@@ -50,8 +57,17 @@ static void pause_cpu(void) {
 
 /* ---- workers -------------------------------------------------------------------------------------------------------- */
 
-static void run_chunks(team *t, int chunks) {
-  for (int c; (c = atomic_fetch_add_explicit(&t->next, 1, memory_order_relaxed)) < chunks;) t->fn(t->user, c);
+static void run_pieces(team *t, int number) {
+  int64_t t0 = atomic_load_explicit(&t->next, memory_order_relaxed), tasks = t->tasks, grain = t->grain;
+  while (t0 < tasks) {
+    int64_t n = (tasks - t0) / ((int64_t)SHARE * (t->workers + 1)) / grain * grain, left = tasks - t0;
+    if (n < grain) n = grain;
+    if (n > left) n = left;
+    if (!atomic_compare_exchange_weak_explicit(&t->next, &t0, t0 + n, memory_order_relaxed, memory_order_relaxed))
+      continue;
+    t->fn(t->user, number, t0, t0 + n);
+    t0 = atomic_load_explicit(&t->next, memory_order_relaxed);
+  }
 }
 
 /* Enters the open loop, if it is not number `done`, which the worker has seen already. */
@@ -76,12 +92,13 @@ static void sleep_until_work(team *t, uint64_t done) {
 }
 
 static void *worker(void *user) {
-  team *t = user;
+  const struct member *m = user;
+  team *t = m->t;
   uint64_t done = 0;
   while (!atomic_load(&t->stop)) {
     if (enter(t, done)) {
       done = atomic_load(&t->gate) / (2 * OPEN);
-      run_chunks(t, t->chunks);
+      run_pieces(t, m->number);
       atomic_fetch_sub(&t->gate, 1);
     }
     int spins = 0;
@@ -106,10 +123,10 @@ static void wake_sleepers(team *t) {
 static void team_free(team *t) {
   atomic_store(&t->stop, true);
   wake_sleepers(t);
-  for (int i = 0; i < t->workers; i++) pthread_join(t->id[i], NULL);
+  for (int i = 0; i < t->workers; i++) pthread_join(t->member[i].id, NULL);
   pthread_cond_destroy(&t->wake);
   pthread_mutex_destroy(&t->lock);
-  mem_free(t->id);
+  mem_free(t->member);
   mem_free(t);
 }
 
@@ -117,10 +134,14 @@ static void team_free(team *t) {
 static team *team_new(int n) {
   team *t = mem_calloc(1, sizeof *t);
   if (!t) return NULL;
-  t->id = mem_calloc((size_t)n, sizeof *t->id);
+  t->member = mem_calloc((size_t)n, sizeof *t->member);
   pthread_mutex_init(&t->lock, NULL);
   pthread_cond_init(&t->wake, NULL);
-  while (t->id && t->workers < n && pthread_create(&t->id[t->workers], NULL, worker, t) == 0) t->workers++;
+  for (int i = 0; t->member && i < n; i++) {
+    t->member[i] = (struct member){.t = t, .number = i + 1};
+    if (pthread_create(&t->member[i].id, NULL, worker, &t->member[i]) != 0) break;
+    t->workers++;
+  }
   if (t->workers) return t;
   team_free(t);
   return NULL;
@@ -140,15 +161,16 @@ static void start(threads *t) {
   pthread_sigmask(SIG_SETMASK, &old, NULL);
 }
 
-static void run_loop(team *t, int chunks, void (*fn)(void *user, int chunk), void *user) {
+static void run_loop(team *t, int64_t tasks, int64_t grain, threads_fn *fn, void *user) {
   t->fn = fn;
   t->user = user;
-  t->chunks = chunks;
+  t->tasks = tasks;
+  t->grain = grain;
   atomic_store_explicit(&t->next, 0, memory_order_relaxed);
   uint64_t number = atomic_load_explicit(&t->gate, memory_order_relaxed) / (2 * OPEN) + 1;
   atomic_store(&t->gate, number * (2 * OPEN) | OPEN);
   wake_sleepers(t);
-  run_chunks(t, chunks);
+  run_pieces(t, 0);
   uint64_t inside = atomic_fetch_and(&t->gate, ~(uint64_t)OPEN) & (OPEN - 1);
   for (int spins = 0; inside; spins++) {
     if (spins < WAIT_SPIN)
@@ -199,18 +221,14 @@ static bool acquire(threads *t) {
 
 static void release(threads *t) { atomic_fetch_and_explicit(&t->owner, ~1u, memory_order_release); }
 
-static void run_inline(int chunks, void (*fn)(void *user, int chunk), void *user) {
-  for (int i = 0; i < chunks; i++) fn(user, i);
-}
-
-void threads_for(threads *t, int chunks, void (*fn)(void *user, int chunk), void *user) {
-  if (chunks <= 1 || t->count <= 1 || !acquire(t)) {
-    run_inline(chunks, fn, user);
+void threads_for(threads *t, int64_t tasks, int64_t grain, threads_fn *fn, void *user) {
+  if (tasks <= grain || t->count <= 1 || !acquire(t)) {
+    if (tasks > 0) fn(user, 0, 0, tasks);
     return;
   }
   if (t->team)
-    run_loop(t->team, chunks, fn, user);
+    run_loop(t->team, tasks, grain, fn, user);
   else
-    run_inline(chunks, fn, user);
+    fn(user, 0, 0, tasks);
   release(t);
 }

@@ -12,12 +12,16 @@ threads *threads_new(int n, error *e);
 void threads_free(threads *t);
 int threads_count(const threads *t);
 
-/* Calls fn(user, 0..chunks-1), each once, in any order, and returns when all are done. From any thread. The workers
- * start at the first call with more than one chunk, with the default floating-point environment and all signals
- * blocked. Chunks run on the caller's thread alone when the pool is at work for another caller, in a nested call, and
- * when no thread can be started: so results must not depend on which thread runs a chunk. A child of fork() starts its
- * own workers. */
-void threads_for(threads *t, int chunks, void (*fn)(void *user, int chunk), void *user);
+/* Runs the tasks [t0, t1) on thread number `thread`, 0 <= thread < threads_count(). */
+typedef void threads_fn(void *user, int thread, int64_t t0, int64_t t1);
+
+/* Calls fn for pieces of [0, tasks), each task once, in any order, and returns when all are done. From any thread. Pieces
+ * begin at multiples of `grain` >= 1 and get shorter towards the end (guided self-scheduling: Polychronopoulos & Kuck,
+ * 1987), so that nobody waits long for the last one. The workers start at the first call with more tasks than a grain,
+ * with the default floating-point environment and all signals blocked. Tasks run on the caller's thread alone when the
+ * pool is at work for another caller, in a nested call, and when no thread can be started: so results must not depend on
+ * which thread runs a task. A child of fork() starts its own workers. */
+void threads_for(threads *t, int64_t tasks, int64_t grain, threads_fn *fn, void *user);
 
 /* The processors this process may use: its affinity mask and its cgroup's quota. At least 1. */
 int threads_default(void);

@@ -34,13 +34,13 @@ tme_status plan_launch(const step *s, int nthreads, launch *out, error *e) {
     const k_axis *a = &s->kernel->axes[i];
     if ((a->flags & AXIS_PARALLEL) && (a->flags & AXIS_VECTOR)) strip = (int64_t)a->width * a->unroll;
   }
-  double work = (double)out->tasks * s->kernel->task_cost;
-  int64_t chunks = work < WORTH_A_THREAD || nthreads < 2 ? 1 : (int64_t)nthreads * 4;
-  if ((double)chunks > work / (WORTH_A_THREAD / 2) + 1) chunks = (int64_t)(work / (WORTH_A_THREAD / 2)) + 1;
-  int64_t per = (out->tasks + chunks - 1) / (chunks ? chunks : 1);
-  per = (per + strip - 1) / strip * strip;
-  out->per_chunk = per ? per : 1;
-  out->chunks = (int)((out->tasks + out->per_chunk - 1) / out->per_chunk);
+  double cost = s->kernel->task_cost, grain = cost > 0 ? WORTH_A_THREAD / 2 / cost : 1;
+  bool alone = (double)out->tasks * cost < WORTH_A_THREAD || grain >= (double)out->tasks;
+  out->grain = alone ? out->tasks : (int64_t)grain;
+  out->grain = (out->grain + strip - 1) / strip * strip;
+  if (out->grain < 1) out->grain = strip;
+  int64_t most = (out->tasks + out->grain - 1) / out->grain;
+  out->threads = most < nthreads ? (int)most : nthreads;
   return TME_OK;
 }
 
@@ -49,14 +49,13 @@ typedef struct call {
   void *const *buf;
   const uint64_t *args;
   char *scratch;
-  int64_t scratch_bytes, tasks, per_chunk;
+  size_t scratch_bytes; /* of a thread */
 } call;
 
-static void run_chunk(void *user, int chunk) {
+static void run_tasks(void *user, int thread, int64_t t0, int64_t t1) {
   const call *c = user;
-  int64_t t0 = chunk * c->per_chunk, t1 = t0 + c->per_chunk;
-  c->entry(c->buf, c->args, c->scratch ? c->scratch + chunk * c->scratch_bytes : NULL, libm_table, t0,
-           t1 < c->tasks ? t1 : c->tasks);
+  char *scratch = c->scratch ? c->scratch + (size_t)thread * c->scratch_bytes : NULL;
+  c->entry(c->buf, c->args, scratch, libm_table, t0, t1);
 }
 
 /* Makes sure that the slot has memory: values get it at their first use, which writes them. */
@@ -95,23 +94,22 @@ static tme_status run_with(runner *r, int i, void **buf, uint64_t *args, error *
     args[k] =
         s->args[k].literal < 0 ? (uint64_t)s->args[k].value : r->a->args[2 * s->args[k].literal + s->args[k].word];
   buffer *scratch = NULL;
-  int64_t per_chunk = (s->kernel->scratch_bytes + 63) / 64 * 64;
-  if (per_chunk) {
-    scratch = pool_get(engine_pool(r->e), (size_t)per_chunk * (size_t)l->chunks);
-    if (!scratch) return fail_memory(e, s->label, (size_t)per_chunk * (size_t)l->chunks);
+  size_t per_thread = ((size_t)s->kernel->scratch_bytes + 63) / 64 * 64;
+  size_t scratch_threads = l->threads > 1 ? (size_t)threads_count(engine_threads(r->e)) : 1;
+  if (per_thread) {
+    scratch = pool_get(engine_pool(r->e), per_thread * scratch_threads);
+    if (!scratch) return fail_memory(e, s->label, per_thread * scratch_threads);
   }
   double begin = profile_begin(r->e);
   call c = {.entry = jit_entry(l->code),
             .buf = buf,
             .args = args,
             .scratch = scratch ? scratch->data : NULL,
-            .scratch_bytes = per_chunk,
-            .tasks = l->tasks,
-            .per_chunk = l->per_chunk};
-  if (l->chunks == 1)
-    run_chunk(&c, 0);
+            .scratch_bytes = per_thread};
+  if (l->threads == 1)
+    run_tasks(&c, 0, 0, l->tasks);
   else
-    threads_for(engine_threads(r->e), l->chunks, run_chunk, &c);
+    threads_for(engine_threads(r->e), l->tasks, l->grain, run_tasks, &c);
   buffer_release(scratch);
   atomic_fetch_add_explicit(r->x->kernels_run, 1, memory_order_relaxed);
   for (int k = 0; k < s->nbind; k++)

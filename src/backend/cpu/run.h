@@ -10,8 +10,8 @@ typedef struct launch {
   jit_kernel *code;
   jit_origin origin;
   int64_t tasks;
-  int64_t per_chunk;
-  int chunks;
+  int64_t grain; /* tasks worth handing out alone */
+  int threads;   /* that can have some */
 } launch;
 
 struct executable {
