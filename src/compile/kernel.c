@@ -11,9 +11,9 @@ static const struct {
   const char *name;
   int arity;
 } ops[K_OP_COUNT] = {
-    [K_NOP] = {"nop", 0}, [K_LOOP] = {"loop", 0},     [K_END] = {"end", 0},   [K_CONST] = {"const", 0},
-    [K_ARG] = {"arg", 0}, [K_INDEX] = {"index", 0},   [K_LOAD] = {"load", 0}, [K_STORE] = {"store", 1},
-    [K_ACC] = {"acc", 1}, [K_UPDATE] = {"update", 2}, [K_READ] = {"read", 1},
+    [K_NOP] = {"nop", 0},           [K_LOOP] = {"loop", 0},   [K_END] = {"end", 0},       [K_CONST] = {"const", 0},
+    [K_ARG] = {"arg", 0},           [K_INDEX] = {"index", 0}, [K_LOAD] = {"load", 0},     [K_STORE] = {"store", 1},
+    [K_PREFETCH] = {"prefetch", 0}, [K_ACC] = {"acc", 1},     [K_UPDATE] = {"update", 2}, [K_READ] = {"read", 1},
 #define PRIM(name, arity, text) [K_##name] = {#name, arity},
 #include "compile/prims.def"
 #undef PRIM

@@ -80,18 +80,19 @@ typedef struct k_access {
 /* Values have these dtypes: bool, integers, f32, f64; and f16, bf16 only between load, store and cast. */
 typedef enum k_op {
   K_NOP,
-  K_LOOP,   /* a: axis */
-  K_END,    /* a: the instruction of its K_LOOP */
-  K_CONST,  /* imm: the bits of the value, low bytes first; bool 0/1 */
-  K_ARG,    /* imm: number of a run-time argument; its bits are args[imm] */
-  K_INDEX,  /* imm: index expression, as i64 */
-  K_LOAD,   /* imm: access */
-  K_STORE,  /* imm: access; a: value */
-  K_ACC,    /* an accumulator: a: initial value (a K_CONST or K_ARG); b: one of K_ADD K_MUL K_MIN K_MAX K_AND K_OR;
+  K_LOOP,     /* a: axis */
+  K_END,      /* a: the instruction of its K_LOOP */
+  K_CONST,    /* imm: the bits of the value, low bytes first; bool 0/1 */
+  K_ARG,      /* imm: number of a run-time argument; its bits are args[imm] */
+  K_INDEX,    /* imm: index expression, as i64 */
+  K_LOAD,     /* imm: access */
+  K_STORE,    /* imm: access; a: value */
+  K_PREFETCH, /* imm: access: its cache line is read soon; it may lie outside of the buffer */
+  K_ACC,      /* an accumulator: a: initial value (a K_CONST or K_ARG); b: one of K_ADD K_MUL K_MIN K_MAX K_AND K_OR;
                imm: bit mask of the axes whose iterations it keeps apart, besides the loops around it (the unrolled
                and vector axes of a matmul tile). All other axes between it and its updates are reduced. */
-  K_UPDATE, /* a: the K_ACC; b: value; with c >= 0: acc = fma(b, c, acc) (only for K_ADD) */
-  K_READ,   /* a: the K_ACC; its value after the loops (inside loops over its kept axes, where it has some) */
+  K_UPDATE,   /* a: the K_ACC; b: value; with c >= 0: acc = fma(b, c, acc) (only for K_ADD) */
+  K_READ,     /* a: the K_ACC; its value after the loops (inside loops over its kept axes, where it has some) */
 #define PRIM(name, arity, text) K_##name,
 #include "compile/prims.def"
 #undef PRIM

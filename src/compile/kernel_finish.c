@@ -44,7 +44,7 @@ static void stop(finish *f) {
 
 /* ---- what is used ------------------------------------------------------------------------------------------------ */
 
-static bool is_access(const k_inst *in) { return in->op == K_LOAD || in->op == K_STORE; }
+static bool is_access(const k_inst *in) { return in->op == K_LOAD || in->op == K_STORE || in->op == K_PREFETCH; }
 
 /* The values that an instruction takes: operands, then those of its access. */
 static int inputs(const kernel *k, const k_inst *in, int *out) {
@@ -71,7 +71,8 @@ static void find_live(finish *f) {
   const kernel *k = f->k;
   int n = 0;
   for (int i = 0; i < k->ninst; i++) {
-    if (k->inst[i].op == K_STORE && k->bufs[k->acc[k->inst[i].imm].buf].role != BUF_SCRATCH) n = mark(f, n, i);
+    bool stores = k->inst[i].op == K_STORE && k->bufs[k->acc[k->inst[i].imm].buf].role != BUF_SCRATCH;
+    if (stores || k->inst[i].op == K_PREFETCH) n = mark(f, n, i);
   }
   while (n) {
     int i = f->work[--n];

@@ -92,7 +92,7 @@ static void print_inst(const kernel *k, int i, text *out) {
     print_loop(k, in->a, out);
     return;
   }
-  if (in->op != K_END && in->op != K_STORE && in->op != K_UPDATE && in->op != K_NOP)
+  if (in->op != K_END && in->op != K_STORE && in->op != K_PREFETCH && in->op != K_UPDATE && in->op != K_NOP)
     text_add(out, "%%%d %s = ", i, tme_dtype_name((tme_dtype)in->dtype));
   print_name((k_op)in->op, out);
   switch (in->op) {
@@ -109,6 +109,7 @@ static void print_inst(const kernel *k, int i, text *out) {
     break;
   case K_LOAD:
   case K_STORE:
+  case K_PREFETCH:
     text_add(out, " ");
     print_access(k, &k->acc[in->imm], out);
     if (in->op == K_STORE) text_add(out, ", %%%d", in->a);

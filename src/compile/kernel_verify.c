@@ -185,6 +185,7 @@ static bool check_memory(const check *c) {
   if (x->guard >= 0 && k->inst[x->guard].dtype != TME_BOOL) return bad(c, "the guard %%%d is not a bool", x->guard);
   if (in->op == K_STORE && b->role == BUF_IN) return bad(c, "stores to input buffer %d", x->buf);
   if (in->op == K_STORE && c->loop < 0) return bad(c, "a store belongs to no task");
+  if (in->op == K_PREFETCH) return true;
   tme_dtype t = (tme_dtype)(in->op == K_STORE ? k->inst[in->a].dtype : in->dtype);
   if (t != (tme_dtype)b->dtype)
     return bad(c, "%s where buffer %d has %s", tme_dtype_name(t), x->buf, tme_dtype_name((tme_dtype)b->dtype));
@@ -298,7 +299,8 @@ static bool check_inst(check *c) {
       return bad(c, "no expression %llu", (unsigned long long)in->imm);
     return check_open(c, (int)in->imm);
   case K_LOAD:
-  case K_STORE: return check_memory(c);
+  case K_STORE:
+  case K_PREFETCH: return check_memory(c);
   case K_ACC: return check_acc(c);
   case K_UPDATE:
   case K_READ: return check_acc_use(c);

@@ -310,8 +310,8 @@ size_t kernel_widest(const kernel *k, int axis) {
   kernel_deps(k, deps);
   for (int i = 0; i < k->ninst; i++) {
     const k_inst *n = &k->inst[i];
-    bool counts = n->op != K_LOOP && n->op != K_END && n->op != K_STORE && n->op != K_UPDATE && n->op != K_INDEX &&
-                  n->op != K_NOP && n->dtype != TME_BOOL && (deps[i] >> axis & 1);
+    bool counts = n->op != K_LOOP && n->op != K_END && n->op != K_STORE && n->op != K_PREFETCH && n->op != K_UPDATE &&
+                  n->op != K_INDEX && n->op != K_NOP && n->dtype != TME_BOOL && (deps[i] >> axis & 1);
     if (counts && tme_dtype_size((tme_dtype)n->dtype) > widest) widest = tme_dtype_size((tme_dtype)n->dtype);
   }
   mem_free(deps);

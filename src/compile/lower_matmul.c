@@ -8,8 +8,8 @@
  *           panels of rows, a tile high
  *
  * Rows that make no whole block are cut into balanced panels, so that no panel is nearly empty; what remains of the columns
- * is a narrower tile. Each combination is a section of the kernel. K is never cut: every element is one
- * sum from the first k to the last. */
+ * is a narrower tile. Each combination is a section of the kernel. Where the right operand is copied in blocks of rows, a
+ * sum waits in memory from one to the next: every element is one sum from the first k to the last. */
 #include "compile/product.h"
 #include <stdio.h>
 #include <string.h>
@@ -24,8 +24,11 @@ static const int flat_vectors_16[] = {8, 6, 4, 3};
 enum {
   SLAB = 2 << 20,       /* bytes of the right operand that all blocks of rows go over before the next ones */
   LONG_ROW = 512,       /* columns from which a few rows are summed row by row */
+  LINE = 64,            /* bytes of a cache line */
   NEAR = 256 << 10,     /* bytes over which a processor translates addresses at once: 64 pages */
   MOST_OWN_PANELS = 4,  /* that a task makes for itself: neighbours share cache lines */
+  MOST_BLOCKED = 8,     /* the same, of a block of rows */
+  BLOCK_ROWS = 256,     /* at most so many rows of the right operand are a block */
   FEWEST_OWN_TASKS = 16 /* that are left when it does */
 };
 
@@ -156,6 +159,15 @@ static tme_status choose_form(product *p, error *e) {
     if (most > bands * p->batches / FEWEST_OWN_TASKS) most = bands * p->batches / FEWEST_OWN_TASKS;
     p->form = RIGHT_OWN;
     p->own_panels = largest_divisor(bands, most);
+    p->own_rows = p->K;
+    /* Long pieces of rows are read faster, and a block of the left operand stays in the first cache. */
+    int64_t rows = largest_divisor(p->K, BLOCK_ROWS), wide = bands * p->batches / FEWEST_OWN_TASKS;
+    int64_t panels = largest_divisor(bands, wide < MOST_BLOCKED ? wide : MOST_BLOCKED);
+    if (rows < p->K && rows >= BLOCK_ROWS / 4 && panels > p->own_panels) {
+      p->form = RIGHT_BLOCKED;
+      p->own_panels = panels;
+      p->own_rows = rows;
+    }
     return TME_OK;
   }
   p->form = RIGHT_PACKED;
@@ -175,20 +187,24 @@ static bool has_long_epilogue(const product *p) {
 }
 
 /* Where a tile lies: its first row, its first column and how many there are; the panel of the right operand, of all or of
- * the task's own. */
+ * the task's own; of RIGHT_BLOCKED the block. */
 typedef struct place {
   int batch, row, col, panel;
   int64_t wide;
+  int k0;               /* its first k */
+  int next_k, next_col; /* where the block to be copied after this one begins */
+  int number;           /* of the tile, among those that fetch it into the second cache beside their sums */
+  int64_t fetch_rows, fetch_columns; /* each so many rows, of so many columns */
 } place;
 
 static int own_at(product *p, int panel, int k, int j, int64_t wide) {
   kernel *q = p->b.k;
-  return ix_add(q, ix_mul(q, ix_add(q, ix_mul(q, panel, p->K), k), wide), j);
+  return ix_add(q, ix_mul(q, ix_add(q, ix_mul(q, panel, p->own_rows), k), wide), j);
 }
 
 static expr_value right_value(product *p, const place *at, int row, int kk, int col, int jj) {
   kernel *k = p->b.k;
-  if (p->form == RIGHT_OWN)
+  if (p->form == RIGHT_OWN || p->form == RIGHT_BLOCKED)
     return (expr_value){k_load(k, k_access_add(k, p->own_buf, own_at(p, at->panel, kk, jj, at->wide))), -1};
   if (p->form == RIGHT_DIRECT) return product_right(p, at->batch, row, kk, col);
   int ix[TME_MAX_RANK];
@@ -197,21 +213,62 @@ static expr_value right_value(product *p, const place *at, int row, int kk, int 
   return packed_load(&p->b, &p->pack, matrix, at->panel, kk, jj);
 }
 
+static int zero_of(product *p) {
+  return dtype_is_float(p->acc) ? k_const_f(p->b.k, p->acc, 0) : k_const_i(p->b.k, p->acc, 0);
+}
+
+static int sums_at(product *p, int row, int panel, int j, int64_t wide) {
+  kernel *k = p->b.k;
+  return k_access_add(k, p->sums_buf, ix_add(k, ix_mul(k, ix_add(k, ix_mul(k, row, p->own_panels), panel), wide), j));
+}
+
+/* What is computed from the right operand cannot be fetched ahead. */
+static bool fetches(const product *p) {
+  const g_node *right = product_at(p, p->right);
+  return right->type.dtype == p->acc && (right->op == OP_leaf || p->l->slot_of[p->right] >= 0);
+}
+
+/* The cache lines of a row of the next block. */
+static void emit_fetch(product *p, const place *at, int row) {
+  kernel *k = p->b.k;
+  int mark = builder_mark(&p->b), line = LINE / (int)tme_dtype_size(product_at(p, p->right)->type.dtype);
+  for (int64_t c = 0; c < at->fetch_columns; c += line) {
+    int value =
+        product_right(p, at->batch, at->row, ix_add(k, at->next_k, row), ix_add(k, at->next_col, ix_const(k, c))).re;
+    if (value >= 0 && k->inst[value].op == K_LOAD)
+      k->inst[value] = (k_inst){.op = K_PREFETCH, .a = -1, .b = -1, .c = -1, .imm = k->inst[value].imm};
+  }
+  builder_forget(&p->b, mark);
+}
+
 static void emit_tile(product *p, const place *at, int rows) {
   builder *b = &p->b;
   kernel *k = b->k;
+  bool blocked = p->form == RIGHT_BLOCKED;
   int mark = builder_mark(b);
   int ai = k_axis_add(k, rows, AXIS_UNROLL, 1, 1);
   int aj = k_axis_add(k, at->wide, AXIS_VECTOR, p->lanes, (int)ceil_div(at->wide, p->lanes));
-  int ak = k_axis_add(k, p->K, AXIS_REDUCE, 1, 1);
-  int kk = ix_axis(k, ak), jj = ix_axis(k, aj);
+  int64_t sums = blocked ? p->own_rows : p->K, parts = blocked ? at->fetch_rows : 1, part = sums / parts;
+  int ap = k_axis_add(k, parts, AXIS_REDUCE, 1, 1), ak = k_axis_add(k, part, AXIS_REDUCE, 1, 1);
+  int kk = ix_add(k, ix_mul(k, ix_axis(k, ap), part), ix_axis(k, ak)), jj = ix_axis(k, aj);
   int row = ix_add(k, at->row, ix_axis(k, ai)), col = ix_add(k, at->col, jj);
   uint64_t kept = (uint64_t)1 << ai | (uint64_t)1 << aj;
-  int zero = dtype_is_float(p->acc) ? k_const_f(k, p->acc, 0) : k_const_i(k, p->acc, 0);
+  int zero = zero_of(p);
   for (int w = 0; w < (p->complex ? 2 : 1); w++) p->acc_id[w] = k_emit(k, K_ACC, p->acc, zero, K_ADD, -1, kept);
 
+  int sum = blocked ? sums_at(p, row, at->panel, jj, at->wide) : -1;
+  if (blocked) {
+    int li = k_loop(k, ai), lj = k_loop(k, aj);
+    k_emit(k, K_UPDATE, p->acc, p->acc_id[0], k_load(k, sum), -1, 0);
+    k_end(k, lj);
+    k_end(k, li);
+  }
+
+  int lp = k_loop(k, ap);
+  if (blocked && fetches(p)) emit_fetch(p, at, ix_add(k, ix_mul(k, at->number, at->fetch_rows), ix_axis(k, ap)));
   int lk = k_loop(k, ak), li = k_loop(k, ai), lj = k_loop(k, aj), inner = builder_mark(b);
-  expr_value x = product_left(p, at->batch, row, kk), y = right_value(p, at, row, kk, col, jj);
+  int left_k = blocked ? ix_add(k, at->k0, kk) : kk;
+  expr_value x = product_left(p, at->batch, row, left_k), y = right_value(p, at, row, kk, col, jj);
   product_update(p, p->acc_id[0], x.re, y.re);
   if (p->complex) {
     product_update(p, p->acc_id[0], k_un(k, K_NEG, x.im), y.im);
@@ -222,9 +279,17 @@ static void emit_tile(product *p, const place *at, int rows) {
   k_end(k, lj);
   k_end(k, li);
   k_end(k, lk);
+  k_end(k, lp);
 
   li = k_loop(k, ai);
   lj = k_loop(k, aj);
+  if (blocked) {
+    k_store(k, sum, k_emit(k, K_READ, p->acc, p->acc_id[0], -1, -1, 0));
+    builder_forget(b, mark);
+    k_end(k, lj);
+    k_end(k, li);
+    return;
+  }
   if (p->spilled) {
     int at_ij = ix_add(k, ix_mul(k, ix_axis(k, ai), at->wide), jj);
     for (int w = 0; w < (p->complex ? 2 : 1); w++)
@@ -279,41 +344,107 @@ static void emit_tasks(product *p, const span *s, const columns *c) {
   for (int i = 4; i >= 0; i--) k_end(k, loop[i]);
 }
 
-/* A task makes some panels of the right operand for itself and goes over all rows with each. */
-static void emit_own(product *p, const span *spans, int nspans, const columns *c) {
-  builder *b = &p->b;
-  kernel *k = b->k;
-  int64_t panels = c->count == 1 ? 1 : p->own_panels;
-  int abatch = k_axis_add(k, p->batches, AXIS_PARALLEL, 1, 1);
-  int agroup = k_axis_add(k, c->count / panels, AXIS_PARALLEL, 1, 1);
-  int lbatch = k_loop(k, abatch), lgroup = k_loop(k, agroup), mark = builder_mark(b);
-  int batch = ix_axis(k, abatch), band0 = ix_mul(k, ix_axis(k, agroup), panels);
+/* What a task of its own panels works on. */
+typedef struct own_task {
+  const columns *c;
+  int batch, band0;
+  int64_t panels;
+  int k0;               /* of RIGHT_BLOCKED: the block's first row */
+  int next_k, next_col; /* where the next block begins */
+} own_task;
 
-  int ak = k_axis_add(k, p->K, 0, 1, 1), apanel = k_axis_add(k, panels, 0, 1, 1);
-  int aj = k_axis_add(k, c->wide, AXIS_VECTOR, p->lanes, (int)ceil_div(c->wide, p->lanes));
+static int vector_axis(product *p, int64_t wide, int vectors) {
+  return k_axis_add(p->b.k, wide, AXIS_VECTOR, p->lanes, vectors);
+}
+
+static void emit_copy(product *p, const own_task *t) {
+  kernel *k = p->b.k;
+  int64_t wide = t->c->wide;
+  int mark = builder_mark(&p->b), ak = k_axis_add(k, p->own_rows, 0, 1, 1), apanel = k_axis_add(k, t->panels, 0, 1, 1);
+  int aj = vector_axis(p, wide, (int)ceil_div(wide, p->lanes));
   int lk = k_loop(k, ak), lpanel = k_loop(k, apanel), lj = k_loop(k, aj);
-  int col = ix_add(k, first_column(p, c, ix_add(k, band0, ix_axis(k, apanel))), ix_axis(k, aj));
-  int value = product_right(p, batch, ix_const(k, 0), ix_axis(k, ak), col).re;
-  int to = own_at(p, ix_axis(k, apanel), ix_axis(k, ak), ix_axis(k, aj), c->wide);
+  int col = ix_add(k, first_column(p, t->c, ix_add(k, t->band0, ix_axis(k, apanel))), ix_axis(k, aj));
+  int value = product_right(p, t->batch, ix_const(k, 0), ix_add(k, t->k0, ix_axis(k, ak)), col).re;
+  int to = own_at(p, ix_axis(k, apanel), ix_axis(k, ak), ix_axis(k, aj), wide);
   k_store(k, k_access_add(k, p->own_buf, to), k_cast(k, p->acc, value));
-  builder_forget(b, mark);
+  builder_forget(&p->b, mark);
   k_end(k, lj);
   k_end(k, lpanel);
   k_end(k, lk);
+}
 
-  apanel = k_axis_add(k, panels, 0, 1, 1);
-  lpanel = k_loop(k, apanel);
+static void emit_own_tiles(product *p, const own_task *t, const span *spans, int nspans) {
+  kernel *k = p->b.k;
+  int apanel = k_axis_add(k, t->panels, 0, 1, 1), lpanel = k_loop(k, apanel);
+  int64_t tiles = 0, before = 0;
+  for (int i = 0; i < nspans; i++) tiles += spans[i].panels;
   for (int i = 0; i < nspans; i++) {
     int arows = k_axis_add(k, spans[i].panels, 0, 1, 1), lrows = k_loop(k, arows);
-    place at = {.batch = batch,
+    place at = {.batch = t->batch,
                 .row = first_row(p, &spans[i], ix_const(k, 0), ix_axis(k, arows)),
-                .col = first_column(p, c, ix_add(k, band0, ix_axis(k, apanel))),
+                .col = first_column(p, t->c, ix_add(k, t->band0, ix_axis(k, apanel))),
                 .panel = ix_axis(k, apanel),
-                .wide = c->wide};
+                .wide = t->c->wide,
+                .k0 = t->k0,
+                .next_k = t->next_k,
+                .next_col = t->next_col,
+                .number =
+                    ix_add(k, ix_mul(k, ix_axis(k, apanel), tiles), ix_add(k, ix_axis(k, arows), ix_const(k, before))),
+                .fetch_rows = largest_divisor(p->own_rows, ceil_div(p->own_rows, tiles * t->panels)),
+                .fetch_columns = t->panels * t->c->wide};
     emit_tile(p, &at, spans[i].rows);
+    before += spans[i].panels;
     k_end(k, lrows);
   }
   k_end(k, lpanel);
+}
+
+/* Loops over the sums of the task: zeros, or what comes of them. */
+static void emit_sums(product *p, const own_task *t, bool epilogue) {
+  kernel *k = p->b.k;
+  int mark = builder_mark(&p->b), arow = k_axis_add(k, p->M, 0, 1, 1), apanel = k_axis_add(k, t->panels, 0, 1, 1);
+  int aj = vector_axis(p, t->c->wide, 1);
+  int lrow = k_loop(k, arow), lpanel = k_loop(k, apanel), lj = k_loop(k, aj);
+  int sum = sums_at(p, ix_axis(k, arow), ix_axis(k, apanel), ix_axis(k, aj), t->c->wide);
+  if (epilogue) {
+    p->spill_at = k->acc[sum].ix;
+    int band = ix_add(k, t->band0, ix_axis(k, apanel));
+    product_store(p, t->batch, ix_axis(k, arow), ix_add(k, first_column(p, t->c, band), ix_axis(k, aj)));
+  } else {
+    k_store(k, sum, zero_of(p));
+  }
+  builder_forget(&p->b, mark);
+  k_end(k, lj);
+  k_end(k, lpanel);
+  k_end(k, lrow);
+}
+
+/* A task makes some panels of the right operand for itself and goes over all rows with each. */
+static void emit_own(product *p, const span *spans, int nspans, const columns *c) {
+  kernel *k = p->b.k;
+  own_task t = {.c = c, .panels = c->count == 1 ? 1 : p->own_panels};
+  int abatch = k_axis_add(k, p->batches, AXIS_PARALLEL, 1, 1);
+  int agroup = k_axis_add(k, c->count / t.panels, AXIS_PARALLEL, 1, 1);
+  int lbatch = k_loop(k, abatch), lgroup = k_loop(k, agroup);
+  t.batch = ix_axis(k, abatch);
+  t.band0 = ix_mul(k, ix_axis(k, agroup), t.panels);
+  t.k0 = ix_const(k, 0);
+  if (p->form == RIGHT_OWN) {
+    emit_copy(p, &t);
+    emit_own_tiles(p, &t, spans, nspans);
+  } else {
+    emit_sums(p, &t, false);
+    int ablock = k_axis_add(k, p->K / p->own_rows, 0, 1, 1), lblock = k_loop(k, ablock);
+    t.k0 = ix_mul(k, ix_axis(k, ablock), p->own_rows);
+    int64_t blocks = p->K / p->own_rows;
+    int next = ix_add(k, ix_axis(k, ablock), ix_const(k, 1));
+    t.next_k = ix_mul(k, ix_mod(k, next, blocks), p->own_rows);
+    t.next_col = first_column(p, c, ix_add(k, t.band0, ix_mul(k, ix_div(k, next, blocks), t.panels)));
+    emit_copy(p, &t);
+    emit_own_tiles(p, &t, spans, nspans);
+    k_end(k, lblock);
+    emit_sums(p, &t, true);
+  }
   k_end(k, lgroup);
   k_end(k, lbatch);
 }
@@ -325,14 +456,15 @@ static bool emit(product *p, const char *name) {
   columns parts[2];
   columns_cut(p->N, tile_wide(p), p->lanes, parts);
   int64_t widest = parts[0].count ? parts[0].wide : parts[1].wide;
-  p->spilled = has_long_epilogue(p);
-  for (int w = 0; p->spilled && w < (p->complex ? 2 : 1); w++)
+  bool blocked = p->form == RIGHT_BLOCKED, own = blocked || p->form == RIGHT_OWN;
+  p->spilled = blocked || has_long_epilogue(p);
+  for (int w = 0; !blocked && p->spilled && w < (p->complex ? 2 : 1); w++)
     p->spill_buf[w] = builder_scratch(&p->b, p->acc, spans[0].rows * widest);
-  if (p->form == RIGHT_OWN)
-    p->own_buf = builder_scratch(&p->b, p->acc, p->K * widest * (parts[0].count ? p->own_panels : 1));
+  if (own) p->own_buf = builder_scratch(&p->b, p->acc, p->own_rows * widest * p->own_panels);
+  if (blocked) p->sums_buf = p->spill_buf[0] = builder_scratch(&p->b, p->acc, p->M * widest * p->own_panels);
   for (int i = 0; i < 2; i++) {
     if (!parts[i].count) continue;
-    if (p->form == RIGHT_OWN)
+    if (own)
       emit_own(p, spans, nspans, &parts[i]);
     else
       for (int k = 0; k < nspans; k++) emit_tasks(p, &spans[k], &parts[i]);

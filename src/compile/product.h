@@ -11,8 +11,8 @@ typedef struct tile {
 } tile;
 
 /* How the right operand is read: where it lies; from panels that an earlier step made; from panels that every task makes
- * of the columns it works on. */
-typedef enum right_form { RIGHT_DIRECT, RIGHT_PACKED, RIGHT_OWN } right_form;
+ * of the columns it works on, all at once or a block of rows after the other. */
+typedef enum right_form { RIGHT_DIRECT, RIGHT_PACKED, RIGHT_OWN, RIGHT_BLOCKED } right_form;
 
 typedef struct product {
   builder b;
@@ -25,8 +25,10 @@ typedef struct product {
   bool merged;     /* the batch is part of the rows: the right operand has none */
   right_form form;
   packed pack;
-  int own_buf;        /* RIGHT_OWN: the task's panels, [panel][k][column] */
+  int own_buf;        /* RIGHT_OWN, RIGHT_BLOCKED: the task's panels, [panel][k][column] */
   int64_t own_panels; /* of one task */
+  int64_t own_rows;   /* of the right operand in a panel: K, or a block of it */
+  int sums_buf;       /* RIGHT_BLOCKED: what the blocks before have summed, [row][panel][column] */
   tme_dtype acc;
   bool complex;
   tile t;

@@ -154,6 +154,12 @@ static void put_inst(text *out, const kernel *k, int i) {
     text_add(out, guard >= 0 ? " : 0;\n" : ";\n");
     return;
   }
+  if (in->op == K_PREFETCH) {
+    text_add(out, "prefetch(&");
+    put_access(out, k, (int)in->imm);
+    text_add(out, ");\n");
+    return;
+  }
   if (in->op == K_UPDATE) {
     put_update(out, k, in);
     return;

@@ -264,7 +264,8 @@ static void simple(interp *m, int i) {
   const k_inst *in = &k->inst[i];
   char *p;
   switch (in->op) {
-  case K_NOP: break;
+  case K_NOP:
+  case K_PREFETCH: break;
   case K_CONST: m->value[i] = in->imm; break;
   case K_ARG: m->value[i] = cut((tme_dtype)in->dtype, m->args[in->imm]); break;
   case K_INDEX: m->value[i] = (uint64_t)index_value(m, (int)in->imm); break;

@@ -149,6 +149,7 @@ bool em_aligned(const emitter *e, int access);
 /* memory.c */
 LLVMValueRef em_load(emitter *e, int inst);
 void em_store(emitter *e, int inst);
+void em_prefetch(emitter *e, int inst);
 bool can_mask(const emitter *e, int begin, int end); /* all accesses there have masked instructions */
 
 /* transpose.c */

@@ -285,6 +285,14 @@ void em_store(emitter *e, int inst) {
   }
 }
 
+void em_prefetch(emitter *e, int inst) {
+  enum { READ = 0, SECOND_CACHE = 2, DATA = 1 };
+  place p = find_place(e, (int)e->k->inst[inst].imm, false);
+  LLVMValueRef args[] = {p.address, LLVMConstInt(e->i32, READ, false), LLVMConstInt(e->i32, SECOND_CACHE, false),
+                         LLVMConstInt(e->i32, DATA, false)};
+  em_call(e, "llvm.prefetch", &e->ptr, 1, args, 4);
+}
+
 bool can_mask(const emitter *e, int begin, int end) {
   if (!e->has.avx) return false;
   for (int i = begin; i < end && !e->has.avx512bw; i++) {

@@ -173,6 +173,10 @@ static void emit_inst(emitter *e, int i) {
     em_store(e, i);
     return;
   }
+  if (in->op == K_PREFETCH) {
+    em_prefetch(e, i);
+    return;
+  }
   if (in->op == K_ACC) {
     acc_begin(e, i);
     return;

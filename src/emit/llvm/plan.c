@@ -127,6 +127,7 @@ static void find_deps(emitter *e) {
     case K_CONST:
     case K_ARG:
     case K_STORE:
+    case K_PREFETCH:
     case K_ACC: break;
     case K_INDEX: e->deps[i] = ix_axes(k, (int)in->imm); break;
     case K_LOAD: e->deps[i] = load_deps(e, i); break;
