@@ -15,8 +15,8 @@ export TME_MATRIX_BACKEND=mlx
 run() {
   local log cells bad
   log=$("$TME_BUILD_DIR/tests/test_matrix" 2>&1)
-  cells=$(sed -n 's/^matrix .*: \([0-9]*\) cells on .*, [0-9]* failed$/\1/p' <<<"$log")
-  bad=$(sed -n 's/^matrix .* cells on .*, \([0-9]*\) failed$/\1/p' <<<"$log")
+  cells=$(sed -n 's/^matrix .*: \([0-9]*\) cells, [0-9]* failed$/\1/p' <<<"$log")
+  bad=$(sed -n 's/^matrix .* cells, \([0-9]*\) failed$/\1/p' <<<"$log")
   if [[ $log != *"[  PASSED  ] 1 test"* || ${bad:-1} != 0 || ${cells:-0} == 0 ]]; then
     echo "not ok - $1"
     printf '%s\n' "$log"

@@ -1,5 +1,6 @@
 /* The same bits for every number of threads.
- * ctest: concurrency timeout=300 */
+ * ctest: concurrency timeout=900 */
+#include "backend/cpu/run.h"
 #include "support/graphs.h"
 #include <setjmp.h>
 #include <stdarg.h>
@@ -122,7 +123,48 @@ static void test_programs(void **state) {
   }
 }
 
+/* Every row, in the smallest pieces: small arrays are shared out as well, and small kernels run side by side. */
+static void test_every_operation(void **state) {
+  (void)state;
+  static const char *const labels[ENGINES] = {"1 thread", "2 threads", "3 threads", "8 threads"};
+  launch_finest(true);
+  for (int i = 0; i < ENGINES; i++) tme_engine_clear_cache(engines[i], false);
+  int failed = matrix_same_bits(engines, labels, ENGINES);
+  launch_finest(false);
+  for (int i = 0; i < ENGINES; i++) tme_engine_clear_cache(engines[i], false);
+  assert_int_equal(failed, 0);
+}
+
+/* Many small results that do not depend on each other, and what is computed from all of them. */
+static void test_side_by_side(void **state) {
+  (void)state;
+  enum { N = 8, SIDE = 48 };
+  float want[N * SIDE + SIDE] = {0};
+  for (int e = 0; e < ENGINES; e++) {
+    tme_scope *s = tme_scope_new(engines[e]);
+    int64_t shape[] = {SIDE, SIDE}, row[] = {SIDE};
+    float data[SIDE * SIDE];
+    for (int i = 0; i < SIDE * SIDE; i++) data[i] = (float)(i * 37 % 101) * 0.01F - 0.5F;
+    tme_array *x = tme_from(s, TME_F32, 2, shape, data), *out[N + 1], *sum = tme_from(s, TME_F32, 1, row, data);
+    for (int i = 0; i < N; i++) {
+      tme_array *y = tme_tanh(s, tme_multiply(s, x, tme_number(s, 0.25 + i)));
+      out[i] = tme_max(s, tme_matmul(s, y, x), (int[]){0}, 1, false);
+      sum = tme_add(s, sum, out[i]);
+    }
+    out[N] = sum;
+    assert_int_equal(tme_eval_all(s, out, N + 1), TME_OK);
+    for (int i = 0; i <= N; i++) {
+      const float *got = tme_data(s, out[i]);
+      assert_non_null(got);
+      if (e == 0) memcpy(want + i * SIDE, got, sizeof(float) * SIDE);
+      assert_memory_equal(want + i * SIDE, got, sizeof(float) * SIDE);
+    }
+    tme_scope_free(s);
+  }
+}
+
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(test_operations), cmocka_unit_test(test_programs)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(test_operations), cmocka_unit_test(test_programs),
+                                     cmocka_unit_test(test_side_by_side), cmocka_unit_test(test_every_operation)};
   return cmocka_run_group_tests(tests, open_engines, close_engines);
 }

@@ -28,7 +28,9 @@ static bool takes_part(int e) {
 }
 
 struct matrix {
-  tme_engine *engine[ENGINES];
+  tme_engine *engine[ENGINES]; /* the first one's results are the right ones */
+  const char *label[ENGINES];
+  bool bits; /* engines with different numbers of threads, and the same bits from all of them */
   share share;
   uint64_t seed, spread;
   cell batch[BATCH];
@@ -82,6 +84,7 @@ bool matrix_takes(const matrix *m, tme_dtype t) { return m->share != SHARE_QUICK
 
 static bool chosen(const matrix *m, const cell *c, uint64_t hash) {
   bool first = !m->row_cells && !m->n;
+  if (m->bits) return first || (c->core && (m->share == SHARE_FULL || (hash + m->seed) % (SANITIZED ? 64 : 8) == 0));
   bool mine = c->core || m->share == SHARE_FULL || (m->share == SHARE_COMMIT && (hash + m->seed) % 16 == 0);
   if (SANITIZED && m->share != SHARE_FULL) mine = mine && (first || (hash / 16 + m->seed) % 8 == 0);
   return mine;
@@ -176,11 +179,11 @@ static void run_batch(matrix *m, int which, results *r) {
     wrap_operands(&m->batch[i], r->scope, r->in[i]);
     if (cell_apply(r->scope, &m->batch[i], r->in[i], r->out[i]) != TME_OK)
       note(r, i);
-    else if (which == REFERENCE)
+    else if (which == REFERENCE && !m->bits)
       make_bounds(r, &m->batch[i], i);
   }
   evaluate(m, r);
-  if (which == CPU || which == MLX) find_fallbacks(m, which, r, &before);
+  if (!m->bits && (which == CPU || which == MLX)) find_fallbacks(m, which, r, &before);
 }
 
 /* ---- comparing --------------------------------------------------------------------------------------------------------- */
@@ -222,6 +225,18 @@ static void report(matrix *m, const cell *c, const char *backend, const char *wh
   if (m->failed++ < SHOWN) printf("FAILED %s: %s: %s\n", backend, name, why);
 }
 
+/* What engine `which` gives for cell i against the results of the first one. */
+static bool same_bits(const matrix *m, results *r, int which, int i, char why[static 200]) {
+  snprintf(why, 200, "%.190s", r[which].error[i]);
+  for (int o = 0; o < op_get(m->op)->outputs && !why[0]; o++) {
+    tme_array *want = r[0].out[i][o], *got = r[which].out[i][o];
+    const void *a = tme_data(r[0].scope, want), *b = tme_data(r[which].scope, got);
+    size_t bytes = (size_t)tme_array_size(want) * tme_dtype_size(tme_array_dtype(want));
+    if (!a || !b || memcmp(a, b, bytes) != 0) snprintf(why, 200, "output %d has other bits than on one thread", o);
+  }
+  return !why[0];
+}
+
 static void flush(matrix *m) {
   static results r[ENGINES];
   double begin = now_ms();
@@ -232,15 +247,15 @@ static void flush(matrix *m) {
     const cell *c = &m->batch[i];
     bool good = true;
     if (r[REFERENCE].error[i][0]) {
-      report(m, c, "reference", r[REFERENCE].error[i]);
+      report(m, c, m->label[REFERENCE], r[REFERENCE].error[i]);
       good = false;
     }
     /* Decompositions are checked by what they must be, so the reference's are too. */
-    int first = op_get(c->op)->family == FAMILY_svd ? REFERENCE : NOJIT;
+    int first = op_get(c->op)->family == FAMILY_svd && !m->bits ? REFERENCE : REFERENCE + 1;
     for (int e = first; e < ENGINES && good; e++) {
-      if (!m->engine[e] || compare(c, e, &r[REFERENCE], &r[e], i, why)) continue;
-      report(m, c, backends[e], why);
-      good = false;
+      if (!m->engine[e]) continue;
+      good = m->bits ? same_bits(m, r, e, i, why) : compare(c, e, &r[REFERENCE], &r[e], i, why);
+      if (!good) report(m, c, m->label[e], why);
     }
     m->passed[m->op] += good;
   }
@@ -277,40 +292,37 @@ static void print_slowest(const matrix *m) {
   printf("\n");
 }
 
-int matrix_run(void) {
-  static cells_fn *const families[FAMILY_COUNT] = {
-      [FAMILY_elementwise] = cells_elementwise,
-      [FAMILY_cast] = cells_cast,
-      [FAMILY_reduce] = cells_reduce,
-      [FAMILY_statistics] = cells_reduce,
-      [FAMILY_argreduce] = cells_reduce,
-      [FAMILY_softmax] = cells_softmax,
-      [FAMILY_norm] = cells_norm,
-      [FAMILY_matmul] = cells_matmul,
-      [FAMILY_attention] = cells_attention,
-      [FAMILY_svd] = cells_svd,
-      [FAMILY_shape] = cells_shape,
-      [FAMILY_join] = cells_join,
-      [FAMILY_take] = cells_take,
-      [FAMILY_create] = cells_create,
-  };
+static cells_fn *const families[FAMILY_COUNT] = {
+    [FAMILY_elementwise] = cells_elementwise,
+    [FAMILY_cast] = cells_cast,
+    [FAMILY_reduce] = cells_reduce,
+    [FAMILY_statistics] = cells_reduce,
+    [FAMILY_argreduce] = cells_reduce,
+    [FAMILY_softmax] = cells_softmax,
+    [FAMILY_norm] = cells_norm,
+    [FAMILY_matmul] = cells_matmul,
+    [FAMILY_attention] = cells_attention,
+    [FAMILY_svd] = cells_svd,
+    [FAMILY_shape] = cells_shape,
+    [FAMILY_join] = cells_join,
+    [FAMILY_take] = cells_take,
+    [FAMILY_create] = cells_create,
+};
+
+static matrix *matrix_new(void) {
   matrix *m = calloc(1, sizeof *m);
   if (!m) abort();
   m->share = matrix_share();
   m->seed = matrix_seed();
-  const char *only = getenv("TME_MATRIX_OP");
   at_work = m;
   signal(SIGSEGV, name_cells);
   signal(SIGILL, name_cells);
-  for (int e = 0; e < ENGINES; e++) {
-    if (!takes_part(e)) continue;
-    m->engine[e] = engine_of(backends[e], 0);
-    if (!m->engine[e]) abort();
-  }
-  tme_jit_status status;
-  tme_engine_status(m->engine[CPU], &status);
-  m->jit = status.state != TME_JIT_DISABLED;
-  if (m->engine[CPU] && !m->jit) printf("no compiler: %s\n", status.reason);
+  return m;
+}
+
+/* Runs all rows, or TME_MATRIX_OP, and ends: how many cells and rows failed. */
+static int run_rows(matrix *m, const char *name) {
+  const char *only = getenv("TME_MATRIX_OP");
   int empty = 0;
   for (m->op = 0; m->op < OP_PUBLIC_COUNT; m->op++) {
     if (only && strcmp(only, op_name(m->op))) continue;
@@ -322,11 +334,36 @@ int matrix_run(void) {
     empty++;
   }
   static const char *const shares[] = {"quick", "commit", "full"};
-  printf("matrix (%s): %ld cells on %d backends, %ld failed\n", shares[m->share], m->cells, (int)ENGINES, m->failed);
+  printf("%s (%s): %ld cells, %ld failed\n", name, shares[m->share], m->cells, m->failed);
   print_slowest(m);
   int failed = (int)m->failed + empty;
-  for (int e = 0; e < ENGINES; e++) tme_engine_free(m->engine[e]);
+  for (int e = 0; e < ENGINES && !m->bits; e++) tme_engine_free(m->engine[e]);
   at_work = NULL;
   free(m);
   return failed;
+}
+
+int matrix_run(void) {
+  matrix *m = matrix_new();
+  for (int e = 0; e < ENGINES; e++) {
+    m->label[e] = backends[e];
+    if (!takes_part(e)) continue;
+    m->engine[e] = engine_of(backends[e], 0);
+    if (!m->engine[e]) abort();
+  }
+  tme_jit_status status;
+  tme_engine_status(m->engine[CPU], &status);
+  m->jit = status.state != TME_JIT_DISABLED;
+  if (m->engine[CPU] && !m->jit) printf("no compiler: %s\n", status.reason);
+  return run_rows(m, "matrix");
+}
+
+int matrix_same_bits(tme_engine *const *engines, const char *const *labels, int n) {
+  matrix *m = matrix_new();
+  m->bits = true;
+  for (int e = 0; e < n && e < ENGINES; e++) {
+    m->engine[e] = engines[e];
+    m->label[e] = labels[e];
+  }
+  return run_rows(m, "threads");
 }

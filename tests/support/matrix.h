@@ -113,6 +113,8 @@ cells_fn cells_elementwise, cells_cast, cells_reduce, cells_softmax, cells_norm,
 
 /* Runs the cells of all rows; returns how many failed. */
 int matrix_run(void);
+/* Every row on engines that differ in their threads alone: how many cells have other bits than the first one gives. */
+int matrix_same_bits(tme_engine *const *engines, const char *const *labels, int n);
 /* The matrix's share: TME_MATRIX and the sanitizers decide; the seed: TME_MATRIX_SEED. */
 typedef enum share { SHARE_QUICK, SHARE_COMMIT, SHARE_FULL } share;
 share matrix_share(void);

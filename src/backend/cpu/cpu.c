@@ -33,6 +33,7 @@ static void cpu_free_executable(backend *b, executable *x) {
   program_free(x->p);
   mem_free(x->launch);
   mem_free(x->last_use);
+  mem_free(x->abreast);
   mem_free(x);
 }
 
@@ -64,7 +65,8 @@ static executable *lower(backend *b, const graph *region, error *e) {
   if (x->p) {
     x->launch = mem_calloc((size_t)x->p->nsteps + 1, sizeof *x->launch);
     x->last_use = mem_calloc((size_t)x->p->nslots + 1, sizeof *x->last_use);
-    if (x->launch && x->last_use) return x;
+    x->abreast = mem_calloc((size_t)x->p->nsteps + 1, sizeof *x->abreast);
+    if (x->launch && x->last_use && x->abreast) return x;
     fail_memory(e, "prepare", (size_t)x->p->nsteps * sizeof *x->launch);
   }
   cpu_free_executable(b, x);
@@ -94,6 +96,7 @@ static executable *cpu_prepare(backend *b, const graph *region, error *e) {
       return NULL;
     }
   }
+  if (x) abreast_find(x, threads_count(engine_threads(b->engine)));
   if (x) find_last_uses(x);
   return x;
 }

@@ -22,6 +22,14 @@ typedef struct runner {
   checker *check; /* TME_CHECK, or NULL */
 } runner;
 
+#ifdef TME_TEST_HOOKS
+static atomic_bool finest;
+void launch_finest(bool on) { atomic_store(&finest, on); }
+bool launch_is_finest(void) { return atomic_load(&finest); }
+#else
+#define launch_is_finest() false
+#endif
+
 tme_status plan_launch(const step *s, int nthreads, launch *out, error *e) {
   uint64_t few[FEW] = {0}, *args = s->nargs > FEW ? mem_alloc((size_t)s->nargs * sizeof *args) : few;
   if (!args) return fail_memory(e, s->label, (size_t)s->nargs * sizeof *args);
@@ -34,8 +42,9 @@ tme_status plan_launch(const step *s, int nthreads, launch *out, error *e) {
     const k_axis *a = &s->kernel->axes[i];
     if ((a->flags & AXIS_PARALLEL) && (a->flags & AXIS_VECTOR)) strip = (int64_t)a->width * a->unroll;
   }
-  double cost = s->kernel->task_cost, grain = cost > 0 ? WORTH_A_THREAD / 2 / cost : 1;
-  bool alone = (double)out->tasks * cost < WORTH_A_THREAD || grain >= (double)out->tasks;
+  double worth = launch_is_finest() ? 0 : WORTH_A_THREAD;
+  double cost = s->kernel->task_cost, grain = cost > 0 ? worth / 2 / cost : 1;
+  bool alone = (double)out->tasks * cost < worth || grain >= (double)out->tasks;
   out->grain = alone ? out->tasks : (int64_t)grain;
   out->grain = (out->grain + strip - 1) / strip * strip;
   if (out->grain < 1) out->grain = strip;
@@ -80,10 +89,21 @@ static void inherit_failures(runner *r, const int *in, int nin, const int *out, 
   }
 }
 
-/* Runs step i with tables for its buffers and arguments. */
-static tme_status run_with(runner *r, int i, void **buf, uint64_t *args, error *e) {
+/* A kernel with all that it needs. */
+typedef struct ready {
+  int step;
+  call c;
+  buffer *scratch;
+} ready;
+
+/* With tables for its buffers and arguments; `many`: on any of the threads. */
+static tme_status prepare(runner *r, int i, bool many, void **buf, uint64_t *args, ready *out, error *e) {
   const step *s = &r->x->p->steps[i];
   const launch *l = &r->x->launch[i];
+#ifdef TME_TEST_HOOKS
+  if (jit_planted_failure() == JIT_FAIL_RUN)
+    return fail(e, TME_ERR_JIT, "%s: planted failure of a compiled kernel", s->label);
+#endif
   for (int k = 0; k < s->nbind; k++) {
     buf[k] = NULL;
     if (s->bind[k] < 0) continue;
@@ -93,43 +113,48 @@ static tme_status run_with(runner *r, int i, void **buf, uint64_t *args, error *
   for (int k = 0; k < s->nargs; k++)
     args[k] =
         s->args[k].literal < 0 ? (uint64_t)s->args[k].value : r->a->args[2 * s->args[k].literal + s->args[k].word];
-  buffer *scratch = NULL;
   size_t per_thread = ((size_t)s->kernel->scratch_bytes + 63) / 64 * 64;
-  size_t scratch_threads = l->threads > 1 ? (size_t)threads_count(engine_threads(r->e)) : 1;
-  if (per_thread) {
-    scratch = pool_get(engine_pool(r->e), per_thread * scratch_threads);
-    if (!scratch) return fail_memory(e, s->label, per_thread * scratch_threads);
-  }
-  double begin = profile_begin(r->e);
-  call c = {.entry = jit_entry(l->code),
-            .buf = buf,
-            .args = args,
-            .scratch = scratch ? scratch->data : NULL,
-            .scratch_bytes = per_thread};
-  if (l->threads == 1)
-    run_tasks(&c, 0, 0, l->tasks);
-  else
-    threads_for(engine_threads(r->e), l->tasks, l->grain, run_tasks, &c);
-  buffer_release(scratch);
+  size_t copies = many ? (size_t)threads_count(engine_threads(r->e)) : 1;
+  *out = (ready){.step = i, .c = {.entry = jit_entry(l->code), .buf = buf, .args = args, .scratch_bytes = per_thread}};
+  if (!per_thread) return TME_OK;
+  out->scratch = pool_get(engine_pool(r->e), per_thread * copies);
+  if (!out->scratch) return fail_memory(e, s->label, per_thread * copies);
+  out->c.scratch = out->scratch->data;
+  return TME_OK;
+}
+
+static void finish(runner *r, ready *k) {
+  const step *s = &r->x->p->steps[k->step];
+  buffer_release(k->scratch);
   atomic_fetch_add_explicit(r->x->kernels_run, 1, memory_order_relaxed);
-  for (int k = 0; k < s->nbind; k++)
-    if (s->kernel->bufs[k].role == BUF_OUT) inherit_failures(r, s->bind, s->nbind, &s->bind[k], 1);
+  for (int b = 0; b < s->nbind; b++)
+    if (s->kernel->bufs[b].role == BUF_OUT) inherit_failures(r, s->bind, s->nbind, &s->bind[b], 1);
+}
+
+static tme_status run_with(runner *r, int i, void **buf, uint64_t *args, error *e) {
+  const step *s = &r->x->p->steps[i];
+  const launch *l = &r->x->launch[i];
+  ready k;
+  tme_status status = prepare(r, i, l->threads > 1, buf, args, &k, e);
+  if (status != TME_OK) return status;
+  double begin = profile_begin(r->e);
+  if (l->threads == 1)
+    run_tasks(&k.c, 0, 0, l->tasks);
+  else
+    threads_for(engine_threads(r->e), l->tasks, l->grain, run_tasks, &k.c);
   if (begin != 0) {
     uint64_t bytes = 0;
-    for (int k = 0; k < s->nbind; k++)
-      if (s->bind[k] >= 0)
-        bytes += (uint64_t)r->x->p->slots[s->bind[k]].size * tme_dtype_size(r->x->p->slots[s->bind[k]].type.dtype);
+    for (int b = 0; b < s->nbind; b++)
+      if (s->bind[b] >= 0)
+        bytes += (uint64_t)r->x->p->slots[s->bind[b]].size * tme_dtype_size(r->x->p->slots[s->bind[b]].type.dtype);
     profile_end(r->e, begin, "kernel", s->label, bytes);
   }
+  finish(r, &k);
   return TME_OK;
 }
 
 static tme_status run_kernel(runner *r, int i, error *e) {
   const step *s = &r->x->p->steps[i];
-#ifdef TME_TEST_HOOKS
-  if (jit_planted_failure() == JIT_FAIL_RUN)
-    return fail(e, TME_ERR_JIT, "%s: planted failure of a compiled kernel", s->label);
-#endif
   if (s->nbind <= FEW && s->nargs <= FEW) {
     void *buf[FEW];
     uint64_t args[FEW];
@@ -140,6 +165,59 @@ static tme_status run_kernel(runner *r, int i, error *e) {
   if (!block) return fail_memory(e, s->label, nbuf * sizeof *block + nargs * sizeof(uint64_t));
   tme_status status = run_with(r, i, block, (uint64_t *)(void *)(block + nbuf), e);
   mem_free(block);
+  return status;
+}
+
+/* Kernels side by side; a piece is numbered through all of them. */
+typedef struct row {
+  const launch *launch;
+  ready *kernel;
+  int count;
+} row;
+
+static void run_pieces(void *user, int thread, int64_t t0, int64_t t1) {
+  const row *w = user;
+  int64_t before = 0;
+  for (int i = 0; i < w->count; i++) {
+    const launch *l = &w->launch[i];
+    int64_t pieces = launch_pieces(l), from = t0 - before, to = t1 - before;
+    before += pieces;
+    from = (from > 0 ? from : 0) * l->grain;
+    to = to < pieces ? to * l->grain : l->tasks;
+    if (to > l->tasks) to = l->tasks;
+    if (from < to) run_tasks(&w->kernel[i].c, thread, from, to);
+  }
+}
+
+static tme_status run_abreast(runner *r, int i, int n, error *e) {
+  const program *p = r->x->p;
+  ready list[MOST_ABREAST] = {0};
+  size_t nbuf = 0, nargs = 0;
+  for (int k = i; k < i + n; k++) {
+    nbuf += (size_t)p->steps[k].nbind;
+    nargs += (size_t)p->steps[k].nargs;
+  }
+  void **buf = mem_alloc(nbuf * sizeof *buf + nargs * sizeof(uint64_t) + 1);
+  if (!buf) return fail_memory(e, p->steps[i].label, nbuf * sizeof *buf + nargs * sizeof(uint64_t));
+  uint64_t *args = (uint64_t *)(void *)(buf + nbuf);
+  tme_status status = TME_OK;
+  int64_t pieces = 0;
+  size_t b = 0, a = 0;
+  for (int k = 0; k < n && status == TME_OK; k++) {
+    status = prepare(r, i + k, true, buf + b, args + a, &list[k], e);
+    pieces += launch_pieces(&r->x->launch[i + k]);
+    b += (size_t)p->steps[i + k].nbind;
+    a += (size_t)p->steps[i + k].nargs;
+  }
+  row w = {.launch = &r->x->launch[i], .kernel = list, .count = n};
+  if (status == TME_OK) threads_for(engine_threads(r->e), pieces, 1, run_pieces, &w);
+  for (int k = 0; k < n; k++) {
+    if (status == TME_OK)
+      finish(r, &list[k]);
+    else
+      buffer_release(list[k].scratch);
+  }
+  mem_free(buf);
   return status;
 }
 
@@ -253,6 +331,13 @@ static tme_status run_steps(runner *r, error *e) {
   for (int i = 0; i < p->nsteps && status == TME_OK; i++) {
     if (r->a->cancel && atomic_load_explicit(r->a->cancel, memory_order_relaxed))
       return fail(e, TME_ERR_CANCELLED, "cancelled before step %d of %d (%s)", i + 1, p->nsteps, p->steps[i].label);
+    int abreast = r->check || engine_profile(r->e) ? 1 : r->x->abreast[i];
+    if (abreast > 1) {
+      status = run_abreast(r, i, abreast, e);
+      for (int k = 0; k < abreast; k++) free_dead(r, i + k);
+      i += abreast - 1;
+      continue;
+    }
     switch (p->steps[i].kind) {
     case STEP_KERNEL: status = run_kernel(r, i, e); break;
     case STEP_LIBRARY: status = run_library(r, i, e); break;

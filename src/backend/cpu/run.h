@@ -14,12 +14,28 @@ typedef struct launch {
   int threads;   /* that can have some */
 } launch;
 
+/* Pieces of a launch that threads take. */
+static inline int64_t launch_pieces(const launch *l) { return (l->tasks + l->grain - 1) / l->grain; }
+
+enum { MOST_ABREAST = 16 };
+
 struct executable {
   program *p;
   atomic_ullong *kernels_run; /* the backend's count */
   launch *launch;             /* per step */
   int *last_use;              /* per slot: the step after which its memory is free */
+  int *abreast;               /* per step: how many, from it on, run side by side */
 };
+
+/* Finds independent kernels of which none keeps all threads busy, and moves them next to each other. Before last_use is
+ * filled. */
+void abreast_find(executable *x, int threads);
+
+#ifdef TME_TEST_HOOKS
+/* From now on all work is worth all threads, in the smallest pieces. */
+void launch_finest(bool on);
+bool launch_is_finest(void);
+#endif
 
 tme_status plan_launch(const step *s, int threads, launch *out, error *e);
 tme_status run_program(tme_engine *e, executable *x, run_args *a, error *err);
