@@ -80,6 +80,8 @@ typedef struct own {
 bool own_prepare(own *o, const cli *c, tme_engine *e, const bench_case *k, tme_dtype dtype);
 /* What is called often is compiled as a user would: once, over inputs without values. False after the message. */
 bool own_compile(own *o, const cli *c);
+/* What its kernels compute besides the multiply-adds of products, as `tme explain` counts it; -1 after the message. */
+double own_operations(own *o, const cli *c);
 /* Some calls: each a new scope, and the operation in it. Milliseconds a call; negative after the message. */
 double own_calls(own *o, const cli *c, int calls);
 /* max |x - reference| / max |reference|, the reference in f64 on `plain`. Negative after the message. */
@@ -138,9 +140,10 @@ typedef struct bench_limits {
 } bench_limits;
 
 void limits_measure(bench_limits *l, int threads, bool quick);
-/* The least time of a call: its bytes at the speed of the level that holds them, or the operations of products at the peak
- * of their dtype, whichever is longer. Which it is in *what. */
-double limits_of(const bench_limits *l, const bench_case *k, tme_dtype dtype, const char **what);
+/* The least time of a call: its bytes at the speed of the level that holds them, or its arithmetic at the peak of the
+ * dtype, whichever is longer. Which it is in *what. `others`: what it computes besides products' multiply-adds, each
+ * counted like one of them. */
+double limits_of(const bench_limits *l, const bench_case *k, tme_dtype dtype, double others, const char **what);
 
 /* ---- bench_time.c: a row of the table ------------------------------------------------------------------------------*/
 

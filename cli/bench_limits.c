@@ -265,7 +265,7 @@ void limits_measure(bench_limits *l, int threads, bool quick) {
   }
 }
 
-double limits_of(const bench_limits *l, const bench_case *k, tme_dtype dtype, const char **what) {
+double limits_of(const bench_limits *l, const bench_case *k, tme_dtype dtype, double others, const char **what) {
   static const char *const levels[LEVELS] = {"L2", "L3", "memory"};
   double size = (double)tme_dtype_size(dtype), bytes = size * k->elements, inputs = 0;
   if (bytes <= 0) return (double)NAN;
@@ -275,7 +275,9 @@ double limits_of(const bench_limits *l, const bench_case *k, tme_dtype dtype, co
   while (bytes + inputs > l->room[level]) level++;
   double speed = inputs > 0.9 * bytes ? l->read[level] : l->copy[level];
   double peak = dtype == TME_F64 ? l->f64[1] : dtype == TME_BF16 && l->bf16[1] > 0 ? l->bf16[1] : l->f32[1];
-  double moving = bytes / speed * 1e-6, computing = k->products ? k->operations / peak * 1e-6 : 0;
+  double plain = dtype == TME_F64 ? l->f64[1] : l->f32[1]; /* other arithmetic is f32's where the dtype is narrower */
+  double moving = bytes / speed * 1e-6;
+  double computing = (k->products ? k->operations / peak * 1e-6 : 0) + 2 * others / plain * 1e-6;
   *what = computing > moving ? "operations" : levels[level];
   return fmax(moving, computing);
 }

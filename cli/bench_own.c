@@ -79,6 +79,20 @@ bool own_prepare(own *o, const cli *c, tme_engine *e, const bench_case *k, tme_d
   return true;
 }
 
+double own_operations(own *o, const cli *c) {
+  tme_array *out[BENCH_OUTPUTS];
+  if (!bench_build(o->k, o->scope, o->in[0], out)) return failed(c, o->k, o->scope), -1;
+  char *text = tme_explain(o->scope, out, o->k->noutputs, 0);
+  if (!text) return failed(c, o->k, o->scope), -1;
+  double n = 0;
+  for (char *at = text; (at = strstr(at, " us, ")) != NULL;) { /* "about 12 us, 3456 operations" */
+    double of_step = strtod(at + 5, &at);
+    if (!strncmp(at, " operations", 11)) n += of_step;
+  }
+  tme_string_free(text);
+  return n;
+}
+
 static bool call(own *o, tme_scope *s, tme_array **out) {
   const bench_case *k = o->k;
   if (o->function) return tme_call(s, o->function, o->in[o->set], k->ninputs, out) == TME_OK;

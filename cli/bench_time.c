@@ -106,9 +106,11 @@ bool measure_row(bench *b, const bench_case *k, bench_row *row) {
   contestant *all = calloc(CONTESTANTS, sizeof *all);
   tme_dtype dtype = k->dtype == TME_DTYPE_NONE ? b->dtype : k->dtype;
   *row = (bench_row){.k = k, .dtype = dtype, .error = (double)NAN};
-  row->limit_ms = limits_of(&b->table.limits, k, dtype, &row->limit);
   progress("%s %s: inputs", k->op, k->shape);
   bool ok = all && own_prepare(&engines[JIT], b->c, cli_engine(b->c), k, dtype) && own_compile(&engines[JIT], b->c);
+  double others = ok ? own_operations(&engines[JIT], b->c) : -1;
+  ok = ok && others >= 0;
+  row->limit_ms = limits_of(&b->table.limits, k, dtype, others, &row->limit);
   if (ok && b->plain)
     ok = own_prepare(&engines[PLAIN], b->c, b->before, k, dtype) && own_compile(&engines[PLAIN], b->c);
   if (ok) {

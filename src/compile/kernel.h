@@ -127,6 +127,7 @@ typedef struct kernel {
   int opt;               /* code generation effort: 0 short maps, 1 long ones, 2 accumulators */
   int64_t scratch_bytes; /* per running call; filled by kernel_finish */
   double task_cost;      /* rough nanoseconds per task on one core; not part of the key */
+  double task_ops;       /* arithmetic instructions per task, one a lane, without products' multiply-adds; likewise */
   int cap[5];            /* capacities of the five tables */
   bool failed;           /* an allocation failed while building */
 } kernel;

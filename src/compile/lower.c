@@ -1,5 +1,6 @@
 /* A value at an index as instructions. Views are index arithmetic; what is stored is loaded; the rest is computed from
  * its operands. */
+#include "compile/kernel_util.h"
 #include "compile/lower.h"
 #include <stdio.h>
 #include <string.h>
@@ -337,12 +338,38 @@ int kernel_index_work(const kernel *k) {
   return work;
 }
 
-/* Rough nanoseconds of one task, to decide how many threads are worth waking; 0 when there is no memory to tell. */
-static double task_cost(const kernel *k) {
-  double cost = 0;
+static bool is_dear(int op) { return op == K_DIV || op == K_SQRT || op == K_IDIV; }
+
+/* Instructions of a processor that has all of them: a comparison and the choice that follows are one, and so is a scale. */
+static bool is_arithmetic(const k_inst *n) {
+  if (n->op == K_UPDATE) return n->c < 0;
+  return op_is_prim(n->op) && !op_is_compare(n->op) && n->op != K_BITCAST && n->op != K_LIBM;
+}
+
+/* How often instruction i runs in a task, lanes counted singly or whole vectors. */
+static double times_in_task(const kernel *k, int i, const int *open, int depth, uint64_t deps, bool lanes) {
+  const k_inst *n = &k->inst[i];
+  double times = 1;
+  for (int d = 0; d < depth; d++) {
+    const k_axis *a = &k->axes[open[d]];
+    bool vector = a->flags & AXIS_VECTOR;
+    /* written out once for all iterations that it does not depend on */
+    bool shared =
+        (a->flags & (AXIS_UNROLL | AXIS_VECTOR)) && n->op != K_UPDATE && n->op != K_STORE && !(deps >> open[d] & 1);
+    if (a->flags & AXIS_PARALLEL)
+      times /= vector && (!lanes || shared) ? a->width : 1;
+    else if (!shared)
+      times *= vector && !lanes ? (double)ceil_div(a->extent, a->width) : (double)a->extent;
+  }
+  return times;
+}
+
+/* Rough nanoseconds of one task, to decide how many threads are worth waking, and its arithmetic; 0 when there is no
+ * memory to tell. */
+static void measure(kernel *k) {
   int open[64], depth = 0;
   uint64_t *deps = mem_alloc(((size_t)k->ninst + 1) * sizeof *deps);
-  if (!deps) return 0;
+  if (!deps) return;
   kernel_deps(k, deps);
   for (int i = 0; i < k->ninst; i++) {
     const k_inst *n = &k->inst[i];
@@ -354,25 +381,11 @@ static double task_cost(const kernel *k) {
       depth -= depth > 0;
       continue;
     }
-    double times = n->op == K_LIBM                                        ? 100
-                   : n->op == K_DIV || n->op == K_SQRT || n->op == K_IDIV ? 3
-                   : n->op == K_LOAD || n->op == K_STORE                  ? 0.6
-                                                                          : 0.3;
-    for (int d = 0; d < depth; d++) {
-      const k_axis *a = &k->axes[open[d]];
-      /* written out once for all iterations that it does not depend on */
-      bool shared = (a->flags & (AXIS_UNROLL | AXIS_VECTOR)) && n->op != K_UPDATE && n->op != K_STORE &&
-                    !(deps[i] >> open[d] & 1);
-      double extent = a->flags & AXIS_VECTOR ? (double)ceil_div(a->extent, a->width) : (double)a->extent;
-      if (a->flags & AXIS_PARALLEL)
-        times /= a->flags & AXIS_VECTOR ? a->width : 1;
-      else if (!shared)
-        times *= extent;
-    }
-    cost += times;
+    double ns = n->op == K_LIBM ? 100 : is_dear(n->op) ? 3 : n->op == K_LOAD || n->op == K_STORE ? 0.6 : 0.3;
+    k->task_cost += ns * times_in_task(k, i, open, depth, deps[i], false);
+    if (is_arithmetic(n)) k->task_ops += times_in_task(k, i, open, depth, deps[i], true);
   }
   mem_free(deps);
-  return cost;
 }
 
 /* ---- steps ------------------------------------------------------------------------------------------------------------ */
@@ -414,7 +427,7 @@ tme_status lower_step(builder *b, const char *label, error *e) {
   lower_side_by_side(k);
   tme_status status = kernel_finish(k, e);
   if (status != TME_OK) return status;
-  k->task_cost = task_cost(k);
+  measure(k);
   step *s = lower_step_new(b->l->p, STEP_KERNEL);
   if (!s) return fail_memory(e, label, sizeof *s);
   snprintf(s->label, sizeof s->label, "%s", label);

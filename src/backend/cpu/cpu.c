@@ -111,8 +111,10 @@ static void describe_kernel(backend *b, const step *s, launch l, unsigned flags,
   error no_code = {.code = TME_OK}, no_text = {.code = TME_OK};
   bool borrowed = l.code;
   if (!borrowed) load_kernel(b, s, &l, &no_code);
-  text_add(out, "kernel %s: %lld tasks, about %.0f us, %d thread%s, %lld bytes of scratch; code: %s%s\n", s->label,
-           (long long)l.tasks, (double)l.tasks * s->kernel->task_cost * 1e-3, l.threads, l.threads == 1 ? "" : "s",
+  text_add(out,
+           "kernel %s: %lld tasks, about %.0f us, %.0f operations, %d thread%s, %lld bytes of scratch; code: %s%s\n",
+           s->label, (long long)l.tasks, (double)l.tasks * s->kernel->task_cost * 1e-3,
+           (double)l.tasks * s->kernel->task_ops, l.threads, l.threads == 1 ? "" : "s",
            (long long)s->kernel->scratch_bytes, l.code ? origins[l.origin] : "none, ", no_code.text);
   if (!borrowed) jit_release(l.code);
   if (flags & TME_EXPLAIN_IR) kernel_print(s->kernel, out);
