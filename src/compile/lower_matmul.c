@@ -10,6 +10,7 @@
  * Rows that make no whole block are cut into balanced panels, so that no panel is nearly empty; what remains of the columns
  * is a narrower tile. Each combination is a section of the kernel. K is never cut: every element is one
  * sum from the first k to the last. */
+#include "compile/kernel_util.h"
 #include "compile/product.h"
 #include <stdio.h>
 #include <string.h>
@@ -37,6 +38,11 @@ typedef struct span {
 } span;
 enum { MOST_SPANS = 3 };
 
+static int64_t elements_summed(const product *p) {
+  const op_type *t = &product_at(p, p->right)->type;
+  return t->shape[t->rank - 2];
+}
+
 /* ---- the shape of the tile ---------------------------------------------------------------------------------------------- */
 
 static void choose_tile(product *p) {
@@ -51,6 +57,8 @@ static void choose_tile(product *p) {
     int n = many ? COUNT(tiles_32) : COUNT(tiles_16);
     int64_t least = INT64_MAX;
     for (int i = 0; i < n; i++) { /* the fewest columns computed for nothing, counted in vectors */
+      int held = (list[i].rows + 1) * list[i].vectors + 1;
+      if (p->dot == K_DOT_I16 && held >= t->registers) continue; /* products of pairs need one, too */
       int64_t wide = (int64_t)list[i].vectors * p->lanes;
       int64_t full = p->N / wide * list[i].vectors, rest = ceil_div(p->N % wide, p->lanes);
       int64_t panels = p->N / wide + (rest > 0);
@@ -132,11 +140,12 @@ static tme_status pack_right(product *p, bool by_rows, error *e) {
                      .K = p->K,
                      .N = p->N,
                      .by_rows = by_rows,
-                     .dtype = p->acc};
+                     .dtype = product_element(p),
+                     .dot = p->dot};
   return lower_pack(p->l, &p->pack, e);
 }
 
-/* Panels are needed where the right operand is converted, where neighbouring columns are not neighbours in memory, and where
+/* Panels are needed where the right operand is converted or made of pairs, where neighbouring columns are not neighbours in memory, and where
  * the rows of a band would push each other out of the cache or lie on too many pages. A task makes its own if nobody else
  * needs them. */
 static tme_status choose_form(product *p, error *e) {
@@ -147,7 +156,7 @@ static tme_status choose_form(product *p, error *e) {
   bool near = p->K * row * size <= NEAR && p->K * row * size >= -NEAR;
   bool crowded = p->M > MOST_FEW_ROWS && !(near && cache_holds(&p->l->t->l2, p->K, tile_wide(p) * size, row * size));
   p->form = RIGHT_DIRECT;
-  if (p->K <= 1 || (!p->complex && !converted && !scattered && !crowded)) return TME_OK;
+  if (!p->dot && (p->K <= 1 || (!p->complex && !converted && !scattered && !crowded))) return TME_OK;
   span spans[MOST_SPANS];
   cut_rows(p, spans);
   if (!p->complex && !scattered && spans[0].blocks == 1 && band_bytes(p) <= l2_half(p)) {
@@ -279,30 +288,39 @@ static void emit_tasks(product *p, const span *s, const columns *c) {
   for (int i = 4; i >= 0; i--) k_end(k, loop[i]);
 }
 
-/* A task makes some panels of the right operand for itself and goes over all rows with each. */
-static void emit_own(product *p, const span *spans, int nspans, const columns *c) {
+/* Rows [first, first + rows) of the right operand into the task's panels. */
+static void copy_own(product *p, const columns *c, int batch, int band0, int64_t panels, int64_t first, int64_t rows) {
+  if (!rows) return;
   builder *b = &p->b;
   kernel *k = b->k;
-  int64_t panels = c->count == 1 ? 1 : p->own_panels;
-  int abatch = k_axis_add(k, p->batches, AXIS_PARALLEL, 1, 1);
-  int agroup = k_axis_add(k, c->count / panels, AXIS_PARALLEL, 1, 1);
-  int lbatch = k_loop(k, abatch), lgroup = k_loop(k, agroup), mark = builder_mark(b);
-  int batch = ix_axis(k, abatch), band0 = ix_mul(k, ix_axis(k, agroup), panels);
-
-  int ak = k_axis_add(k, p->K, 0, 1, 1), apanel = k_axis_add(k, panels, 0, 1, 1);
+  int mark = builder_mark(b), ak = k_axis_add(k, rows, 0, 1, 1), apanel = k_axis_add(k, panels, 0, 1, 1);
   int aj = k_axis_add(k, c->wide, AXIS_VECTOR, p->lanes, (int)ceil_div(c->wide, p->lanes));
   int lk = k_loop(k, ak), lpanel = k_loop(k, apanel), lj = k_loop(k, aj);
   int col = ix_add(k, first_column(p, c, ix_add(k, band0, ix_axis(k, apanel))), ix_axis(k, aj));
-  int value = product_right(p, batch, ix_const(k, 0), ix_axis(k, ak), col).re;
-  int to = own_at(p, ix_axis(k, apanel), ix_axis(k, ak), ix_axis(k, aj), c->wide);
-  k_store(k, k_access_add(k, p->own_buf, to), k_cast(k, p->acc, value));
+  int row = ix_add(k, ix_axis(k, ak), ix_const(k, first));
+  int value = product_right(p, batch, ix_const(k, 0), row, col).re;
+  int to = own_at(p, ix_axis(k, apanel), row, ix_axis(k, aj), c->wide);
+  k_store(k, k_access_add(k, p->own_buf, to), k_cast(k, product_element(p), value));
   builder_forget(b, mark);
   k_end(k, lj);
   k_end(k, lpanel);
   k_end(k, lk);
+}
 
-  apanel = k_axis_add(k, panels, 0, 1, 1);
-  lpanel = k_loop(k, apanel);
+/* A task makes some panels of the right operand for itself and goes over all rows with each. */
+static void emit_own(product *p, const span *spans, int nspans, const columns *c) {
+  kernel *k = p->b.k;
+  int64_t panels = c->count == 1 ? 1 : p->own_panels;
+  int abatch = k_axis_add(k, p->batches, AXIS_PARALLEL, 1, 1);
+  int agroup = k_axis_add(k, c->count / panels, AXIS_PARALLEL, 1, 1);
+  int lbatch = k_loop(k, abatch), lgroup = k_loop(k, agroup);
+  int batch = ix_axis(k, abatch), band0 = ix_mul(k, ix_axis(k, agroup), panels);
+
+  int64_t whole = p->dot ? elements_summed(p) / 2 : p->K;
+  copy_own(p, c, batch, band0, panels, 0, whole);
+  copy_own(p, c, batch, band0, panels, whole, p->K - whole);
+
+  int apanel = k_axis_add(k, panels, 0, 1, 1), lpanel = k_loop(k, apanel);
   for (int i = 0; i < nspans; i++) {
     int arows = k_axis_add(k, spans[i].panels, 0, 1, 1), lrows = k_loop(k, arows);
     place at = {.batch = batch,
@@ -329,7 +347,7 @@ static bool emit(product *p, const char *name) {
   for (int w = 0; p->spilled && w < (p->complex ? 2 : 1); w++)
     p->spill_buf[w] = builder_scratch(&p->b, p->acc, spans[0].rows * widest);
   if (p->form == RIGHT_OWN)
-    p->own_buf = builder_scratch(&p->b, p->acc, p->K * widest * (parts[0].count ? p->own_panels : 1));
+    p->own_buf = builder_scratch(&p->b, product_element(p), p->K * widest * (parts[0].count ? p->own_panels : 1));
   for (int i = 0; i < 2; i++) {
     if (!parts[i].count) continue;
     if (p->form == RIGHT_OWN)
@@ -397,8 +415,11 @@ tme_status lower_matmul(lowering *l, int gr, error *e) {
   snprintf(name, sizeof name, "%.24s %.20s", label, shape);
   set_extents(&p);
   if (!merge_batches(&p, name)) return fail_memory(e, label, sizeof(kernel));
+  p.dot = pairs_dot(l->g, p.node, l->t);
+  if (p.dot) p.acc = dot_dtype(p.dot), p.K = ceil_div(p.K, 2);
   choose_tile(&p);
   tme_status status = choose_form(&p, e);
+  if (status == TME_OK && p.dot) status = pairs_pack_left(&p, e);
   if (status != TME_OK) return status;
   bool few = p.form == RIGHT_DIRECT && !p.complex && p.M <= MOST_FEW_ROWS && p.N >= LONG_ROW;
   if (!(few ? product_emit_few_rows(&p, name) : emit(&p, name))) status = fail_memory(e, label, sizeof(kernel));
