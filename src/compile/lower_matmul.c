@@ -145,9 +145,9 @@ static tme_status pack_right(product *p, bool by_rows, error *e) {
   return lower_pack(p->l, &p->pack, e);
 }
 
-/* Panels are needed where the right operand is converted or made of pairs, where neighbouring columns are not neighbours in memory, and where
- * the rows of a band would push each other out of the cache or lie on too many pages. A task makes its own if nobody else
- * needs them. */
+/* Panels are needed where the right operand is converted or made of pairs, where neighbouring columns are not neighbours in
+ * memory, and where the rows of a band would push each other out of the cache or lie on too many pages. A task makes its
+ * own if nobody else needs them. */
 static tme_status choose_form(product *p, error *e) {
   int64_t column, row, size = (int64_t)tme_dtype_size(dtype_real(product_at(p, p->right)->type.dtype));
   if (!right_strides(p, &column, &row)) return fail_memory(e, "matmul", sizeof(kernel));
@@ -416,7 +416,10 @@ tme_status lower_matmul(lowering *l, int gr, error *e) {
   set_extents(&p);
   if (!merge_batches(&p, name)) return fail_memory(e, label, sizeof(kernel));
   p.dot = pairs_dot(l->g, p.node, l->t);
-  if (p.dot) p.acc = dot_dtype(p.dot), p.K = ceil_div(p.K, 2);
+  if (p.dot) {
+    p.acc = dot_dtype(p.dot);
+    p.K = ceil_div(p.K, 2);
+  }
   choose_tile(&p);
   tme_status status = choose_form(&p, e);
   if (status == TME_OK && p.dot) status = pairs_pack_left(&p, e);
