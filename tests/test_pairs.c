@@ -1,7 +1,9 @@
 /* Products of 8-bit integers and of bfloat16, which are summed by pairs where the processor has instructions for that.
  * Integers are those of the reference to the bit. Sums of bfloat16 are as near to the exact ones as sums in f32 are, but
  * that numbers below the least normal f32 may count as 0: the same bound holds with and without the instruction. */
+#include "compile/program.h"
 #include "emit/emit.h"
+#include "support/kernel_interp.h"
 #include "support/matrix.h"
 #include <math.h>
 #include <setjmp.h>
@@ -9,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
 
@@ -253,10 +256,89 @@ static void test_choice(void **state) {
   expect(NULL, TME_I8, TME_I8, TME_I32, (shape){1, 40, 3, 1, 48});
 }
 
+/* ---- for other processors ---------------------------------------------------------------------------------------- */
+
+/* bfloat16 x y in f32, lowered for a processor with AVX512-BF16. */
+static program *lower_bfloats(const shape *h, bool turned) {
+  static const lower_target t = {
+      .vector_bytes = 64, .registers = 32, .l2 = {1 << 20, 8}, .last_level = 1 << 25, .dot_bf16 = true};
+  op_type tx = {.dtype = TME_BF16, .rank = 2, .shape = {h->rows, h->k}};
+  op_type ty = {.dtype = TME_BF16, .rank = 2, .shape = {h->k, h->columns}};
+  int64_t by_rows[][2] = {{h->k, 1}, {h->columns, 1}}, by_columns[][2] = {{1, h->rows}, {1, h->k}};
+  error e = {0};
+  graph *g = graph_new(1);
+  assert_non_null(g);
+  int x = graph_cast(g, graph_leaf(g, &tx, (turned ? by_columns : by_rows)[0], 0), TME_F32);
+  int y = graph_cast(g, graph_leaf(g, &ty, (turned ? by_columns : by_rows)[1], 1), TME_F32);
+  g->root[0] = graph_op(g, OP_matmul, (int[]){x, y}, 2, NULL);
+  program *p = program_lower(g, &t, &e);
+  if (!p) fail_msg("%s", e.text);
+  graph_free(g);
+  return p;
+}
+
+/* Runs the steps on the interpreter; the result, to be freed. */
+static float *interpret(const program *p, uint16_t *const *leaves) {
+  void **slots = calloc((size_t)p->nslots, sizeof *slots);
+  assert_non_null(slots);
+  for (int i = 0; i < p->nslots; i++) {
+    const struct slot *s = &p->slots[i];
+    slots[i] = s->leaf >= 0 ? leaves[s->leaf] : calloc((size_t)s->size, tme_dtype_size(s->type.dtype));
+    assert_non_null(slots[i]);
+  }
+  bool dot = false;
+  for (int i = 0; i < p->nsteps; i++) {
+    const kernel *k = p->steps[i].kernel;
+    void *buf[8], *scratch = calloc(1, (size_t)k->scratch_bytes + 64);
+    error e = {0};
+    assert_true(k->nbufs <= COUNT(buf));
+    for (int b = 0; b < k->nbufs; b++) buf[b] = p->steps[i].bind[b] < 0 ? NULL : slots[p->steps[i].bind[b]];
+    if (kernel_interp(k, buf, NULL, scratch, 0, kernel_tasks(k, NULL), &e) != TME_OK) fail_msg("%s", e.text);
+    for (int j = 0; j < k->ninst; j++) dot |= k->inst[j].op == K_UPDATE && k->inst[j].imm == K_DOT_BF16;
+    free(scratch);
+  }
+  assert_true(dot);
+  float *out = slots[p->root_slot[0]];
+  for (int i = 0; i < p->nslots; i++)
+    if (p->slots[i].leaf < 0 && slots[i] != out) free(slots[i]);
+  free(slots);
+  return out;
+}
+
+static void test_lowering_for_bfloats(void **state) {
+  (void)state;
+  static const shape few[] = {{1, 5, 8, 1, 16}, {1, 13, 17, 1, 70}, {1, 40, 34, 1, 33}, {1, 7, 9, 1, 200}};
+  for (int i = 0; i < 2 * COUNT(few); i++) {
+    const shape *h = &few[i / 2];
+    bool turned = i % 2;
+    uint16_t *x = malloc((size_t)(h->rows * h->k) * 2), *y = malloc((size_t)(h->k * h->columns) * 2);
+    assert_true(x && y);
+    uint64_t seed = 1;
+    for (int64_t j = 0; j < h->rows * h->k; j++) x[j] = bf16_from_f64((double)(next_random(&seed) % 512) / 64 - 4);
+    for (int64_t j = 0; j < h->k * h->columns; j++) y[j] = bf16_from_f64((double)(next_random(&seed) % 512) / 64 - 4);
+    program *p = lower_bfloats(h, turned);
+    float *z = interpret(p, (uint16_t *[]){x, y});
+    for (int64_t r = 0; r < h->rows; r++)
+      for (int64_t c = 0; c < h->columns; c++) {
+        double sum = 0;
+        for (int64_t k = 0; k < h->k; k++) {
+          uint16_t u = x[turned ? k * h->rows + r : r * h->k + k], v = y[turned ? c * h->k + k : k * h->columns + c];
+          sum += (double)bf16_to_f32(u) * (double)bf16_to_f32(v);
+        }
+        if (fabs((double)z[r * h->columns + c] - sum) > 1e-4) fail_msg("product %d, (%d, %d)", i, (int)r, (int)c);
+      }
+    free(z);
+    free(x);
+    free(y);
+    program_free(p);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_integers), cmocka_unit_test(test_extreme_integers), cmocka_unit_test(test_bfloats),
-      cmocka_unit_test(test_classes),  cmocka_unit_test(test_choice),
+      cmocka_unit_test(test_integers), cmocka_unit_test(test_extreme_integers),
+      cmocka_unit_test(test_bfloats),  cmocka_unit_test(test_classes),
+      cmocka_unit_test(test_choice),   cmocka_unit_test(test_lowering_for_bfloats),
   };
   return cmocka_run_group_tests(tests, open_engines, close_engines);
 }
