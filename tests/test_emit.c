@@ -4,6 +4,7 @@
 #include "support/kernel_interp.h"
 #include "backend/cpu/code.h"
 #include "base/libm.h"
+#include "compile/kernel_util.h"
 #include <dlfcn.h>
 #include <elf.h>
 #include <float.h>
@@ -19,7 +20,7 @@
 
 static const emit_module *module;
 static code_arena *arena;
-static emit_target targets[4]; /* those that this machine can run come first */
+static emit_target targets[5]; /* those that this machine can run come first */
 static int ntargets, nrunnable;
 
 #define EACH_TARGET(t) for (const emit_target *t = targets; t < targets + nrunnable; t++)
@@ -47,10 +48,15 @@ static int open_module(void **state) {
         {"x86_64-unknown-linux-gnu", "x86-64", "", 16},
         {"x86_64-unknown-linux-gnu", "haswell", "+avx,+avx2,+fma,+f16c,+bmi,+bmi2,+lzcnt,+popcnt,+sse4.1,+sse4.2", 32},
         {"x86_64-unknown-linux-gnu", "skylake-avx512",
-         "+avx,+avx2,+fma,+f16c,+bmi,+bmi2,+lzcnt,+popcnt,+sse4.1,+sse4.2,+avx512f,+avx512bw,+avx512dq,+avx512vl", 64}};
-    for (int i = 0; i < 3; i++) targets[ntargets++] = others[i];
+         "+avx,+avx2,+fma,+f16c,+bmi,+bmi2,+lzcnt,+popcnt,+sse4.1,+sse4.2,+avx512f,+avx512bw,+avx512dq,+avx512vl", 64},
+        {"x86_64-unknown-linux-gnu", "cooperlake",
+         "+avx,+avx2,+fma,+f16c,+bmi,+bmi2,+lzcnt,+popcnt,+sse4.1,+sse4.2,+avx512f,+avx512bw,+avx512dq,+avx512vl,"
+         "+avx512vnni,+avx512bf16",
+         64}};
+    for (int i = 0; i < COUNT(others); i++) targets[ntargets++] = others[i];
     bool avx2 = has(&host, "avx2") && has(&host, "fma") && has(&host, "f16c") && has(&host, "bmi2");
-    nrunnable = 2 + avx2 + (avx2 && host.vector_bytes == 64);
+    bool avx512 = avx2 && host.vector_bytes == 64, dots = has(&host, "avx512vnni") && has(&host, "avx512bf16");
+    nrunnable = 2 + avx2 + avx512 + (avx512 && dots);
   } else {
     nrunnable = 1;
   }
@@ -95,6 +101,7 @@ static uint64_t next(void) {
 static double uniform(void) { return (double)(next() >> 11) * 0x1p-53 * 8 - 4; }
 
 static int64_t index_bound; /* 0, or: integers that are filled in are below it */
+static bool bf16_pairs;     /* uint32 are filled with two bfloat16 */
 static bool wild;           /* floats of all magnitudes, NaN, infinities; zeros among integers */
 
 static void fill(tme_dtype t, void *p, size_t n) {
@@ -150,6 +157,7 @@ static void fill(tme_dtype t, void *p, size_t n) {
       uint64_t v = index_bound ? next() % (uint64_t)index_bound : next();
       uint64_t few[] = {0, 1, UINT64_MAX, 0x80, 0x8000, 0x80000000, (uint64_t)1 << 63, 7, 31, 32, 64};
       if (wild && next() % 2) v = few[next() % COUNT(few)];
+      if (bf16_pairs && t == TME_U32) v = (uint64_t)bf16_from_f64(x) << 16 | bf16_from_f64(uniform());
       memcpy((uint8_t *)p + i * tme_dtype_size(t), &v, tme_dtype_size(t));
     }
   }
@@ -259,7 +267,7 @@ static int half_square(kernel *k, const int *v) {
 
 static int reset(void **state) {
   (void)state;
-  wild = false;
+  wild = bf16_pairs = false;
   index_bound = 0;
   return 0;
 }
@@ -551,6 +559,79 @@ static void products(void **state) {
 
 /* ---- ways into memory -------------------------------------------------------------------------------------------- */
 
+static int apply_dot(kernel *k, const int *v) { return k_emit(k, the_op, dot_dtype(the_op), v[0], v[1], v[2], 0); }
+
+/* Processors sum the pairs of bfloat16 in orders of their own. */
+static void pairs_of_16_bit_numbers(void **state) {
+  (void)state;
+  NEED_MODULE();
+  static const k_op ops[] = {K_DOT_I16, K_DOT_BF16};
+  for (int i = 0; i < COUNT(ops); i++) {
+    the_op = ops[i];
+    bf16_pairs = the_op == K_DOT_BF16;
+    double near = bf16_pairs ? 1e-5 : 0;
+    tme_dtype sum = dot_dtype(the_op), in[] = {TME_U32, TME_U32, sum};
+    EACH_TARGET(t) {
+      int nv = t->vector_bytes == 64 ? 4 : 1;
+      int64_t nr = nv * t->vector_bytes / 4;
+      for (int64_t n = 1; n < 100; n += 14) check(t, sample_map(t, 3, in, sum, n, 1 + (int)(n % 2), apply_dot), near);
+      check(t, sample_dots(t, the_op, 6, nr, 5, 6, nv), near);
+      check(t, sample_dots(t, the_op, 13, 2 * nr + 3, 17, 6, nv), near);
+      check(t, sample_dots(t, the_op, 3, nr - 1, 1, 6, nv), near);
+    }
+  }
+  bf16_pairs = false;
+}
+
+/* -32768 squared twice is 2^31, which wraps. */
+static void extreme_pairs(void **state) {
+  (void)state;
+  NEED_MODULE();
+  enum { N = 37 };
+  the_op = K_DOT_I16;
+  EACH_TARGET(t) {
+    kernel *k = sample_map(t, 3, (tme_dtype[]){TME_U32, TME_U32, TME_I32}, TME_I32, N, 1, apply_dot);
+    assert_non_null(k);
+    code *c = compile(k, t);
+    uint32_t a[N], b[N];
+    int32_t sum[N], out[N];
+    for (int i = 0; i < N; i++) {
+      a[i] = i % 2 ? 0x80008000u : 0x7fff8000u;
+      b[i] = 0x80008000u;
+      sum[i] = i;
+    }
+    entry(c)((void *[]){a, b, sum, out}, NULL, NULL, libm_table, 0, N);
+    for (int i = 0; i < N; i++) assert_int_equal(out[i], i + (i % 2 ? INT32_MIN : 32768));
+    code_free(c);
+    kernel_free(k);
+  }
+}
+
+/* Also where this machine cannot run it. */
+static void instructions_for_pairs(void **state) {
+  (void)state;
+  NEED_MODULE();
+  static const struct {
+    const char *cpu;
+    k_op op;
+    const char *instruction;
+  } cases[] = {{"haswell", K_DOT_I16, "vpmaddwd"},        {"haswell", K_DOT_BF16, "vfmadd"},
+               {"skylake-avx512", K_DOT_I16, "vpmaddwd"}, {"skylake-avx512", K_DOT_BF16, "vfmadd"},
+               {"cooperlake", K_DOT_I16, "vpdpwssd"},     {"cooperlake", K_DOT_BF16, "vdpbf16ps"}};
+  for (const emit_target *t = targets + 1; t < targets + ntargets; t++) {
+    for (int i = 0; i < COUNT(cases); i++) {
+      if (strcmp(cases[i].cpu, t->cpu) != 0) continue;
+      kernel *k = sample_dots(t, cases[i].op, 12, 64, 5, 6, 2);
+      text out = {0};
+      error e = {0};
+      if (module->disassemble(k, t, false, &out, &e) != TME_OK) fail_msg("%s", e.text);
+      if (!strstr(out.s, cases[i].instruction)) fail_msg("no %s for %s", cases[i].instruction, t->cpu);
+      text_free(&out);
+      kernel_free(k);
+    }
+  }
+}
+
 static void strides(void **state) {
   (void)state;
   NEED_MODULE();
@@ -646,7 +727,10 @@ static void objects_for_other_processors_are_closed(void **state) {
   (void)state;
   NEED_MODULE();
   for (const emit_target *t = targets; t < targets + ntargets; t++) {
-    kernel *list[] = {sample_softmax(t, 3, 50), sample_matmul(t, 20, 70, 9, 6, 2),
+    kernel *list[] = {sample_softmax(t, 3, 50),
+                      sample_matmul(t, 20, 70, 9, 6, 2),
+                      sample_dots(t, K_DOT_BF16, 20, 70, 9, 6, 2),
+                      sample_dots(t, K_DOT_I16, 20, 70, 9, 6, 2),
                       sample_map(t, 1, (tme_dtype[]){TME_F16}, TME_F16, 100, 2, half_square),
                       sample_pad(t, TME_U8, 50, 3)};
     for (int i = 0; i < COUNT(list); i++) {
@@ -735,6 +819,9 @@ int main(void) {
       cmocka_unit_test_setup(softmax, reset),
       cmocka_unit_test_setup(scratch_memory, reset),
       cmocka_unit_test_setup(products, reset),
+      cmocka_unit_test_setup(pairs_of_16_bit_numbers, reset),
+      cmocka_unit_test_setup(extreme_pairs, reset),
+      cmocka_unit_test_setup(instructions_for_pairs, reset),
       cmocka_unit_test_setup(strides, reset),
       cmocka_unit_test_setup(guards, reset),
       cmocka_unit_test_setup(chunks_with_a_limit, reset),

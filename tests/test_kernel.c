@@ -471,6 +471,12 @@ static void test_verify(void **unused) {
   k->inst[find(k, K_ACC)].b = K_SUB;
   refused(k, "cannot accumulate");
   k = softmax();
+  k->inst[find(k, K_UPDATE)].imm = K_DOT_BF16;
+  refused(k, "no such update");
+  k = softmax();
+  k->inst[find(k, K_UPDATE)].imm = K_FMA;
+  refused(k, "no such update");
+  k = softmax();
   k->inst[find(k, K_ACC)].imm = 1;
   refused(k, "keeps axis 0");
   k = softmax();

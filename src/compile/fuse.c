@@ -2,6 +2,7 @@
  * its other operands can be computed before the group, joins. What no group holds is inlined into its readers, unless
  * it is asked for, or too dear to compute more than once: then it is a map of its own. */
 #include "compile/fuse_size.h"
+#include "compile/pairs.h"
 #include <string.h>
 
 enum {
@@ -19,6 +20,7 @@ enum {
 
 typedef struct fuser {
   const graph *g;
+  const lower_target *t;
   fusion *f;
   fuse_size size;
   int *counted;  /* per node: the kernel that counted it last among the arrays it reads, or -1 */
@@ -301,10 +303,13 @@ static void store_what_must_be(fuser *u) {
   for (int i = 0; i < g->n; i++) {
     const g_node *n = at(u, i);
     switch (node_classify(n->op)) {
-    case CLASS_MATMUL:
-      store_operand(u, graph_in(g, i, 0), "operand of matmul");
-      store_operand(u, right_operand(u, graph_in(g, i, 1)), "operand of matmul");
+    case CLASS_MATMUL: {
+      int left = graph_in(g, i, 0), right = graph_in(g, i, 1);
+      bool pairs = pairs_pay(g, i, u->t);
+      store_operand(u, pairs ? pairs_base(g, left) : left, "operand of matmul");
+      store_operand(u, pairs ? pairs_base(g, right) : right_operand(u, right), "operand of matmul");
       break;
+    }
     case CLASS_ATTENTION:
       for (int k = 0; k < n->nin; k++) store_operand(u, graph_in(g, i, k), "operand of attention");
       store(u, i, "attention ends a kernel");
@@ -567,10 +572,10 @@ static bool make_groups(fuser *u) {
   return true;
 }
 
-fusion *fuse(const graph *g, error *e) {
+fusion *fuse(const graph *g, const lower_target *t, error *e) {
   size_t n = (size_t)g->n;
   fusion *f = mem_calloc(1, sizeof *f);
-  fuser u = {.g = g, .f = f};
+  fuser u = {.g = g, .t = t, .f = f};
   bool ok = f != NULL;
   if (ok) {
     f->n = g->n;

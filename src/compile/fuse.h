@@ -3,6 +3,7 @@
 #define TME_FUSE_H
 
 #include "compile/graph.h"
+#include "compile/target.h"
 
 typedef enum group_kind {
   GROUP_MAP,    /* elementwise over one shape */
@@ -34,7 +35,7 @@ typedef struct fusion {
   const char **stored; /* per node: why it is stored, NULL if it is not */
 } fusion;
 
-fusion *fuse(const graph *g, error *e);
+fusion *fuse(const graph *g, const lower_target *t, error *e);
 void fusion_free(fusion *f);
 
 /* What the compiler makes of an operation after decomposition. */

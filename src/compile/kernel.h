@@ -91,8 +91,9 @@ typedef enum k_op {
   K_ACC,      /* an accumulator: a: initial value (a K_CONST or K_ARG); b: one of K_ADD K_MUL K_MIN K_MAX K_AND K_OR;
                imm: bit mask of the axes whose iterations it keeps apart, besides the loops around it (the unrolled
                and vector axes of a matmul tile). All other axes between it and its updates are reduced. */
-  K_UPDATE,   /* a: the K_ACC; b: value; with c >= 0: acc = fma(b, c, acc) (only for K_ADD) */
-  K_READ,     /* a: the K_ACC; its value after the loops (inside loops over its kept axes, where it has some) */
+  K_UPDATE, /* a: the K_ACC; b: value; with c >= 0: acc = fma(b, c, acc) (only for K_ADD), or what imm names in place of
+                fma: K_DOT_BF16 or K_DOT_I16 */
+  K_READ,   /* a: the K_ACC; its value after the loops (inside loops over its kept axes, where it has some) */
 #define PRIM(name, arity, text) K_##name,
 #include "compile/prims.def"
 #undef PRIM

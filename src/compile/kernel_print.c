@@ -127,6 +127,10 @@ static void print_inst(const kernel *k, int i, text *out) {
   default: {
     int32_t v[3] = {in->a, in->b, in->c};
     if (in->op == K_LIBM) text_add(out, " %s", libm_name((libm_id)in->imm));
+    if (in->op == K_UPDATE && in->imm) {
+      text_add(out, " ");
+      print_name((k_op)in->imm, out);
+    }
     for (int a = 0; a < inst_arity(in); a++) text_add(out, "%s %%%d", a ? "," : "", v[a]);
   }
   }

@@ -17,6 +17,9 @@ static inline bool op_is_prim(int op) { return op > K_READ && op < K_OP_COUNT; }
 int inst_arity(const k_inst *in);
 /* A value that depends on its operands, the loop variables and memory alone: may be moved, shared and dropped. */
 static inline bool op_is_pure(int op) { return op_is_prim(op) || (op >= K_CONST && op <= K_LOAD); }
+/* c + b . a of pairs of 16-bit numbers, each pair an u32 with the first one in its low half. */
+static inline bool op_is_dot(uint64_t op) { return op == K_DOT_BF16 || op == K_DOT_I16; }
+static inline tme_dtype dot_dtype(uint64_t op) { return op == K_DOT_BF16 ? TME_F32 : TME_I32; } /* of the sum */
 static inline bool op_is_compare(int op) { return op >= K_EQ && op <= K_GE; }
 
 /* parent[i]: the K_LOOP around instruction i, or -1. For a K_LOOP and its K_END, the loop around that loop. */

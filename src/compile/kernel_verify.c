@@ -210,6 +210,12 @@ static bool check_acc(const check *c) {
   return true;
 }
 
+static bool check_dot(const check *c, uint64_t op, int a, int b, tme_dtype sum) {
+  const kernel *k = c->k;
+  if (k->inst[a].dtype != TME_U32 || k->inst[b].dtype != TME_U32) return bad(c, "pairs are not uint32");
+  return sum == dot_dtype(op) || bad(c, "adds pairs to %s", tme_dtype_name(sum));
+}
+
 static bool check_acc_use(const check *c) {
   const kernel *k = c->k;
   const k_inst *in = &k->inst[c->at], *acc = &k->inst[in->a];
@@ -218,6 +224,10 @@ static bool check_acc_use(const check *c) {
   if (in->dtype != acc->dtype)
     return bad(c, "%s where %%%d has %s", tme_dtype_name((tme_dtype)in->dtype), in->a,
                tme_dtype_name((tme_dtype)acc->dtype));
+  if (in->op == K_UPDATE && in->imm) {
+    if (!op_is_dot(in->imm) || in->c < 0 || acc->b != K_ADD) return bad(c, "no such update");
+    return check_dot(c, in->imm, in->b, in->c, (tme_dtype)acc->dtype);
+  }
   if (in->op == K_UPDATE) {
     if (k->inst[in->b].dtype != acc->dtype || (in->c >= 0 && k->inst[in->c].dtype != acc->dtype))
       return bad(c, "operands are not %s", tme_dtype_name((tme_dtype)acc->dtype));
@@ -260,6 +270,11 @@ static bool check_prim(const check *c) {
   const kernel *k = c->k;
   const k_inst *in = &k->inst[c->at];
   if (in->op == K_CAST || in->op == K_BITCAST) return check_conversion(c);
+  if (op_is_dot(in->op)) {
+    tme_dtype sum = (tme_dtype)k->inst[in->c].dtype;
+    if ((tme_dtype)in->dtype != sum) return bad(c, "gives another dtype than that of its sum");
+    return check_dot(c, in->op, in->a, in->b, sum);
+  }
   int v[3] = {in->a, in->b, in->c}, n = inst_arity(in), first = in->op == K_SELECT;
   tme_dtype t = (tme_dtype)k->inst[v[first]].dtype;
   if (first && k->inst[in->a].dtype != TME_BOOL) return bad(c, "the condition %%%d is not a bool", in->a);

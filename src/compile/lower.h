@@ -98,14 +98,22 @@ typedef struct packed {
   int64_t K, N;
   bool by_rows;    /* neighbouring columns are neighbours in memory: it is read along rows, over all panels */
   tme_dtype dtype; /* of the copy */
+  k_op dot;        /* K_NOP, or: what the pairs are for that it consists of, and K counts */
   int slot[2];     /* of the copy: real and imaginary part, -1 if there is none */
 } packed;
 /* Adds the step that copies and sets the slots. */
 tme_status lower_pack(lowering *l, packed *p, error *e);
 void packed_columns(const packed *p, columns out[2]);
+/* Matrices of a type: its dimensions before the last two; the index of one in them; and the other way round: */
+int64_t type_matrices(const op_type *t);
+void packed_index(kernel *k, const op_type *t, int matrix, int *ix);
 /* The number of the matrix that an operand of type t has at ix, an index of `rank` dimensions that it is broadcast to. */
 int packed_matrix(kernel *k, const op_type *t, const int *ix, int rank);
 expr_value packed_load(builder *b, const packed *p, int matrix, int panel, int row, int column);
+
+/* The elements 2i and 2i + 1 of an operand along `dim` as one u32, where ix[dim] is i; ix has `rank` entries, as those of
+ * builder_operand. Where the operand ends in between, that is at one i alone, the second is 0: lower_pairs.c. */
+int pair_value(builder *b, k_op dot, int node, int rank, const int *ix, int dim);
 
 /* A new slot for a value of the type given, `size` elements; -1 when out of memory. */
 int lower_slot(lowering *l, const op_type *t, int node, int64_t size);

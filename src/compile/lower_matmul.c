@@ -10,6 +10,7 @@
  * Rows that make no whole block are cut into balanced panels, so that no panel is nearly empty; what remains of the columns
  * is a narrower tile. Each combination is a section of the kernel. Where the right operand is copied in blocks of rows, a
  * sum waits in memory from one to the next: every element is one sum from the first k to the last. */
+#include "compile/kernel_util.h"
 #include "compile/product.h"
 #include <stdio.h>
 #include <string.h>
@@ -40,6 +41,11 @@ typedef struct span {
 } span;
 enum { MOST_SPANS = 3 };
 
+static int64_t elements_summed(const product *p) {
+  const op_type *t = &product_at(p, p->right)->type;
+  return t->shape[t->rank - 2];
+}
+
 /* ---- the shape of the tile ---------------------------------------------------------------------------------------------- */
 
 static void choose_tile(product *p) {
@@ -54,6 +60,8 @@ static void choose_tile(product *p) {
     int n = many ? COUNT(tiles_32) : COUNT(tiles_16);
     int64_t least = INT64_MAX;
     for (int i = 0; i < n; i++) { /* the fewest columns computed for nothing, counted in vectors */
+      int held = (list[i].rows + 1) * list[i].vectors + 1;
+      if (p->dot == K_DOT_I16 && held >= t->registers) continue; /* products of pairs need one, too */
       int64_t wide = (int64_t)list[i].vectors * p->lanes;
       int64_t full = p->N / wide * list[i].vectors, rest = ceil_div(p->N % wide, p->lanes);
       int64_t panels = p->N / wide + (rest > 0);
@@ -135,13 +143,14 @@ static tme_status pack_right(product *p, bool by_rows, error *e) {
                      .K = p->K,
                      .N = p->N,
                      .by_rows = by_rows,
-                     .dtype = p->acc};
+                     .dtype = product_element(p),
+                     .dot = p->dot};
   return lower_pack(p->l, &p->pack, e);
 }
 
-/* Panels are needed where the right operand is converted, where neighbouring columns are not neighbours in memory, and where
- * the rows of a band would push each other out of the cache or lie on too many pages. A task makes its own if nobody else
- * needs them. */
+/* Panels are needed where the right operand is converted or made of pairs, where neighbouring columns are not neighbours in
+ * memory, and where the rows of a band would push each other out of the cache or lie on too many pages. A task makes its
+ * own if nobody else needs them. */
 static tme_status choose_form(product *p, error *e) {
   int64_t column, row, size = (int64_t)tme_dtype_size(dtype_real(product_at(p, p->right)->type.dtype));
   if (!right_strides(p, &column, &row)) return fail_memory(e, "matmul", sizeof(kernel));
@@ -150,7 +159,7 @@ static tme_status choose_form(product *p, error *e) {
   bool near = p->K * row * size <= NEAR && p->K * row * size >= -NEAR;
   bool crowded = p->M > MOST_FEW_ROWS && !(near && cache_holds(&p->l->t->l2, p->K, tile_wide(p) * size, row * size));
   p->form = RIGHT_DIRECT;
-  if (p->K <= 1 || (!p->complex && !converted && !scattered && !crowded)) return TME_OK;
+  if (!p->dot && (p->K <= 1 || (!p->complex && !converted && !scattered && !crowded))) return TME_OK;
   span spans[MOST_SPANS];
   cut_rows(p, spans);
   if (!p->complex && !scattered && spans[0].blocks == 1 && band_bytes(p) <= l2_half(p)) {
@@ -163,7 +172,7 @@ static tme_status choose_form(product *p, error *e) {
     /* Long pieces of rows are read faster, and a block of the left operand stays in the first cache. */
     int64_t rows = largest_divisor(p->K, BLOCK_ROWS), wide = bands * p->batches / FEWEST_OWN_TASKS;
     int64_t panels = largest_divisor(bands, wide < MOST_BLOCKED ? wide : MOST_BLOCKED);
-    if (rows < p->K && rows >= BLOCK_ROWS / 4 && panels > p->own_panels) {
+    if (!p->dot && rows < p->K && rows >= BLOCK_ROWS / 4 && panels > p->own_panels) {
       p->form = RIGHT_BLOCKED;
       p->own_panels = panels;
       p->own_rows = rows;
@@ -357,16 +366,19 @@ static int vector_axis(product *p, int64_t wide, int vectors) {
   return k_axis_add(p->b.k, wide, AXIS_VECTOR, p->lanes, vectors);
 }
 
-static void emit_copy(product *p, const own_task *t) {
+/* Rows [first, first + rows) of the right operand, or of the block, into the task's panels. */
+static void emit_copy(product *p, const own_task *t, int64_t first, int64_t rows) {
+  if (!rows) return;
   kernel *k = p->b.k;
   int64_t wide = t->c->wide;
-  int mark = builder_mark(&p->b), ak = k_axis_add(k, p->own_rows, 0, 1, 1), apanel = k_axis_add(k, t->panels, 0, 1, 1);
+  int mark = builder_mark(&p->b), ak = k_axis_add(k, rows, 0, 1, 1), apanel = k_axis_add(k, t->panels, 0, 1, 1);
   int aj = vector_axis(p, wide, (int)ceil_div(wide, p->lanes));
   int lk = k_loop(k, ak), lpanel = k_loop(k, apanel), lj = k_loop(k, aj);
   int col = ix_add(k, first_column(p, t->c, ix_add(k, t->band0, ix_axis(k, apanel))), ix_axis(k, aj));
-  int value = product_right(p, t->batch, ix_const(k, 0), ix_add(k, t->k0, ix_axis(k, ak)), col).re;
-  int to = own_at(p, ix_axis(k, apanel), ix_axis(k, ak), ix_axis(k, aj), wide);
-  k_store(k, k_access_add(k, p->own_buf, to), k_cast(k, p->acc, value));
+  int row = ix_add(k, ix_axis(k, ak), ix_const(k, first));
+  int value = product_right(p, t->batch, ix_const(k, 0), ix_add(k, t->k0, row), col).re;
+  int to = own_at(p, ix_axis(k, apanel), row, ix_axis(k, aj), wide);
+  k_store(k, k_access_add(k, p->own_buf, to), k_cast(k, product_element(p), value));
   builder_forget(&p->b, mark);
   k_end(k, lj);
   k_end(k, lpanel);
@@ -430,7 +442,9 @@ static void emit_own(product *p, const span *spans, int nspans, const columns *c
   t.band0 = ix_mul(k, ix_axis(k, agroup), t.panels);
   t.k0 = ix_const(k, 0);
   if (p->form == RIGHT_OWN) {
-    emit_copy(p, &t);
+    int64_t whole = p->dot ? elements_summed(p) / 2 : p->K;
+    emit_copy(p, &t, 0, whole);
+    emit_copy(p, &t, whole, p->K - whole);
     emit_own_tiles(p, &t, spans, nspans);
   } else {
     emit_sums(p, &t, false);
@@ -440,7 +454,7 @@ static void emit_own(product *p, const span *spans, int nspans, const columns *c
     int next = ix_add(k, ix_axis(k, ablock), ix_const(k, 1));
     t.next_k = ix_mul(k, ix_mod(k, next, blocks), p->own_rows);
     t.next_col = first_column(p, c, ix_add(k, t.band0, ix_mul(k, ix_div(k, next, blocks), t.panels)));
-    emit_copy(p, &t);
+    emit_copy(p, &t, 0, p->own_rows);
     emit_own_tiles(p, &t, spans, nspans);
     k_end(k, lblock);
     emit_sums(p, &t, true);
@@ -460,7 +474,7 @@ static bool emit(product *p, const char *name) {
   p->spilled = blocked || has_long_epilogue(p);
   for (int w = 0; !blocked && p->spilled && w < (p->complex ? 2 : 1); w++)
     p->spill_buf[w] = builder_scratch(&p->b, p->acc, spans[0].rows * widest);
-  if (own) p->own_buf = builder_scratch(&p->b, p->acc, p->own_rows * widest * p->own_panels);
+  if (own) p->own_buf = builder_scratch(&p->b, product_element(p), p->own_rows * widest * p->own_panels);
   if (blocked) p->sums_buf = p->spill_buf[0] = builder_scratch(&p->b, p->acc, p->M * widest * p->own_panels);
   for (int i = 0; i < 2; i++) {
     if (!parts[i].count) continue;
@@ -529,8 +543,14 @@ tme_status lower_matmul(lowering *l, int gr, error *e) {
   snprintf(name, sizeof name, "%.24s %.20s", label, shape);
   set_extents(&p);
   if (!merge_batches(&p, name)) return fail_memory(e, label, sizeof(kernel));
+  p.dot = pairs_dot(l->g, p.node, l->t);
+  if (p.dot) {
+    p.acc = dot_dtype(p.dot);
+    p.K = ceil_div(p.K, 2);
+  }
   choose_tile(&p);
   tme_status status = choose_form(&p, e);
+  if (status == TME_OK && p.dot) status = pairs_pack_left(&p, e);
   if (status != TME_OK) return status;
   bool few = p.form == RIGHT_DIRECT && !p.complex && p.M <= MOST_FEW_ROWS && p.N >= LONG_ROW;
   if (!(few ? product_emit_few_rows(&p, name) : emit(&p, name))) status = fail_memory(e, label, sizeof(kernel));

@@ -4,7 +4,7 @@
 /* Rows that one task copies, at most: of one panel, where a column lies in one line; of all panels, where a row does. */
 enum { BLOCK_OF_PANEL = 128, BLOCK_OF_ROWS = 8 };
 
-static int64_t matrices(const op_type *t) {
+int64_t type_matrices(const op_type *t) {
   int64_t n = 1;
   for (int d = 0; d < t->rank - 2; d++) n *= t->shape[d];
   return n;
@@ -19,6 +19,14 @@ void columns_cut(int64_t n, int64_t wide, int lanes, columns out[2]) {
 static int64_t packed_wide(const packed *p) { return (int64_t)p->vectors * p->lanes; }
 
 void packed_columns(const packed *p, columns out[2]) { columns_cut(p->N, packed_wide(p), p->lanes, out); }
+
+void packed_index(kernel *k, const op_type *t, int matrix, int *ix) {
+  int64_t stride = 1;
+  for (int d = t->rank - 3; d >= 0; d--) {
+    ix[d] = t->shape[d] == 1 ? ix_const(k, 0) : ix_mod(k, ix_div(k, matrix, stride), t->shape[d]);
+    stride *= t->shape[d];
+  }
+}
 
 int packed_matrix(kernel *k, const op_type *t, const int *ix, int rank) {
   int x = ix_const(k, 0);
@@ -47,29 +55,27 @@ expr_value packed_load(builder *b, const packed *p, int matrix, int panel, int r
   return v;
 }
 
-/* A panel for each of the bands. */
-static void emit_panels(builder *b, const packed *p, const columns *c) {
-  if (!c->count) return;
+/* Rows [first, first + rows) of a panel for each of the bands. */
+static void emit_panels(builder *b, const packed *p, const columns *c, int64_t first, int64_t rows) {
+  if (!c->count || !rows) return;
   kernel *k = b->k;
   const op_type *t = &b->l->g->node[p->node].type;
   int mark = builder_mark(b);
-  int64_t block = largest_divisor(p->K, p->by_rows ? BLOCK_OF_ROWS : BLOCK_OF_PANEL);
-  int matrix = k_axis_add(k, matrices(t), AXIS_PARALLEL, 1, 1);
+  int64_t block = largest_divisor(rows, p->by_rows ? BLOCK_OF_ROWS : BLOCK_OF_PANEL);
+  int matrix = k_axis_add(k, type_matrices(t), AXIS_PARALLEL, 1, 1);
   int panel = k_axis_add(k, c->count, p->by_rows ? 0 : AXIS_PARALLEL, 1, 1);
-  int outer = k_axis_add(k, p->K / block, AXIS_PARALLEL, 1, 1), inner = k_axis_add(k, block, 0, 1, 1);
+  int outer = k_axis_add(k, rows / block, AXIS_PARALLEL, 1, 1), inner = k_axis_add(k, block, 0, 1, 1);
   int column = k_axis_add(k, c->wide, AXIS_VECTOR, p->lanes, (int)ceil_div(c->wide, p->lanes));
   int second = p->by_rows ? outer : panel, third = p->by_rows ? panel : outer;
   int loops[5] = {k_loop(k, matrix), k_loop(k, second), k_loop(k, third), k_loop(k, inner), k_loop(k, column)};
   int row = ix_add(k, ix_mul(k, ix_axis(k, outer), block), ix_axis(k, inner)), ix[TME_MAX_RANK];
   int number = ix_add(k, ix_axis(k, panel), ix_const(k, c->panel));
-  int64_t stride = 1;
-  for (int d = t->rank - 3; d >= 0; d--) {
-    ix[d] = t->shape[d] == 1 ? ix_const(k, 0) : ix_mod(k, ix_div(k, ix_axis(k, matrix), stride), t->shape[d]);
-    stride *= t->shape[d];
-  }
+  row = ix_add(k, row, ix_const(k, first));
+  packed_index(k, t, ix_axis(k, matrix), ix);
   ix[p->kdim] = row;
   ix[p->cdim] = ix_add(k, ix_add(k, ix_mul(k, ix_axis(k, panel), c->wide), ix_axis(k, column)), ix_const(k, c->first));
-  expr_value v = builder_value(b, p->node, ix, -1);
+  expr_value v = p->dot ? (expr_value){pair_value(b, p->dot, p->node, t->rank, ix, p->kdim), -1}
+                        : builder_value(b, p->node, ix, -1);
   int at = packed_at(k, p, ix_axis(k, matrix), number, row, ix_axis(k, column));
   for (int w = 0; w < 2 && p->slot[w] >= 0; w++) {
     int buf = builder_buffer(b, p->slot[w], BUF_OUT);
@@ -83,7 +89,7 @@ tme_status lower_pack(lowering *l, packed *p, error *e) {
   const op_type *t = &l->g->node[p->node].type;
   int words = dtype_is_complex(t->dtype) ? 2 : 1;
   int64_t wide = packed_wide(p), panels = ceil_div(p->N, wide), size;
-  if (__builtin_mul_overflow(matrices(t) * panels, p->K * wide, &size))
+  if (__builtin_mul_overflow(type_matrices(t) * panels, p->K * wide, &size))
     return fail(e, TME_ERR_MEMORY, "pack: the packed operand is too large");
   op_type flat = {.dtype = p->dtype, .rank = 1, .shape = {size}};
   p->slot[0] = p->slot[1] = -1;
@@ -95,7 +101,11 @@ tme_status lower_pack(lowering *l, packed *p, error *e) {
   if (!builder_init(&b, l, "pack")) return fail_memory(e, "pack", sizeof b);
   columns parts[2];
   packed_columns(p, parts);
-  for (int i = 0; i < 2; i++) emit_panels(&b, p, &parts[i]);
+  int64_t whole = p->dot ? t->shape[p->kdim] / 2 : p->K;
+  for (int i = 0; i < 2; i++) {
+    emit_panels(&b, p, &parts[i], 0, whole);
+    emit_panels(&b, p, &parts[i], whole, p->K - whole);
+  }
   tme_status status = lower_step(&b, "pack", e);
   builder_free(&b);
   return status;

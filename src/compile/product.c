@@ -26,6 +26,7 @@ int product_row_in_matrix(product *p, int row) {
 
 expr_value product_left(product *p, int batch, int row, int k) {
   int ix[TME_MAX_RANK];
+  if (p->dot) return (expr_value){pairs_left(p, batch, row, k), -1};
   product_index(p, batch, row, product_row_in_matrix(p, row), k, ix);
   return builder_operand(&p->b, p->left, p->rank, ix, -1);
 }
@@ -33,13 +34,14 @@ expr_value product_left(product *p, int batch, int row, int k) {
 expr_value product_right(product *p, int batch, int row, int k, int col) {
   int ix[TME_MAX_RANK];
   product_index(p, batch, row, k, col, ix);
+  if (p->dot) return (expr_value){pair_value(&p->b, p->dot, p->right, p->rank, ix, p->rank - 2), -1};
   return builder_operand(&p->b, p->right, p->rank, ix, -1);
 }
 
 void product_update(product *p, int acc, int x, int y) {
   kernel *k = p->b.k;
-  if (dtype_is_float(p->acc))
-    k_emit(k, K_UPDATE, p->acc, acc, x, y, 0);
+  if (p->dot || dtype_is_float(p->acc))
+    k_emit(k, K_UPDATE, p->acc, acc, x, y, p->dot);
   else
     k_emit(k, K_UPDATE, p->acc, acc, k_bin(k, K_MUL, x, y), -1, 0);
 }
@@ -49,7 +51,7 @@ int product_sum(product *p, int acc, int x, int y) {
   return dtype_is_float(p->acc) ? k_fma(k, x, y, acc) : k_bin(k, K_ADD, acc, k_bin(k, K_MUL, x, y));
 }
 
-/* The product's own value is what the accumulators hold. */
+/* The product's own value is what the accumulators hold, which may be wider. */
 static bool special(builder *b, int node, const int *ix, int guard, expr_value *out) {
   (void)guard;
   product *p = b->user;
@@ -59,9 +61,11 @@ static bool special(builder *b, int node, const int *ix, int guard, expr_value *
     return true;
   }
   *out = (expr_value){-1, -1};
-  for (int w = 0; w < (p->complex ? 2 : 1); w++)
-    *(w ? &out->im : &out->re) = p->spilled ? k_load(b->k, k_access_add(b->k, p->spill_buf[w], p->spill_at))
-                                            : k_emit(b->k, K_READ, p->acc, p->acc_id[w], -1, -1, 0);
+  for (int w = 0; w < (p->complex ? 2 : 1); w++) {
+    int sum = p->spilled ? k_load(b->k, k_access_add(b->k, p->spill_buf[w], p->spill_at))
+                         : k_emit(b->k, K_READ, p->acc, p->acc_id[w], -1, -1, 0);
+    *(w ? &out->im : &out->re) = k_cast(b->k, expr_dtype(product_at(p, node)->type.dtype), sum);
+  }
   return true;
 }
 

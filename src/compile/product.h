@@ -20,7 +20,7 @@ typedef struct product {
   const group *G;
   int gr, node, left, right;
   int rank;        /* of the result */
-  int64_t M, N, K; /* with merged rows M counts those of all batches */
+  int64_t M, N, K; /* with merged rows M counts those of all batches; K counts pairs where there is a dot */
   int64_t batches; /* products; 1 with merged rows */
   bool merged;     /* the batch is part of the rows: the right operand has none */
   right_form form;
@@ -30,6 +30,8 @@ typedef struct product {
   int64_t own_rows;   /* of the right operand in a panel: K, or a block of it */
   int sums_buf;       /* RIGHT_BLOCKED: what the blocks before have summed, [row][panel][column] */
   tme_dtype acc;
+  k_op dot;      /* K_NOP, or: operands are pairs of numbers that it multiplies */
+  int left_slot; /* the left operand's pairs */
   bool complex;
   tile t;
   int lanes;
@@ -39,13 +41,16 @@ typedef struct product {
   int read_ix[TME_MAX_RANK]; /* the index at which the product's value is the accumulator */
 } product;
 
+/* Of operands in panels. */
+static inline tme_dtype product_element(const product *p) { return p->dot ? TME_U32 : p->acc; }
+
 static inline const g_node *product_at(const product *p, int i) { return &p->l->g->node[i]; }
 
 /* The index of the result's dimensions at (batch, row, column) as seen by an operand whose last two are (i, j). */
 void product_index(product *p, int batch, int row, int i, int j, int *ix);
 /* The row's number within its matrix. */
 int product_row_in_matrix(product *p, int row);
-/* The element of the left operand at (row, k), of the right one at (k, col). */
+/* The element of the left operand at (row, k), of the right one at (k, col), or the pair. */
 expr_value product_left(product *p, int batch, int row, int k);
 expr_value product_right(product *p, int batch, int row, int k, int col);
 /* acc + x * y as an update of the accumulator, or as a value. */
@@ -55,6 +60,11 @@ int product_sum(product *p, int acc, int x, int y);
 void product_store(product *p, int batch, int row, int col);
 /* Begins the kernel. False when out of memory. */
 bool product_begin(product *p, const char *name);
+
+/* Sums over pairs (lower_pairs.c): K_DOT_BF16 or K_DOT_I16 where they pay, else K_NOP; the step that copies the left operand into pairs, and one of them. */
+k_op pairs_dot(const graph *g, int node, const lower_target *t);
+tme_status pairs_pack_left(product *p, error *e);
+int pairs_left(product *p, int batch, int row, int pair);
 
 /* Results of at most MOST_FEW_ROWS long rows (lower_few_rows.c). */
 enum { MOST_FEW_ROWS = 4 };

@@ -149,7 +149,7 @@ program *program_lower(const graph *region, const lower_target *t, error *e) {
   if (decomposed) p->g = pass_simplify(decomposed, e);
   graph_free(decomposed);
   tme_status status = p->g ? set_roots(p, e) : TME_ERR_JIT;
-  fusion *f = status == TME_OK ? fuse(p->g, e) : NULL;
+  fusion *f = status == TME_OK ? fuse(p->g, t, e) : NULL;
   if (f) {
     lowering l = {.g = p->g, .f = f, .p = p, .t = t};
     l.slot_of = mem_alloc(((size_t)p->g->n + 1) * sizeof *l.slot_of);

@@ -2,18 +2,9 @@
 #ifndef TME_PROGRAM_H
 #define TME_PROGRAM_H
 
-#include "base/caches.h"
 #include "compile/graph.h"
 #include "compile/kernel.h"
-
-/* What lowering must know of the machine. The order of sums follows from the registers alone; caches decide the order of
- * tasks, what is copied before it is used and how results are written. Never threads or tuning. */
-typedef struct lower_target {
-  int vector_bytes; /* of one register */
-  int registers;    /* vector registers */
-  cache_level l2;
-  int64_t last_level; /* bytes, 0 if unknown */
-} lower_target;
+#include "compile/target.h"
 
 /* An array that lies in memory: an input of the region, or a row-major value that a step makes. */
 struct slot {

@@ -126,7 +126,8 @@ static void put_update(text *out, const kernel *k, const k_inst *in) {
   text_add(out, "v%d", in->a);
   put_kept(out, k, acc, false);
   if (in->c >= 0) {
-    text_add(out, " = fma%s(v%d, v%d, v%d", acc->dtype == TME_F32 ? "f" : "", in->b, in->c, in->a);
+    const char *name = in->imm == K_DOT_BF16 ? "dot_bf16" : in->imm == K_DOT_I16 ? "dot_i16" : "fma";
+    text_add(out, " = %s%s(v%d, v%d, v%d", name, !in->imm && acc->dtype == TME_F32 ? "f" : "", in->b, in->c, in->a);
     put_kept(out, k, acc, false);
     text_add(out, ");\n");
   } else if (acc->b == K_MIN || acc->b == K_MAX) {

@@ -191,6 +191,16 @@ static uint64_t call_libm(const k_inst *in, tme_dtype t, uint64_t a, uint64_t b)
   return cast((tme_dtype)in->dtype, TME_F64, of_f64(r));
 }
 
+/* The high half first, as the processor does; it flushes denormals besides. */
+static uint64_t dot(uint64_t op, uint64_t a, uint64_t b, uint64_t c) {
+  if (op == K_DOT_BF16) {
+    float high = fmaf(bf16_to_f32((uint16_t)(a >> 16)), bf16_to_f32((uint16_t)(b >> 16)), as_f32(c));
+    return of_f32(fmaf(bf16_to_f32((uint16_t)a), bf16_to_f32((uint16_t)b), high));
+  }
+  int64_t high = as_signed(TME_I16, a >> 16) * as_signed(TME_I16, b >> 16);
+  return cut(TME_I32, c + (uint64_t)(high + as_signed(TME_I16, a) * as_signed(TME_I16, b)));
+}
+
 static uint64_t prim(const interp *m, const k_inst *in) {
   tme_dtype t = (tme_dtype)m->k->inst[in->a].dtype;
   uint64_t a = m->value[in->a], b = in->b >= 0 ? m->value[in->b] : 0, c = in->c >= 0 ? m->value[in->c] : 0;
@@ -198,6 +208,8 @@ static uint64_t prim(const interp *m, const k_inst *in) {
   case K_SELECT: return a ? b : c;
   case K_CAST: return cast((tme_dtype)in->dtype, t, a);
   case K_BITCAST: return a;
+  case K_DOT_BF16:
+  case K_DOT_I16: return dot(in->op, a, b, c);
   case K_LIBM: return call_libm(in, t, a, b);
   case K_EQ:
   case K_NE:
@@ -284,8 +296,9 @@ static void simple(interp *m, int i) {
   case K_UPDATE: {
     uint64_t *a = acc_slot(m, in->a);
     tme_dtype t = (tme_dtype)k->inst[in->a].dtype;
-    *a = in->c >= 0 ? arithmetic(K_FMA, t, m->value[in->b], m->value[in->c], *a)
-                    : arithmetic(k->inst[in->a].b, t, *a, m->value[in->b], 0);
+    *a = in->imm      ? dot(in->imm, m->value[in->b], m->value[in->c], *a)
+         : in->c >= 0 ? arithmetic(K_FMA, t, m->value[in->b], m->value[in->c], *a)
+                      : arithmetic(k->inst[in->a].b, t, *a, m->value[in->b], 0);
     break;
   }
   case K_READ: m->value[i] = *acc_slot(m, in->a); break;

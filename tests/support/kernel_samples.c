@@ -109,6 +109,7 @@ typedef struct product {
   int a, b, c;
   int64_t m, n, depth;
   int width;
+  k_op dot; /* 0, or elements are pairs */
 } product;
 
 /* Tiles of `rows` by `columns` that start at (m0, n0), mt by nt of them. */
@@ -122,28 +123,30 @@ static void product_section(product *p, int64_t m0, int64_t n0, int64_t mt, int6
   int row = ix_add(k, ix_const(k, m0), ix_add(k, ix_mul(k, ix_axis(k, pm), rows), ix_axis(k, i)));
   int column = ix_add(k, ix_const(k, n0), ix_add(k, ix_mul(k, ix_axis(k, pn), columns), ix_axis(k, j)));
   int lm = k_loop(k, pm), ln = k_loop(k, pn);
-  int acc = k_emit(k, K_ACC, TME_F32, k_const_f(k, TME_F32, 0), K_ADD, -1, (uint64_t)1 << i | (uint64_t)1 << j);
+  tme_dtype t = p->dot == K_DOT_I16 ? TME_I32 : TME_F32;
+  int acc = k_emit(k, K_ACC, t, k_emit(k, K_CONST, t, -1, -1, -1, 0), K_ADD, -1, (uint64_t)1 << i | (uint64_t)1 << j);
   int lq = k_loop(k, q), li = k_loop(k, i), lj = k_loop(k, j);
   int x = load(k, p->a, ix_add(k, ix_mul(k, row, p->depth), ix_axis(k, q)));
   int y = load(k, p->b, ix_add(k, ix_mul(k, ix_axis(k, q), p->n), column));
-  k_emit(k, K_UPDATE, TME_F32, acc, x, y, 0);
+  k_emit(k, K_UPDATE, t, acc, x, y, p->dot);
   k_end(k, lj);
   k_end(k, li);
   k_end(k, lq);
   li = k_loop(k, i);
   lj = k_loop(k, j);
-  store(k, p->c, ix_add(k, ix_mul(k, row, p->n), column), k_emit(k, K_READ, TME_F32, acc, -1, -1, 0));
+  store(k, p->c, ix_add(k, ix_mul(k, row, p->n), column), k_emit(k, K_READ, t, acc, -1, -1, 0));
   k_end(k, lj);
   k_end(k, li);
   k_end(k, ln);
   k_end(k, lm);
 }
 
-kernel *sample_matmul(const emit_target *t, int64_t m, int64_t n, int64_t depth, int mr, int nv) {
-  product p = {.k = kernel_new("matmul"), .m = m, .n = n, .depth = depth, .width = sample_lanes(t, TME_F32)};
-  p.a = k_buf_add(p.k, BUF_IN, TME_F32, 0, m * depth);
-  p.b = k_buf_add(p.k, BUF_IN, TME_F32, 0, depth * n);
-  p.c = k_buf_add(p.k, BUF_OUT, TME_F32, 0, m * n);
+kernel *sample_dots(const emit_target *t, k_op dot, int64_t m, int64_t n, int64_t depth, int mr, int nv) {
+  product p = {
+      .k = kernel_new("matmul"), .m = m, .n = n, .depth = depth, .width = sample_lanes(t, TME_F32), .dot = dot};
+  p.a = k_buf_add(p.k, BUF_IN, dot ? TME_U32 : TME_F32, 0, m * depth);
+  p.b = k_buf_add(p.k, BUF_IN, dot ? TME_U32 : TME_F32, 0, depth * n);
+  p.c = k_buf_add(p.k, BUF_OUT, dot == K_DOT_I16 ? TME_I32 : TME_F32, 0, m * n);
   int64_t nr = (int64_t)nv * p.width, mt = m / mr, nt = n / nr;
   product_section(&p, 0, 0, mt, nt, mr, nr);
   product_section(&p, mt * mr, 0, 1, nt, m % mr, nr);
@@ -151,6 +154,10 @@ kernel *sample_matmul(const emit_target *t, int64_t m, int64_t n, int64_t depth,
   product_section(&p, mt * mr, nt * nr, 1, 1, m % mr, n % nr);
   p.k->opt = 2;
   return finish(p.k);
+}
+
+kernel *sample_matmul(const emit_target *t, int64_t m, int64_t n, int64_t depth, int mr, int nv) {
+  return sample_dots(t, K_NOP, m, n, depth, mr, nv);
 }
 
 kernel *sample_strided(const emit_target *t, tme_dtype type, int64_t n, int64_t start, int64_t step) {

@@ -20,6 +20,8 @@ kernel *sample_reduce(const emit_target *t, tme_dtype type, k_op op, double init
                       int unroll);
 /* f32 c = a b, tiles of mr rows by nv vectors; edges are sections of their own. */
 kernel *sample_matmul(const emit_target *t, int64_t m, int64_t n, int64_t k, int mr, int nv);
+/* The same of pairs of 16-bit numbers: a and b are uint32, c is f32 or i32. */
+kernel *sample_dots(const emit_target *t, k_op dot, int64_t m, int64_t n, int64_t k, int mr, int nv);
 /* out[i] = a[start + i * step] for i < n, of a buffer with elements [lo, hi). */
 kernel *sample_strided(const emit_target *t, tme_dtype type, int64_t n, int64_t start, int64_t step);
 /* out[start + i * step] = a[i]. */

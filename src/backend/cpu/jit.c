@@ -278,6 +278,8 @@ jit *jit_new(tme_engine *e, error *err) {
   j->lower.registers = j->target.vector_bytes == 64 || !strncmp(j->target.triple, "aarch64", 7) ? 32 : 16;
   j->lower.l2 = cache_host();
   j->lower.last_level = cache_last_level();
+  j->lower.dot_i16 = j->target.vector_bytes >= 32;
+  j->lower.dot_bf16 = j->target.vector_bytes == 64 && strstr(j->target.features, "+avx512bf16,") != NULL;
   return j;
 }
 

@@ -83,6 +83,7 @@ void acc_begin(emitter *e, int inst) {
 static LLVMValueRef step(emitter *e, const k_inst *in, LLVMValueRef old, int lanes) {
   int op = e->k->inst[in->a].b, dtype = e->k->inst[in->a].dtype;
   LLVMValueRef v = em_operand(e, in->b, lanes);
+  if (in->imm) return em_dot(e, (int)in->imm, v, em_operand(e, in->c, lanes), old, lanes);
   if (in->c >= 0) return em_fma(e, dtype, v, em_operand(e, in->c, lanes), old);
   return em_combine(e, op, dtype, old, v);
 }

@@ -14,7 +14,7 @@ enum { MAX_COLUMNS = 16, MAX_AXES = 64, MAX_DEPTH = 24, MAX_VECTORS = 255, MAX_V
 
 /* What the target can do beyond its baseline. */
 typedef struct features {
-  bool x86, sse41, avx, avx2, avx512, avx512bw, fma, half, round;
+  bool x86, sse41, avx, avx2, avx512, avx512bw, bf16, fma, half, round;
 } features;
 
 /* Where an axis stands: its coordinate of lane 0 is base + off. */
@@ -181,6 +181,9 @@ LLVMValueRef em_prim(emitter *e, int inst, int lanes);
 LLVMValueRef em_combine(emitter *e, int op, int dtype, LLVMValueRef a, LLVMValueRef b);
 LLVMValueRef em_fma(emitter *e, int dtype, LLVMValueRef a, LLVMValueRef b, LLVMValueRef c);
 LLVMValueRef em_arg(emitter *e, int dtype, int number);
+
+/* dot.c: sum + the products of the halves of a and b */
+LLVMValueRef em_dot(emitter *e, int op, LLVMValueRef a, LLVMValueRef b, LLVMValueRef sum, int lanes);
 
 /* cast.c, round.c */
 LLVMValueRef em_cast(emitter *e, int to, int from, LLVMValueRef v, int lanes);

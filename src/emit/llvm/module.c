@@ -62,6 +62,7 @@ static features find_features(const emit_target *t) {
   if (!f.x86) return (features){.fma = true, .half = true, .round = true};
   f.avx512 = has(t, "avx512f") && has(t, "avx512vl") && has(t, "avx512dq");
   f.avx512bw = f.avx512 && has(t, "avx512bw");
+  f.bf16 = f.avx512 && has(t, "avx512bf16");
   f.avx2 = f.avx512 || has(t, "avx2");
   f.avx = f.avx2 || has(t, "avx");
   f.sse41 = f.avx || has(t, "sse4.1");

@@ -265,6 +265,8 @@ LLVMValueRef em_prim(emitter *e, int inst, int lanes) {
   case K_IDIV:
   case K_IREM: return divide(e, in, lanes, x, y);
   case K_FMA: return em_fma(e, in->dtype, x, y, z);
+  case K_DOT_BF16:
+  case K_DOT_I16: return em_dot(e, in->op, x, y, z, lanes);
   case K_NEG: return f ? LLVMBuildFNeg(b, x, "") : LLVMBuildNeg(b, x, "");
   case K_ABS: {
     if (f) return call1(e, "llvm.fabs", x);
