@@ -162,6 +162,7 @@ static void attention(void **state) {
         for (int causal = 0; causal < 2; causal++) {
           op_attrs a = {.f = {NAN}, .i = {causal}};
           compare(OP_scaled_dot_product_attention, in, 4, &a);
+          compare(OP_attention_weights, (array[]){in[0], in[1], in[3]}, 3, &a);
         }
         for (int i = 0; i < 4; i++) array_free(&in[i]);
       }
@@ -171,6 +172,7 @@ static void attention(void **state) {
                  {.block = NULL}};
   op_attrs a = {.f = {NAN}};
   compare(OP_scaled_dot_product_attention, in, 4, &a);
+  compare(OP_attention_weights, (array[]){in[0], in[1], in[3]}, 3, &a);
   for (int i = 0; i < 3; i++) array_free(&in[i]);
 }
 

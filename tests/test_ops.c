@@ -273,6 +273,12 @@ static void products(void **state) {
   refuses(
       OP_scaled_dot_product_attention, "f32(3,5,16) f32(2,7,16) f32(2,7,3) -", none, TME_ERR_SHAPE,
       "scaled_dot_product_attention: q (3, 5, 16), k (2, 7, 16), v (2, 7, 3): the batch dimensions do not broadcast");
+  r = gives(OP_attention_weights, "f32(2,8,5,16) f32(2,2,7,16) f16(2,1,5,7)", none, "f32(2,8,5,7)");
+  assert_true(fabs(r.attrs.f[0] - 0.25) < 1e-15);
+  refuses(OP_attention_weights, "f32(5,16) f32(7,15) -", none, TME_ERR_SHAPE,
+          "attention_weights: q (5, 16), k (7, 15): the last dimensions of q and k differ");
+  refuses(OP_attention_weights, "f32(5,16) f32(7,16) bool(5,6)", none, TME_ERR_SHAPE,
+          "attention_weights: the mask (5, 6) does not broadcast to the scores (5, 7)");
   op_attrs eps = {.f = {1e-5}};
   gives(OP_layer_norm, "f16(2,8) f32(8) -", eps, "f32(2,8)");
   refuses(OP_layer_norm, "f32(2,8) f32(7) -", eps, TME_ERR_SHAPE, "layer_norm: weight has shape (7,), expected (8,)");

@@ -394,9 +394,9 @@ static void matmuls(void **state) {
   array_free(&in[1]);
 }
 
-/* One query against the formula. */
-static void check_query(const array *in, const array *y, const op_attrs *a, int64_t hq, int64_t hk, int64_t n,
-                        int64_t m, int64_t d, int64_t e, int64_t head, int64_t i, double tolerance) {
+/* One query's result and weights against the formula. */
+static void check_query(const array *in, const array *y, const array *w, const op_attrs *a, int64_t hq, int64_t hk,
+                        int64_t n, int64_t m, int64_t d, int64_t e, int64_t head, int64_t i, double tolerance) {
   real score[32], sum = 0, most = -INFINITY;
   int64_t kv = head / (hq / hk);
   for (int64_t j = 0; j < m; j++) {
@@ -410,6 +410,8 @@ static void check_query(const array *in, const array *y, const op_attrs *a, int6
     most = score[j] > most ? score[j] : most;
   }
   for (int64_t j = 0; j < m; j++) sum += score[j] = expl(score[j] - most);
+  for (int64_t j = 0; j < m; j++)
+    expect_near("weights", array_real(w, (head * n + i) * m + j), (double)(score[j] / sum), tolerance);
   for (int64_t l = 0; l < e; l++) {
     real want = 0;
     for (int64_t j = 0; j < m; j++) want += score[j] / sum * (real)array_real(&in[2], (kv * m + j) * e + l);
@@ -431,14 +433,19 @@ static void attentions(void **state) {
                          filled(types[t], 3, (int64_t[]){hk, M, E}, -1, 1, &seed),
                          {.block = NULL}};
           if (mask) in[3] = filled(mask == 1 ? TME_BOOL : types[t], 2, (int64_t[]){N, M}, -1, 1, &seed);
-          for (int64_t i = 0; mask == 1 && i < N; i++) array_set_real(&in[3], i * M, 1);
+          /* the last query may look at no key: NaN */
+          for (int64_t i = 0; mask == 1 && i < N - 1; i++) array_set_real(&in[3], i * M, 1);
+          for (int64_t j = 0; mask == 1 && j < M; j++) array_set_real(&in[3], (N - 1) * M + j, 0);
           op_attrs a = {.f = {causal ? 0.5 : (double)NAN}, .i = {causal}};
           array y = array_op(OP_scaled_dot_product_attention, in, 4, &a);
+          array w = array_op(OP_attention_weights, (array[]){in[0], in[1], in[3]}, 3, &a);
           if (!causal) a.f[0] = 1 / sqrt((double)D);
           for (int64_t head = 0; head < HQ; head++)
-            for (int64_t i = 0; i < N; i++) check_query(in, &y, &a, HQ, hk, N, M, D, E, head, i, 8 * epsilon(types[t]));
+            for (int64_t i = 0; i < N; i++)
+              check_query(in, &y, &w, &a, HQ, hk, N, M, D, E, head, i, 8 * epsilon(types[t]));
           for (int i = 0; i < 4; i++) array_free(&in[i]);
           array_free(&y);
+          array_free(&w);
         }
 }
 
@@ -628,7 +635,8 @@ static void without_memory(void **state) {
                {OP_matmul, 2, in, {.axes = 0}},
                {OP_take, 2, take_in, {.i = {0}}},
                {OP_svd, 1, in, {.i = {1}}},
-               {OP_scaled_dot_product_attention, 4, in, {.f = {1}}}};
+               {OP_scaled_dot_product_attention, 4, in, {.f = {1}}},
+               {OP_attention_weights, 3, &in[1], {.f = {1}}}};
   for (int i = 0; i < COUNT(calls); i++)
     for (int lib = 0; lib < 2; lib++) {
       tme_status s = TME_ERR_MEMORY;

@@ -51,6 +51,7 @@ static const struct {
     {"matmul", 2, 2, {{3, 20011}, {20011, 7}}, TME_NONE},
     {"matmul", 2, 3, {{5, 211, 133}, {5, 133, 97}}, TME_NONE},
     {"scaled_dot_product_attention", 3, 3, {{6, 301, 64}, {6, 301, 64}, {6, 301, 64}}, TME_NONE},
+    {"attention_weights", 2, 3, {{6, 301, 64}, {6, 301, 64}}, TME_NONE},
     {"tanh", 1, 1, {{1000003}}, TME_NONE},
 };
 

@@ -121,10 +121,11 @@ static int reduce_nothing(graph *g, const g_node *n) {
   return graph_broadcast(g, one, n->type.rank, n->type.shape);
 }
 
-/* Without keys, or keys without width, there is nothing to multiply. */
-static int decompose_empty_attention(graph *g, const g_node *n, const int *in, const op_attrs *attrs) {
+/* Attention has a kernel of its own, which keeps no weights; without keys, or keys without width, there is nothing to
+ * multiply. */
+static int decompose_weights(graph *g, const g_node *n, const int *in, const op_attrs *attrs) {
   const op_type *k = &g->node[in[1]].type;
-  if (k->shape[k->rank - 1] && k->shape[k->rank - 2]) return -2;
+  if (n->op == OP_scaled_dot_product_attention && k->shape[k->rank - 1] && k->shape[k->rank - 2]) return -2;
   return decompose_attention(g, n->op, in, n->nin, attrs, &n->type);
 }
 
@@ -139,7 +140,7 @@ static int decompose_node(graph *g, const g_node *n, const int *in, const op_att
   case FAMILY_join: return decompose_join(g, n->op, in, n->nin, attrs, &n->type);
   case FAMILY_create: return decompose_create(g, n->op, in, n->nin, attrs, &n->type);
   case FAMILY_matmul: return decompose_matmul(g, n, in[0], in[1]);
-  case FAMILY_attention: return decompose_empty_attention(g, n, in, attrs);
+  case FAMILY_attention: return decompose_weights(g, n, in, attrs);
   case FAMILY_reduce:
     if (!type_size(&g->node[in[0]].type)) return reduce_nothing(g, n);
     return split ? split_reduction(g, n->op, in[0], attrs, &n->type) : -2;

@@ -4,8 +4,8 @@
 
 static bool narrows(const g_node *n, int k) {
   bool product = n->op == OP_matmul && k < 2;
-  bool attention = n->op == OP_scaled_dot_product_attention && k < 3;
-  return (product || attention) && n->type.dtype == TME_F32;
+  bool attention = n->op == OP_scaled_dot_product_attention && k < 3, weights = n->op == OP_attention_weights && k < 2;
+  return (product || attention || weights) && n->type.dtype == TME_F32;
 }
 
 graph *pass_mixed(const graph *g, error *e) {

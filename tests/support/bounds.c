@@ -18,7 +18,7 @@
  *   rms_norm        (W + 12) eps |result|
  *   matmul          W(K) eps |x| |y|; complex: four real products, twice as much
  *   attention       scores move by d = W(d) eps |scale| max|q_i| max|k_j| + 2 eps max|score|, each weight by 2 d + (W(m) + 12)
- *                   eps of itself, the result by twice that times max|v|
+ *                   eps of itself, the result by twice that times max|v|; attention_weights: the weights
  *   min, max, any, all, argmin, argmax, shapes, joins, take, astype, creation: none
  *   svd             check_svd: a decomposition backward stable within 40 max(m, n) eps of the norm */
 #include "support/matrix.h"
@@ -151,16 +151,17 @@ static void measure(const operand *o, double *row, double *most) {
 
 static tme_array *bound_attention(tme_scope *s, const cell *c, tme_array *want, double eps) {
   const operand *q = &c->in[0], *k = &c->in[1];
-  double qrow, krow, most, v, mask = 0, row, d = (double)q->shape[q->rank - 1], m = (double)k->shape[k->rank - 2];
+  const cell_arg *values = cell_get(c, "v"); /* without them the weights are the result */
+  double qrow, krow, most, v = 0, mask = 0, row, d = (double)q->shape[q->rank - 1], m = (double)k->shape[k->rank - 2];
   const cell_arg *scale = cell_get(c, "scale"), *given = cell_get(c, "mask");
   measure(q, &qrow, &most);
   measure(k, &krow, &most);
-  measure(&c->in[2], &row, &v);
+  if (values) measure(&c->in[values->first], &row, &v);
   if (given->kind == TME_ARG_ARRAY && c->in[given->first].dtype != TME_BOOL) measure(&c->in[given->first], &row, &mask);
   double score = qrow * krow * fabs(scale->kind == TME_ARG_FLOAT ? scale->f : 1 / sqrt(fmax(d, 1)));
   double moved = walk(d) * eps * score + 2 * eps * (score + mask);
   double weight = 2 * moved + (walk(m) + 12) * eps;
-  return plus(s, times(s, wide(s, want), 0), 2 * weight * v);
+  return plus(s, times(s, wide(s, want), values ? 0 : weight), 2 * weight * v);
 }
 
 /* ---- the row's own bound --------------------------------------------------------------------------------------------------- */

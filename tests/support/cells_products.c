@@ -115,7 +115,7 @@ static void attend(matrix *m, int op, tme_dtype t, const attention *a, bool addi
   cell_init(&c, op, core);
   cell_in(&c, "q", t, a->q.rank, a->q.shape)->layout = l;
   cell_in(&c, "k", t, a->k.rank, a->k.shape)->layout = (layout)((l * 2) % LAYOUT_COUNT);
-  cell_in(&c, "v", t, a->v.rank, a->v.shape)->layout = (layout)((l * 5) % LAYOUT_COUNT);
+  if (cell_get(&c, "v")) cell_in(&c, "v", t, a->v.rank, a->v.shape)->layout = (layout)((l * 5) % LAYOUT_COUNT);
   if (a->mask.rank >= 0) cell_in(&c, "mask", additive ? t : TME_BOOL, a->mask.rank, a->mask.shape);
   if (a->causal) cell_int(&c, "causal", 1);
   if (a->scale > 0) cell_float(&c, "scale", a->scale);

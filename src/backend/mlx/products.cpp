@@ -28,21 +28,21 @@ array repeat_heads(const array &x, int64_t heads) {
   return own == 1 || own >= heads || heads % own ? x : mx::repeat(x, static_cast<int>(heads / own), -3);
 }
 
-array attention(values &v, int i) {
+// The result, or the weights alone.
+array attention(values &v, int i, bool weights) {
   const g_node &n = v.g->node[i];
   const op_attrs &a = *graph_attrs(v.g, i);
   tme_dtype t = n.type.dtype, w = is_half(t) ? TME_F32 : t;
   context c = {w, v.gpu, false};
-  array q = widen(input(v, i, 0), t), k = widen(input(v, i, 1), t), value = widen(input(v, i, 2), t);
-  int rows = q.shape(-2), keys = k.shape(-2);
+  array q = widen(input(v, i, 0), t), k = widen(input(v, i, 1), t);
+  int rows = q.shape(-2), keys = k.shape(-2), mask_at = weights ? 2 : 3;
   if (!keys) return mx::zeros(shape_of(n.type), dtype_of(t));
   int64_t heads = q.ndim() > 2 ? q.shape(-3) : 1;
   k = repeat_heads(k, heads);
-  value = repeat_heads(value, heads);
   array s = mx::multiply(mx::matmul(q, mx::swapaxes(k, -1, -2)), p_number(c, a.f[0]));
   array never = p_number(c, -INFINITY);
-  if (has_input(v, i, 3)) {
-    const array &mask = input(v, i, 3);
+  if (has_input(v, i, mask_at)) {
+    const array &mask = input(v, i, mask_at);
     s = mask.dtype() == mx::bool_ ? mx::where(mask, s, never) : mx::add(s, mx::astype(mask, dtype_of(w)));
   }
   if (a.i[0]) {
@@ -56,7 +56,8 @@ array attention(values &v, int i) {
   } else {
     p = s.size() ? mx::softmax(s, -1, true) : s;
   }
-  return narrow(mx::matmul(p, value), t);
+  if (!weights) p = mx::matmul(p, repeat_heads(widen(input(v, i, 2), t), heads));
+  return narrow(p, t);
 }
 
 // ---- singular values -------------------------------------------------------------------------------------------------
@@ -101,7 +102,8 @@ std::vector<array> decompose(values &v, int i) {
 std::vector<array> build_products(values &v, int i) {
   switch (v.g->node[i].op) {
   case OP_matmul: return {matmul(v, i)};
-  case OP_scaled_dot_product_attention: return {attention(v, i)};
+  case OP_scaled_dot_product_attention: return {attention(v, i, false)};
+  case OP_attention_weights: return {attention(v, i, true)};
   default: return decompose(v, i);
   }
 }

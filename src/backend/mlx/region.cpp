@@ -59,6 +59,7 @@ std::vector<array> build_op(values &v, int i) {
   case OP_rms_norm: return build_rows(v, i);
   case OP_matmul:
   case OP_scaled_dot_product_attention:
+  case OP_attention_weights:
   case OP_svd:
   case OP_svdvals: return build_products(v, i);
   case OP_reshape:

@@ -1,5 +1,5 @@
-/* scaled_dot_product_attention, one query at a time: scores, their softmax, the weighted sum of the values. A query
- * whose scores are all -infinity gives NaN; one without keys 0. */
+/* scaled_dot_product_attention and attention_weights, one query at a time: scores, their softmax, the weighted sum of the
+ * values. A query whose scores are all -infinity gives NaN; one without keys 0. */
 #include "backend/reference/convert.h"
 #include "backend/reference/rows.h"
 #include <math.h>
@@ -7,14 +7,16 @@
 
 typedef struct attention {
   const ref_call *c;
-  int64_t n, m, d, v;                                            /* queries, keys, their width, width of the values */
+  const ref_array *v, *mask;                                     /* NULL: the weights are the result; there is none */
+  int64_t n, m, d, wide;                                         /* queries, keys, their width, width of the result */
   int64_t group;                                                 /* heads of q that share one of k and v */
   int64_t offset_q, offset_k, offset_v, offset_mask, offset_out; /* of the matrices at hand, in elements */
-  char *q, *k, *values, *scores, *sum;                           /* wide */
+  char *q, *k, *values, *scores, *row;                           /* wide */
 } attention;
 
 #define ATTENTION(suffix, REAL)                                                                                        \
-  static void scores_##suffix(const attention *a, int64_t row, const ref_array *mask, const int64_t *mask_strides) {   \
+  static void scores_##suffix(const attention *a, int64_t row, const int64_t *mask_strides) {                          \
+    const ref_array *mask = a->mask;                                                                                   \
     const REAL *q = (const REAL *)(const void *)a->q, *k = (const REAL *)(const void *)a->k;                           \
     REAL *s = (REAL *)(void *)a->scores, scale = (REAL)a->c->attrs->f[0];                                              \
     for (int64_t j = 0; j < a->m; j++) {                                                                               \
@@ -38,15 +40,15 @@ typedef struct attention {
   }                                                                                                                    \
   static void row_##suffix(const attention *a) {                                                                       \
     const REAL *v = (const REAL *)(const void *)a->values;                                                             \
-    REAL *s = (REAL *)(void *)a->scores, *sum = (REAL *)(void *)a->sum;                                                \
+    REAL *s = (REAL *)(void *)a->scores, *sum = (REAL *)(void *)a->row;                                                \
     REAL most = row_max_##suffix(s, a->m);                                                                             \
     for (int64_t j = 0; j < a->m; j++) s[j] = (REAL)exp((double)(s[j] - most));                                        \
     REAL total = row_sum_##suffix(s, a->m);                                                                            \
-    memset(sum, 0, sizeof *sum *(size_t)a->v);                                                                         \
-    for (int64_t j = 0; j < a->m; j++) {                                                                               \
-      REAL weight = s[j] / total;                                                                                      \
-      for (int64_t l = 0; l < a->v; l++) sum[l] += weight * v[j * a->v + l];                                           \
-    }                                                                                                                  \
+    for (int64_t j = 0; j < a->m; j++) s[j] /= total;                                                                  \
+    if (!a->v) return;                                                                                                 \
+    memset(sum, 0, sizeof *sum *(size_t)a->wide);                                                                      \
+    for (int64_t j = 0; j < a->m; j++)                                                                                 \
+      for (int64_t l = 0; l < a->wide; l++) sum[l] += s[j] * v[j * a->wide + l];                                       \
   }
 
 ATTENTION(f32, float)
@@ -61,26 +63,26 @@ static void pack(const ref_array *x, int64_t offset, char *to) {
 }
 
 static void one_batch(const attention *a) {
-  const ref_array *q = a->c->in[0], *mask = a->c->in[3], *out = &a->c->out[0];
+  const ref_array *q = a->c->in[0], *out = &a->c->out[0];
   tme_dtype t = q->type.dtype, wide = rows_dtype(t);
   int64_t size = (int64_t)tme_dtype_size(t), mask_strides[TME_MAX_RANK] = {0};
   int rank = out->type.rank;
-  if (mask) {
+  if (a->mask) {
     op_type scores = out->type;
     scores.shape[rank - 1] = a->m;
-    broadcast_strides(&scores, mask, mask_strides);
+    broadcast_strides(&scores, a->mask, mask_strides);
   }
   const int64_t *steps = &q->strides[q->type.rank - 2];
   for (int64_t i = 0; i < a->n; i++) {
     convert_run(t, q->data + (a->offset_q + i * steps[0]) * size, steps[1], wide, a->q, 1, a->d);
     if (wide == TME_F32) {
-      scores_f32(a, i, mask, &mask_strides[rank - 2]);
+      scores_f32(a, i, &mask_strides[rank - 2]);
       row_f32(a);
     } else {
-      scores_f64(a, i, mask, &mask_strides[rank - 2]);
+      scores_f64(a, i, &mask_strides[rank - 2]);
       row_f64(a);
     }
-    convert_run(wide, a->sum, 1, t, out->data + (a->offset_out + i * a->v) * size, 1, a->v);
+    convert_run(wide, a->row, 1, t, out->data + (a->offset_out + i * a->wide) * size, 1, a->wide);
   }
 }
 
@@ -103,10 +105,10 @@ static void run(attention *a) {
   int64_t count = 1, last_k = -1, last_v = -1, mask_strides[TME_MAX_RANK] = {0};
   bool fresh = true;
   for (int d = 0; d < batch.rank; d++) count *= batch.shape[d];
-  if (c->in[3]) {
+  if (a->mask) {
     op_type scores = c->out[0].type;
     scores.shape[scores.rank - 1] = a->m;
-    broadcast_strides(&scores, c->in[3], mask_strides);
+    broadcast_strides(&scores, a->mask, mask_strides);
   }
   for (int64_t b = 0; b < count; b++, fresh = false) {
     int64_t index[TME_MAX_RANK], rest = b;
@@ -118,10 +120,10 @@ static void run(attention *a) {
     }
     a->offset_q = matrix_at(c->in[0], &batch, index, 1);
     a->offset_k = matrix_at(c->in[1], &batch, index, a->group);
-    a->offset_v = matrix_at(c->in[2], &batch, index, a->group);
-    a->offset_out = b * a->n * a->v;
+    if (a->v) a->offset_v = matrix_at(a->v, &batch, index, a->group);
+    a->offset_out = b * a->n * a->wide;
     if (fresh || a->offset_k != last_k) pack(c->in[1], a->offset_k, a->k);
-    if (fresh || a->offset_v != last_v) pack(c->in[2], a->offset_v, a->values);
+    if (a->v && (fresh || a->offset_v != last_v)) pack(a->v, a->offset_v, a->values);
     last_k = a->offset_k;
     last_v = a->offset_v;
     one_batch(a);
@@ -129,10 +131,10 @@ static void run(attention *a) {
 }
 
 /* Heads of k and v that are neither one nor as many as the result's are shared by groups. */
-static int64_t group_of(const ref_call *c) {
-  const op_type *out = &c->out[0].type;
-  for (int i = 1; i < 3; i++) {
-    const op_type *t = &c->in[i]->type;
+static int64_t group_of(const attention *a) {
+  const op_type *out = &a->c->out[0].type;
+  for (int i = 1; i < (a->v ? 3 : 2); i++) {
+    const op_type *t = &a->c->in[i]->type;
     if (t->rank < 3 || out->rank < 3) continue;
     int64_t heads = t->shape[t->rank - 3], all = out->shape[out->rank - 3];
     if (heads > 1 && heads < all) return all / heads;
@@ -141,18 +143,22 @@ static int64_t group_of(const ref_call *c) {
 }
 
 tme_status ref_attention(ref_call *c, error *e) {
-  const op_type *q = &c->in[0]->type, *k = &c->in[1]->type, *v = &c->in[2]->type;
+  const op_type *q = &c->in[0]->type, *k = &c->in[1]->type, *out = &c->out[0].type;
+  bool values = c->op == OP_scaled_dot_product_attention;
   attention a = {.c = c, .n = q->shape[q->rank - 2], .d = q->shape[q->rank - 1], .m = k->shape[k->rank - 2]};
-  a.v = v->shape[v->rank - 1];
-  a.group = group_of(c);
-  size_t size = tme_dtype_size(rows_dtype(q->dtype)), d = (size_t)a.d, m = (size_t)a.m, w = (size_t)a.v;
-  char *all = mem_alloc((d + m * d + m * w + m + w) * size);
-  if (!all) return fail_memory(e, op_name(c->op), (d + m * d + m * w + m + w) * size);
+  a.v = values ? c->in[2] : NULL;
+  a.mask = c->in[values ? 3 : 2];
+  a.wide = out->shape[out->rank - 1];
+  a.group = group_of(&a);
+  size_t size = tme_dtype_size(rows_dtype(q->dtype)), d = (size_t)a.d, m = (size_t)a.m;
+  size_t w = values ? (size_t)a.wide : 0, bytes = (d + m * d + m * w + m + w) * size;
+  char *all = mem_alloc(bytes);
+  if (!all) return fail_memory(e, op_name(c->op), bytes);
   a.q = all;
   a.k = a.q + d * size;
   a.values = a.k + m * d * size;
   a.scores = a.values + m * w * size;
-  a.sum = a.scores + m * size;
+  a.row = values ? a.scores + m * size : a.scores;
   run(&a);
   mem_free(all);
   return TME_OK;

@@ -1,7 +1,11 @@
-/* scaled_dot_product_attention. Heads (axis -3) of q may be a multiple of those of k and v: then a group of
- * neighbouring heads of q shares one of k and v. */
+/* scaled_dot_product_attention, and its weights alone. Heads (axis -3) of q may be a multiple of those of k and v: then a
+ * group of neighbouring heads of q shares one of k and v. */
 #include "compile/graph.h"
 #include <math.h>
+
+/* The weights have no v; the mask comes last. */
+static bool has_values(int op) { return op == OP_scaled_dot_product_attention; }
+static int mask_at(int op) { return has_values(op) ? 3 : 2; }
 
 static op_type batch_of(const op_type *t) {
   op_type b = *t;
@@ -20,12 +24,13 @@ static tme_status wrong_shapes(const op_call *c, const char *why, error *e) {
   char q[200], k[200], v[200];
   type_shape_text(c->in[0], q);
   type_shape_text(c->in[1], k);
+  if (!has_values(c->op)) return fail(e, TME_ERR_SHAPE, "%s: q %s, k %s: %s", op_name(c->op), q, k, why);
   type_shape_text(c->in[2], v);
   return fail(e, TME_ERR_SHAPE, "%s: q %s, k %s, v %s: %s", op_name(c->op), q, k, v, why);
 }
 
 static tme_status check_mask(op_call *c, const op_type *out, int64_t m, tme_dtype t, error *e) {
-  const op_type *mask = c->in[3];
+  const op_type *mask = c->in[mask_at(c->op)];
   if (!mask) return TME_OK;
   if (mask->dtype != TME_BOOL && !dtype_is_float(mask->dtype))
     return fail(e, TME_ERR_DTYPE, "%s: the mask must be bool or floating, not %s", op_name(c->op),
@@ -38,13 +43,13 @@ static tme_status check_mask(op_call *c, const op_type *out, int64_t m, tme_dtyp
     type_shape_text(&scores, b);
     return fail(e, TME_ERR_SHAPE, "%s: the mask %s does not broadcast to the scores %s", op_name(c->op), a, b);
   }
-  if (mask->dtype != TME_BOOL) infer_want(c, 3, t);
+  if (mask->dtype != TME_BOOL) infer_want(c, mask_at(c->op), t);
   return TME_OK;
 }
 
 tme_status infer_attention(op_call *c, op_type *out, error *e) {
-  const op_type *q = c->in[0], *k = c->in[1], *v = c->in[2];
-  tme_dtype t = infer_float(c, infer_promote(c, 0, 3));
+  const op_type *q = c->in[0], *k = c->in[1], *v = has_values(c->op) ? c->in[2] : k;
+  tme_dtype t = infer_float(c, infer_promote(c, 0, mask_at(c->op)));
   if (!dtype_is_float(t))
     return fail(e, TME_ERR_DTYPE, "%s: takes real numbers, not %s", op_name(c->op), tme_dtype_name(t));
   if (q->rank < 2 || k->rank < 2 || v->rank < 2) return wrong_shapes(c, "each needs at least two dimensions", e);
@@ -55,9 +60,9 @@ tme_status infer_attention(op_call *c, op_type *out, error *e) {
   if (!type_broadcast(&bk, &bv, &kv)) return wrong_shapes(c, "the batch dimensions of k and v do not broadcast", e);
   if (head_group(&bq, &kv) > 1) kv.shape[kv.rank - 1] = bq.shape[bq.rank - 1];
   if (!type_broadcast(&bq, &kv, out)) return wrong_shapes(c, "the batch dimensions do not broadcast", e);
-  for (int i = 0; i < 3; i++) infer_want(c, i, t);
+  for (int i = 0; i < mask_at(c->op); i++) infer_want(c, i, t);
   out->shape[out->rank++] = q->shape[q->rank - 2];
-  out->shape[out->rank++] = v->shape[v->rank - 1];
+  out->shape[out->rank++] = has_values(c->op) ? v->shape[v->rank - 1] : m;
   out->dtype = t;
   if (isnan(c->attrs->f[0])) c->attrs->f[0] = d ? 1 / sqrt((double)d) : 1;
   c->attrs->i[0] = c->attrs->i[0] != 0;
@@ -96,9 +101,7 @@ static int keep_where(graph *g, int condition, int scores, tme_dtype t) {
 }
 
 int decompose_attention(graph *g, int op, const int *in, int nin, const op_attrs *attrs, const op_type *type) {
-  if (op != OP_scaled_dot_product_attention) return -2;
-  if (in[0] < 0 || in[1] < 0 || in[2] < 0) return -1;
-  int q = graph_wide(g, in[0]), k = graph_wide(g, in[1]), v = graph_wide(g, in[2]);
+  int q = graph_wide(g, in[0]), k = graph_wide(g, in[1]), v = has_values(op) ? graph_wide(g, in[2]) : k;
   if (q < 0 || k < 0 || v < 0) return -1;
   op_type tq = graph_get(g, q)->type, tk = graph_get(g, k)->type, tv = graph_get(g, v)->type;
   op_type bq = batch_of(&tq), bk = batch_of(&tk), bv = batch_of(&tv), kv = bk;
@@ -108,11 +111,12 @@ int decompose_attention(graph *g, int op, const int *in, int nin, const op_attrs
   int64_t group = head_group(&bq, &kv);
   int s = graph_bin(g, OP_matmul, q, swap_last(g, repeat_heads(g, k, group)));
   s = graph_bin(g, OP_multiply, s, graph_number(g, tq.dtype, attrs->f[0]));
-  if (nin > 3 && in[3] >= 0) {
-    if (graph_get(g, in[3])->type.dtype == TME_BOOL)
-      s = keep_where(g, in[3], s, tq.dtype);
+  int mask = nin > mask_at(op) ? in[mask_at(op)] : -1;
+  if (mask >= 0) {
+    if (graph_get(g, mask)->type.dtype == TME_BOOL)
+      s = keep_where(g, mask, s, tq.dtype);
     else
-      s = graph_bin(g, OP_add, s, graph_cast(g, in[3], tq.dtype));
+      s = graph_bin(g, OP_add, s, graph_cast(g, mask, tq.dtype));
   }
   if (attrs->i[0]) {
     int row = graph_bin(g, OP_add, graph_iota(g, TME_I64, 2, nm, 0), graph_number(g, TME_I64, (double)(nm[1] - nm[0])));
@@ -122,5 +126,6 @@ int decompose_attention(graph *g, int op, const int *in, int nin, const op_attrs
   uint32_t last = 1u << (graph_get(g, s)->type.rank - 1);
   int p = graph_un(g, OP_exp, graph_bin(g, OP_subtract, s, graph_reduce(g, OP_max, s, last, true)));
   p = graph_bin(g, OP_divide, p, graph_reduce(g, OP_sum, p, last, true));
-  return graph_cast(g, graph_bin(g, OP_matmul, p, repeat_heads(g, v, group)), type->dtype);
+  if (has_values(op)) p = graph_bin(g, OP_matmul, p, repeat_heads(g, v, group));
+  return graph_cast(g, p, type->dtype);
 }
