@@ -99,7 +99,7 @@ static int cut_rows(const product *p, span *out) {
   int64_t most = l2_half(p) / (p->K * (int64_t)tme_dtype_size(p->acc) + 1), per = most / p->t.rows;
   if (per < 1) per = 1;
   int64_t block = per * p->t.rows, blocks = p->M / block;
-  if (blocks > 0 && p->M % block < block / 2) blocks--; /* the rest is half a block to one and a half */
+  if (blocks > 0 && 2 * (p->M % block) < block) blocks--; /* the rest is half a block to one and a half */
   int n = 0;
   if (blocks > 0) out[n++] = (span){0, p->t.rows, per, blocks};
   cut_balanced(p, blocks * block, out, &n);
