@@ -35,12 +35,31 @@ typedef struct shape {
 } shape;
 
 static const shape shapes[] = {
-    {1, 1, 129, 1, 1030, AS_IT_IS},     {1, 3, 70, 1, 1300, AS_IT_IS},       {1, 4, 7, 1, 512, AS_IT_IS},
-    {5, 2, 33, 5, 700, AS_IT_IS},       {1, 2, 40, 1, 600, RIGHT_TURNED},    {1, 24, 300, 1, 1024, AS_IT_IS},
-    {1, 5, 257, 1, 2048, AS_IT_IS},     {3, 9, 260, 3, 1100, AS_IT_IS},      {1, 61, 130, 1, 1041, PART},
-    {1, 700, 400, 1, 130, AS_IT_IS},    {1, 1300, 260, 1, 96, AS_IT_IS},     {1, 610, 702, 1, 1500, AS_IT_IS},
-    {1, 613, 257, 1, 263, LEFT_TURNED}, {1, 300, 300, 1, 300, RIGHT_TURNED}, {4, 400, 200, 1, 64, AS_IT_IS},
-    {2, 520, 310, 2, 270, PART},        {1, 40, 3000, 1, 20, AS_IT_IS},      {1, 9, 20000, 1, 50, AS_IT_IS},
+    {1, 1, 129, 1, 1030, AS_IT_IS},
+    {1, 3, 70, 1, 1300, AS_IT_IS},
+    {1, 4, 7, 1, 512, AS_IT_IS},
+    {5, 2, 33, 5, 700, AS_IT_IS},
+    {1, 2, 40, 1, 600, RIGHT_TURNED},
+    {1, 24, 300, 1, 1024, AS_IT_IS},
+    {1, 5, 257, 1, 2048, AS_IT_IS},
+    {3, 9, 260, 3, 1100, AS_IT_IS},
+    {1, 61, 130, 1, 1041, PART},
+    {1, 700, 400, 1, 130, AS_IT_IS},
+    {1, 1300, 260, 1, 96, AS_IT_IS},
+    {1, 610, 702, 1, 1500, AS_IT_IS},
+    {1, 613, 257, 1, 263, LEFT_TURNED},
+    {1, 300, 300, 1, 300, RIGHT_TURNED},
+    {4, 400, 200, 1, 64, AS_IT_IS},
+    {2, 520, 310, 2, 270, PART},
+    {1, 40, 3000, 1, 20, AS_IT_IS},
+    {1, 9, 20000, 1, 50, AS_IT_IS},
+    /* sums that are cut into chunks, with and without a rest; a row as long as a block */
+    {1, 16, 8192, 1, 16, AS_IT_IS},
+    {1, 5, 10007, 1, 50, AS_IT_IS},
+    {3, 8, 9001, 1, 24, LEFT_TURNED},
+    {2, 30, 5003, 2, 40, RIGHT_TURNED},
+    {1, 2, 6000, 1, 300, PART},
+    {1, 1, 33000, 1, 257, AS_IT_IS},
 };
 
 /* The values -4 ... 4, of (batch, rows, columns), as they lie or as a turned or cut view of something larger. */
@@ -98,6 +117,27 @@ static void test_exact(void **state) {
   if (tme_engine_has_jit(cpu)) assert_int_equal(stats.fallbacks, 0);
 }
 
+/* 2049 is no 16-bit number: what is fused with a product sees the sum itself, be it cut or not. */
+static void test_epilogue_of_wide_sum(void **state) {
+  (void)state;
+  enum { ONES = 2049 };
+  static const int64_t lengths[] = {ONES, 8192, 9000};
+  for (int i = 0; i < COUNT(lengths); i++) {
+    tme_scope *s = tme_scope_new(cpu);
+    int64_t before = 0, after = lengths[i] - ONES, ones = ONES, left[] = {16, lengths[i]}, right[] = {lengths[i], 16};
+    tme_array *y = tme_pad(s, tme_ones(s, &ones, 1, TME_F16), &before, &after, 0);
+    y = tme_broadcast_to(s, tme_expand_dims(s, y, 1), right, 2);
+    tme_array *x = tme_ones(s, left, 2, TME_F16);
+    assert_int_equal(tme_eval_all(s, (tme_array *[]){x, y}, 2), TME_OK);
+    tme_array *z = tme_subtract(s, tme_matmul(s, x, y), tme_integer(s, ONES - 1));
+    double least = 0, most = 0;
+    assert_int_equal(tme_item(s, tme_min(s, z, NULL, TME_ALL, false), &least), TME_OK);
+    assert_int_equal(tme_item(s, tme_max(s, z, NULL, TME_ALL, false), &most), TME_OK);
+    if (tme_engine_has_jit(cpu)) assert_true(least == 1 && most == 1);
+    tme_scope_free(s);
+  }
+}
+
 static void test_what_a_cache_holds(void **state) {
   (void)state;
   const cache_level c = {512 << 10, 8}; /* 1024 sets */
@@ -113,6 +153,7 @@ static void test_what_a_cache_holds(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(test_exact), cmocka_unit_test(test_what_a_cache_holds)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(test_exact), cmocka_unit_test(test_epilogue_of_wide_sum),
+                                     cmocka_unit_test(test_what_a_cache_holds)};
   return cmocka_run_group_tests(tests, open_engines, close_engines);
 }

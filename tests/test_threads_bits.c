@@ -49,6 +49,7 @@ static const struct {
     {"layer_norm", 1, 2, {{900, 1024}}, TME_NONE},
     {"matmul", 2, 2, {{517, 703}, {703, 389}}, TME_NONE},
     {"matmul", 2, 2, {{3, 20011}, {20011, 7}}, TME_NONE},
+    {"matmul", 2, 2, {{40, 16384}, {16384, 33}}, TME_NONE},
     {"matmul", 2, 3, {{5, 211, 133}, {5, 133, 97}}, TME_NONE},
     {"scaled_dot_product_attention", 3, 3, {{6, 301, 64}, {6, 301, 64}, {6, 301, 64}}, TME_NONE},
     {"attention_weights", 2, 3, {{6, 301, 64}, {6, 301, 64}}, TME_NONE},

@@ -84,4 +84,9 @@ typedef int op_decompose_fn(graph *g, int op, const int *in, int nin, const op_a
 op_decompose_fn decompose_statistics, decompose_argreduce, decompose_softmax, decompose_norm, decompose_shape,
     decompose_join, decompose_create, decompose_attention;
 
+/* A long reduction, or a product n of a and b with a long sum, in two steps (split.c): the new node, or -2 if it is fine as
+ * it is. */
+int split_reduction(graph *g, int op, int x, const op_attrs *attrs, const op_type *type);
+int split_product(graph *g, const g_node *n, int a, int b);
+
 #endif

@@ -293,12 +293,13 @@ static int find_accumulators(const rows *r, accumulator *accs) {
   return n;
 }
 
-/* What a reduction takes at the point r->ix, in its own dtype. */
+/* What a reduction takes at the point r->ix, in the dtype that it sums in. */
 static expr_value reduced_value(rows *r, int reduction) {
   const graph *g = r->b.l->g;
   int x = graph_in(g, reduction, 0);
   tme_dtype from = g->node[x].type.dtype, to = g->node[reduction].type.dtype;
   expr_value v = builder_value(&r->b, x, r->ix, -1);
+  if (!dtype_is_complex(to)) to = expr_dtype(to);
   return from == to ? v : expr_cast(r->b.k, v, from, to);
 }
 

@@ -2,79 +2,6 @@
 #include "compile/fuse.h"
 #include <string.h>
 
-/* A reduction with fewer rows than this, each at least twice MIN_CHUNK long, is made in two steps, so that there is work
- * for every thread; and one down few columns, counted in bands of COLUMNS. All depends on the shape alone, as the order
- * of a sum must. */
-enum { FEW_ROWS = 32, MIN_CHUNK = 8192, MAX_CHUNKS = 64 };
-enum { COLUMNS = 1024, FEW_BANDS = 8, MIN_ROWS = 64, MIN_ELEMENTS = 1 << 18, MAX_ROW_CHUNKS = 16 };
-
-static int64_t rows_of(const op_type *t, uint32_t axes) {
-  int64_t rows = 1;
-  for (int d = 0; d < t->rank; d++)
-    if (!(axes >> d & 1)) rows *= t->shape[d];
-  return rows;
-}
-
-/* sum(x) = sum(sum(x as chunks)): returns the new node, or -2 if the reduction is fine as it is. */
-static int split_reduction(graph *g, int op, int x, const op_attrs *attrs, const op_type *type) {
-  op_type t = g->node[x].type;
-  uint32_t axes = attrs->axes;
-  int64_t rows = rows_of(&t, axes), n = rows ? type_size(&t) / rows : 0;
-  int last = t.rank - 1;
-  while (last > 0 && t.shape[last] == 1) last--;
-  bool columns = t.rank > 0 && !(axes >> last & 1) && t.shape[last] >= COLUMNS / 2;
-  int64_t most = n / MIN_CHUNK < MAX_CHUNKS ? n / MIN_CHUNK : MAX_CHUNKS;
-  if (columns) {
-    int64_t bands = rows / t.shape[last] * ((t.shape[last] + COLUMNS - 1) / COLUMNS);
-    if (bands >= FEW_BANDS || n < 2 * MIN_ROWS || rows * n < MIN_ELEMENTS) return -2;
-    most = n / MIN_ROWS < MAX_ROW_CHUNKS ? n / MIN_ROWS : MAX_ROW_CHUNKS;
-  } else if (rows >= FEW_ROWS || n < 2 * MIN_CHUNK) {
-    return -2;
-  }
-  x = graph_wide(g, x); /* what the chunks give must not be rounded to 16 bits, nor overflow */
-  if (rows == 1) {      /* in row-major order, whatever the axes are */
-    x = graph_reshape(g, x, 1, &n);
-    t.rank = 1;
-    t.shape[0] = n;
-    axes = 1;
-  }
-  int axis = 0;
-  for (int d = 0; d < t.rank; d++)
-    if ((axes >> d & 1) && (!(axes >> axis & 1) || t.shape[d] > t.shape[axis])) axis = d;
-  int64_t len = t.shape[axis], chunks = largest_divisor(len, most);
-  if (2 * chunks < most && len >= 2 * most) { /* no good divisor: the last chunk is filled up with the neutral value */
-    if (op != OP_sum) return -2;
-    int64_t chunk = ceil_div(len, most);
-    op_attrs pad;
-    memset(&pad, 0, sizeof pad);
-    pad.list[0].n = pad.list[1].n = t.rank;
-    pad.list[2].n = -1;
-    pad.list[1].v[axis] = chunk * most - len;
-    x = graph_op(g, OP_pad, &x, 1, &pad);
-    chunks = most;
-    len = chunk * most;
-  }
-  if (chunks == 1 || t.rank == TME_MAX_RANK) return -2;
-  int64_t shape[TME_MAX_RANK];
-  uint32_t inner = 0;
-  for (int d = 0, o = 0; d < t.rank; d++) {
-    if (d == axis) {
-      shape[o++] = chunks;
-      shape[o] = len / chunks;
-    } else {
-      shape[o] = t.shape[d];
-    }
-    if (axes >> d & 1) inner |= 1u << o;
-    o++;
-  }
-  x = graph_reshape(g, x, t.rank + 1, shape);
-  x = graph_reduce(g, op, x, inner, false);
-  int outer = 0; /* where the chunks are now: behind the rows that come before them */
-  for (int d = 0; d < axis; d++) outer += !(axes >> d & 1);
-  x = graph_cast(g, graph_reduce(g, op, x, 1u << outer, false), type->dtype);
-  return graph_reshape(g, x, type->rank, type->shape);
-}
-
 /* Vectors become matrices; a product with one column is a sum over rows; 16-bit operands are converted once, and the sum
  * stays f32 up to the end of the epilogue. Returns -2 if nothing is to be done. */
 static int decompose_matmul(graph *g, const g_node *n, int a, int b) {
@@ -139,7 +66,7 @@ static int decompose_node(graph *g, const g_node *n, const int *in, const op_att
   case FAMILY_shape: return decompose_shape(g, n->op, in, n->nin, attrs, &n->type);
   case FAMILY_join: return decompose_join(g, n->op, in, n->nin, attrs, &n->type);
   case FAMILY_create: return decompose_create(g, n->op, in, n->nin, attrs, &n->type);
-  case FAMILY_matmul: return decompose_matmul(g, n, in[0], in[1]);
+  case FAMILY_matmul: return split ? split_product(g, n, in[0], in[1]) : decompose_matmul(g, n, in[0], in[1]);
   case FAMILY_attention: return decompose_weights(g, n, in, attrs);
   case FAMILY_reduce:
     if (!type_size(&g->node[in[0]].type)) return reduce_nothing(g, n);
