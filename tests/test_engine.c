@@ -481,10 +481,10 @@ static void options(void **state) {
   tme_options_init(&o);
   o.threads = -1;
   refuse(&o, "threads -1");
-  static const char *const broken[][2] = {{"TME_PRECISION", "f8"},       {"TME_THREADS", "0"},   {"TME_THREADS", "two"},
-                                          {"TME_POOL_BYTES", "-1"},      {"TME_DEBUG", "6"},     {"TME_JIT", "maybe"},
-                                          {"TME_CACHE_BYTES", "12Q"},    {"TME_CHECK", "x"},     {"TME_LOG", "loud"},
-                                          {"TME_PLAN_ENTRIES", "1e400"}, {"TME_DISK_BYTES", "*"}};
+  static const char *const broken[][2] = {
+      {"TME_PRECISION", "f8"}, {"TME_THREADS", "0"},          {"TME_THREADS", "two"},     {"TME_POOL_BYTES", "-1"},
+      {"TME_DEBUG", "6"},      {"TME_JIT", "maybe"},          {"TME_CACHE_BYTES", "12Q"}, {"TME_CHECK", "x"},
+      {"TME_LOG", "loud"},     {"TME_PLAN_ENTRIES", "1e400"}, {"TME_DISK_BYTES", "*"},    {"TME_TUNE", "2"}};
   for (int i = 0; i < COUNT(broken); i++) {
     setenv(broken[i][0], broken[i][1], 1);
     refuse(NULL, broken[i][0]);

@@ -125,6 +125,8 @@ typedef struct tme_options {
   tme_log_fn *log;       /* NULL: no log */
   void *log_user;
   tme_log_level log_level; /* the most detailed level that is logged; TME_LOG; default: warnings */
+  int tune; /* 1: the ways to compute a product are timed at its first use, the choice is kept on disk; no result
+               changes. 0: default (off), -1: off; TME_TUNE=0|1 */
 } tme_options;
 
 TME_API void tme_options_init(tme_options *o);

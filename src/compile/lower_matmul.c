@@ -22,6 +22,9 @@ static const tile tiles_16[] = {{6, 2}, {4, 3}, {12, 1}};
 static const int flat_vectors_32[] = {8, 8, 6, 5};
 static const int flat_vectors_16[] = {8, 6, 4, 3};
 
+/* The choices beside the usual way: every tile with every form, of which RIGHT_OWN stands for RIGHT_BLOCKED, too. */
+static const right_form choice_forms[] = {RIGHT_DIRECT, RIGHT_OWN, RIGHT_PACKED};
+
 enum {
   SLAB = 2 << 20,       /* bytes of the right operand that all blocks of rows go over before the next ones */
   LONG_ROW = 512,       /* columns from which a few rows are summed row by row */
@@ -48,6 +51,10 @@ static int64_t elements_summed(const product *p) {
 
 /* ---- the shape of the tile ---------------------------------------------------------------------------------------------- */
 
+int product_choices(int registers) {
+  return 1 + (registers >= 32 ? COUNT(tiles_32) : COUNT(tiles_16)) * COUNT(choice_forms);
+}
+
 static void choose_tile(product *p) {
   const lower_target *t = p->l->t;
   bool many = t->registers >= 32;
@@ -55,6 +62,8 @@ static void choose_tile(product *p) {
   if (p->M <= MOST_FEW_ROWS) {
     p->t.rows = (int)p->M;
     p->t.vectors = many ? flat_vectors_32[p->M - 1] : flat_vectors_16[p->M - 1];
+  } else if (p->choice) {
+    p->t = (many ? tiles_32 : tiles_16)[(p->choice - 1) / COUNT(choice_forms)];
   } else {
     const tile *list = many ? tiles_32 : tiles_16;
     int n = many ? COUNT(tiles_32) : COUNT(tiles_16);
@@ -158,11 +167,17 @@ static tme_status choose_form(product *p, error *e) {
   bool scattered = column != 1 && p->M > 1;
   bool near = p->K * row * size <= NEAR && p->K * row * size >= -NEAR;
   bool crowded = p->M > MOST_FEW_ROWS && !(near && cache_holds(&p->l->t->l2, p->K, tile_wide(p) * size, row * size));
+  bool direct = !p->complex && !scattered && !converted && !crowded, pack = false;
+  if (p->choice) { /* where it cannot be done, the next best */
+    right_form form = choice_forms[(p->choice - 1) % COUNT(choice_forms)];
+    direct = form == RIGHT_DIRECT && !p->complex && !scattered;
+    pack = form == RIGHT_PACKED;
+  }
   p->form = RIGHT_DIRECT;
-  if (!p->dot && (p->K <= 1 || (!p->complex && !converted && !scattered && !crowded))) return TME_OK;
+  if (!p->dot && (p->K <= 1 || direct)) return TME_OK;
   span spans[MOST_SPANS];
   cut_rows(p, spans);
-  if (!p->complex && !scattered && spans[0].blocks == 1 && band_bytes(p) <= l2_half(p)) {
+  if (!pack && !p->complex && !scattered && spans[0].blocks == 1 && band_bytes(p) <= l2_half(p)) {
     int64_t bands = p->N / tile_wide(p), most = l2_half(p) / band_bytes(p);
     if (most > MOST_OWN_PANELS) most = MOST_OWN_PANELS;
     if (most > bands * p->batches / FEWEST_OWN_TASKS) most = bands * p->batches / FEWEST_OWN_TASKS;
@@ -531,6 +546,32 @@ static bool merge_batches(product *p, const char *name) {
   return together >= 0 && before >= 0;
 }
 
+/* What is converted to the operand. */
+static int32_t source_dtype(const product *p, int i) {
+  return (int32_t)product_at(p, product_at(p, i)->op == OP_astype ? graph_in(p->l->g, i, 0) : i)->type.dtype;
+}
+
+/* The way that was found to be the fastest for such a product, which is noted as one that has several. */
+static int choose_way(product *p) {
+  const tuned_products *tuned = p->l->t->tuned;
+  int64_t column, row;
+  if (!tuned || p->M <= MOST_FEW_ROWS || p->K <= 1 || right_batches(p) != p->batches) return 0;
+  if (!right_strides(p, &column, &row)) return 0;
+  product_class c = {.batches = p->batches,
+                     .M = p->M,
+                     .N = p->N,
+                     .K = p->K,
+                     .dtype = (int32_t)product_at(p, p->left)->type.dtype,
+                     .left_dtype = source_dtype(p, p->left),
+                     .right_dtype = source_dtype(p, p->right),
+                     .turned = column != 1};
+  tuned_products *met = &p->l->p->products;
+  const tuned_product *known = tuned_find(tuned, &c);
+  int choice = known ? known->choice : 0;
+  if (!tuned_find(met, &c)) tuned_add(met, &c, choice); /* what is not noted is not tuned */
+  return choice;
+}
+
 tme_status lower_matmul(lowering *l, int gr, error *e) {
   product p = {.l = l, .G = &l->f->groups[gr], .gr = gr, .node = l->f->groups[gr].seed};
   p.left = graph_in(l->g, p.node, 0);
@@ -543,6 +584,7 @@ tme_status lower_matmul(lowering *l, int gr, error *e) {
   snprintf(name, sizeof name, "%.24s %.20s", label, shape);
   set_extents(&p);
   if (!merge_batches(&p, name)) return fail_memory(e, label, sizeof(kernel));
+  p.choice = choose_way(&p);
   p.dot = pairs_dot(l->g, p.node, l->t);
   if (p.dot) {
     p.acc = dot_dtype(p.dot);

@@ -33,6 +33,7 @@ typedef struct product {
   k_op dot;      /* K_NOP, or: operands are pairs of numbers that it multiplies */
   int left_slot; /* the left operand's pairs */
   bool complex;
+  int choice; /* 0, or the way that was timed to be the fastest: product_choices */
   tile t;
   int lanes;
   int acc_id[2];

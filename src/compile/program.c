@@ -182,5 +182,6 @@ void program_free(program *p) {
   mem_free(p->root_type);
   graph_free(p->g);
   text_free(&p->notes);
+  tuned_free(&p->products);
   mem_free(p);
 }

@@ -19,6 +19,7 @@ typedef struct engine_config {
   bool jit;
   const char *jit_off; /* why `jit` is false */
   bool quiet_numeric, check;
+  bool tune;                  /* products are timed */
   bool perf_map, mlx_compile; /* TME_PERF_MAP, TME_MLX_COMPILE */
   int debug;                  /* TME_DEBUG: 0 to 5 */
   char *profile;              /* TME_PROFILE: a path, or NULL */

@@ -108,10 +108,12 @@ static tme_status choose_sizes(engine_config *c, const tme_options *o, error *e)
 }
 
 static tme_status choose_jit(engine_config *c, const tme_options *o, error *e) {
-  int64_t on = 1, mlx = 1;
+  int64_t on = 1, mlx = 1, tune = 0;
   tme_status s = o->jit ? TME_OK : env_int("TME_JIT", 0, 1, false, &on, e);
   if (s == TME_OK) s = env_int("TME_MLX_COMPILE", 0, 1, false, &mlx, e);
+  if (s == TME_OK && !o->tune) s = env_int("TME_TUNE", 0, 1, false, &tune, e);
   c->jit = o->jit ? o->jit > 0 : on != 0;
+  c->tune = o->tune ? o->tune > 0 : tune != 0;
   c->mlx_compile = mlx != 0;
   if (!c->jit) c->jit_off = o->jit ? "turned off by the option jit" : "turned off by TME_JIT=0";
   return s;

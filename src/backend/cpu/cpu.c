@@ -2,6 +2,7 @@
  * of a kernel spread over the engine's threads. */
 #include "backend/cpu/jit.h"
 #include "backend/cpu/run.h"
+#include "backend/cpu/tune.h"
 #include "emit/emit.h"
 #include "engine/engine.h"
 #include <string.h>
@@ -9,12 +10,14 @@
 /* The backend's state. */
 typedef struct cpu {
   jit *jit;
+  tuner *tuner; /* NULL unless products are tuned */
   atomic_ullong kernels_run;
 } cpu;
 
 static jit *jit_of(backend *b) { return ((cpu *)b->state)->jit; }
 
 static void cpu_close(backend *b) {
+  tuner_free(((cpu *)b->state)->tuner);
   jit_free(jit_of(b));
   mem_free(b->state);
   mem_free(b);
@@ -25,8 +28,7 @@ static const char *cpu_supports(backend *b, const graph *g, int node) {
   return program_supports(g, node);
 }
 
-static void cpu_free_executable(backend *b, executable *x) {
-  (void)b;
+void executable_free(executable *x) {
   if (!x) return;
   if (x->p)
     for (int i = 0; i < x->p->nsteps && x->launch; i++) jit_release(x->launch[i].code);
@@ -35,6 +37,11 @@ static void cpu_free_executable(backend *b, executable *x) {
   mem_free(x->last_use);
   mem_free(x->abreast);
   mem_free(x);
+}
+
+static void cpu_free_executable(backend *b, executable *x) {
+  (void)b;
+  executable_free(x);
 }
 
 /* The step after which a slot's memory is free. */
@@ -53,23 +60,27 @@ static void find_last_uses(executable *x) {
   for (int r = 0; r < p->g->nroots; r++) x->last_use[p->root_slot[r]] = p->nsteps;
 }
 
-/* The region's program, without code. */
-static executable *lower(backend *b, const graph *region, error *e) {
+static program *lower(backend *b, const graph *region, error *e) {
+  tuner *t = ((cpu *)b->state)->tuner;
+  return t ? tuner_lower(t, region, e) : program_lower(region, jit_lower_target(jit_of(b)), e);
+}
+
+/* The program, which it takes, without code. */
+static executable *without_code(backend *b, program *p, error *e) {
   executable *x = mem_calloc(1, sizeof *x);
   if (!x) {
+    program_free(p);
     fail_memory(e, "prepare", sizeof *x);
     return NULL;
   }
   x->kernels_run = &((cpu *)b->state)->kernels_run;
-  x->p = program_lower(region, jit_lower_target(jit_of(b)), e);
-  if (x->p) {
-    x->launch = mem_calloc((size_t)x->p->nsteps + 1, sizeof *x->launch);
-    x->last_use = mem_calloc((size_t)x->p->nslots + 1, sizeof *x->last_use);
-    x->abreast = mem_calloc((size_t)x->p->nsteps + 1, sizeof *x->abreast);
-    if (x->launch && x->last_use && x->abreast) return x;
-    fail_memory(e, "prepare", (size_t)x->p->nsteps * sizeof *x->launch);
-  }
-  cpu_free_executable(b, x);
+  x->p = p;
+  x->launch = mem_calloc((size_t)p->nsteps + 1, sizeof *x->launch);
+  x->last_use = mem_calloc((size_t)p->nslots + 1, sizeof *x->last_use);
+  x->abreast = mem_calloc((size_t)p->nsteps + 1, sizeof *x->abreast);
+  if (x->launch && x->last_use && x->abreast) return x;
+  fail_memory(e, "prepare", (size_t)p->nsteps * sizeof *x->launch);
+  executable_free(x);
   return NULL;
 }
 
@@ -80,8 +91,8 @@ static tme_status load_kernel(backend *b, const step *s, launch *l, error *e) {
   return l->code ? TME_OK : e->code;
 }
 
-static executable *cpu_prepare(backend *b, const graph *region, error *e) {
-  executable *x = lower(b, region, e);
+executable *executable_load(backend *b, program *p, error *e) {
+  executable *x = without_code(b, p, e);
   for (int i = 0; x && i < x->p->nsteps; i++) {
     const step *s = &x->p->steps[i];
     if (s->kind != STEP_KERNEL) continue;
@@ -92,13 +103,18 @@ static executable *cpu_prepare(backend *b, const graph *region, error *e) {
       text_free(&t);
     }
     if (load_kernel(b, s, &x->launch[i], e) != TME_OK) {
-      cpu_free_executable(b, x);
+      executable_free(x);
       return NULL;
     }
   }
   if (x) abreast_find(x, threads_count(engine_threads(b->engine)));
   if (x) find_last_uses(x);
   return x;
+}
+
+static executable *cpu_prepare(backend *b, const graph *region, error *e) {
+  program *p = lower(b, region, e);
+  return p ? executable_load(b, p, e) : NULL;
 }
 
 static tme_status cpu_run(backend *b, executable *x, run_args *a, event **done, error *e) {
@@ -125,7 +141,8 @@ static void describe_kernel(backend *b, const step *s, launch l, unsigned flags,
 
 static void cpu_describe(backend *b, const graph *region, const executable *x, unsigned flags, text *out) {
   error why = {.code = TME_OK};
-  executable *own = x ? NULL : lower(b, region, &why);
+  program *lowered = x ? NULL : lower(b, region, &why);
+  executable *own = lowered ? without_code(b, lowered, &why) : NULL;
   if (!x) x = own;
   if (!x) {
     text_add(out, "  not lowered: %s\n", why.text);
@@ -146,7 +163,7 @@ static void cpu_describe(backend *b, const graph *region, const executable *x, u
     text_add(out, "step %d: ", i);
     describe_kernel(b, s, x->launch[i], flags, out);
   }
-  cpu_free_executable(b, own);
+  executable_free(own);
 }
 
 static bool cpu_has_jit(backend *b) { return jit_usable(jit_of(b)); }
@@ -158,7 +175,10 @@ static void cpu_stats(backend *b, tme_stats *out) {
   out->kernels_run += atomic_load(&((cpu *)b->state)->kernels_run);
 }
 
-static void cpu_clear_cache(backend *b) { jit_clear(jit_of(b)); }
+static void cpu_clear_cache(backend *b) {
+  jit_clear(jit_of(b));
+  tuner_clear(((cpu *)b->state)->tuner);
+}
 
 backend *backend_cpu_new(tme_engine *e, error *err) {
   backend *b = mem_calloc(1, sizeof *b);
@@ -186,7 +206,10 @@ backend *backend_cpu_new(tme_engine *e, error *err) {
     fail_memory(err, "cpu", sizeof *state);
   else
     state->jit = jit_new(e, err);
-  if (!state || !state->jit) {
+  bool tune = state && state->jit && engine_config_of(e)->tune;
+  if (tune) state->tuner = tuner_new(b, state->jit, err);
+  if (!state || !state->jit || (tune && !state->tuner)) {
+    if (state) jit_free(state->jit);
     mem_free(state);
     mem_free(b);
     return NULL;

@@ -5,7 +5,6 @@
 #include "base/caches.h"
 #include "base/module.h"
 #include "base/lru.h"
-#include "compile/disk_cache.h"
 #include "emit/emit.h"
 #include "engine/engine.h"
 #include <dlfcn.h>
@@ -160,7 +159,7 @@ static jit_kernel *compile(jit *j, const kernel *k, emit_object *object, const e
 
 /* ---- the caches --------------------------------------------------------------------------------------------------------- */
 
-static disk_cache *open_disk(jit *j) {
+disk_cache *jit_disk(jit *j) {
   pthread_mutex_lock(&j->lock);
   if (!j->disk_tried) {
     const engine_config *c = engine_config_of(j->engine);
@@ -176,10 +175,14 @@ static disk_cache *open_disk(jit *j) {
   return d;
 }
 
-/* All that decides the object: nothing else may. */
-static bool make_key(const jit *j, const kernel *k, text *key) {
+void jit_key(const jit *j, text *key) {
   text_add(key, "tme %s llvm %s emitter %s\n%s\n%s\n%s\n", TME_VERSION, TME_LLVM_VERSION, TME_EMITTER_ID,
            j->target.triple, j->target.cpu, j->target.features);
+}
+
+/* All that decides the object: nothing else may. */
+static bool make_key(const jit *j, const kernel *k, text *key) {
+  jit_key(j, key);
   kernel_bytes(k, key);
   return !key->failed;
 }
@@ -193,7 +196,7 @@ static void keep(jit *j, const text *key, jit_kernel *k) {
 }
 
 static jit_kernel *from_disk(jit *j, const text *key, const char *name) {
-  disk_cache *d = open_disk(j);
+  disk_cache *d = jit_disk(j);
   uint8_t *bytes = NULL;
   size_t size = 0;
   if (!d || !disk_cache_get(d, key->s, key->len, &bytes, &size)) return NULL;
@@ -224,7 +227,7 @@ jit_kernel *jit_get(jit *j, const kernel *k, jit_origin *from, error *e) {
     emit_object object = {0};
     const emit_module *m = NULL;
     r = compile(j, k, &object, &m, e);
-    disk_cache *d = r ? open_disk(j) : NULL;
+    disk_cache *d = r ? jit_disk(j) : NULL;
     error why = {0};
     if (d && disk_cache_put(d, key.s, key.len, object.bytes, object.size, &why) != TME_OK)
       engine_log(j->engine, TME_LOG_INFO, "JIT: %s", why.text);

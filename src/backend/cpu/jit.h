@@ -3,6 +3,7 @@
 #define TME_JIT_H
 
 #include "backend/backend.h"
+#include "compile/disk_cache.h"
 #include "compile/program.h"
 
 typedef struct jit jit;
@@ -19,6 +20,10 @@ kernel_fn *jit_entry(const jit_kernel *k);
 void jit_release(jit_kernel *k); /* NULL is allowed */
 
 const lower_target *jit_lower_target(const jit *j);
+/* The cache on disk, opened by the first call; NULL if there is none. */
+disk_cache *jit_disk(jit *j);
+/* Adds what all that is made for this machine by this version depends on: the beginning of a key. */
+void jit_key(const jit *j, text *key);
 /* True until the compiler was found missing or broken. */
 bool jit_usable(jit *j);
 /* Compiles around both caches, runs, and checks a 2x2 product; fills state, reason, compiler_present and target. */

@@ -27,6 +27,10 @@ struct executable {
   int *abreast;               /* per step: how many, from it on, run side by side */
 };
 
+/* A program with the code of its kernels; takes the program. NULL with the reason. */
+executable *executable_load(backend *b, program *p, error *e);
+void executable_free(executable *x); /* NULL is allowed */
+
 /* Finds independent kernels of which none keeps all threads busy, and moves them next to each other. Before last_use is
  * filled. */
 void abreast_find(executable *x, int threads);
