@@ -13,7 +13,7 @@
 enum {
   SPIN = 2000,       /* looks at the next loop before a worker sleeps: some 20 microseconds */
   WAIT_SPIN = 20000, /* looks at the last worker before the caller gives way to other threads */
-  SHARE = 4,         /* a piece is this part of a thread's share of what is left */
+  SHARE = 2,         /* a piece is this part of a thread's share of what is left */
   OPEN = 1 << 16     /* of the gate: the loop takes workers; below: the workers inside; above: the loop's number */
 };
 
