@@ -269,14 +269,12 @@ int ix_div(kernel *k, int a, int64_t n) {
   ix_sum s = {.n = 0}, high = {.n = 0}, low;
   sum_collect(k, &s, a, 1);
   if (s.over || unbounded(s.c)) return make(k, IX_DIV, a, -1, n);
-  /* (p*n + b) / n = p + b/n */
+  /* (p*n + b) / n = p + b/n, with the b of ix_mod, so that both can be put together again */
   low = (ix_sum){.c = floor_mod(s.c, n)};
   high.c = floor_div(s.c, n);
   for (int i = 0; i < s.n; i++) {
-    if (s.t[i].f % n)
-      sum_put(&low, s.t[i].base, s.t[i].f);
-    else
-      sum_put(&high, s.t[i].base, s.t[i].f / n);
+    sum_put(&low, s.t[i].base, s.t[i].f % n);
+    sum_put(&high, s.t[i].base, s.t[i].f / n);
   }
   if (high.n || high.c) {
     int rest = ix_div(k, sum_make(k, &low), n);

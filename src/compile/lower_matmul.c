@@ -29,6 +29,7 @@ enum {
   SLAB = 2 << 20,       /* bytes of the right operand that all blocks of rows go over before the next ones */
   LONG_ROW = 512,       /* columns from which a few rows are summed row by row */
   LINE = 64,            /* bytes of a cache line */
+  EPILOGUE_VECTORS = 4, /* of an epilogue with functions that are computed side by side, at most */
   NEAR = 256 << 10,     /* bytes over which a processor translates addresses at once: 64 pages */
   MOST_OWN_PANELS = 4,  /* that a task makes for itself: neighbours share cache lines */
   MOST_BLOCKED = 8,     /* the same, of a block of rows */
@@ -321,7 +322,7 @@ static void emit_tile(product *p, const place *at, int rows) {
     k_end(k, lj);
     k_end(k, li);
     ai = k_axis_add(k, rows, 0, 1, 1);
-    aj = k_axis_add(k, at->wide, AXIS_VECTOR, p->lanes, 1);
+    aj = k_axis_add(k, at->wide, AXIS_VECTOR, p->lanes, EPILOGUE_VECTORS);
     li = k_loop(k, ai);
     lj = k_loop(k, aj);
     row = ix_add(k, at->row, ix_axis(k, ai));
@@ -430,7 +431,7 @@ static void emit_own_tiles(product *p, const own_task *t, const span *spans, int
 static void emit_sums(product *p, const own_task *t, bool epilogue) {
   kernel *k = p->b.k;
   int mark = builder_mark(&p->b), arow = k_axis_add(k, p->M, 0, 1, 1), apanel = k_axis_add(k, t->panels, 0, 1, 1);
-  int aj = vector_axis(p, t->c->wide, 1);
+  int aj = vector_axis(p, t->c->wide, EPILOGUE_VECTORS);
   int lrow = k_loop(k, arow), lpanel = k_loop(k, apanel), lj = k_loop(k, aj);
   int sum = sums_at(p, ix_axis(k, arow), ix_axis(k, apanel), ix_axis(k, aj), t->c->wide);
   if (epilogue) {
