@@ -423,8 +423,10 @@ static bool has_loop(const kernel *k, int begin, int end) {
 }
 
 /* Instructions without loops in the machine code, at all coordinates of the jammed axes, the first one slowest. With
- * one such axis each instruction at all of them: the processor sees their independent chains side by side. */
+ * one such axis, each instruction at all of them: the processor sees their independent chains side by side. Half of them
+ * are a few instructions behind, so that not all wait for the same unit. */
 static void emit_stretch(emitter *e, int begin, int end, uint64_t axes) {
+  enum { BEHIND = 8 /* that part of the stretch */ };
   if (!axes) {
     emit_each(e, begin, end);
     return;
@@ -432,13 +434,15 @@ static void emit_stretch(emitter *e, int begin, int end, uint64_t axes) {
   int axis = __builtin_ctzll(axes), depth = e->axis[axis].depth, count = e->axis[axis].count;
   LLVMValueRef base = e->axis[axis].base;
   uint64_t rest = axes & (axes - 1);
-  int step = rest || has_loop(e->k, begin, end) ? end - begin : 1;
+  int n = end - begin, step = rest || has_loop(e->k, begin, end) ? n : 1, behind = step == 1 ? n / BEHIND : 0;
   e->jammed &= ~((uint64_t)1 << axis);
-  for (int i = begin; i < end; i += step) {
+  for (int i = begin; i < end + behind; i += step) {
     for (int c = 0; c < count && !e->failed; c++) {
+      int from = 2 * c < count ? i : i - behind;
+      if (from < begin || from >= end) continue;
       at(e, axis, base, c);
       e->axis[axis].depth = depth;
-      emit_stretch(e, i, i + step, rest);
+      emit_stretch(e, from, from + step, rest);
     }
   }
   at(e, axis, base, 0);
