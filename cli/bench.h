@@ -135,14 +135,15 @@ enum { LEVEL_L2, LEVEL_L3, LEVEL_MEMORY, LEVELS };
 typedef struct bench_limits {
   int threads;
   double f32[2], f64[2], bf16[2];    /* GFLOP/s of fused multiply-adds on one thread and on all; 0: no such thing */
+  double mix[2];                     /* G/s of the operations that an exponential of f32 is made of */
   double read[LEVELS], copy[LEVELS]; /* GB/s of all threads; a copied byte counts twice, as read and as written */
   double room[LEVELS];               /* bytes; of memory: infinite */
 } bench_limits;
 
 void limits_measure(bench_limits *l, int threads, bool quick);
-/* The least time of a call: its bytes at the speed of the level that holds them, or its arithmetic at the peak of the
- * dtype, whichever is longer. Which it is in *what. `others`: what it computes besides products' multiply-adds, each
- * counted like one of them. */
+/* The least time of a call: its bytes at the speed of the level that holds them, or its arithmetic, whichever is longer:
+ * products at the peak of the dtype, `others`, what it computes besides them, at that of an exponential's operations.
+ * Which it is in *what. */
 double limits_of(const bench_limits *l, const bench_case *k, tme_dtype dtype, double others, const char **what);
 
 /* ---- bench_time.c: a row of the table ------------------------------------------------------------------------------*/

@@ -37,6 +37,7 @@ static void print_limits(const bench_limits *l) {
   printf("limits, one thread / %d threads: f32 %.1f / %.1f GFLOP/s, f64 %.1f / %.1f", l->threads, l->f32[0], l->f32[1],
          l->f64[0], l->f64[1]);
   if (l->bf16[1] > 0) printf(", bf16 %.1f / %.1f", l->bf16[0], l->bf16[1]);
+  printf(", functions %.1f / %.1f Gop/s", l->mix[0], l->mix[1]);
   printf("\nlimits, %d threads, read / copied (both ways): ", l->threads);
   for (int i = 0; i < LEVELS; i++) printf("%s%s %.1f / %.1f", i ? ", " : "", levels[i], l->read[i], l->copy[i]);
   printf(" GB/s\n");
@@ -89,9 +90,9 @@ static json_t *levels_json(const double *gbs) {
 static json_t *pair(const double *gflops) { return json_pack("[o, o]", real(gflops[0]), real(gflops[1])); }
 
 static json_t *machine_json(const bench_limits *l) {
-  return json_pack("{s:i, s:{s:o, s:o, s:o}, s:o, s:o}", "threads", l->threads, "gflops", "float32", pair(l->f32),
-                   "float64", pair(l->f64), "bfloat16", l->bf16[1] > 0 ? pair(l->bf16) : json_null(), "read_gbs",
-                   levels_json(l->read), "copy_gbs", levels_json(l->copy));
+  return json_pack("{s:i, s:{s:o, s:o, s:o}, s:o, s:o, s:o}", "threads", l->threads, "gflops", "float32", pair(l->f32),
+                   "float64", pair(l->f64), "bfloat16", l->bf16[1] > 0 ? pair(l->bf16) : json_null(), "functions_gops",
+                   pair(l->mix), "read_gbs", levels_json(l->read), "copy_gbs", levels_json(l->copy));
 }
 
 static json_t *row_json(const bench_table *t, const bench_row *r) {

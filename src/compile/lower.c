@@ -340,9 +340,10 @@ int kernel_index_work(const kernel *k) {
 
 static bool is_dear(int op) { return op == K_DIV || op == K_SQRT || op == K_IDIV; }
 
-/* Instructions of a processor that has all of them: a comparison and the choice that follows are one, and so is a scale. */
-static bool is_arithmetic(const k_inst *n) {
+/* Instructions for one: a comparison and the choice that follows are one; the longest vectors come with a scale. */
+static int arithmetic(const k_inst *n, bool longest) {
   if (n->op == K_UPDATE) return n->c < 0;
+  if (n->op == K_SCALE || n->op == K_SCALE_DOWN) return longest ? 1 : n->op == K_SCALE ? 6 : 3;
   return op_is_prim(n->op) && !op_is_compare(n->op) && n->op != K_BITCAST && n->op != K_LIBM;
 }
 
@@ -366,7 +367,7 @@ static double times_in_task(const kernel *k, int i, const int *open, int depth, 
 
 /* Rough nanoseconds of one task, to decide how many threads are worth waking, and its arithmetic; 0 when there is no
  * memory to tell. */
-static void measure(kernel *k) {
+static void measure(kernel *k, bool longest) {
   int open[64], depth = 0;
   uint64_t *deps = mem_alloc(((size_t)k->ninst + 1) * sizeof *deps);
   if (!deps) return;
@@ -383,7 +384,7 @@ static void measure(kernel *k) {
     }
     double ns = n->op == K_LIBM ? 100 : is_dear(n->op) ? 3 : n->op == K_LOAD || n->op == K_STORE ? 0.6 : 0.3;
     k->task_cost += ns * times_in_task(k, i, open, depth, deps[i], false);
-    if (is_arithmetic(n)) k->task_ops += times_in_task(k, i, open, depth, deps[i], true);
+    k->task_ops += arithmetic(n, longest) * times_in_task(k, i, open, depth, deps[i], true);
   }
   mem_free(deps);
 }
@@ -427,7 +428,7 @@ tme_status lower_step(builder *b, const char *label, error *e) {
   lower_side_by_side(k);
   tme_status status = kernel_finish(k, e);
   if (status != TME_OK) return status;
-  measure(k);
+  measure(k, b->l->t->vector_bytes == 64);
   step *s = lower_step_new(b->l->p, STEP_KERNEL);
   if (!s) return fail_memory(e, label, sizeof *s);
   snprintf(s->label, sizeof s->label, "%s", label);
