@@ -18,24 +18,26 @@ typedef struct reduced {
   int r;
 } reduced;
 
-/* (exp(r) - 1 - r) / r^2 */
-static int rest_series(kernel *k, int r, int terms) {
-  if (is_f32(k, r))
-    return M_POLY(k, r, 5.0000001201e-1, 1.6666665459e-1, 4.1665795894e-2, 8.3334519073e-3, 1.3981999507e-3,
-                  1.9875691500e-4);
-  double c[16], f = 1;
-  for (int i = 0; i < terms - 1; i++) {
+/* (exp(r) - 1 - r) / r^2 times a power of two */
+static int rest_series(kernel *k, int r, int terms, double times) {
+  double c[16] = {5.0000001201e-1, 1.6666665459e-1, 4.1665795894e-2, 8.3334519073e-3, 1.3981999507e-3, 1.9875691500e-4};
+  int n = is_f32(k, r) ? 6 : terms - 1;
+  double f = 1;
+  for (int i = 0; i < n && !is_f32(k, r); i++) {
     f *= i + 2;
     c[i] = 1 / f;
   }
-  return m_poly(k, r, terms - 1, c);
+  for (int i = 0; i < n; i++) c[i] *= times;
+  return m_poly(k, r, n, c);
 }
 
-static int exp_series(kernel *k, int r, int terms) {
-  return m_fman(k, m_fman(k, rest_series(k, r, terms), r, 1), r, 1);
+static int exp_series(kernel *k, int r, int terms, double times) {
+  return m_fman(k, m_fman(k, rest_series(k, r, terms, times), r, times), r, times);
 }
 
-static int expm1_series(kernel *k, int r, int terms) { return k_fma(k, rest_series(k, r, terms), m_mul(k, r, r), r); }
+static int expm1_series(kernel *k, int r, int terms) {
+  return k_fma(k, rest_series(k, r, terms, 1), m_mul(k, r, r), r);
+}
 
 /* x must be within a few hundred binades, or NaN. */
 static reduced reduce(kernel *k, int x, double base) {
@@ -55,14 +57,14 @@ static int power(kernel *k, int shifted) {
 
 int m_exp_normal(kernel *k, int x, int terms) {
   reduced d = reduce(k, x, magic(k, x, one_exponent(k, x)));
-  return m_mul(k, exp_series(k, d.r, terms), power(k, d.shifted));
+  return m_mul(k, exp_series(k, d.r, terms, 1), power(k, d.shifted));
 }
 
 int math_exp_nonpositive(kernel *k, int x) {
   bool f32 = is_f32(k, x);
   double base = f32 ? K_SCALE_DOWN_BASE_F32 : K_SCALE_DOWN_BASE_F64;
   reduced d = reduce(k, m_at_least(k, x, f32 ? -104 : -746), base);
-  return k_bin(k, K_SCALE_DOWN, exp_series(k, d.r, 13), d.shifted);
+  return k_bin(k, K_SCALE_DOWN, exp_series(k, d.r, 13, 1), d.shifted);
 }
 
 int math_exp(kernel *k, int x) {
@@ -70,7 +72,7 @@ int math_exp(kernel *k, int x) {
   bool f32 = is_f32(k, x);
   int c = m_at_most(k, m_at_least(k, x, f32 ? -104 : -746), f32 ? 89 : 710);
   reduced d = reduce(k, c, scale_base(k, x));
-  return k_bin(k, K_SCALE, exp_series(k, d.r, 13), d.shifted);
+  return k_bin(k, K_SCALE, exp_series(k, d.r, 13, 1), d.shifted);
 }
 
 int math_exp2(kernel *k, int x) {
@@ -85,7 +87,7 @@ int math_exp2(kernel *k, int x) {
   } else {
     int ln2 = m_num(k, x, LN2), r = m_mul(k, f, ln2);
     int low = k_fma(k, f, m_num(k, x, 0x1.abc9e3b39803fp-56), k_fma(k, f, ln2, m_neg(k, r)));
-    p = exp_series(k, m_add(k, low, r), 13);
+    p = exp_series(k, m_add(k, low, r), 13, 1);
   }
   return k_bin(k, K_SCALE, p, shifted);
 }
@@ -96,7 +98,14 @@ int math_sigmoid(kernel *k, int x) {
   int down = f32 ? 64 : 512, minus = m_neg(k, x), c = m_at_most(k, m_at_least(k, minus, -42), f32 ? 104 : 746);
   reduced d = reduce(k, c, magic(k, x, one_exponent(k, x) - down));
   int one = m_num(k, x, ldexp(1, -down));
-  return m_div(k, one, k_fma(k, exp_series(k, d.r, 13), power(k, d.shifted), one));
+  return m_div(k, one, k_fma(k, exp_series(k, d.r, 13, 1), power(k, d.shifted), one));
+}
+
+/* 1 + exp(x), rounded once, with twice the series and half the power: 2^128, where it overflows, is no f32. */
+int math_one_plus_exp(kernel *k, int x) {
+  int c = m_at_most(k, m_at_least(k, x, -42), is_f32(k, x) ? 89 : 710);
+  reduced d = reduce(k, c, magic(k, x, one_exponent(k, x) - 1));
+  return k_fma(k, exp_series(k, d.r, 13, 2), power(k, d.shifted), m_num(k, x, 1));
 }
 
 /* exp(x) - 1 = 2^n ((exp(r) - 1) + (1 - 2^-n)), computed at half its size so that 2^n does not overflow. */

@@ -233,6 +233,7 @@ static expr_value next_after(context *c, expr_value a, expr_value b) {
 #define ERF(a) function(c, math_erf, NULL, a)
 #define ERFC(a) function(c, math_erfc, NULL, a)
 #define LGAMMA(a) function(c, math_lgamma, NULL, a)
+#define ONE_PLUS_EXP(a) function(c, math_one_plus_exp, NULL, a)
 #define SIGMOID(a) function(c, math_sigmoid, NULL, a)
 #define EQ(a, b) compare(c, K_EQ, a, b)
 #define NE(a, b) compare(c, K_NE, a, b)
