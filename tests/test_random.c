@@ -152,7 +152,9 @@ static bool inaccurate(const random_graph *g, void *user) {
     double mine = distance(sf, fused[i], se, exact[i], &size), others = distance(sp, plain[i], se, exact[i], &unused);
     /* beyond the range of the dtype, or where it has no digits left, there is nothing to compare */
     if (isinf(others) || size > 1e30 || (t == TME_F16 && size > 3e4)) continue;
-    bad = half ? mine > 2 * others + 2 * u * size : mine > 32 * others + 32 * u * size;
+    /* where nearly all has cancelled, rounding fewer values may by chance be worse than rounding more of them */
+    double times = others > size / 4 ? 16 : 2;
+    bad = half ? mine > times * others + 2 * u * size : mine > 32 * others + 32 * u * size;
     if (bad) printf("  %%%d: error %g, %g without fusion or JIT, of values up to %g\n", i, mine, others, size);
   }
   tme_scope_free(se);
