@@ -2,6 +2,7 @@
  * whose sums are exact, so that the compiler's result is the reference's to the bit. */
 #include "base/caches.h"
 #include "support/matrix.h"
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -138,6 +139,73 @@ static void test_epilogue_of_wide_sum(void **state) {
   }
 }
 
+static void count_warning(void *user, tme_log_level level, const char *message) {
+  if (level > TME_LOG_WARNING) return;
+  print_message("  %s\n", message);
+  ++*(int *)user;
+}
+
+/* TME_CHECK compares every stored value with the reference: of products that are cut as well, in all dtypes. */
+static void test_checked(void **state) {
+  (void)state;
+  static const tme_dtype dtypes[] = {TME_F32, TME_F64, TME_F16, TME_BF16, TME_I8, TME_U8, TME_I16, TME_I32, TME_C64};
+  int warnings = 0;
+  tme_options o;
+  tme_options_init(&o);
+  o.backend = "cpu";
+  o.cache_dir = "";
+  o.log = count_warning;
+  o.log_user = &warnings;
+  setenv("TME_CHECK", "1", 1);
+  tme_engine *checked = tme_engine_open(&o, NULL, 0);
+  unsetenv("TME_CHECK");
+  assert_non_null(checked);
+  for (int i = 0; i < COUNT(dtypes); i++)
+    for (int64_t k = 8192; k < 9002; k += 809) {
+      tme_scope *s = tme_scope_new(checked);
+      tme_array *x = numbers(s, dtypes[i], 1, 12, k, false, false), *y = numbers(s, dtypes[i], 1, k, 17, false, false);
+      if (!x || !y || !tme_data(s, tme_matmul(s, x, y))) fail_msg("%s: %s", tme_dtype_name(dtypes[i]), tme_error(s));
+      tme_scope_free(s);
+    }
+  tme_engine_free(checked);
+  assert_int_equal(warnings, 0);
+}
+
+/* Kernels with most sections: three spans of rows, two parts of columns, an epilogue of functions. */
+static void test_functions_after_products(void **state) {
+  (void)state;
+  static const int64_t sizes[][3] = {{442, 512, 1931}, {777, 300, 500}, {555, 768, 50}, {730, 768, 100}};
+  for (int i = 0; i < (sanitized() ? 1 : COUNT(sizes)); i++) {
+    tme_scope *s = tme_scope_new(cpu);
+    tme_array *x = numbers(s, TME_F32, 1, sizes[i][0], sizes[i][1], false, false);
+    tme_array *y = numbers(s, TME_F32, 1, sizes[i][1], sizes[i][2], false, false), *z = tme_matmul(s, x, y);
+    tme_array *apart = tme_astype(s, z, TME_F32);
+    assert_int_equal(tme_eval(s, apart), TME_OK);
+    tme_array *fused = tme_gelu(s, tme_matmul(s, x, y)), *same = tme_equal(s, fused, tme_gelu(s, apart));
+    double all = 0;
+    assert_int_equal(tme_item(s, tme_all(s, same, NULL, TME_ALL, false), &all), TME_OK);
+    assert_true(all == 1);
+    tme_scope_free(s);
+  }
+  tme_stats stats;
+  tme_engine_stats(cpu, &stats);
+  if (tme_engine_has_jit(cpu)) assert_int_equal(stats.fallbacks, 0);
+}
+
+/* Sums of which every term rounds to -0 are -0, wherever they wait. */
+static void test_minus_zero(void **state) {
+  (void)state;
+  enum { ROWS = 64, K = 1024, COLUMNS = 1920 };
+  int64_t left[] = {ROWS, K}, right[] = {K, COLUMNS};
+  tme_scope *s = tme_scope_new(cpu);
+  tme_array *x = tme_full(s, left, 2, 1e-30, TME_F32), *y = tme_full(s, right, 2, -1e-30, TME_F32);
+  assert_int_equal(tme_eval_all(s, (tme_array *[]){x, y}, 2), TME_OK);
+  const float *wide = tme_data(s, tme_matmul(s, x, y));
+  assert_non_null(wide);
+  for (int i = 0; i < ROWS * COLUMNS; i++) assert_true(wide[i] == 0 && signbit(wide[i]));
+  tme_scope_free(s);
+}
+
 static void test_what_a_cache_holds(void **state) {
   (void)state;
   const cache_level c = {512 << 10, 8}; /* 1024 sets */
@@ -153,7 +221,8 @@ static void test_what_a_cache_holds(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(test_exact), cmocka_unit_test(test_epilogue_of_wide_sum),
-                                     cmocka_unit_test(test_what_a_cache_holds)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(test_exact),      cmocka_unit_test(test_epilogue_of_wide_sum),
+                                     cmocka_unit_test(test_checked),    cmocka_unit_test(test_functions_after_products),
+                                     cmocka_unit_test(test_minus_zero), cmocka_unit_test(test_what_a_cache_holds)};
   return cmocka_run_group_tests(tests, open_engines, close_engines);
 }

@@ -25,10 +25,11 @@ static bool same(const kernel *k, int a, int b, int depth) {
   return x->imm == y->imm;
 }
 
-/* x - max(x): `value` is among those that the accumulator `acc` was updated with. */
-static bool below_max(const kernel *k, int value, int acc) {
+/* x - max(x): `value` is among those that the accumulator was updated with before it is read. */
+static bool below_max(const kernel *k, int value, int read) {
+  int acc = k->inst[read].a;
   if (k->inst[acc].b != K_MAX) return false;
-  for (int i = acc + 1; i < k->ninst; i++)
+  for (int i = acc + 1; i < read; i++)
     if (k->inst[i].op == K_UPDATE && k->inst[i].a == acc) return same(k, value, k->inst[i].b, MAX_DEPTH);
   return false;
 }
@@ -47,7 +48,7 @@ static bool has_sign(const kernel *k, int value, bool negative, int depth) {
     for (int sign = 0; sign < 2; sign++)
       if (has_sign(k, in->a, sign, depth - 1) && has_sign(k, in->b, sign ^ negative, depth - 1)) return true;
     return false;
-  case K_SUB: return negative && k->inst[in->b].op == K_READ && below_max(k, in->a, k->inst[in->b].a);
+  case K_SUB: return negative && k->inst[in->b].op == K_READ && below_max(k, in->a, in->b);
   default: return false;
   }
 }

@@ -274,11 +274,14 @@ static void emit_tile(product *p, const place *at, int rows) {
   int ai = k_axis_add(k, rows, AXIS_UNROLL, 1, 1);
   int aj = k_axis_add(k, at->wide, AXIS_VECTOR, p->lanes, (int)ceil_div(at->wide, p->lanes));
   int64_t sums = blocked ? p->own_rows : p->K, parts = blocked ? at->fetch_rows : 1, part = sums / parts;
-  int ap = k_axis_add(k, parts, AXIS_REDUCE, 1, 1), ak = k_axis_add(k, part, AXIS_REDUCE, 1, 1);
-  int kk = ix_add(k, ix_mul(k, ix_axis(k, ap), part), ix_axis(k, ak)), jj = ix_axis(k, aj);
+  /* A kernel has few axes to spare: none for a loop that runs once. */
+  int ap = parts > 1 ? k_axis_add(k, parts, AXIS_REDUCE, 1, 1) : -1, ak = k_axis_add(k, part, AXIS_REDUCE, 1, 1);
+  int piece = ap < 0 ? ix_const(k, 0) : ix_axis(k, ap), jj = ix_axis(k, aj);
+  int kk = ix_add(k, ix_mul(k, piece, part), ix_axis(k, ak));
   int row = ix_add(k, at->row, ix_axis(k, ai)), col = ix_add(k, at->col, jj);
   uint64_t kept = (uint64_t)1 << ai | (uint64_t)1 << aj;
-  int zero = zero_of(p);
+  /* -0 + s is s, whatever the sum so far is. */
+  int zero = blocked && dtype_is_float(p->acc) ? k_const_f(k, p->acc, -0.0) : zero_of(p);
   for (int w = 0; w < (p->complex ? 2 : 1); w++) p->acc_id[w] = k_emit(k, K_ACC, p->acc, zero, K_ADD, -1, kept);
 
   int sum = blocked ? sums_at(p, row, at->panel, jj, at->wide) : -1;
@@ -289,8 +292,8 @@ static void emit_tile(product *p, const place *at, int rows) {
     k_end(k, li);
   }
 
-  int lp = k_loop(k, ap);
-  if (blocked && fetches(p)) emit_fetch(p, at, ix_add(k, ix_mul(k, at->number, at->fetch_rows), ix_axis(k, ap)));
+  int lp = ap < 0 ? -1 : k_loop(k, ap);
+  if (blocked && fetches(p)) emit_fetch(p, at, ix_add(k, ix_mul(k, at->number, at->fetch_rows), piece));
   int lk = k_loop(k, ak), li = k_loop(k, ai), lj = k_loop(k, aj), inner = builder_mark(b);
   int left_k = blocked ? ix_add(k, at->k0, kk) : kk;
   expr_value x = product_left(p, at->batch, row, left_k), y = right_value(p, at, row, kk, col, jj);
@@ -304,7 +307,7 @@ static void emit_tile(product *p, const place *at, int rows) {
   k_end(k, lj);
   k_end(k, li);
   k_end(k, lk);
-  k_end(k, lp);
+  if (lp >= 0) k_end(k, lp);
 
   li = k_loop(k, ai);
   lj = k_loop(k, aj);
@@ -408,6 +411,9 @@ static void emit_own_tiles(product *p, const own_task *t, const span *spans, int
   for (int i = 0; i < nspans; i++) tiles += spans[i].panels;
   for (int i = 0; i < nspans; i++) {
     int arows = k_axis_add(k, spans[i].panels, 0, 1, 1), lrows = k_loop(k, arows);
+    /* Where there are more tiles than pieces of the block to fetch, they begin again. */
+    int64_t fetch = largest_divisor(p->own_rows, ceil_div(p->own_rows, tiles * t->panels));
+    int number = ix_add(k, ix_mul(k, ix_axis(k, apanel), tiles), ix_add(k, ix_axis(k, arows), ix_const(k, before)));
     place at = {.batch = t->batch,
                 .row = first_row(p, &spans[i], ix_const(k, 0), ix_axis(k, arows)),
                 .col = first_column(p, t->c, ix_add(k, t->band0, ix_axis(k, apanel))),
@@ -416,9 +422,8 @@ static void emit_own_tiles(product *p, const own_task *t, const span *spans, int
                 .k0 = t->k0,
                 .next_k = t->next_k,
                 .next_col = t->next_col,
-                .number =
-                    ix_add(k, ix_mul(k, ix_axis(k, apanel), tiles), ix_add(k, ix_axis(k, arows), ix_const(k, before))),
-                .fetch_rows = largest_divisor(p->own_rows, ceil_div(p->own_rows, tiles * t->panels)),
+                .number = ix_mod(k, number, p->own_rows / fetch),
+                .fetch_rows = fetch,
                 .fetch_columns = t->panels * t->c->wide};
     emit_tile(p, &at, spans[i].rows);
     before += spans[i].panels;

@@ -90,12 +90,27 @@ static void narrow_operands(graph *r, const g_node *n, int *in) {
   for (int k = 0; k < n->nin && n->op == OP_matmul; k++) in[k] = graph_cast(r, in[k], n->type.dtype);
 }
 
+/* The chunks of a split product are summed in a wider dtype, and rounded once: the reference does it in two steps. */
+static int copy_node(graph *r, const graph *g, int i, const int *in) {
+  const g_node *n = &g->node[i];
+  tme_dtype t = n->type.dtype, wide = t;
+  if ((n->op == OP_sum || n->op == OP_add) && in[0] >= 0) wide = r->node[in[0]].type.dtype;
+  if (n->op == OP_sum && dtype_is_int(wide)) wide = dtype_is_signed(wide) ? TME_I64 : TME_U64; /* it has no others */
+  if (tme_dtype_size(wide) <= tme_dtype_size(t)) return graph_copy(r, n, in, graph_attrs(g, i));
+  g_node sum = *n;
+  sum.type.dtype = wide;
+  int operands[2] = {-1, -1};
+  for (int k = 0; k < n->nin && k < 2; k++) operands[k] = graph_cast(r, in[k], wide);
+  int x = graph_copy(r, &sum, operands, graph_attrs(g, i));
+  return x < 0 ? x : graph_cast(r, x, t);
+}
+
 static bool copy_all(checker *c, const graph *g, graph *r, int *map, int *in) {
   for (int i = 0; i < g->n; i++) {
     const g_node *n = &g->node[i];
     for (int k = 0; k < n->nin; k++) in[k] = graph_in(g, i, k) < 0 ? -1 : map[graph_in(g, i, k)];
     narrow_operands(r, n, in);
-    map[i] = graph_copy(r, n, in, graph_attrs(g, i));
+    map[i] = copy_node(r, g, i, in);
     if (c->root_of[i] >= 0) r->root[c->root_of[i]] = map[i];
   }
   return !r->failed && r->err.code == TME_OK;
