@@ -28,7 +28,6 @@ static const right_form choice_forms[] = {RIGHT_DIRECT, RIGHT_OWN, RIGHT_PACKED}
 enum {
   SLAB = 2 << 20,       /* bytes of the right operand that all blocks of rows go over before the next ones */
   LONG_ROW = 512,       /* columns from which a few rows are summed row by row */
-  LINE = 64,            /* bytes of a cache line */
   EPILOGUE_VECTORS = 4, /* of an epilogue with functions that are computed side by side, at most */
   NEAR = 256 << 10,     /* bytes over which a processor translates addresses at once: 64 pages */
   MOST_OWN_PANELS = 4,  /* that a task makes for itself: neighbours share cache lines */
@@ -256,7 +255,7 @@ static bool fetches(const product *p) {
 /* The cache lines of a row of the next block. */
 static void emit_fetch(product *p, const place *at, int row) {
   kernel *k = p->b.k;
-  int mark = builder_mark(&p->b), line = LINE / (int)tme_dtype_size(product_at(p, p->right)->type.dtype);
+  int mark = builder_mark(&p->b), line = CACHE_LINE / (int)tme_dtype_size(product_at(p, p->right)->type.dtype);
   for (int64_t c = 0; c < at->fetch_columns; c += line) {
     int value =
         product_right(p, at->batch, at->row, ix_add(k, at->next_k, row), ix_add(k, at->next_col, ix_const(k, c))).re;

@@ -6,7 +6,7 @@
 #include "compile/graph.h"
 #include "compile/target.h"
 
-/* Whether the product at `node` is one of them. It follows from dtypes, shapes and instruction set alone. */
+/* Whether the product at `node` is one of them. It follows from dtypes, shapes and the processor alone. */
 bool pairs_pay(const graph *g, int node, const lower_target *t);
 /* The node whose value the pairs of an operand are made of: conversions and views are done as they are. */
 int pairs_base(const graph *g, int operand);

@@ -11,10 +11,6 @@ static bool fills(const executable *x, int i, int threads) {
   return x->p->steps[i].kind != STEP_KERNEL || launch_pieces(&x->launch[i]) >= (int64_t)BUSY * threads;
 }
 
-#ifndef TME_TEST_HOOKS
-#define launch_is_finest() false
-#endif
-
 /* Every slot is written by one step. */
 static bool reads_from(const step *s, const step *writer) {
   if (s->kind != STEP_KERNEL) return true;

@@ -284,7 +284,7 @@ jit *jit_new(tme_engine *e, error *err) {
   j->lower.dot_i16 = j->target.vector_bytes >= 32;
   /* Where they are faster than multiply-adds of f32: twice as fast on Zen 4 and 5, half as fast on Emerald Rapids. */
   bool zen = !strncmp(j->target.cpu, "znver", 5);
-  j->lower.dot_bf16 = zen && j->target.vector_bytes == 64 && strstr(j->target.features, "+avx512bf16,") != NULL;
+  j->lower.dot_bf16 = zen && j->target.vector_bytes == 64 && strstr(j->target.features, "+avx512bf16") != NULL;
   return j;
 }
 

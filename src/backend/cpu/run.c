@@ -26,8 +26,6 @@ typedef struct runner {
 static atomic_bool finest;
 void launch_finest(bool on) { atomic_store(&finest, on); }
 bool launch_is_finest(void) { return atomic_load(&finest); }
-#else
-#define launch_is_finest() false
 #endif
 
 tme_status plan_launch(const step *s, int nthreads, launch *out, error *e) {

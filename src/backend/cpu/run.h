@@ -39,6 +39,8 @@ void abreast_find(executable *x, int threads);
 /* From now on all work is worth all threads, in the smallest pieces. */
 void launch_finest(bool on);
 bool launch_is_finest(void);
+#else
+static inline bool launch_is_finest(void) { return false; }
 #endif
 
 tme_status plan_launch(const step *s, int threads, launch *out, error *e);

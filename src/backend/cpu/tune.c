@@ -99,10 +99,8 @@ static int fastest(tuner *t, const product_class *c) {
     if (g->node[i].op == OP_leaf && !view_of(t, g, i, &in[leaf++])) choices = 0;
   for (int i = 0; g && i < choices; i++) {
     double ms = time_choice(t, g, in, c, i, &why);
-    if (ms < 0) {
-      best = -1;
-      break;
-    }
+    if (ms < 0 && i == 0) break;
+    if (ms < 0) continue; /* that way is none */
     if (i == 0) usual = least = ms;
     if (i > 0 && (ms >= least || ms >= WORTH_IT * usual)) continue;
     least = ms;
