@@ -508,12 +508,7 @@ static bool emit(product *p, const char *name) {
 
 /* ---- the whole ----------------------------------------------------------------------------------------------------------- */
 
-static int64_t right_batches(const product *p) {
-  const op_type *t = &product_at(p, p->right)->type;
-  int64_t n = 1;
-  for (int d = 0; d < t->rank - 2; d++) n *= t->shape[d];
-  return n;
-}
+static int64_t right_matrices(const product *p) { return type_matrices(&product_at(p, p->right)->type); }
 
 static void set_extents(product *p) {
   const op_type *t = &product_at(p, p->node)->type, *tr = &product_at(p, p->right)->type;
@@ -543,7 +538,7 @@ static int index_work(product *p, const char *name) {
 
 /* The rows of a batch with one right operand are rows of one product, if they lie in one line. */
 static bool merge_batches(product *p, const char *name) {
-  if (p->batches == 1 || right_batches(p) != 1) return true;
+  if (p->batches == 1 || right_matrices(p) != 1) return true;
   product apart = *p;
   merge(p);
   int together = index_work(p, name), before = together > 0 ? index_work(&apart, name) : 0;
@@ -560,7 +555,7 @@ static int32_t source_dtype(const product *p, int i) {
 static int choose_way(product *p) {
   const tuned_products *tuned = p->l->t->tuned;
   int64_t column, row;
-  if (!tuned || p->M <= MOST_FEW_ROWS || p->K <= 1 || right_batches(p) != p->batches) return 0;
+  if (!tuned || p->M <= MOST_FEW_ROWS || p->K <= 1 || right_matrices(p) != p->batches) return 0;
   if (!right_strides(p, &column, &row)) return 0;
   product_class c = {.batches = p->batches,
                      .M = p->M,

@@ -39,9 +39,8 @@ static bool sums_integers(tme_dtype t) { return t == TME_I8 || t == TME_U8 || t 
 k_op pairs_dot(const graph *g, int node, const lower_target *t) {
   int left = graph_in(g, node, 0), right = graph_in(g, node, 1);
   const op_type *out = &g->node[node].type, *tr = &g->node[right].type;
-  int64_t rows = out->shape[out->rank - 2], wide = out->shape[out->rank - 1], matrices = 1;
-  for (int d = 0; d < tr->rank - 2; d++) matrices *= tr->shape[d];
-  for (int d = 0; d < out->rank - 2 && matrices == 1; d++) rows *= out->shape[d];
+  int64_t rows = out->shape[out->rank - 2], wide = out->shape[out->rank - 1];
+  if (type_matrices(tr) == 1) rows *= type_matrices(out);
   if (rows <= MOST_FEW_ROWS || wide < FEWEST_COLUMNS || tr->shape[tr->rank - 2] < FEWEST_SUMMED) return K_NOP;
   tme_dtype x = narrowest(g, left), y = narrowest(g, right);
   if (t->dot_bf16 && expr_dtype(out->dtype) == TME_F32 && x == TME_BF16 && y == TME_BF16) return K_DOT_BF16;
