@@ -93,7 +93,7 @@ static void expect_same(const char *what, int number) {
 
 /* ---- the folder ------------------------------------------------------------------------------------------------------ */
 
-static char folder[] = "/tmp/tme-tune-XXXXXX";
+static char folder[200];
 
 /* Calls `each` with the path of every file; returns how many there are. */
 static int files(void (*each)(const char *path)) {
@@ -101,7 +101,7 @@ static int files(void (*each)(const char *path)) {
   DIR *d = opendir(folder);
   for (struct dirent *f; d && (f = readdir(d));) {
     if (f->d_name[0] == '.') continue;
-    char path[400];
+    char path[600];
     snprintf(path, sizeof path, "%s/%s", folder, f->d_name);
     if (each) each(path);
     n++;
@@ -124,6 +124,8 @@ static int open_folder(void **state) {
   (void)state;
   uint64_t seed = 5;
   for (int i = 0; i < COUNT(numbers); i++) numbers[i] = (float)(next_random(&seed) % 2001) / 1000 - 1;
+  const char *tmp = getenv("TMPDIR");
+  snprintf(folder, sizeof folder, "%s/tme-tune-XXXXXX", tmp && *tmp ? tmp : "/tmp");
   if (!mkdtemp(folder)) return -1;
   tme_engine *e = open_engine("", -1);
   compute(e, &want);
