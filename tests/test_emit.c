@@ -399,6 +399,8 @@ static bool takes(k_op op, tme_dtype t) {
   bool f = dtype_is_float(t), b = t == TME_BOOL;
   switch (op) {
   case K_DIV:
+  case K_LARGER:
+  case K_SMALLER:
   case K_SQRT:
   case K_FLOOR:
   case K_CEIL:
@@ -426,8 +428,8 @@ static void primitives(void **state) {
   (void)state;
   NEED_MODULE();
   static const k_op unary[] = {K_NEG, K_ABS, K_SQRT, K_FLOOR, K_CEIL, K_TRUNC, K_RINT, K_NOT};
-  static const k_op binary[] = {K_ADD, K_SUB, K_MUL, K_DIV, K_IDIV, K_IREM, K_MIN, K_MAX, K_EQ, K_NE,
-                                K_LT,  K_LE,  K_GT,  K_GE,  K_AND,  K_OR,   K_XOR, K_SHL, K_SHR};
+  static const k_op binary[] = {K_ADD, K_SUB, K_MUL, K_DIV, K_IDIV, K_IREM, K_MIN, K_MAX, K_LARGER, K_SMALLER, K_EQ,
+                                K_NE,  K_LT,  K_LE,  K_GT,  K_GE,   K_AND,  K_OR,  K_XOR, K_SHL,    K_SHR};
   wild = true;
   EACH_TARGET(t) {
     for (int i = 0; i < COUNT(value_types); i++) {

@@ -26,6 +26,7 @@ typedef int binary(kernel *k, int x, int y);
 static real lgamma_ref(real x) { return (real)lgamma((double)x); }
 
 static real one_plus_exp_ref(real x) { return 1 + expl(x); }
+static real one_plus_exp2_ref(real x) { return 1 + exp2l(x); }
 static real sigmoid_ref(real x) { return 1 / (1 + expl(-x)); }
 
 /* Allowed errors in ulp; those of f64 include the C library's where that is called. */
@@ -41,6 +42,7 @@ static const struct {
     {"sinh", math_sinh, sinhl, 0.6, 2.5},
     {"cosh", math_cosh, coshl, 0.6, 2.5},
     {"one_plus_exp", math_one_plus_exp, one_plus_exp_ref, 1.5, 1.5},
+    {"one_plus_exp2", math_one_plus_exp2, one_plus_exp2_ref, 1.5, 1.5},
     {"sigmoid", math_sigmoid, sigmoid_ref, 2.5, 2},
     {"tanh", math_tanh, tanhl, 2.5, 2},
     {"log", math_log, logl, 1, 1},

@@ -179,6 +179,11 @@ int graph_reduce(graph *g, int op, int x, uint32_t axes, bool keepdims) {
   return graph_op(g, op, &x, 1, &a);
 }
 
+int graph_max_any(graph *g, int x, uint32_t axes) {
+  op_attrs a = {.i = {true, true}, .axes = axes, .has_axes = AXES_MASK};
+  return graph_op(g, OP_max, &x, 1, &a);
+}
+
 /* reshape or broadcast_to; x itself where it has that shape already. */
 static int with_shape(graph *g, int op, int x, int rank, const int64_t *shape) {
   if (x < 0) return -1;

@@ -61,6 +61,8 @@ int graph_bin(graph *g, int op, int x, int y);
 int graph_cast(graph *g, int x, tme_dtype t);
 int graph_wide(graph *g, int x); /* a 16-bit float cast to f32, others as they are */
 int graph_reduce(graph *g, int op, int x, uint32_t axes, bool keepdims);
+/* The largest element, axes kept, for those who meet a NaN in x by another way: the result may lack it. */
+int graph_max_any(graph *g, int x, uint32_t axes);
 int graph_reshape(graph *g, int x, int rank, const int64_t *shape);
 int graph_broadcast(graph *g, int x, int rank, const int64_t *shape);
 

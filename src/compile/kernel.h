@@ -88,7 +88,7 @@ typedef enum k_op {
   K_LOAD,     /* imm: access */
   K_STORE,    /* imm: access; a: value */
   K_PREFETCH, /* imm: access: its cache line is read soon; it may lie outside of the buffer */
-  K_ACC,      /* an accumulator: a: initial value (a K_CONST or K_ARG); b: one of K_ADD K_MUL K_MIN K_MAX K_AND K_OR;
+  K_ACC, /* an accumulator: a: initial value (a K_CONST or K_ARG); b: one of K_ADD K_MUL K_MIN K_MAX K_LARGER K_AND K_OR;
                imm: bit mask of the axes whose iterations it keeps apart, besides the loops around it (the unrolled
                and vector axes of a matmul tile). All other axes between it and its updates are reduced. */
   K_UPDATE, /* a: the K_ACC; b: value; with c >= 0: acc = fma(b, c, acc) (only for K_ADD), or what imm names in place of

@@ -28,7 +28,7 @@ static bool same(const kernel *k, int a, int b, int depth) {
 /* x - max(x): `value` is among those that the accumulator was updated with before it is read. */
 static bool below_max(const kernel *k, int value, int read) {
   int acc = k->inst[read].a;
-  if (k->inst[acc].b != K_MAX) return false;
+  if (k->inst[acc].b != K_MAX && k->inst[acc].b != K_LARGER) return false;
   for (int i = acc + 1; i < read; i++)
     if (k->inst[i].op == K_UPDATE && k->inst[i].a == acc) return same(k, value, k->inst[i].b, MAX_DEPTH);
   return false;

@@ -144,7 +144,7 @@ static void emit_weights(attention *a, int scratch, int sums, int rows, int row0
   int loop = k_loop(k, ar), last = keys_of(a, ix_add(k, row0, ix_const(k, rows - 1)));
   int am = axis_limited(a, a->m, AXIS_VECTOR | AXIS_REDUCE, a->lanes, SUM_VECTORS, last);
   int where = ix_add(k, ix_mul(k, row, a->m), ix_axis(k, am));
-  int most = k_emit(k, K_ACC, a->acc, k_const_f(k, a->acc, -(double)INFINITY), K_MAX, -1, 0);
+  int most = k_emit(k, K_ACC, a->acc, k_const_f(k, a->acc, -(double)INFINITY), K_LARGER, -1, 0);
   int l = k_loop(k, am);
   k_emit(k, K_UPDATE, a->acc, most, k_load(k, k_access_add(k, scratch, where)), -1, 0);
   k_end(k, l);

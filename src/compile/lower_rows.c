@@ -246,11 +246,13 @@ static bool special(builder *b, int node, const int *ix, int guard, expr_value *
 
 /* ---- loops ------------------------------------------------------------------------------------------------------------ */
 
-static k_op combine_of(int op, tme_dtype t) {
-  switch (op) {
+static k_op combine_of(const graph *g, int node, tme_dtype t) {
+  switch (g->node[node].op) {
   case OP_prod: return K_MUL;
   case OP_min: return t == TME_BOOL ? K_AND : K_MIN;
-  case OP_max: return t == TME_BOOL ? K_OR : K_MAX;
+  case OP_max:
+    if (dtype_is_float(t) && graph_attrs(g, node)->i[1]) return K_LARGER;
+    return t == TME_BOOL ? K_OR : K_MAX;
   case OP_any: return K_OR;
   case OP_all: return K_AND;
   default: return K_ADD;
@@ -258,12 +260,13 @@ static k_op combine_of(int op, tme_dtype t) {
 }
 
 static int neutral(kernel *k, k_op combine, tme_dtype t) {
-  bool least = combine == K_MAX;
+  bool least = combine == K_MAX || combine == K_LARGER;
   switch (combine) {
   case K_MUL: return dtype_is_float(t) ? k_const_f(k, t, 1) : k_const_i(k, t, 1);
   case K_AND: return k_const_i(k, t, -1);
   case K_MIN:
-  case K_MAX: {
+  case K_MAX:
+  case K_LARGER: {
     if (dtype_is_float(t)) return k_const_f(k, t, least ? -(double)INFINITY : (double)INFINITY);
     int bits = 8 * (int)tme_dtype_size(t);
     if (!dtype_is_signed(t)) return k_const_i(k, t, least ? 0 : -1);
@@ -287,7 +290,7 @@ static int find_accumulators(const rows *r, accumulator *accs) {
   for (int i = r->G->seed; i < g->n; i++) {
     if (!member(r, i) || r->depth[i] != r->pass || !is_reduction(r, i)) continue;
     accs[n] = (accumulator){.node = i, .acc = {-1, -1}, .dtype = expr_dtype(g->node[i].type.dtype)};
-    accs[n].combine = combine_of(g->node[i].op, accs[n].dtype);
+    accs[n].combine = combine_of(g, i, accs[n].dtype);
     n++;
   }
   return n;

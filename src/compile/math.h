@@ -13,7 +13,8 @@ int math_exp_nonpositive(kernel *k, int x); /* the same bits as math_exp for x <
 int math_exp2(kernel *k, int x);
 int math_expm1(kernel *k, int x);
 int math_one_plus_exp(kernel *k, int x);
-int math_sigmoid(kernel *k, int x); /* 1 / (1 + exp(-x)) */
+int math_one_plus_exp2(kernel *k, int x); /* 1 + 2^x */
+int math_sigmoid(kernel *k, int x);       /* 1 / (1 + exp(-x)) */
 int math_sinh(kernel *k, int x);
 int math_cosh(kernel *k, int x);
 int math_tanh(kernel *k, int x);

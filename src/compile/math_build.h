@@ -45,8 +45,8 @@ static inline int m_eqn(kernel *k, int a, double v) { return m_eq(k, a, m_num(k,
 static inline int m_fman(kernel *k, int a, int b, double v) { return k_fma(k, a, b, m_num(k, a, v)); }
 
 /* Both keep NaN. */
-static inline int m_at_most(kernel *k, int x, double v) { return m_sel(k, m_gtn(k, x, v), m_num(k, x, v), x); }
-static inline int m_at_least(kernel *k, int x, double v) { return m_sel(k, m_ltn(k, x, v), m_num(k, x, v), x); }
+static inline int m_at_most(kernel *k, int x, double v) { return k_bin(k, K_SMALLER, m_num(k, x, v), x); }
+static inline int m_at_least(kernel *k, int x, double v) { return k_bin(k, K_LARGER, m_num(k, x, v), x); }
 
 /* The bits of a float as a signed integer, and back. */
 static inline int m_bits(kernel *k, int x) { return k_bitcast(k, m_type(k, x) == TME_F64 ? TME_I64 : TME_I32, x); }

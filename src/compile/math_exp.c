@@ -1,6 +1,6 @@
 /* exp and its relatives: x = n ln2 + r (Cody & Waite), a polynomial in r, scaling by exponent bits. n is found by
  * adding 1.5 * 2^(mantissa bits), which leaves it in the low bits of the sum, and there already biased as an exponent.
- * Coefficients in f32: Cephes, expf. */
+ * Coefficients in f32: own minimax fits, rounded one after the other; expm1: Cephes, expf. */
 #include "compile/math_build.h"
 #include <math.h>
 
@@ -18,25 +18,26 @@ typedef struct reduced {
   int r;
 } reduced;
 
-/* (exp(r) - 1 - r) / r^2 times a power of two */
+/* (exp(r) - 1 - r) / r^2 times a power of two. In f32 `terms` is 5 or 6: within 2^-28 or 2^-31 of exp(r). */
 static int rest_series(kernel *k, int r, int terms, double times) {
-  double c[16] = {5.0000001201e-1, 1.6666665459e-1, 4.1665795894e-2, 8.3334519073e-3, 1.3981999507e-3, 1.9875691500e-4};
-  int n = is_f32(k, r) ? 6 : terms - 1;
-  double f = 1;
-  for (int i = 0; i < n && !is_f32(k, r); i++) {
-    f *= i + 2;
-    c[i] = 1 / f;
+  static const double f32[][6] = {
+      {0.4999999403953552, 0.1666652262210846, 0.04166829213500023, 0.008368532173335552, 0.0013818300794810057},
+      {5.0000001201e-1, 1.6666665459e-1, 4.1665795894e-2, 8.3334519073e-3, 1.3981999507e-3, 1.9875691500e-4}};
+  double c[16], factorial = 1;
+  for (int i = 0; i < terms; i++) {
+    factorial *= i + 2;
+    c[i] = times * (is_f32(k, r) ? f32[terms - 5][i] : 1 / factorial);
   }
-  for (int i = 0; i < n; i++) c[i] *= times;
-  return m_poly(k, r, n, c);
+  return m_poly(k, r, terms, c);
 }
 
 static int exp_series(kernel *k, int r, int terms, double times) {
-  return m_fman(k, m_fman(k, rest_series(k, r, terms, times), r, times), r, times);
+  int rest = rest_series(k, r, is_f32(k, r) ? 5 : terms - 1, times);
+  return m_fman(k, m_fman(k, rest, r, times), r, times);
 }
 
 static int expm1_series(kernel *k, int r, int terms) {
-  return k_fma(k, rest_series(k, r, terms, 1), m_mul(k, r, r), r);
+  return k_fma(k, rest_series(k, r, is_f32(k, r) ? 6 : terms - 1, 1), m_mul(k, r, r), r);
 }
 
 /* x must be within a few hundred binades, or NaN. */
@@ -75,21 +76,39 @@ int math_exp(kernel *k, int x) {
   return k_bin(k, K_SCALE, exp_series(k, d.r, 13, 1), d.shifted);
 }
 
+/* 2^f on [-1/2, 1/2] times a power of two. */
+static int exp2_series(kernel *k, int f, double times) {
+  if (is_f32(k, f)) { /* own minimax fit, rounded: within 2^-28 */
+    static const double c[] = {1,
+                               0.6931471824645996,
+                               0.24022647738456726,
+                               0.05550359934568405,
+                               0.009618505835533142,
+                               0.0013390806270763278,
+                               0.00015326471475418657};
+    double scaled[COUNT(c)];
+    for (int i = 0; i < COUNT(c); i++) scaled[i] = times * c[i];
+    return m_poly(k, f, COUNT(c), scaled);
+  }
+  int ln2 = m_num(k, f, LN2), r = m_mul(k, f, ln2);
+  int low = k_fma(k, f, m_num(k, f, 0x1.abc9e3b39803fp-56), k_fma(k, f, ln2, m_neg(k, r)));
+  return exp_series(k, m_add(k, low, r), 13, times);
+}
+
+/* x = n + f: the remainder is exact. */
+static reduced reduce_binary(kernel *k, int x, double base) {
+  reduced d;
+  d.shifted = m_addn(k, x, base);
+  d.n = m_addn(k, d.shifted, -base);
+  d.r = m_sub(k, x, d.n);
+  return d;
+}
+
 int math_exp2(kernel *k, int x) {
   bool f32 = is_f32(k, x);
-  double base = scale_base(k, x);
   int c = m_at_most(k, m_at_least(k, x, f32 ? -151 : -1076), f32 ? 129 : 1025);
-  int shifted = m_addn(k, c, base), n = m_addn(k, shifted, -base), f = m_sub(k, c, n), p;
-  if (f32) { /* (2^f - 1) / f, own minimax fit on [-1/2, 1/2]: 2^-34 */
-    p = M_POLY(k, f, 0.69314718070343373, 0.24022651066039086, 0.055504103685094085, 0.0096180381933500571,
-               0.0013333933423414035, 0.00015466739690154032, 1.5196477720806755e-05);
-    p = m_fman(k, p, f, 1);
-  } else {
-    int ln2 = m_num(k, x, LN2), r = m_mul(k, f, ln2);
-    int low = k_fma(k, f, m_num(k, x, 0x1.abc9e3b39803fp-56), k_fma(k, f, ln2, m_neg(k, r)));
-    p = exp_series(k, m_add(k, low, r), 13, 1);
-  }
-  return k_bin(k, K_SCALE, p, shifted);
+  reduced d = reduce_binary(k, c, scale_base(k, x));
+  return k_bin(k, K_SCALE, exp2_series(k, d.r, 1), d.shifted);
 }
 
 /* 1 / (1 + exp(-x)), as 2^-k / (2^-k + 2^-k exp(-x)): nothing overflows, and a denormal result is rounded once. */
@@ -106,6 +125,12 @@ int math_one_plus_exp(kernel *k, int x) {
   int c = m_at_most(k, m_at_least(k, x, -42), is_f32(k, x) ? 89 : 710);
   reduced d = reduce(k, c, magic(k, x, one_exponent(k, x) - 1));
   return k_fma(k, exp_series(k, d.r, 13, 2), power(k, d.shifted), m_num(k, x, 1));
+}
+
+int math_one_plus_exp2(kernel *k, int x) {
+  int c = m_at_most(k, m_at_least(k, x, -60), is_f32(k, x) ? 129 : 1025);
+  reduced d = reduce_binary(k, c, magic(k, x, one_exponent(k, x) - 1));
+  return k_fma(k, exp2_series(k, d.r, 2), power(k, d.shifted), m_num(k, x, 1));
 }
 
 /* exp(x) - 1 = 2^n ((exp(r) - 1) + (1 - 2^-n)), computed at half its size so that 2^n does not overflow. */

@@ -130,8 +130,8 @@ static void put_update(text *out, const kernel *k, const k_inst *in) {
     text_add(out, " = %s%s(v%d, v%d, v%d", name, !in->imm && acc->dtype == TME_F32 ? "f" : "", in->b, in->c, in->a);
     put_kept(out, k, acc, false);
     text_add(out, ");\n");
-  } else if (acc->b == K_MIN || acc->b == K_MAX) {
-    text_add(out, " = %s(v%d", acc->b == K_MIN ? "min" : "max", in->a);
+  } else if (acc->b == K_MIN || acc->b == K_MAX || acc->b == K_LARGER) {
+    text_add(out, " = %s(v%d", acc->b == K_MIN ? "min" : acc->b == K_MAX ? "max" : "larger", in->a);
     put_kept(out, k, acc, false);
     text_add(out, ", v%d);\n", in->b);
   } else {

@@ -42,6 +42,20 @@ static expr_value binary(context *c, k_op op, expr_value a, expr_value b) {
   return v;
 }
 
+static bool is_number(const kernel *k, int v) {
+  if (v < 0 || k->inst[v].op != K_CONST) return false;
+  uint64_t bits = k->inst[v].imm;
+  if (k->inst[v].dtype == TME_F32) return (bits & 0x7fffffff) <= 0x7f800000;
+  return k->inst[v].dtype == TME_F64 && (bits & INT64_MAX) <= (uint64_t)0x7ff << 52;
+}
+
+/* K_MIN or K_MAX; next to a number, `ordered` (K_SMALLER, K_LARGER) keeps NaN too, in one instruction. */
+static expr_value extremum(context *c, k_op op, k_op ordered, expr_value a, expr_value b) {
+  if (is_number(c->k, a.re)) return real(k_bin(c->k, ordered, a.re, b.re));
+  if (is_number(c->k, b.re)) return real(k_bin(c->k, ordered, b.re, a.re));
+  return binary(c, op, a, b);
+}
+
 static expr_value multiply(context *c, expr_value a, expr_value b) {
   return a.im >= 0 ? complex_mul(c->k, a, b) : binary(c, K_MUL, a, b);
 }
@@ -198,8 +212,8 @@ static expr_value next_after(context *c, expr_value a, expr_value b) {
 #define NEG(a) unary(c, K_NEG, a)
 #define ABS(a) absolute(c, a)
 #define SIGN(a) sign(c, a)
-#define MIN(a, b) binary(c, K_MIN, a, b)
-#define MAX(a, b) binary(c, K_MAX, a, b)
+#define MIN(a, b) extremum(c, K_MIN, K_SMALLER, a, b)
+#define MAX(a, b) extremum(c, K_MAX, K_LARGER, a, b)
 #define FLOORDIV(a, b) floor_divide(c, a, b)
 #define MOD(a, b) modulo(c, a, b)
 #define POW(a, b) function2(c, math_pow, a, b)
@@ -234,6 +248,7 @@ static expr_value next_after(context *c, expr_value a, expr_value b) {
 #define ERFC(a) function(c, math_erfc, NULL, a)
 #define LGAMMA(a) function(c, math_lgamma, NULL, a)
 #define ONE_PLUS_EXP(a) function(c, math_one_plus_exp, NULL, a)
+#define ONE_PLUS_EXP2(a) function(c, math_one_plus_exp2, NULL, a)
 #define SIGMOID(a) function(c, math_sigmoid, NULL, a)
 #define EQ(a, b) compare(c, K_EQ, a, b)
 #define NE(a, b) compare(c, K_NE, a, b)

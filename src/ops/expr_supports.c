@@ -39,6 +39,7 @@ enum { POWER_OF_INTS = 1, COMPLEX_FUNCTION = 2, NEIGHBOUR = 4 };
 #define LGAMMA(a) ((a) | COMPLEX_FUNCTION)
 #define SIGMOID(a) ((a) | COMPLEX_FUNCTION)
 #define ONE_PLUS_EXP(a) ((a) | COMPLEX_FUNCTION)
+#define ONE_PLUS_EXP2(a) ((a) | COMPLEX_FUNCTION)
 #define TAN(a) ((a) | COMPLEX_FUNCTION)
 #define ASIN(a) ((a) | COMPLEX_FUNCTION)
 #define ACOS(a) ((a) | COMPLEX_FUNCTION)

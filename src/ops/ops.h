@@ -90,7 +90,7 @@ enum { AXES_NONE, AXES_LIST, AXES_MASK };
  * become positive, defaults are filled in, so that equal calls have equal bytes. */
 typedef struct op_attrs {
   double f[3];       /* float; "none" is NaN */
-  int64_t i[4];      /* int, bool, axis, dtype */
+  int64_t i[4];      /* int, bool, axis, dtype; i[1] of max: graph_max_any */
   uint32_t axes;     /* axes: a bit mask after inference */
   uint32_t has_axes; /* AXES_*: what was given; after inference AXES_MASK. Inferring again changes nothing. */
   op_list list[3];   /* ints, perdim; axes before inference lie in list[2] */

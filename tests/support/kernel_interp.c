@@ -114,6 +114,8 @@ static uint64_t cast(tme_dtype to, tme_dtype from, uint64_t v) {
       return true;                                                                                                     \
     case K_MIN: *r = isnan(a) || isnan(b) ? a + b : a < b ? a : b; return true;                                        \
     case K_MAX: *r = isnan(a) || isnan(b) ? a + b : a > b ? a : b; return true;                                        \
+    case K_LARGER: *r = a > b ? a : b; return true;                                                                    \
+    case K_SMALLER: *r = a < b ? a : b; return true;                                                                   \
     default: return false;                                                                                             \
     }                                                                                                                  \
   }

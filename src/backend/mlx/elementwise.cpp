@@ -50,6 +50,7 @@ namespace {
 #define ERFC(a) p_erfc(c, a)
 #define LGAMMA(a) p_lgamma(c, a)
 #define ONE_PLUS_EXP(a) ADD(F(1), EXP(a))
+#define ONE_PLUS_EXP2(a) ADD(F(1), EXP2(a))
 #define SIGMOID(a) DIV(F(1), ONE_PLUS_EXP(NEG(a)))
 #define EQ(a, b) p_compare(c, mx::equal, a, b)
 #define NE(a, b) p_compare(c, mx::not_equal, a, b)

@@ -62,6 +62,7 @@ typedef struct c128 {
 #define ERFC(a) S(erfc)(a)
 #define LGAMMA(a) S(lgamma)(a)
 #define ONE_PLUS_EXP(a) (1 + S(exp)(a))
+#define ONE_PLUS_EXP2(a) (1 + S(exp2)(a))
 #define SIGMOID(a) ((a) < 0 ? S(exp)(a) / (1 + S(exp)(a)) : 1 / (1 + S(exp)(-(a))))
 #define EQ(a, b) S(eq)(a, b)
 #define NE(a, b) S(ne)(a, b)

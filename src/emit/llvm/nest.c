@@ -154,6 +154,8 @@ LLVMValueRef em_value(emitter *e, int inst) {
 LLVMValueRef em_operand(emitter *e, int inst, int lanes) {
   LLVMValueRef v = em_value(e, inst);
   if (lanes == 1 || em_lanes(e, inst) > 1) return v;
+  LLVMValueRef read = em_constant_in_memory(e, &e->k->inst[inst], lanes);
+  if (read) return read;
   int m = value_memo(e, inst), s = e->splat_memos + m;
   LLVMValueRef splat = memo_get(e, s);
   if (splat && LLVMGetVectorSize(LLVMTypeOf(splat)) == (unsigned)lanes) return splat;

@@ -60,6 +60,22 @@ LLVMValueRef em_splat(emitter *e, LLVMValueRef v, int lanes) {
   return LLVMBuildShuffleVector(e->b, one, none, LLVMConstNull(em_vector(e->i32, lanes)), "");
 }
 
+LLVMValueRef em_constant_in_memory(emitter *e, const k_inst *in, int lanes) {
+  bool avx2 = e->has.avx2 && !e->has.avx512, sums = e->ncarried > e->regions[e->depth].first_carried;
+  bool real = in->dtype == TME_F32 || in->dtype == TME_F64;
+  int size = lanes * (int)tme_dtype_size((tme_dtype)in->dtype);
+  if (!avx2 || !sums || in->op != K_CONST || !real || size != 32 || !in->imm) return NULL;
+  LLVMTypeRef t = em_type(e, in->dtype, lanes);
+  LLVMValueRef table = LLVMAddGlobal(e->mod, t, "");
+  LLVMSetInitializer(table, em_bits(e, in->dtype, lanes, in->imm));
+  LLVMSetGlobalConstant(table, true);
+  LLVMSetLinkage(table, LLVMPrivateLinkage);
+  LLVMSetAlignment(table, 32);
+  LLVMValueRef v = LLVMBuildLoad2(e->b, t, table, "");
+  LLVMSetAlignment(v, 32);
+  return v;
+}
+
 LLVMValueRef em_call(emitter *e, const char *intrinsic, LLVMTypeRef *types, int ntypes, LLVMValueRef *args, int nargs) {
   unsigned id = LLVMLookupIntrinsicID(intrinsic, strlen(intrinsic));
   LLVMValueRef f = LLVMGetIntrinsicDeclaration(e->mod, id, types, (size_t)ntypes);
@@ -135,6 +151,8 @@ LLVMValueRef em_combine(emitter *e, int op, int dtype, LLVMValueRef a, LLVMValue
   case K_MUL: return f ? LLVMBuildFMul(e->b, a, b, "") : LLVMBuildMul(e->b, a, b, "");
   case K_AND: return LLVMBuildAnd(e->b, a, b, "");
   case K_OR: return LLVMBuildOr(e->b, a, b, "");
+  case K_LARGER: return LLVMBuildSelect(e->b, LLVMBuildFCmp(e->b, LLVMRealOGT, a, b, ""), a, b, "");
+  case K_SMALLER: return LLVMBuildSelect(e->b, LLVMBuildFCmp(e->b, LLVMRealOLT, a, b, ""), a, b, "");
   default: return extremum(e, op == K_MIN, dtype, a, b);
   }
 }
@@ -258,6 +276,8 @@ LLVMValueRef em_prim(emitter *e, int inst, int lanes) {
   case K_MUL:
   case K_MIN:
   case K_MAX:
+  case K_LARGER:
+  case K_SMALLER:
   case K_AND:
   case K_OR: return em_combine(e, in->op, in->dtype, x, y);
   case K_SUB: return f ? LLVMBuildFSub(b, x, y, "") : LLVMBuildSub(b, x, y, "");

@@ -124,7 +124,7 @@ int decompose_attention(graph *g, int op, const int *in, int nin, const op_attrs
   }
   if (s < 0) return -1;
   uint32_t last = 1u << (graph_get(g, s)->type.rank - 1);
-  int p = graph_un(g, OP_exp, graph_bin(g, OP_subtract, s, graph_reduce(g, OP_max, s, last, true)));
+  int p = graph_un(g, OP_exp, graph_bin(g, OP_subtract, s, graph_max_any(g, s, last)));
   p = graph_bin(g, OP_divide, p, graph_reduce(g, OP_sum, p, last, true));
   if (has_values(op)) p = graph_bin(g, OP_matmul, p, repeat_heads(g, v, group));
   return graph_cast(g, p, type->dtype);

@@ -18,7 +18,7 @@ int decompose_softmax(graph *g, int op, const int *in, int nin, const op_attrs *
   if (!type->shape[attrs->i[0]]) return in[0];
   int x = graph_wide(g, in[0]);
   uint32_t axis = 1u << attrs->i[0];
-  int d = graph_bin(g, OP_subtract, x, graph_reduce(g, OP_max, x, axis, true));
+  int d = graph_bin(g, OP_subtract, x, graph_max_any(g, x, axis));
   int p = graph_un(g, OP_exp, d);
   int sum = graph_reduce(g, OP_sum, p, axis, true);
   if (op == OP_softmax) { /* one division a row */

@@ -36,7 +36,7 @@ static int variance(graph *g, int x, const op_attrs *a, tme_dtype t, double n) {
 
 static int log_sum_exp(graph *g, int x, const op_attrs *a, tme_dtype t, double n, const op_type *type) {
   if (n == 0) return graph_broadcast(g, graph_number(g, t, -INFINITY), type->rank, type->shape);
-  int m = graph_reduce(g, OP_max, x, a->axes, true);
+  int m = graph_max_any(g, x, a->axes);
   /* An infinite maximum would make x - m NaN. */
   int in[3] = {graph_un(g, OP_isfinite, m), m, graph_number(g, t, 0)};
   m = graph_op(g, OP_where, in, 3, NULL);
