@@ -221,7 +221,8 @@ static void check_placed(const emit_target *t, const kernel *k, const code *c, d
   }
   void *scratch = aligned_alloc(64, (size_t)k->scratch_bytes + 64);
   assert_non_null(scratch);
-  int64_t tasks = kernel_tasks(k, NULL), cuts[] = {0, tasks / 3, tasks / 3, tasks - tasks / 4, tasks};
+  int64_t tasks = kernel_tasks(k, NULL), strip = kernel_strip(k), third = tasks / 3 / strip * strip;
+  int64_t cuts[] = {0, third, third, (tasks - tasks / 4) / strip * strip, tasks};
   for (int i = 0; i + 1 < COUNT(cuts); i++) entry(c)(a, NULL, scratch, libm_table, cuts[i], cuts[i + 1]);
   if (kernel_interp(k, b, NULL, scratch, 0, tasks, &e) != TME_OK) fail_msg("%s", e.text);
   for (int i = 0; i < k->nbufs; i++) {

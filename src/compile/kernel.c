@@ -245,6 +245,15 @@ int64_t kernel_tasks(const kernel *k, const uint64_t *args) {
   return total;
 }
 
+int64_t kernel_strip(const kernel *k) {
+  int64_t strip = 1;
+  for (int i = 0; i < k->naxes; i++) {
+    const k_axis *a = &k->axes[i];
+    if ((a->flags & AXIS_PARALLEL) && (a->flags & AXIS_VECTOR)) strip = (int64_t)a->width * a->unroll;
+  }
+  return strip;
+}
+
 void kernel_parents(const kernel *k, int *parent) {
   int loop = -1;
   for (int i = 0; i < k->ninst; i++) {

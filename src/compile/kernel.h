@@ -18,7 +18,8 @@
  *
  * How a kernel is called: see kernel_fn. Top-level parallel loops are "sections": tasks are numbered through all
  * sections, and a call runs the tasks [t0, t1). A section's parallel loops are outermost and perfectly nested; the
- * innermost of them may also be `vector` (then a task is one element of it when it is the only parallel axis).
+ * innermost of them may also be `vector` (then a task is one element of it when it is the only parallel axis, and calls
+ * take whole strips: kernel_strip).
  */
 #ifndef TME_KERNEL_H
 #define TME_KERNEL_H
@@ -179,6 +180,8 @@ uint64_t ix_axes(const kernel *k, int ix); /* mask of the axes that it depends o
 
 /* The tasks of all sections; `args` gives symbolic extents. */
 int64_t kernel_tasks(const kernel *k, const uint64_t *args);
+/* Calls begin, and end before the last task, at multiples of this: the strips where tasks are elements, else 1. */
+int64_t kernel_strip(const kernel *k);
 /* For every instruction the mask of the axes that its value depends on. `out` has ninst entries. */
 void kernel_deps(const kernel *k, uint64_t *out);
 /* Checks structure, dtypes, operands in scope, indices within the buffers' bounds. */

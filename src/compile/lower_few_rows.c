@@ -13,7 +13,8 @@ enum {
 
 /* Columns of a task. No sum depends on it. */
 static int64_t stretch_of(const product *p) {
-  int64_t stretch = (p->N / FEWEST_TASKS + p->lanes - 1) / p->lanes * p->lanes, most = MOST_SUMS / p->M;
+  int64_t pieces = ceil_div(FEWEST_TASKS, p->batches), most = MOST_SUMS / p->M;
+  int64_t stretch = (p->N / pieces + p->lanes - 1) / p->lanes * p->lanes;
   if (stretch > most) stretch = most;
   if (stretch < SHORTEST) stretch = SHORTEST;
   return stretch < p->N ? stretch : p->N;

@@ -81,6 +81,9 @@ int split_reduction(graph *g, int op, int x, const op_attrs *attrs, const op_typ
 /* A product is cut if its result is small beside what is read for it, and if that is MIN_CHUNKS chunks long. A chunk of the
  * right operand is small enough not to be packed, and not so long that few of them keep threads waiting. */
 enum { CHUNK_BYTES = 256 << 10, MOST_CHUNK = 1024, LEAST_CHUNK = 128, MIN_CHUNKS = 4, MOST_RESULT = 64 << 10 };
+/* A row times a matrix reads memory more than it computes. Threads then take whole rows of the matrix: in shares of a row
+ * that are shorter than a page, the processor reads ahead into the share of another. */
+enum { MOST_COLUMNS = 2048, LEAST_BYTES = 1 << 20 };
 
 /* x[..., from:to, ...] of one dimension. */
 static int part(graph *g, int x, int axis, int64_t from, int64_t to) {
@@ -124,6 +127,8 @@ int split_product(graph *g, const g_node *n, int a, int b) {
   int64_t result = type_size(&type) * size;
   if (!result || result > MOST_RESULT || type.rank == TME_MAX_RANK) return -2;
   int64_t chunk = CHUNK_BYTES / row < MOST_CHUNK ? CHUNK_BYTES / row : MOST_CHUNK;
+  bool one_row = ta.shape[ta.rank - 2] == 1 && tb.shape[tb.rank - 1] <= MOST_COLUMNS && k * row >= LEAST_BYTES;
+  if (one_row && chunk < LEAST_CHUNK) chunk = LEAST_CHUNK;
   if (chunk < LEAST_CHUNK || k < MIN_CHUNKS * chunk) return -2;
   int64_t even = largest_divisor(k, chunk);
   if (2 * even >= chunk) chunk = even;

@@ -34,12 +34,7 @@ tme_status plan_launch(const step *s, int nthreads, launch *out, error *e) {
   for (int i = 0; i < s->nargs; i++) args[i] = s->args[i].literal < 0 ? (uint64_t)s->args[i].value : 0;
   out->tasks = kernel_tasks(s->kernel, args);
   if (args != few) mem_free(args);
-  /* Tasks that are elements are handed out in whole strips. */
-  int64_t strip = 1;
-  for (int i = 0; i < s->kernel->naxes; i++) {
-    const k_axis *a = &s->kernel->axes[i];
-    if ((a->flags & AXIS_PARALLEL) && (a->flags & AXIS_VECTOR)) strip = (int64_t)a->width * a->unroll;
-  }
+  int64_t strip = kernel_strip(s->kernel);
   double worth = launch_is_finest() ? 0 : WORTH_A_THREAD;
   double cost = s->kernel->task_cost, grain = cost > 0 ? worth / 2 / cost : 1;
   bool alone = (double)out->tasks * cost < worth || grain >= (double)out->tasks;

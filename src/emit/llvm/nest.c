@@ -488,6 +488,15 @@ static bool streams(const kernel *k) {
   return false;
 }
 
+/* True if a call's tasks are strips of this axis, from the first on: then they begin at whole ones (kernel.h). */
+static bool begins_whole(const emitter *e, int axis, LLVMValueRef base) {
+  int64_t first;
+  if (!const_value(base, &first) || first) return false;
+  for (int i = 0; i < e->k->naxes; i++)
+    if (i != axis && e->k->axes[i].flags & AXIS_PARALLEL) return false;
+  return true;
+}
+
 static LLVMValueRef emit_section(emitter *e, int loop, LLVMValueRef base) {
   const kernel *k = e->k;
   LLVMBuilderRef b = e->b;
@@ -507,8 +516,14 @@ static LLVMValueRef emit_section(emitter *e, int loop, LLVMValueRef base) {
   lo = LLVMBuildSelect(b, LLVMBuildICmp(b, LLVMIntSGT, lo, zero, ""), lo, zero, "");
   hi = LLVMBuildSelect(b, LLVMBuildICmp(b, LLVMIntSLT, hi, count, ""), hi, count, "");
   if (strip) {
-    if (streams(e->k)) { /* vectors are aligned from a multiple of their lanes on */
-      int lanes = k->axes[axis].width;
+    const k_axis *x = &k->axes[axis];
+    bool whole = begins_whole(e, axis, base);
+    if (whole && x->sym < 0 && x->limit < 0 && x->extent % (x->width * x->unroll) == 0) {
+      emit_strips(e, loop, lo, hi, x->unroll, x->width);
+      return end;
+    }
+    if (streams(e->k) && !whole) { /* vectors are aligned from a multiple of their lanes on */
+      int lanes = x->width;
       LLVMValueRef up = LLVMBuildAnd(b, LLVMBuildNSWAdd(b, lo, em_int(e, lanes - 1), ""), em_int(e, -lanes), "");
       up = LLVMBuildSelect(b, LLVMBuildICmp(b, LLVMIntSLT, up, hi, ""), up, hi, "");
       lo = emit_strips(e, loop, lo, up, 1, 1);
