@@ -8,9 +8,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 extern char **environ;
+
+enum { END_MS = 1000 /* that a process may take to end */ };
 
 /* A library that was set to a slower kernel in the environment is timed with its own choice. OpenBLAS's threads wait for more
  * work without sleeping, 2^26 cycles and longer, and would hold a processor while others have their turn: 2^20 cycles
@@ -64,7 +67,13 @@ void worker_stop(worker *w) {
   if (w->pid > 0) {
     close(w->to); /* the end of its input ends it */
     close(w->from);
-    if (waitpid(w->pid, NULL, WNOHANG) == 0) {
+    /* What it writes to its caches as it ends counts for the next. */
+    pid_t ended = 0;
+    for (int ms = 0; ms < END_MS && ended == 0; ms++) {
+      ended = waitpid(w->pid, NULL, WNOHANG);
+      if (ended == 0) nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+    }
+    if (ended == 0) {
       kill(w->pid, SIGTERM);
       waitpid(w->pid, NULL, 0);
     }

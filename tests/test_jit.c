@@ -120,6 +120,17 @@ static bool right_sum(tme_engine *e, int k) {
   return right;
 }
 
+/* tanh(x) sigmoid(x) - exp(x) of all values: long enough to be compiled in two tiers. */
+static bool long_map(tme_engine *e, float out[8 * N]) {
+  int64_t n = 8 * N;
+  tme_scope *s = tme_scope_new(e);
+  tme_array *x = tme_wrap(s, TME_F32, 1, &n, NULL, values, NULL, NULL);
+  tme_array *y = tme_subtract(s, tme_multiply(s, tme_tanh(s, x), tme_sigmoid(s, x)), tme_exp(s, x));
+  bool done = tme_read(s, y, out, 8 * N * sizeof *out) == TME_OK;
+  tme_scope_free(s);
+  return done;
+}
+
 /* ---- the cache in memory ---------------------------------------------------------------------------------------------------- */
 
 static void test_second_call_hits(void **state) {
@@ -337,6 +348,97 @@ static void test_second_process_opens_no_compiler(void **state) {
   assert_int_equal(run_child(), 0);
 }
 
+/* ---- the second tier ----------------------------------------------------------------------------------------------------------- */
+
+static float quick[8 * N], full[8 * N];
+
+enum { WORTH_IT = 500 /* calls */ };
+
+static bool long_map_stays(tme_engine *e, int calls) {
+  bool same = true;
+  for (int i = 0; i < calls && same; i++) same = long_map(e, full) && !memcmp(quick, full, sizeof quick);
+  return same;
+}
+
+static void test_code_in_full(void **state) {
+  (void)state;
+  NEEDS_COMPILER();
+  tme_engine *e = open_engine(folder, 0, NULL);
+  assert_true(long_map(e, quick));
+  for (int i = 0; i < 8 * N; i++) {
+    double v = (double)values[i], want = tanh(v) / (1 + exp(-v)) - exp(v);
+    assert_true(fabs((double)quick[i] - want) < 1e-6 * (1 + fabs(want)));
+  }
+  assert_int_equal(stats_of(e).compilations, 1);
+  for (int i = 0; i < 2000 && stats_of(e).compilations < 2; i++) {
+    assert_true(long_map_stays(e, 10));
+    usleep(10000);
+  }
+  assert_int_equal(stats_of(e).compilations, 2);
+  assert_true(long_map_stays(e, WORTH_IT));
+  assert_int_equal(stats_of(e).compilations, 2);
+  assert_int_equal(stats_of(e).fallbacks, 0);
+  tme_engine_free(e);
+  e = open_engine(folder, 0, NULL); /* starts with what is there */
+  assert_true(long_map_stays(e, WORTH_IT));
+  assert_int_equal(stats_of(e).compilations, 0);
+  assert_int_equal(stats_of(e).disk_hits, 1);
+  tme_engine_free(e);
+}
+
+/* An engine that ends has written what it was asked for. */
+static void test_full_code_at_the_end(void **state) {
+  (void)state;
+  NEEDS_COMPILER();
+  tme_engine *e = open_engine(folder, 0, NULL);
+  assert_true(long_map(e, quick) && long_map_stays(e, WORTH_IT));
+  tme_engine_free(e);
+  e = open_engine(folder, 0, NULL);
+  assert_true(long_map_stays(e, WORTH_IT));
+  assert_int_equal(stats_of(e).compilations, 0);
+  tme_engine_free(e);
+}
+
+static void test_no_code_in_full(void **state) {
+  (void)state;
+  NEEDS_COMPILER();
+  journal j = {0};
+  tme_engine *e = open_engine("", 0, &j);
+  assert_true(long_map(e, quick));
+  jit_plant_failure(JIT_FAIL_COMPILE);
+  assert_true(long_map_stays(e, WORTH_IT));
+  tme_stats s = stats_of(e);
+  assert_true(s.compilations == 1 && !s.failures && !s.fallbacks);
+  tme_engine_free(e);
+  jit_plant_failure(JIT_FAIL_NEVER);
+  assert_int_equal(lines_with(&j, TME_LOG_INFO, "stays as it was compiled first"), 1);
+}
+
+/* A child of a process that is compiling can compile. */
+static void test_fork_while_compiling(void **state) {
+  (void)state;
+  NEEDS_COMPILER();
+#ifdef __SANITIZE_THREAD__
+  skip(); /* the sanitizer allows no threads after a fork of a threaded process */
+#endif
+  for (int calls = 40; calls < WORTH_IT; calls += 20) {
+    tme_engine *e = open_engine("", 0, NULL);
+    assert_true(long_map(e, quick) && long_map_stays(e, calls));
+    pid_t pid = fork();
+    if (!pid) {
+      alarm(60);
+      bool right = right_sum(e, 6) && long_map_stays(e, WORTH_IT);
+      tme_engine_free(e);
+      _exit(right ? 0 : 1);
+    }
+    int status = -1;
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+    assert_true(long_map_stays(e, 10));
+    tme_engine_free(e);
+  }
+}
+
 static void test_damaged_files_are_replaced(void **state) {
   (void)state;
   NEEDS_COMPILER();
@@ -496,6 +598,10 @@ int main(int argc, char **argv) {
       cmocka_unit_test(test_clear),
       cmocka_unit_test(test_first_use_is_logged_once),
       cmocka_unit_test_setup_teardown(test_second_process_opens_no_compiler, make_folder, drop_folder),
+      cmocka_unit_test_setup_teardown(test_code_in_full, make_folder, drop_folder),
+      cmocka_unit_test_setup_teardown(test_full_code_at_the_end, make_folder, drop_folder),
+      cmocka_unit_test_teardown(test_no_code_in_full, unplant),
+      cmocka_unit_test(test_fork_while_compiling),
       cmocka_unit_test_setup_teardown(test_damaged_files_are_replaced, make_folder, drop_folder),
       cmocka_unit_test_setup_teardown(test_clear_disk, make_folder, drop_folder),
       cmocka_unit_test_setup_teardown(test_broken_folder, make_folder, drop_folder),

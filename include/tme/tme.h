@@ -134,7 +134,8 @@ TME_API void tme_options_init(tme_options *o);
 TME_API tme_engine *tme_engine_open(const tme_options *o, char *why, size_t why_size);
 /* tme_engine_open without the reason. */
 TME_API tme_engine *tme_engine_new(const tme_options *o);
-/* Drops the caller's reference; the engine ends when the last array and scope made from it are gone. NULL is allowed. */
+/* Drops the caller's reference; the engine ends when the last array and scope made from it are gone. NULL is allowed.
+ * An engine that ends waits, for some 50 ms at most, for code that it is compiling for later calls and processes. */
 TME_API void tme_engine_free(tme_engine *e);
 
 typedef struct tme_stats {
@@ -142,7 +143,7 @@ typedef struct tme_stats {
   double compile_ms;
   uint64_t failures; /* JIT compilations or compiled calls that failed and were answered without JIT */
   uint64_t disk_hits, disk_misses;
-  uint64_t compilations; /* kernels that went through the compiler in this engine */
+  uint64_t compilations; /* kernels that went through the compiler in this engine; those of two tiers once or twice */
   uint64_t plan_entries, plan_hits, plan_misses, plan_evictions;
   uint64_t pool_bytes_used, pool_bytes_kept, pool_peak, pool_hits, pool_misses;
   uint64_t evaluations, kernels_run, fallbacks;

@@ -6,4 +6,9 @@
 unsigned fork_generation(void); /* changes in the child alone */
 unsigned fork_count(void);      /* changes in parent and child */
 
+/* No fork begins between these two: one in another thread waits. For work under locks that the child would find locked,
+ * on a thread that it will not have. */
+void fork_hold(void);
+void fork_release(void);
+
 #endif

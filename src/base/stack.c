@@ -2,9 +2,7 @@
  * some of them 64 KiB. */
 #include "base/stack.h"
 #include <fenv.h>
-#include <pthread.h>
 #include <signal.h>
-#include <stdbool.h>
 #include <stddef.h>
 
 enum { STACK_BYTES = 16 << 20 };
@@ -21,21 +19,24 @@ static void *run(void *given) {
   return NULL;
 }
 
-void stack_call(void (*fn)(void *user), void *user) {
-  task t = {fn, user};
+bool stack_thread(pthread_t *thread, void *(*fn)(void *user), void *user) {
   pthread_attr_t attr;
-  pthread_t thread;
   sigset_t all, old;
   bool started = false;
-  if (pthread_attr_init(&attr) == 0) {
-    sigfillset(&all);
-    if (pthread_attr_setstacksize(&attr, STACK_BYTES) == 0 && pthread_sigmask(SIG_SETMASK, &all, &old) == 0) {
-      started = pthread_create(&thread, &attr, run, &t) == 0;
-      pthread_sigmask(SIG_SETMASK, &old, NULL);
-    }
-    pthread_attr_destroy(&attr);
+  if (pthread_attr_init(&attr) != 0) return false;
+  sigfillset(&all);
+  if (pthread_attr_setstacksize(&attr, STACK_BYTES) == 0 && pthread_sigmask(SIG_SETMASK, &all, &old) == 0) {
+    started = pthread_create(thread, &attr, fn, user) == 0;
+    pthread_sigmask(SIG_SETMASK, &old, NULL);
   }
-  if (started)
+  pthread_attr_destroy(&attr);
+  return started;
+}
+
+void stack_call(void (*fn)(void *user), void *user) {
+  task t = {fn, user};
+  pthread_t thread;
+  if (stack_thread(&thread, run, &t))
     pthread_join(thread, NULL);
   else
     fn(user);

@@ -48,6 +48,32 @@ void kernel_free(kernel *k) {
   mem_free(k);
 }
 
+static void *copy_of(const void *table, int n, size_t size) {
+  void *copy = mem_alloc((size_t)n * size + 1);
+  if (copy && n) memcpy(copy, table, (size_t)n * size);
+  return copy;
+}
+
+kernel *kernel_full(const kernel *k) {
+  kernel *f = copy_of(k, 1, sizeof *k);
+  if (!f) return NULL;
+  f->axes = copy_of(k->axes, k->naxes, sizeof *k->axes);
+  f->bufs = copy_of(k->bufs, k->nbufs, sizeof *k->bufs);
+  f->ix = copy_of(k->ix, k->nix, sizeof *k->ix);
+  f->acc = copy_of(k->acc, k->nacc, sizeof *k->acc);
+  f->inst = copy_of(k->inst, k->ninst, sizeof *k->inst);
+  if (!f->axes || !f->bufs || !f->ix || !f->acc || !f->inst) {
+    kernel_free(f);
+    return NULL;
+  }
+  for (int i = 0; i < f->naxes; i++)
+    if (f->axes[i].flags & AXIS_VECTOR) f->axes[i].unroll = (uint8_t)k->full_unroll;
+  f->full_unroll = 0;
+  const int filled[] = {f->naxes, f->nbufs, f->nix, f->nacc, f->ninst};
+  memcpy(f->cap, filled, sizeof filled);
+  return f;
+}
+
 int kernel_grow(kernel *k, void *table, int *n, int cap_slot, size_t size) {
   if (!k || k->failed) return -1;
   void *p;
@@ -249,7 +275,8 @@ int64_t kernel_strip(const kernel *k) {
   int64_t strip = 1;
   for (int i = 0; i < k->naxes; i++) {
     const k_axis *a = &k->axes[i];
-    if ((a->flags & AXIS_PARALLEL) && (a->flags & AXIS_VECTOR)) strip = (int64_t)a->width * a->unroll;
+    int unroll = k->full_unroll ? k->full_unroll : a->unroll;
+    if ((a->flags & AXIS_PARALLEL) && (a->flags & AXIS_VECTOR)) strip = (int64_t)a->width * unroll;
   }
   return strip;
 }

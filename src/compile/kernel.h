@@ -127,6 +127,8 @@ typedef struct kernel {
   int naxes, nbufs, nix, nacc, ninst;
   int nargs;             /* run-time arguments that it reads */
   int opt;               /* code generation effort: 0 short maps, 1 long ones, 2 accumulators */
+  int full_unroll;       /* vectors of a strip in the code that takes over once this kernel's has run for long
+                            (kernel_full); 0: it stays. Not part of the key */
   int64_t scratch_bytes; /* per running call; filled by kernel_finish */
   double task_cost;      /* rough nanoseconds per task on one core; not part of the key */
   double task_ops;       /* arithmetic instructions per task, one a lane, without products' multiply-adds; likewise */
@@ -143,6 +145,8 @@ typedef void kernel_fn(void *const *buf, const uint64_t *args, void *scratch, co
 
 kernel *kernel_new(const char *name);
 void kernel_free(kernel *k);
+/* A finished kernel with full_unroll vectors in its strips, to be freed by the caller; NULL if out of memory. */
+kernel *kernel_full(const kernel *k);
 int k_axis_add(kernel *k, int64_t extent, unsigned flags, int width, int unroll);
 int k_buf_add(kernel *k, k_buf_role role, tme_dtype t, int64_t lo, int64_t hi);
 int k_access_add(kernel *k, int buf, int ix);

@@ -25,7 +25,8 @@ enum {
   ROWS_AT_ONCE = 4,
   FAR = 3,            /* elements from one to the next that are worth a transpose */
   CACHED_ROW = 32768, /* longest row that is kept between passes, in elements */
-  SUM_UNROLL = 4      /* accumulators of a reduction along the vector axis */
+  SUM_UNROLL = 4,     /* accumulators of a reduction along the vector axis */
+  QUICK_FROM = 48     /* instructions of a map that takes one vector at a time at first */
 };
 
 /* Neighbouring dimensions that share one loop. */
@@ -454,9 +455,12 @@ static void set_lanes(rows *r) {
     k_axis *a = &k->axes[i];
     if (!(a->flags & AXIS_VECTOR)) continue;
     a->width = (uint16_t)lower_lanes(r->b.l->t, bytes ? bytes : kernel_widest(k, i));
-    a->unroll = reduces ? SUM_UNROLL : k->ninst < 160 ? 4 : 2;
-    int64_t line = r->across >= 0 ? line_of(r) / a->width : a->unroll;
-    if (line < a->unroll) a->unroll = (uint8_t)(line > 1 ? line : 1);
+    int unroll = reduces ? SUM_UNROLL : k->ninst < 160 ? 4 : 2;
+    int64_t line = r->across >= 0 ? line_of(r) / a->width : unroll;
+    if (line < unroll) unroll = line > 1 ? (int)line : 1;
+    bool quick = !reduces && r->across < 0 && unroll > 1 && k->ninst >= QUICK_FROM;
+    if (quick) k->full_unroll = unroll;
+    a->unroll = quick ? 1 : (uint8_t)unroll;
   }
   k->opt = reduces ? 2 : small ? 0 : 1; /* long straight code spills without a register allocator */
 }

@@ -75,6 +75,7 @@ static executable *without_code(backend *b, program *p, error *e) {
   }
   x->kernels_run = &((cpu *)b->state)->kernels_run;
   x->p = p;
+  x->jit = jit_of(b);
   x->launch = mem_calloc((size_t)p->nsteps + 1, sizeof *x->launch);
   x->last_use = mem_calloc((size_t)p->nslots + 1, sizeof *x->last_use);
   x->abreast = mem_calloc((size_t)p->nsteps + 1, sizeof *x->abreast);
@@ -128,15 +129,19 @@ static void describe_kernel(backend *b, const step *s, launch l, unsigned flags,
   bool borrowed = l.code;
   if (!borrowed) load_kernel(b, s, &l, &no_code);
   text_add(out,
-           "kernel %s: %lld tasks, about %.0f us, %.0f operations, %d thread%s, %lld bytes of scratch; code: %s%s\n",
+           "kernel %s: %lld tasks, about %.0f us, %.0f operations, %d thread%s, %lld bytes of scratch; code: %s%s%s\n",
            s->label, (long long)l.tasks, (double)l.tasks * s->kernel->task_cost * 1e-3,
            (double)l.tasks * s->kernel->task_ops, l.threads, l.threads == 1 ? "" : "s",
-           (long long)s->kernel->scratch_bytes, l.code ? origins[l.origin] : "none, ", no_code.text);
+           (long long)s->kernel->scratch_bytes, l.code ? origins[l.origin] : "none, ", no_code.text,
+           s->kernel->full_unroll ? ", in full when it has run for long" : "");
   if (!borrowed) jit_release(l.code);
   if (flags & TME_EXPLAIN_IR) kernel_print(s->kernel, out);
   if (flags & TME_EXPLAIN_SOURCE) emit_c(s->kernel, out);
-  if ((flags & TME_EXPLAIN_ASM) && jit_disassemble(jit_of(b), s->kernel, false, out, &no_text) != TME_OK)
+  if (!(flags & TME_EXPLAIN_ASM)) return;
+  kernel *full = s->kernel->full_unroll ? kernel_full(s->kernel) : NULL;
+  if (jit_disassemble(jit_of(b), full ? full : s->kernel, false, out, &no_text) != TME_OK)
     text_add(out, "no machine code: %s\n", no_text.text);
+  kernel_free(full);
 }
 
 static void cpu_describe(backend *b, const graph *region, const executable *x, unsigned flags, text *out) {

@@ -3,6 +3,7 @@
 #include "backend/cpu/jit.h"
 #include "backend/cpu/code.h"
 #include "base/caches.h"
+#include "base/later.h"
 #include "base/module.h"
 #include "base/lru.h"
 #include "emit/emit.h"
@@ -15,10 +16,19 @@
 
 /* What objects depend on besides kernel and target, TME_LLVM_VERSION and TME_EMITTER_ID, comes from the build. */
 
+/* Long maps are compiled in two tiers: at once with one vector at a time, in half of the time, and in full, on a thread of
+ * its own, when they have run for about as long as that takes. */
+enum { FINAL, QUICK, ASKED };
+enum { WORTH_FULL_NS = 5000000, PATIENCE_MS = 50 /* to write for later processes what was asked for in this one */ };
+
 struct jit_kernel {
   atomic_int refs;
   code *code;
-  kernel_fn *entry;
+  _Atomic(kernel_fn *) entry;
+  atomic_int tier;
+  atomic_ullong worked_ns;
+  kernel *full_kernel;
+  jit_kernel *full; /* what `entry` belongs to since it is there */
 };
 
 struct jit {
@@ -28,6 +38,7 @@ struct jit {
   pthread_mutex_t lock; /* guards all below */
   code_arena *arena;
   lru *cache;
+  later *later; /* kernels to be compiled in full; has a lock of its own */
   bool disk_tried;
   disk_cache *disk;
   bool module_tried;
@@ -49,11 +60,13 @@ int jit_planted_failure(void) { return atomic_load(&planted); }
 
 /* ---- kernels ---------------------------------------------------------------------------------------------------------- */
 
-kernel_fn *jit_entry(const jit_kernel *k) { return k->entry; }
+kernel_fn *jit_entry(const jit_kernel *k) { return atomic_load_explicit(&k->entry, memory_order_acquire); }
 
 void jit_release(jit_kernel *k) {
   if (k && atomic_fetch_sub(&k->refs, 1) == 1) {
     code_free(k->code);
+    kernel_free(k->full_kernel);
+    jit_release(k->full);
     mem_free(k);
   }
 }
@@ -82,7 +95,9 @@ static jit_kernel *load_object(jit *j, const uint8_t *bytes, size_t size, const 
     return NULL;
   }
   atomic_init(&k->refs, 1);
-  memcpy(&k->entry, &(void *){code_entry(k->code)}, sizeof k->entry);
+  kernel_fn *entry;
+  memcpy(&entry, &(void *){code_entry(k->code)}, sizeof entry);
+  atomic_init(&k->entry, entry);
   if (engine_config_of(j->engine)->perf_map)
     code_perf_map(k->code, name, NULL); /* a profiler's comfort: its failure is none of ours */
   return k;
@@ -205,6 +220,38 @@ static jit_kernel *from_disk(jit *j, const text *key, const char *name) {
   return k;
 }
 
+/* Compiles, and keeps the object on disk. */
+static jit_kernel *compile_to_disk(jit *j, const kernel *k, const text *key, error *e) {
+  emit_object object = {0};
+  const emit_module *m = NULL;
+  jit_kernel *r = compile(j, k, &object, &m, e);
+  disk_cache *d = r ? jit_disk(j) : NULL;
+  error why = {0};
+  if (d && disk_cache_put(d, key->s, key->len, object.bytes, object.size, &why) != TME_OK)
+    engine_log(j->engine, TME_LOG_INFO, "JIT: %s", why.text);
+  if (m) m->free_bytes(object.bytes);
+  return r;
+}
+
+/* From disk in full, if an earlier process came that far; else as it is, with the full kernel for later. */
+static jit_kernel *find_or_compile(jit *j, const kernel *k, const text *key, jit_origin *from, error *e) {
+  kernel *full = k->full_unroll ? kernel_full(k) : NULL; /* out of memory: this code stays */
+  text full_key = {0};
+  jit_kernel *r = full && make_key(j, full, &full_key) ? from_disk(j, &full_key, k->name) : NULL;
+  bool quick = full && !r;
+  text_free(&full_key);
+  if (!r) r = from_disk(j, key, k->name);
+  *from = r ? JIT_ON_DISK : JIT_COMPILED;
+  if (!r) r = compile_to_disk(j, k, key, e);
+  if (r && quick) {
+    r->full_kernel = full;
+    atomic_init(&r->tier, QUICK);
+  } else {
+    kernel_free(full);
+  }
+  return r;
+}
+
 jit_kernel *jit_get(jit *j, const kernel *k, jit_origin *from, error *e) {
   text key = {0};
   *from = JIT_IN_MEMORY;
@@ -217,25 +264,37 @@ jit_kernel *jit_get(jit *j, const kernel *k, jit_origin *from, error *e) {
   jit_kernel *r = lru_get(j->cache, key.s, key.len);
   if (r) atomic_fetch_add(&r->refs, 1);
   pthread_mutex_unlock(&j->lock);
-  if (r) {
-    text_free(&key);
-    return r;
-  }
-  r = from_disk(j, &key, k->name);
-  *from = r ? JIT_ON_DISK : JIT_COMPILED;
   if (!r) {
-    emit_object object = {0};
-    const emit_module *m = NULL;
-    r = compile(j, k, &object, &m, e);
-    disk_cache *d = r ? jit_disk(j) : NULL;
-    error why = {0};
-    if (d && disk_cache_put(d, key.s, key.len, object.bytes, object.size, &why) != TME_OK)
-      engine_log(j->engine, TME_LOG_INFO, "JIT: %s", why.text);
-    if (m) m->free_bytes(object.bytes);
+    r = find_or_compile(j, k, &key, from, e);
+    if (r) keep(j, &key, r);
   }
-  if (r) keep(j, &key, r);
   text_free(&key);
   return r;
+}
+
+/* On the thread of j->later. */
+static void compile_full(void *user, void *item) {
+  jit *j = user;
+  jit_kernel *k = item;
+  text key = {0};
+  error why = {0};
+  if (make_key(j, k->full_kernel, &key)) k->full = compile_to_disk(j, k->full_kernel, &key, &why);
+  if (k->full)
+    atomic_store_explicit(&k->entry, jit_entry(k->full), memory_order_release);
+  else
+    engine_log(j->engine, TME_LOG_INFO, "JIT: %s stays as it was compiled first: %s", k->full_kernel->name, why.text);
+  text_free(&key);
+  jit_release(k);
+}
+
+void jit_worked(jit *j, jit_kernel *k, double ns) {
+  int quick = QUICK;
+  if (atomic_load_explicit(&k->tier, memory_order_relaxed) != QUICK) return;
+  uint64_t more = ns < WORTH_FULL_NS ? (uint64_t)ns : WORTH_FULL_NS;
+  if (atomic_fetch_add(&k->worked_ns, more) + more < WORTH_FULL_NS) return;
+  if (!atomic_compare_exchange_strong(&k->tier, &quick, ASKED)) return;
+  atomic_fetch_add(&k->refs, 1);
+  later_add(j->later, k);
 }
 
 void jit_clear(jit *j) {
@@ -272,7 +331,8 @@ jit *jit_new(tme_engine *e, error *err) {
   j->engine = e;
   pthread_mutex_init(&j->lock, NULL);
   j->cache = lru_new(engine_config_of(e)->cache_bytes, 0, drop_kernel, NULL, err);
-  if (!j->cache) {
+  j->later = later_new(compile_full, drop_kernel, j, err);
+  if (!j->cache || !j->later) {
     jit_free(j);
     return NULL;
   }
@@ -290,6 +350,7 @@ jit *jit_new(tme_engine *e, error *err) {
 
 void jit_free(jit *j) {
   if (!j) return;
+  later_free(j->later, PATIENCE_MS);
   lru_free(j->cache);
   code_arena_free(j->arena);
   disk_cache_close(j->disk);
@@ -339,7 +400,7 @@ static kernel *product_2x2(void) {
 static bool right_product(const jit_kernel *k) {
   float a[] = {1, 2, 3, 4}, b[] = {5, 6, 7, 8}, c[4] = {0};
   void *buf[] = {a, b, c};
-  k->entry(buf, NULL, NULL, NULL, 0, 2);
+  jit_entry(k)(buf, NULL, NULL, NULL, 0, 2);
   return c[0] == 19 && c[1] == 22 && c[2] == 43 && c[3] == 50;
 }
 

@@ -120,6 +120,8 @@ static void finish(runner *r, ready *k) {
   const step *s = &r->x->p->steps[k->step];
   buffer_release(k->scratch);
   atomic_fetch_add_explicit(r->x->kernels_run, 1, memory_order_relaxed);
+  const launch *l = &r->x->launch[k->step];
+  jit_worked(r->x->jit, l->code, (double)l->tasks * s->kernel->task_cost);
   for (int b = 0; b < s->nbind; b++)
     if (s->kernel->bufs[b].role == BUF_OUT) inherit_failures(r, s->bind, s->nbind, &s->bind[b], 1);
 }

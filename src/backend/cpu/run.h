@@ -21,6 +21,7 @@ enum { MOST_ABREAST = 16 };
 
 struct executable {
   program *p;
+  jit *jit;
   atomic_ullong *kernels_run; /* the backend's count */
   launch *launch;             /* per step */
   int *last_use;              /* per slot: the step after which its memory is free */

@@ -1,0 +1,102 @@
+#include "base/later.h"
+#include "base/fork.h"
+#include "base/stack.h"
+#include <fenv.h>
+#include <math.h>
+#include <pthread.h>
+#include <string.h>
+
+struct later {
+  later_fn *work, *drop;
+  void *user;
+  pthread_mutex_t lock; /* guards all below */
+  void **item;
+  size_t n, cap;
+  bool running, started; /* the thread takes items; it is to be joined */
+  double last_ms;        /* when the last item may begin */
+  pthread_t thread;
+  unsigned generation; /* of fork, in which the thread was started */
+};
+
+later *later_new(later_fn *work, later_fn *drop, void *user, error *e) {
+  later *l = mem_calloc(1, sizeof *l);
+  if (!l) {
+    fail_memory(e, "later", sizeof *l);
+    return NULL;
+  }
+  *l = (later){.work = work, .drop = drop, .user = user, .generation = fork_generation(), .last_ms = INFINITY};
+  pthread_mutex_init(&l->lock, NULL);
+  return l;
+}
+
+/* The first item, or NULL: then the thread ends. */
+static void *take(later *l) {
+  pthread_mutex_lock(&l->lock);
+  void *first = l->n && now_ms() < l->last_ms ? l->item[0] : NULL;
+  if (first)
+    memmove(l->item, l->item + 1, --l->n * sizeof *l->item);
+  else
+    l->running = false;
+  pthread_mutex_unlock(&l->lock);
+  return first;
+}
+
+static void *run(void *user) {
+  later *l = user;
+  fesetenv(FE_DFL_ENV);
+  for (void *item = take(l); item; item = take(l)) {
+    fork_hold();
+    l->work(l->user, item);
+    fork_release();
+  }
+  return NULL;
+}
+
+/* The lock is held. */
+static bool put(later *l, void *item) {
+  if (l->n == l->cap) {
+    size_t cap = l->cap ? 2 * l->cap : 8;
+    void **grown = mem_realloc(l->item, cap * sizeof *grown);
+    if (!grown) return false;
+    l->item = grown;
+    l->cap = cap;
+  }
+  l->item[l->n++] = item;
+  return true;
+}
+
+/* The lock is held. The thread of a process that forked this one is not here. */
+static bool start(later *l) {
+  if (l->generation != fork_generation()) {
+    l->running = l->started = false;
+    l->generation = fork_generation();
+  }
+  if (l->running) return true;
+  if (l->started) pthread_join(l->thread, NULL); /* it is about to end */
+  l->running = l->started = stack_thread(&l->thread, run, l);
+  return l->running;
+}
+
+void later_add(later *l, void *item) {
+  pthread_mutex_lock(&l->lock);
+  bool taken = put(l, item);
+  if (taken && !start(l)) {
+    l->n--;
+    taken = false;
+  }
+  pthread_mutex_unlock(&l->lock);
+  if (!taken) l->drop(l->user, item);
+}
+
+void later_free(later *l, double patience_ms) {
+  if (!l) return;
+  pthread_mutex_lock(&l->lock);
+  l->last_ms = now_ms() + patience_ms;
+  bool join = l->started && l->generation == fork_generation();
+  pthread_mutex_unlock(&l->lock);
+  if (join) pthread_join(l->thread, NULL);
+  for (size_t i = 0; i < l->n; i++) l->drop(l->user, l->item[i]);
+  pthread_mutex_destroy(&l->lock);
+  mem_free(l->item);
+  mem_free(l);
+}
