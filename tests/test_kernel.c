@@ -576,6 +576,48 @@ static void test_out_of_memory(void **unused) {
 }
 #endif
 
+/* out = in * 2, of 1000 elements, with strips of `unroll` vectors. */
+static kernel *doubled(int unroll, int full) {
+  kernel *k = kernel_new("doubled");
+  int a = k_axis_add(k, 1000, AXIS_PARALLEL | AXIS_VECTOR, 8, unroll), ix = ix_axis(k, a);
+  int in = k_buf_add(k, BUF_IN, TME_F32, 0, 1000), out = k_buf_add(k, BUF_OUT, TME_F32, 0, 1000), l = k_loop(k, a);
+  int x = k_load(k, k_access_add(k, in, ix));
+  k_store(k, k_access_add(k, out, ix), k_bin(k, K_ADD, x, x));
+  k_end(k, l);
+  k->full_unroll = full;
+  assert_int_equal(kernel_finish(k, NULL), TME_OK);
+  return k;
+}
+
+static bool same_bytes(const kernel *a, const kernel *b) {
+  text x = {0}, y = {0};
+  kernel_bytes(a, &x);
+  kernel_bytes(b, &y);
+  bool same = !x.failed && !y.failed && x.len == y.len && !memcmp(x.s, y.s, x.len);
+  text_free(&x);
+  text_free(&y);
+  return same;
+}
+
+/* Code of other strips is other code, whatever it starts with. */
+static void test_tiers(void **unused) {
+  (void)unused;
+  kernel *one = doubled(4, 0), *two = doubled(1, 2), *four = doubled(1, 4), *full = kernel_full(four);
+  assert_non_null(full);
+  assert_int_equal(kernel_strip(one), 32);
+  assert_int_equal(kernel_strip(two), 16);
+  assert_int_equal(kernel_strip(four), 32);
+  assert_int_equal(kernel_strip(full), 32);
+  assert_true(same_bytes(one, full));
+  assert_false(same_bytes(two, four));
+  assert_false(same_bytes(one, four));
+  assert_int_equal(kernel_verify(full, NULL), TME_OK);
+  kernel_free(one);
+  kernel_free(two);
+  kernel_free(four);
+  kernel_free(full);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_ix_random),     cmocka_unit_test(test_ix_identities),
@@ -583,7 +625,7 @@ int main(void) {
       cmocka_unit_test(test_print),         cmocka_unit_test(test_deps),
       cmocka_unit_test(test_tasks),         cmocka_unit_test(test_verify),
       cmocka_unit_test(test_limit),         cmocka_unit_test(test_bad_operands),
-      cmocka_unit_test(test_constants),
+      cmocka_unit_test(test_constants),     cmocka_unit_test(test_tiers),
 #ifdef TME_TEST_HOOKS
       cmocka_unit_test(test_out_of_memory),
 #endif

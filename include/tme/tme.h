@@ -135,7 +135,8 @@ TME_API tme_engine *tme_engine_open(const tme_options *o, char *why, size_t why_
 /* tme_engine_open without the reason. */
 TME_API tme_engine *tme_engine_new(const tme_options *o);
 /* Drops the caller's reference; the engine ends when the last array and scope made from it are gone. NULL is allowed.
- * An engine that ends waits, for some 50 ms at most, for code that it is compiling for later calls and processes. */
+ * An engine that ends goes on compiling what it has begun to compile for later calls and processes, for 50 ms and the
+ * kernel under way then. */
 TME_API void tme_engine_free(tme_engine *e);
 
 typedef struct tme_stats {

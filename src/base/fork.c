@@ -1,5 +1,6 @@
 #include "base/fork.h"
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 
@@ -7,10 +8,13 @@ static atomic_uint generation, count;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static pthread_mutex_t held = PTHREAD_MUTEX_INITIALIZER;
 static _Thread_local bool holds; /* this thread does, and may fork all the same */
+static atomic_int waiting;       /* forks: they go first */
 
 /* Counted before the fork, so that no thread of the parent can act on the old count once the child exists. */
 static void before(void) {
+  atomic_fetch_add(&waiting, 1);
   if (!holds) pthread_mutex_lock(&held);
+  atomic_fetch_sub(&waiting, 1);
   atomic_fetch_add(&count, 1);
 }
 
@@ -21,6 +25,7 @@ static void let_go(void) {
 
 static void in_child(void) {
   let_go();
+  atomic_store(&waiting, 0); /* of threads that are not here */
   atomic_fetch_add(&generation, 1);
 }
 
@@ -29,6 +34,7 @@ static void install(void) { (void)pthread_atfork(before, let_go, in_child); }
 
 void fork_hold(void) {
   pthread_once(&once, install);
+  while (atomic_load(&waiting)) sched_yield();
   pthread_mutex_lock(&held);
   holds = true;
 }

@@ -4,6 +4,7 @@
 #include <fenv.h>
 #include <math.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <string.h>
 
 struct later {
@@ -17,6 +18,14 @@ struct later {
   pthread_t thread;
   unsigned generation; /* of fork, in which the thread was started */
 };
+
+static atomic_bool ended;
+
+void later_end_all(void) {
+  atomic_store(&ended, true);
+  fork_hold();
+  fork_release();
+}
 
 later *later_new(later_fn *work, later_fn *drop, void *user, error *e) {
   later *l = mem_calloc(1, sizeof *l);
@@ -32,7 +41,7 @@ later *later_new(later_fn *work, later_fn *drop, void *user, error *e) {
 /* The first item, or NULL: then the thread ends. */
 static void *take(later *l) {
   pthread_mutex_lock(&l->lock);
-  void *first = l->n && now_ms() < l->last_ms ? l->item[0] : NULL;
+  void *first = l->n && !atomic_load(&ended) && now_ms() < l->last_ms ? l->item[0] : NULL;
   if (first)
     memmove(l->item, l->item + 1, --l->n * sizeof *l->item);
   else
@@ -41,13 +50,18 @@ static void *take(later *l) {
   return first;
 }
 
+/* Taken and worked on in one hold: a child finds every item in the queue or done, and the lock open. */
+static bool work_on_one(later *l) {
+  fork_hold();
+  void *item = take(l);
+  if (item) l->work(l->user, item);
+  fork_release();
+  return item != NULL;
+}
+
 static void *run(void *user) {
-  later *l = user;
   fesetenv(FE_DFL_ENV);
-  for (void *item = take(l); item; item = take(l)) {
-    fork_hold();
-    l->work(l->user, item);
-    fork_release();
+  while (work_on_one(user)) {
   }
   return NULL;
 }

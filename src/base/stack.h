@@ -9,7 +9,7 @@
  * blocked, and waits; on the caller's own stack where no thread can be started. */
 void stack_call(void (*fn)(void *user), void *user);
 
-/* Starts such a thread, to be joined; false if it cannot be. */
+/* Starts a thread with a large stack and all signals blocked, to be joined; false if it cannot be. */
 bool stack_thread(pthread_t *thread, void *(*fn)(void *user), void *user);
 
 #endif

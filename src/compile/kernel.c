@@ -67,7 +67,7 @@ kernel *kernel_full(const kernel *k) {
     return NULL;
   }
   for (int i = 0; i < f->naxes; i++)
-    if (f->axes[i].flags & AXIS_VECTOR) f->axes[i].unroll = (uint8_t)k->full_unroll;
+    if (f->axes[i].flags & AXIS_VECTOR && f->axes[i].width > 1) f->axes[i].unroll = (uint8_t)k->full_unroll;
   f->full_unroll = 0;
   const int filled[] = {f->naxes, f->nbufs, f->nix, f->nacc, f->ninst};
   memcpy(f->cap, filled, sizeof filled);
@@ -380,6 +380,6 @@ void kernel_bytes(const kernel *k, text *out) {
   table_bytes(out, k->ix, k->nix, sizeof *k->ix);
   table_bytes(out, k->acc, k->nacc, sizeof *k->acc);
   table_bytes(out, k->inst, k->ninst, sizeof *k->inst);
-  int64_t rest[3] = {k->nargs, k->opt, k->scratch_bytes};
+  int64_t rest[] = {k->nargs, k->opt, k->scratch_bytes, k->full_unroll};
   text_bytes(out, rest, sizeof rest);
 }

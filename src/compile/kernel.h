@@ -89,8 +89,8 @@ typedef enum k_op {
   K_LOAD,     /* imm: access */
   K_STORE,    /* imm: access; a: value */
   K_PREFETCH, /* imm: access: its cache line is read soon; it may lie outside of the buffer */
-  K_ACC, /* an accumulator: a: initial value (a K_CONST or K_ARG); b: one of K_ADD K_MUL K_MIN K_MAX K_LARGER K_AND K_OR;
-               imm: bit mask of the axes whose iterations it keeps apart, besides the loops around it (the unrolled
+  K_ACC,      /* an accumulator: a: initial value (a K_CONST or K_ARG); b: one of K_ADD K_MUL K_MIN K_MAX K_LARGER K_AND
+               K_OR; imm: bit mask of the axes whose iterations it keeps apart, besides the loops around it (the unrolled
                and vector axes of a matmul tile). All other axes between it and its updates are reduced. */
   K_UPDATE, /* a: the K_ACC; b: value; with c >= 0: acc = fma(b, c, acc) (only for K_ADD), or what imm names in place of
                 fma: K_DOT_BF16 or K_DOT_I16 */
@@ -128,7 +128,7 @@ typedef struct kernel {
   int nargs;             /* run-time arguments that it reads */
   int opt;               /* code generation effort: 0 short maps, 1 long ones, 2 accumulators */
   int full_unroll;       /* vectors of a strip in the code that takes over once this kernel's has run for long
-                            (kernel_full); 0: it stays. Not part of the key */
+                            (kernel_full); 0: it stays */
   int64_t scratch_bytes; /* per running call; filled by kernel_finish */
   double task_cost;      /* rough nanoseconds per task on one core; not part of the key */
   double task_ops;       /* arithmetic instructions per task, one a lane, without products' multiply-adds; likewise */

@@ -83,7 +83,7 @@ int split_reduction(graph *g, int op, int x, const op_attrs *attrs, const op_typ
 enum { CHUNK_BYTES = 256 << 10, MOST_CHUNK = 1024, LEAST_CHUNK = 128, MIN_CHUNKS = 4, MOST_RESULT = 64 << 10 };
 /* A row times a matrix reads memory more than it computes. Threads then take whole rows of the matrix: in shares of a row
  * that are shorter than a page, the processor reads ahead into the share of another. */
-enum { MOST_COLUMNS = 2048, LEAST_BYTES = 1 << 20 };
+enum { MOST_COLUMNS = 2048, LEAST_BYTES = 1 << 20, ROW_CHUNKS = 8 };
 
 /* x[..., from:to, ...] of one dimension. */
 static int part(graph *g, int x, int axis, int64_t from, int64_t to) {
@@ -128,7 +128,7 @@ int split_product(graph *g, const g_node *n, int a, int b) {
   if (!result || result > MOST_RESULT || type.rank == TME_MAX_RANK) return -2;
   int64_t chunk = CHUNK_BYTES / row < MOST_CHUNK ? CHUNK_BYTES / row : MOST_CHUNK;
   bool one_row = ta.shape[ta.rank - 2] == 1 && tb.shape[tb.rank - 1] <= MOST_COLUMNS && k * row >= LEAST_BYTES;
-  if (one_row && chunk < LEAST_CHUNK) chunk = LEAST_CHUNK;
+  if (one_row) chunk = k / ROW_CHUNKS > LEAST_CHUNK ? k / ROW_CHUNKS : LEAST_CHUNK;
   if (chunk < LEAST_CHUNK || k < MIN_CHUNKS * chunk) return -2;
   int64_t even = largest_divisor(k, chunk);
   if (2 * even >= chunk) chunk = even;

@@ -133,7 +133,7 @@ static void describe_kernel(backend *b, const step *s, launch l, unsigned flags,
            s->label, (long long)l.tasks, (double)l.tasks * s->kernel->task_cost * 1e-3,
            (double)l.tasks * s->kernel->task_ops, l.threads, l.threads == 1 ? "" : "s",
            (long long)s->kernel->scratch_bytes, l.code ? origins[l.origin] : "none, ", no_code.text,
-           s->kernel->full_unroll ? ", in full when it has run for long" : "");
+           l.code && jit_is_quick(l.code) ? ", in full when it has run for long" : "");
   if (!borrowed) jit_release(l.code);
   if (flags & TME_EXPLAIN_IR) kernel_print(s->kernel, out);
   if (flags & TME_EXPLAIN_SOURCE) emit_c(s->kernel, out);

@@ -12,23 +12,31 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* What objects depend on besides kernel and target, TME_LLVM_VERSION and TME_EMITTER_ID, comes from the build. */
 
 /* Long maps are compiled in two tiers: at once with one vector at a time, in half of the time, and in full, on a thread of
- * its own, when they have run for about as long as that takes. */
-enum { FINAL, QUICK, ASKED };
+ * its own, when they have run for about as long as that takes. A process that found all its code opens no compiler for
+ * the second. */
+enum { FINAL, QUICK, ASKED, ENDED /* and not told yet */ };
 enum { WORTH_FULL_NS = 5000000, PATIENCE_MS = 50 /* to write for later processes what was asked for in this one */ };
+
+typedef struct full_tier {
+  kernel *kernel;
+  jit_kernel *code; /* NULL before ENDED, and after it if `why` says so */
+  double ms;
+  error why;
+} full_tier;
 
 struct jit_kernel {
   atomic_int refs;
   code *code;
-  _Atomic(kernel_fn *) entry;
+  _Atomic(kernel_fn *) entry; /* of code, or of full->code */
   atomic_int tier;
   atomic_ullong worked_ns;
-  kernel *full_kernel;
-  jit_kernel *full; /* what `entry` belongs to since it is there */
+  full_tier *full; /* NULL if there is one tier, or its code was found */
 };
 
 struct jit {
@@ -62,11 +70,22 @@ int jit_planted_failure(void) { return atomic_load(&planted); }
 
 kernel_fn *jit_entry(const jit_kernel *k) { return atomic_load_explicit(&k->entry, memory_order_acquire); }
 
+bool jit_is_quick(const jit_kernel *k) {
+  int tier = atomic_load(&k->tier);
+  return tier == QUICK || tier == ASKED;
+}
+
+static void full_free(full_tier *f) {
+  if (!f) return;
+  kernel_free(f->kernel);
+  jit_release(f->code);
+  mem_free(f);
+}
+
 void jit_release(jit_kernel *k) {
   if (k && atomic_fetch_sub(&k->refs, 1) == 1) {
     code_free(k->code);
-    kernel_free(k->full_kernel);
-    jit_release(k->full);
+    full_free(k->full);
     mem_free(k);
   }
 }
@@ -151,25 +170,33 @@ static const emit_module *compiler(jit *j, error *e) {
   return m;
 }
 
-static jit_kernel *compile(jit *j, const kernel *k, emit_object *object, const emit_module **module, error *e) {
-  const emit_module *m = compiler(j, e);
-  if (!m) return NULL;
+/* LLVM takes itself down as the process ends: nobody may be compiling then. What was set up by a whole compilation is
+ * taken down after this was. */
+static atomic_bool compiled_before;
+static pthread_once_t once_compiled = PTHREAD_ONCE_INIT;
+
+static void after_first(void) { atomic_store(&compiled_before, atexit(later_end_all) == 0); }
+
+static jit_kernel *compile(jit *j, const emit_module *m, const kernel *k, emit_object *object, double *ms, error *e) {
   if (PLANTED(JIT_FAIL_COMPILE)) {
     fail(e, TME_ERR_JIT, "%s: planted failure of the compiler", k->name);
     return NULL;
   }
   double begin = now_ms();
   tme_status status = m->compile(k, &j->target, object, e);
-  double ms = now_ms() - begin;
+  *ms = now_ms() - begin;
   if (status != TME_OK) return NULL;
   pthread_mutex_lock(&j->lock);
-  j->compile_ms += ms;
+  j->compile_ms += *ms;
   j->compilations++;
   pthread_mutex_unlock(&j->lock);
-  if (engine_debug(j->engine, 1))
-    engine_log(j->engine, TME_LOG_DEBUG, "JIT: %s compiled in %.2f ms, %zu bytes", k->name, ms, object->size);
-  *module = m;
+  pthread_once(&once_compiled, after_first);
   return load_object(j, object->bytes, object->size, k->name, e);
+}
+
+static void tell_compiled(jit *j, const char *name, double ms, size_t bytes) {
+  if (engine_debug(j->engine, 1))
+    engine_log(j->engine, TME_LOG_DEBUG, "JIT: %s compiled in %.2f ms, %zu bytes", name, ms, bytes);
 }
 
 /* ---- the caches --------------------------------------------------------------------------------------------------------- */
@@ -202,10 +229,10 @@ static bool make_key(const jit *j, const kernel *k, text *key) {
   return !key->failed;
 }
 
-static void keep(jit *j, const text *key, jit_kernel *k) {
+static void keep(jit *j, const text *key, jit_kernel *k, size_t size) {
   atomic_fetch_add(&k->refs, 1); /* the cache's reference */
   pthread_mutex_lock(&j->lock);
-  if (lru_put(j->cache, key->s, key->len, k, code_size(k->code), NULL) != TME_OK)
+  if (lru_put(j->cache, key->s, key->len, k, size, NULL) != TME_OK)
     atomic_fetch_sub(&k->refs, 1); /* not kept: it lives as long as its plan */
   pthread_mutex_unlock(&j->lock);
 }
@@ -220,34 +247,51 @@ static jit_kernel *from_disk(jit *j, const text *key, const char *name) {
   return k;
 }
 
-/* Compiles, and keeps the object on disk. */
-static jit_kernel *compile_to_disk(jit *j, const kernel *k, const text *key, error *e) {
+/* Compiles, and keeps the object on disk; `unkept` says why not. */
+static jit_kernel *compile_to_disk(jit *j, const emit_module *m, const kernel *k, const text *key, double *ms,
+                                   error *unkept, error *e) {
   emit_object object = {0};
-  const emit_module *m = NULL;
-  jit_kernel *r = compile(j, k, &object, &m, e);
+  jit_kernel *r = compile(j, m, k, &object, ms, e);
   disk_cache *d = r ? jit_disk(j) : NULL;
-  error why = {0};
-  if (d && disk_cache_put(d, key->s, key->len, object.bytes, object.size, &why) != TME_OK)
-    engine_log(j->engine, TME_LOG_INFO, "JIT: %s", why.text);
-  if (m) m->free_bytes(object.bytes);
+  if (d) disk_cache_put(d, key->s, key->len, object.bytes, object.size, unkept);
+  m->free_bytes(object.bytes);
   return r;
+}
+
+static jit_kernel *compile_now(jit *j, const kernel *k, const text *key, error *e) {
+  error unkept = {0};
+  double ms;
+  const emit_module *m = compiler(j, e);
+  jit_kernel *r = m ? compile_to_disk(j, m, k, key, &ms, &unkept, e) : NULL;
+  if (unkept.code != TME_OK) engine_log(j->engine, TME_LOG_INFO, "JIT: %s", unkept.text);
+  if (r) tell_compiled(j, k->name, ms, code_size(r->code));
+  return r;
+}
+
+/* The kernel in full, to be compiled later; NULL if there is no memory for it, and the first tier stays. */
+static full_tier *full_new(const kernel *k) {
+  full_tier *f = mem_calloc(1, sizeof *f);
+  if (f) f->kernel = kernel_full(k);
+  if (f && f->kernel) return f;
+  full_free(f);
+  return NULL;
 }
 
 /* From disk in full, if an earlier process came that far; else as it is, with the full kernel for later. */
 static jit_kernel *find_or_compile(jit *j, const kernel *k, const text *key, jit_origin *from, error *e) {
-  kernel *full = k->full_unroll ? kernel_full(k) : NULL; /* out of memory: this code stays */
+  full_tier *full = k->full_unroll ? full_new(k) : NULL;
   text full_key = {0};
-  jit_kernel *r = full && make_key(j, full, &full_key) ? from_disk(j, &full_key, k->name) : NULL;
+  jit_kernel *r = full && make_key(j, full->kernel, &full_key) ? from_disk(j, &full_key, k->name) : NULL;
   bool quick = full && !r;
   text_free(&full_key);
   if (!r) r = from_disk(j, key, k->name);
   *from = r ? JIT_ON_DISK : JIT_COMPILED;
-  if (!r) r = compile_to_disk(j, k, key, e);
+  if (!r) r = compile_now(j, k, key, e);
   if (r && quick) {
-    r->full_kernel = full;
+    r->full = full;
     atomic_init(&r->tier, QUICK);
   } else {
-    kernel_free(full);
+    full_free(full);
   }
   return r;
 }
@@ -266,33 +310,50 @@ jit_kernel *jit_get(jit *j, const kernel *k, jit_origin *from, error *e) {
   pthread_mutex_unlock(&j->lock);
   if (!r) {
     r = find_or_compile(j, k, &key, from, e);
-    if (r) keep(j, &key, r);
+    size_t tiers = r && r->full ? 1 + (size_t)k->full_unroll : 1; /* the second is about so many times as long */
+    if (r) keep(j, &key, r, tiers * code_size(r->code));
   }
   text_free(&key);
   return r;
 }
 
-/* On the thread of j->later. */
+/* On the thread of j->later, which tells nobody: jit_worked does. */
 static void compile_full(void *user, void *item) {
   jit *j = user;
   jit_kernel *k = item;
+  full_tier *f = k->full;
   text key = {0};
-  error why = {0};
-  if (make_key(j, k->full_kernel, &key)) k->full = compile_to_disk(j, k->full_kernel, &key, &why);
-  if (k->full)
-    atomic_store_explicit(&k->entry, jit_entry(k->full), memory_order_release);
-  else
-    engine_log(j->engine, TME_LOG_INFO, "JIT: %s stays as it was compiled first: %s", k->full_kernel->name, why.text);
+  error unkept = {0};
+  pthread_mutex_lock(&j->lock);
+  const emit_module *m = j->module;
+  pthread_mutex_unlock(&j->lock);
+  if (!make_key(j, f->kernel, &key))
+    fail_memory(&f->why, f->kernel->name, key.cap);
+  else if (m)
+    f->code = compile_to_disk(j, m, f->kernel, &key, &f->ms, &unkept, &f->why);
+  if (f->code) {
+    if (unkept.code != TME_OK) f->why = unkept;
+    atomic_store_explicit(&k->entry, jit_entry(f->code), memory_order_release);
+  }
+  atomic_store(&k->tier, ENDED);
   text_free(&key);
   jit_release(k);
 }
 
+static void tell_full(jit *j, const full_tier *f) {
+  if (f->code) tell_compiled(j, f->kernel->name, f->ms, code_size(f->code->code));
+  if (f->why.code == TME_OK) return;
+  engine_log(j->engine, TME_LOG_INFO, "JIT: %s%s%s", f->code ? "" : f->kernel->name,
+             f->code ? "" : " stays as it was compiled first: ", f->why.text);
+}
+
 void jit_worked(jit *j, jit_kernel *k, double ns) {
-  int quick = QUICK;
-  if (atomic_load_explicit(&k->tier, memory_order_relaxed) != QUICK) return;
+  int tier = atomic_load_explicit(&k->tier, memory_order_relaxed);
+  if (tier == ENDED && atomic_compare_exchange_strong(&k->tier, &tier, FINAL)) tell_full(j, k->full);
+  if (tier != QUICK || !atomic_load_explicit(&compiled_before, memory_order_relaxed)) return;
   uint64_t more = ns < WORTH_FULL_NS ? (uint64_t)ns : WORTH_FULL_NS;
   if (atomic_fetch_add(&k->worked_ns, more) + more < WORTH_FULL_NS) return;
-  if (!atomic_compare_exchange_strong(&k->tier, &quick, ASKED)) return;
+  if (!atomic_compare_exchange_strong(&k->tier, &tier, ASKED)) return;
   atomic_fetch_add(&k->refs, 1);
   later_add(j->later, k);
 }
@@ -411,10 +472,11 @@ void jit_self_test(jit *j, tme_jit_status *out) {
   jit_kernel *made = NULL;
   emit_object object = {0};
   const emit_module *m = NULL;
-  if (k && kernel_finish(k, &why) == TME_OK)
-    made = compile(j, k, &object, &m, &why);
-  else
+  double ms;
+  if (!k || kernel_finish(k, &why) != TME_OK)
     fail_memory(&why, "self-test", sizeof *k);
+  else if ((m = compiler(j, &why)))
+    made = compile(j, m, k, &object, &ms, &why);
   if (m) m->free_bytes(object.bytes);
   pthread_mutex_lock(&j->lock);
   out->compiler_present = j->module != NULL;

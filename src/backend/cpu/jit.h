@@ -18,6 +18,8 @@ typedef enum jit_origin { JIT_IN_MEMORY, JIT_ON_DISK, JIT_COMPILED } jit_origin;
 jit_kernel *jit_get(jit *j, const kernel *k, jit_origin *from, error *e);
 kernel_fn *jit_entry(const jit_kernel *k);
 void jit_release(jit_kernel *k); /* NULL is allowed */
+/* True while its second tier is not there. */
+bool jit_is_quick(const jit_kernel *k);
 /* The kernel ran for about so long. When that is worth it, its entry becomes that of the code in full. */
 void jit_worked(jit *j, jit_kernel *k, double ns);
 
