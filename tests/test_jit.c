@@ -489,10 +489,12 @@ static void test_quick_code_from_disk(void **state) {
   assert_int_equal(run_child("quick"), 0);
 }
 
+static tme_engine *left_open;
+
 /* Compiles, and ends after a while without a word to the engine. */
 static int end_early(const char *delay) {
-  tme_engine *e = open_engine("", 0, NULL);
-  if (!long_map(e, quick) || !long_map_stays(e, 60)) return 2;
+  left_open = open_engine("", 0, NULL);
+  if (!long_map(left_open, quick) || !long_map_stays(left_open, 60)) return 2;
   usleep((useconds_t)atoi(delay));
   return 0;
 }

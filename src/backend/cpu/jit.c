@@ -325,11 +325,13 @@ static void compile_full(void *user, void *item) {
   text key = {0};
   error unkept = {0};
   pthread_mutex_lock(&j->lock);
-  const emit_module *m = j->module;
+  const emit_module *m = open_module(j); /* the process has, if not this engine */
   pthread_mutex_unlock(&j->lock);
   if (!make_key(j, f->kernel, &key))
     fail_memory(&f->why, f->kernel->name, key.cap);
-  else if (m)
+  else if (!m)
+    fail(&f->why, TME_ERR_JIT, "no compiler");
+  else
     f->code = compile_to_disk(j, m, f->kernel, &key, &f->ms, &unkept, &f->why);
   if (f->code) {
     if (unkept.code != TME_OK) f->why = unkept;
