@@ -122,7 +122,7 @@ static range sum_range(const kernel *k, const ix_sum *s) {
 /* ---- making expressions ------------------------------------------------------------------------------------------ */
 
 static int refuse(kernel *k) {
-  if (k) k->failed = true;
+  if (k && !k->failed) k->failed = k->refused = true; /* what follows an allocation that failed is not to blame */
   return -1;
 }
 

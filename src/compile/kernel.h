@@ -133,7 +133,8 @@ typedef struct kernel {
   double task_cost;      /* rough nanoseconds per task on one core; not part of the key */
   double task_ops;       /* arithmetic instructions per task, one a lane, without products' multiply-adds; likewise */
   int cap[5];            /* capacities of the five tables */
-  bool failed;           /* an allocation failed while building */
+  bool failed;           /* while building: an allocation, or what was asked for */
+  bool refused;          /* the latter: too many axes, or an operand that is not one */
 } kernel;
 
 /* buf[i] is the base pointer of buffer i (scratch buffers are not passed: they lie in `scratch`, in order, each
@@ -168,6 +169,8 @@ int k_bitcast(kernel *k, tme_dtype t, int a);
 bool kernel_nonpositive(const kernel *k, int value);
 /* Drops what nothing uses, moves every value out of the loops that it does not depend on, fills scratch_bytes, nargs. */
 tme_status kernel_finish(kernel *k, error *e);
+/* Why building failed; `k` may be NULL. */
+tme_status kernel_failure(const kernel *k, const char *label, error *e);
 
 /* index expressions; each returns the expression's number */
 int ix_const(kernel *k, int64_t c);

@@ -332,7 +332,7 @@ static bool fill_in(kernel *k) {
 }
 
 tme_status kernel_finish(kernel *k, error *e) {
-  if (!k || k->failed) return fail_memory(e, "kernel", 0);
+  if (!k || k->failed) return kernel_failure(k, "kernel", e);
   /* Everything below trusts the structure. */
   tme_status bad = kernel_verify(k, e);
   if (bad != TME_OK) return bad;

@@ -424,7 +424,7 @@ int lower_slot(lowering *l, const op_type *t, int node, int64_t size) {
 tme_status lower_step(builder *b, const char *label, error *e) {
   kernel *k = b->k;
   if (b->failure) return fail(e, TME_ERR_JIT, "%s: %s", label, b->failure);
-  if (k->failed) return fail_memory(e, label, sizeof(k_inst));
+  if (k->failed) return kernel_failure(k, label, e);
   lower_side_by_side(k);
   tme_status status = kernel_finish(k, e);
   if (status != TME_OK) return status;

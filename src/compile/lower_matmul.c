@@ -595,7 +595,7 @@ tme_status lower_matmul(lowering *l, int gr, error *e) {
   if (status == TME_OK && p.dot) status = pairs_pack_left(&p, e);
   if (status != TME_OK) return status;
   bool few = p.form == RIGHT_DIRECT && !p.complex && p.M <= MOST_FEW_ROWS && p.N >= LONG_ROW;
-  if (!(few ? product_emit_few_rows(&p, name) : emit(&p, name))) status = fail_memory(e, label, sizeof(kernel));
+  if (!(few ? product_emit_few_rows(&p, name) : emit(&p, name))) status = kernel_failure(p.b.k, label, e);
   if (status == TME_OK) status = lower_step(&p.b, label, e);
   builder_free(&p.b);
   return status;

@@ -2,11 +2,12 @@
 #include "compile/fuse.h"
 #include <string.h>
 
-/* Vectors become matrices; a product with one column is a sum over rows; 16-bit operands are converted once, and the sum
- * stays f32 up to the end of the epilogue. Returns -2 if nothing is to be done. */
+/* Sums of nothing are 0; vectors become matrices; a product with one column is a sum over rows; 16-bit operands are
+ * converted once, and the sum stays f32 up to the end of the epilogue. Returns -2 if nothing is to be done. */
 static int decompose_matmul(graph *g, const g_node *n, int a, int b) {
   const op_type *type = &n->type;
   op_type ta = g->node[a].type, tb = g->node[b].type;
+  if (!ta.shape[ta.rank - 1]) return graph_broadcast(g, graph_number(g, type->dtype, 0), type->rank, type->shape);
   if (ta.rank == 1) {
     ta = (op_type){.rank = 2, .shape = {1, ta.shape[0]}};
     a = graph_reshape(g, a, 2, ta.shape);
