@@ -121,11 +121,6 @@ static range sum_range(const kernel *k, const ix_sum *s) {
 
 /* ---- making expressions ------------------------------------------------------------------------------------------ */
 
-static int refuse(kernel *k) {
-  if (k && !k->failed) k->failed = k->refused = true; /* what follows an allocation that failed is not to blame */
-  return -1;
-}
-
 static int make(kernel *k, ix_op op, int a, int b, int64_t c) {
   if (k->failed || ((op == IX_ADD || op == IX_MUL || op == IX_DIV || op == IX_MOD) && a < 0) || (op == IX_ADD && b < 0))
     return refuse(k);

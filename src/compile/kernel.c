@@ -93,11 +93,6 @@ int kernel_grow(kernel *k, void *table, int *n, int cap_slot, size_t size) {
   return (*n)++;
 }
 
-static int refuse(kernel *k) {
-  if (k && !k->failed) k->failed = k->refused = true; /* what follows an allocation that failed is not to blame */
-  return -1;
-}
-
 tme_status kernel_failure(const kernel *k, const char *label, error *e) {
   if (!k || !k->refused) return fail_memory(e, label, sizeof(k_inst));
   if (k->naxes == KERNEL_MAX_AXES) return fail(e, TME_ERR_JIT, "%s: more than %d loops", label, KERNEL_MAX_AXES);

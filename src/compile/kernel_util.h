@@ -12,6 +12,13 @@
 /* A zeroed slot at the end of a table, or -1 with k->failed set. */
 int kernel_grow(kernel *k, void *table, int *n, int cap_slot, size_t size);
 
+/* -1, with k->failed and k->refused set: what was asked for cannot be. What follows an allocation that failed is not to
+ * blame. */
+static inline int refuse(kernel *k) {
+  if (k && !k->failed) k->failed = k->refused = true;
+  return -1;
+}
+
 static inline bool op_is_prim(int op) { return op > K_READ && op < K_OP_COUNT; }
 /* Operands of an instruction that are values: 0 to 3. LIBM has as many as its function. */
 int inst_arity(const k_inst *in);
