@@ -46,6 +46,12 @@ static inline int64_t largest_divisor(int64_t n, int64_t most) {
     if (n % c == 0) return c;
   return 1;
 }
+/* The smallest divisor of n that is at least `least`, which is at most n. */
+static inline int64_t smallest_divisor(int64_t n, int64_t least) {
+  int64_t c = least > 1 ? least : 1;
+  while (n % c) c++;
+  return c;
+}
 
 /* A growing text. After a failed allocation it stays as it was and `failed` is set. */
 typedef struct text {

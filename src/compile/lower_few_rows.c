@@ -54,7 +54,7 @@ bool product_emit_few_rows(product *p, const char *name) {
   p->spill_buf[0] = builder_scratch(b, p->acc, p->M * stretch);
   int lbatch = k_loop(k, abatch), lstretch = k_loop(k, astretch);
 
-  int zero = dtype_is_float(p->acc) ? k_const_f(k, p->acc, 0) : k_const_i(k, p->acc, 0), lj = k_loop(k, aj);
+  int zero = product_zero(p), lj = k_loop(k, aj);
   for (int i = 0; i < (int)p->M; i++)
     k_store(k, k_access_add(k, p->spill_buf[0], ix_add(k, ix_axis(k, aj), ix_const(k, i * stretch))), zero);
   k_end(k, lj);

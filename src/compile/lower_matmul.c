@@ -28,7 +28,6 @@ static const right_form choice_forms[] = {RIGHT_DIRECT, RIGHT_OWN, RIGHT_PACKED}
 enum {
   SLAB = 2 << 20,       /* bytes of the right operand that all blocks of rows go over before the next ones */
   LONG_ROW = 512,       /* columns from which a few rows are summed row by row */
-  EPILOGUE_VECTORS = 4, /* of an epilogue with functions that are computed side by side, at most */
   NEAR = 256 << 10,     /* bytes over which a processor translates addresses at once: 64 pages */
   MOST_OWN_PANELS = 4,  /* that a task makes for itself: neighbours share cache lines */
   MOST_BLOCKED = 8,     /* the same, of a block of rows */
@@ -67,7 +66,7 @@ static void choose_tile(product *p) {
   } else {
     const tile *list = many ? tiles_32 : tiles_16;
     int n = many ? COUNT(tiles_32) : COUNT(tiles_16);
-    int64_t least = INT64_MAX;
+    int64_t lowest = INT64_MAX;
     for (int i = 0; i < n; i++) { /* the fewest columns computed for nothing, counted in vectors */
       int held = (list[i].rows + 1) * list[i].vectors + 1;
       if (p->dot == K_DOT_I16 && held >= t->registers) continue; /* products of pairs need one, too */
@@ -75,8 +74,8 @@ static void choose_tile(product *p) {
       int64_t full = p->N / wide * list[i].vectors, rest = ceil_div(p->N % wide, p->lanes);
       int64_t panels = p->N / wide + (rest > 0);
       int64_t cost = (full + rest) * 8 + panels; /* and, of equals, the fewest panels */
-      if (cost < least) {
-        least = cost;
+      if (cost < lowest) {
+        lowest = cost;
         p->t = list[i];
       }
     }
@@ -90,6 +89,8 @@ static void choose_tile(product *p) {
 }
 
 static int64_t tile_wide(const product *p) { return (int64_t)p->t.vectors * p->lanes; }
+
+static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 
 static int64_t l2_half(const product *p) { return p->l->t->l2.bytes / 2; }
 
@@ -178,15 +179,13 @@ static tme_status choose_form(product *p, error *e) {
   span spans[MOST_SPANS];
   cut_rows(p, spans);
   if (!pack && !p->complex && !scattered && spans[0].blocks == 1 && band_bytes(p) <= l2_half(p)) {
-    int64_t bands = p->N / tile_wide(p), most = l2_half(p) / band_bytes(p);
-    if (most > MOST_OWN_PANELS) most = MOST_OWN_PANELS;
-    if (most > bands * p->batches / FEWEST_OWN_TASKS) most = bands * p->batches / FEWEST_OWN_TASKS;
+    int64_t bands = p->N / tile_wide(p), most = bands * p->batches / FEWEST_OWN_TASKS, fit = l2_half(p) / band_bytes(p);
     p->form = RIGHT_OWN;
-    p->own_panels = largest_divisor(bands, most);
+    p->own_panels = largest_divisor(bands, least(most, least(fit, MOST_OWN_PANELS)));
     p->own_rows = p->K;
     /* Long pieces of rows are read faster, and a block of the left operand stays in the first cache. */
-    int64_t rows = largest_divisor(p->K, BLOCK_ROWS), wide = bands * p->batches / FEWEST_OWN_TASKS;
-    int64_t panels = largest_divisor(bands, wide < MOST_BLOCKED ? wide : MOST_BLOCKED);
+    int64_t rows = largest_divisor(p->K, BLOCK_ROWS), two_blocks = 2 * band_bytes(p) / p->K * rows;
+    int64_t panels = largest_divisor(bands, least(most, least(l2_half(p) / two_blocks, MOST_BLOCKED)));
     if (!p->dot && rows < p->K && rows >= BLOCK_ROWS / 4 && panels > p->own_panels) {
       p->form = RIGHT_BLOCKED;
       p->own_panels = panels;
@@ -211,58 +210,24 @@ static bool has_long_epilogue(const product *p) {
 }
 
 /* Where a tile lies: its first row, its first column and how many there are; the panel of the right operand, of all or of
- * the task's own; of RIGHT_BLOCKED the block. */
+ * the task's own. */
 typedef struct place {
   int batch, row, col, panel;
   int64_t wide;
-  int k0;               /* its first k */
-  int next_k, next_col; /* where the block to be copied after this one begins */
-  int number;           /* of the tile, among those that fetch it into the second cache beside their sums */
-  int64_t fetch_rows, fetch_columns; /* each so many rows, of so many columns */
+  const own_task *own; /* RIGHT_OWN, RIGHT_BLOCKED; else NULL */
+  int number;          /* of the tile, among those that go over a block */
+  int64_t ahead;       /* rows of the next block that are copied beside its sums */
 } place;
-
-static int own_at(product *p, int panel, int k, int j, int64_t wide) {
-  kernel *q = p->b.k;
-  return ix_add(q, ix_mul(q, ix_add(q, ix_mul(q, panel, p->own_rows), k), wide), j);
-}
 
 static expr_value right_value(product *p, const place *at, int row, int kk, int col, int jj) {
   kernel *k = p->b.k;
   if (p->form == RIGHT_OWN || p->form == RIGHT_BLOCKED)
-    return (expr_value){k_load(k, k_access_add(k, p->own_buf, own_at(p, at->panel, kk, jj, at->wide))), -1};
+    return (expr_value){own_value(p, at->own, at->panel, kk, jj), -1};
   if (p->form == RIGHT_DIRECT) return product_right(p, at->batch, row, kk, col);
   int ix[TME_MAX_RANK];
   product_index(p, at->batch, row, kk, col, ix);
   int matrix = packed_matrix(k, &product_at(p, p->right)->type, ix, p->rank);
   return packed_load(&p->b, &p->pack, matrix, at->panel, kk, jj);
-}
-
-static int zero_of(product *p) {
-  return dtype_is_float(p->acc) ? k_const_f(p->b.k, p->acc, 0) : k_const_i(p->b.k, p->acc, 0);
-}
-
-static int sums_at(product *p, int row, int panel, int j, int64_t wide) {
-  kernel *k = p->b.k;
-  return k_access_add(k, p->sums_buf, ix_add(k, ix_mul(k, ix_add(k, ix_mul(k, row, p->own_panels), panel), wide), j));
-}
-
-/* What is computed from the right operand cannot be fetched ahead. */
-static bool fetches(const product *p) {
-  const g_node *right = product_at(p, p->right);
-  return right->type.dtype == p->acc && (right->op == OP_leaf || p->l->slot_of[p->right] >= 0);
-}
-
-/* The cache lines of a row of the next block. */
-static void emit_fetch(product *p, const place *at, int row) {
-  kernel *k = p->b.k;
-  int mark = builder_mark(&p->b), line = CACHE_LINE / (int)tme_dtype_size(product_at(p, p->right)->type.dtype);
-  for (int64_t c = 0; c < at->fetch_columns; c += line) {
-    int value =
-        product_right(p, at->batch, at->row, ix_add(k, at->next_k, row), ix_add(k, at->next_col, ix_const(k, c))).re;
-    if (value >= 0 && k->inst[value].op == K_LOAD)
-      k->inst[value] = (k_inst){.op = K_PREFETCH, .a = -1, .b = -1, .c = -1, .imm = k->inst[value].imm};
-  }
-  builder_forget(&p->b, mark);
 }
 
 static void emit_tile(product *p, const place *at, int rows) {
@@ -272,7 +237,7 @@ static void emit_tile(product *p, const place *at, int rows) {
   int mark = builder_mark(b);
   int ai = k_axis_add(k, rows, AXIS_UNROLL, 1, 1);
   int aj = k_axis_add(k, at->wide, AXIS_VECTOR, p->lanes, (int)ceil_div(at->wide, p->lanes));
-  int64_t sums = blocked ? p->own_rows : p->K, parts = blocked ? at->fetch_rows : 1, part = sums / parts;
+  int64_t sums = blocked ? p->own_rows : p->K, parts = blocked ? at->ahead : 1, part = sums / parts;
   /* A kernel has few axes to spare: none for a loop that runs once. */
   int ap = parts > 1 ? k_axis_add(k, parts, AXIS_REDUCE, 1, 1) : -1, ak = k_axis_add(k, part, AXIS_REDUCE, 1, 1);
   int piece = ap < 0 ? ix_const(k, 0) : ix_axis(k, ap), jj = ix_axis(k, aj);
@@ -280,10 +245,10 @@ static void emit_tile(product *p, const place *at, int rows) {
   int row = ix_add(k, at->row, ix_axis(k, ai)), col = ix_add(k, at->col, jj);
   uint64_t kept = (uint64_t)1 << ai | (uint64_t)1 << aj;
   /* -0 + s is s, whatever the sum so far is. */
-  int zero = blocked && dtype_is_float(p->acc) ? k_const_f(k, p->acc, -0.0) : zero_of(p);
+  int zero = blocked && dtype_is_float(p->acc) ? k_const_f(k, p->acc, -0.0) : product_zero(p);
   for (int w = 0; w < (p->complex ? 2 : 1); w++) p->acc_id[w] = k_emit(k, K_ACC, p->acc, zero, K_ADD, -1, kept);
 
-  int sum = blocked ? sums_at(p, row, at->panel, jj, at->wide) : -1;
+  int sum = blocked ? own_sum(p, at->own, row, at->panel, jj) : -1;
   if (blocked) {
     int li = k_loop(k, ai), lj = k_loop(k, aj);
     k_emit(k, K_UPDATE, p->acc, p->acc_id[0], k_load(k, sum), -1, 0);
@@ -292,9 +257,9 @@ static void emit_tile(product *p, const place *at, int rows) {
   }
 
   int lp = ap < 0 ? -1 : k_loop(k, ap);
-  if (blocked && fetches(p)) emit_fetch(p, at, ix_add(k, ix_mul(k, at->number, at->fetch_rows), piece));
+  if (own_ahead(p)) own_copy_ahead(p, at->own, ix_add(k, ix_mul(k, at->number, at->ahead), piece), at->ahead);
   int lk = k_loop(k, ak), li = k_loop(k, ai), lj = k_loop(k, aj), inner = builder_mark(b);
-  int left_k = blocked ? ix_add(k, at->k0, kk) : kk;
+  int left_k = blocked ? own_row(p, at->own->block, kk) : kk;
   expr_value x = product_left(p, at->batch, row, left_k), y = right_value(p, at, row, kk, col, jj);
   product_update(p, p->acc_id[0], x.re, y.re);
   if (p->complex) {
@@ -345,10 +310,6 @@ static int first_row(product *p, const span *s, int block, int panel) {
   return ix_add(k, ix_mul(k, n, s->rows), ix_const(k, s->row0));
 }
 
-static int first_column(product *p, const columns *c, int band) {
-  return ix_add(p->b.k, ix_mul(p->b.k, band, c->wide), ix_const(p->b.k, c->first));
-}
-
 /* Every tile of the span is a task. */
 static void emit_tasks(product *p, const span *s, const columns *c) {
   kernel *k = p->b.k;
@@ -364,91 +325,35 @@ static void emit_tasks(product *p, const span *s, const columns *c) {
   int band = ix_add(k, ix_mul(k, n[1], slab), n[3]);
   place at = {.batch = n[0],
               .row = first_row(p, s, n[2], n[4]),
-              .col = first_column(p, c, band),
+              .col = product_column(p, c, band),
               .panel = ix_add(k, band, ix_const(k, c->panel)),
               .wide = c->wide};
   emit_tile(p, &at, s->rows);
   for (int i = 4; i >= 0; i--) k_end(k, loop[i]);
 }
 
-/* What a task of its own panels works on. */
-typedef struct own_task {
-  const columns *c;
-  int batch, band0;
-  int64_t panels;
-  int k0;               /* of RIGHT_BLOCKED: the block's first row */
-  int next_k, next_col; /* where the next block begins */
-} own_task;
-
-static int vector_axis(product *p, int64_t wide, int vectors) {
-  return k_axis_add(p->b.k, wide, AXIS_VECTOR, p->lanes, vectors);
-}
-
-/* Rows [first, first + rows) of the right operand, or of the block, into the task's panels. */
-static void emit_copy(product *p, const own_task *t, int64_t first, int64_t rows) {
-  if (!rows) return;
-  kernel *k = p->b.k;
-  int64_t wide = t->c->wide;
-  int mark = builder_mark(&p->b), ak = k_axis_add(k, rows, 0, 1, 1), apanel = k_axis_add(k, t->panels, 0, 1, 1);
-  int aj = vector_axis(p, wide, (int)ceil_div(wide, p->lanes));
-  int lk = k_loop(k, ak), lpanel = k_loop(k, apanel), lj = k_loop(k, aj);
-  int col = ix_add(k, first_column(p, t->c, ix_add(k, t->band0, ix_axis(k, apanel))), ix_axis(k, aj));
-  int row = ix_add(k, ix_axis(k, ak), ix_const(k, first));
-  int value = product_right(p, t->batch, ix_const(k, 0), ix_add(k, t->k0, row), col).re;
-  int to = own_at(p, ix_axis(k, apanel), row, ix_axis(k, aj), wide);
-  k_store(k, k_access_add(k, p->own_buf, to), k_cast(k, product_element(p), value));
-  builder_forget(&p->b, mark);
-  k_end(k, lj);
-  k_end(k, lpanel);
-  k_end(k, lk);
-}
-
 static void emit_own_tiles(product *p, const own_task *t, const span *spans, int nspans) {
   kernel *k = p->b.k;
   int apanel = k_axis_add(k, t->panels, 0, 1, 1), lpanel = k_loop(k, apanel);
-  int64_t tiles = 0, before = 0;
+  int64_t tiles = 0, before = 0, ahead = 1;
   for (int i = 0; i < nspans; i++) tiles += spans[i].panels;
+  if (own_ahead(p)) ahead = smallest_divisor(p->own_rows, ceil_div(p->own_rows, tiles * t->panels));
   for (int i = 0; i < nspans; i++) {
     int arows = k_axis_add(k, spans[i].panels, 0, 1, 1), lrows = k_loop(k, arows);
-    /* Where there are more tiles than pieces of the block to fetch, they begin again. */
-    int64_t fetch = largest_divisor(p->own_rows, ceil_div(p->own_rows, tiles * t->panels));
     int number = ix_add(k, ix_mul(k, ix_axis(k, apanel), tiles), ix_add(k, ix_axis(k, arows), ix_const(k, before)));
     place at = {.batch = t->batch,
                 .row = first_row(p, &spans[i], ix_const(k, 0), ix_axis(k, arows)),
-                .col = first_column(p, t->c, ix_add(k, t->band0, ix_axis(k, apanel))),
+                .col = product_column(p, t->c, ix_add(k, t->band0, ix_axis(k, apanel))),
                 .panel = ix_axis(k, apanel),
                 .wide = t->c->wide,
-                .k0 = t->k0,
-                .next_k = t->next_k,
-                .next_col = t->next_col,
-                .number = ix_mod(k, number, p->own_rows / fetch),
-                .fetch_rows = fetch,
-                .fetch_columns = t->panels * t->c->wide};
+                .own = t,
+                .number = number,
+                .ahead = ahead};
     emit_tile(p, &at, spans[i].rows);
     before += spans[i].panels;
     k_end(k, lrows);
   }
   k_end(k, lpanel);
-}
-
-/* Loops over the sums of the task: zeros, or what comes of them. */
-static void emit_sums(product *p, const own_task *t, bool epilogue) {
-  kernel *k = p->b.k;
-  int mark = builder_mark(&p->b), arow = k_axis_add(k, p->M, 0, 1, 1), apanel = k_axis_add(k, t->panels, 0, 1, 1);
-  int aj = vector_axis(p, t->c->wide, EPILOGUE_VECTORS);
-  int lrow = k_loop(k, arow), lpanel = k_loop(k, apanel), lj = k_loop(k, aj);
-  int sum = sums_at(p, ix_axis(k, arow), ix_axis(k, apanel), ix_axis(k, aj), t->c->wide);
-  if (epilogue) {
-    p->spill_at = k->acc[sum].ix;
-    int band = ix_add(k, t->band0, ix_axis(k, apanel));
-    product_store(p, t->batch, ix_axis(k, arow), ix_add(k, first_column(p, t->c, band), ix_axis(k, aj)));
-  } else {
-    k_store(k, sum, zero_of(p));
-  }
-  builder_forget(&p->b, mark);
-  k_end(k, lj);
-  k_end(k, lpanel);
-  k_end(k, lrow);
 }
 
 /* A task makes some panels of the right operand for itself and goes over all rows with each. */
@@ -460,24 +365,21 @@ static void emit_own(product *p, const span *spans, int nspans, const columns *c
   int lbatch = k_loop(k, abatch), lgroup = k_loop(k, agroup);
   t.batch = ix_axis(k, abatch);
   t.band0 = ix_mul(k, ix_axis(k, agroup), t.panels);
-  t.k0 = ix_const(k, 0);
+  t.block = ix_const(k, 0);
   if (p->form == RIGHT_OWN) {
     int64_t whole = p->dot ? elements_summed(p) / 2 : p->K;
-    emit_copy(p, &t, 0, whole);
-    emit_copy(p, &t, whole, p->K - whole);
+    own_copy(p, &t, 0, whole);
+    own_copy(p, &t, whole, p->K - whole);
     emit_own_tiles(p, &t, spans, nspans);
   } else {
-    emit_sums(p, &t, false);
+    own_sums(p, &t, false);
+    if (own_ahead(p)) own_copy(p, &t, 0, p->own_rows);
     int ablock = k_axis_add(k, p->K / p->own_rows, 0, 1, 1), lblock = k_loop(k, ablock);
-    t.k0 = ix_mul(k, ix_axis(k, ablock), p->own_rows);
-    int64_t blocks = p->K / p->own_rows;
-    int next = ix_add(k, ix_axis(k, ablock), ix_const(k, 1));
-    t.next_k = ix_mul(k, ix_mod(k, next, blocks), p->own_rows);
-    t.next_col = first_column(p, c, ix_add(k, t.band0, ix_mul(k, ix_div(k, next, blocks), t.panels)));
-    emit_copy(p, &t, 0, p->own_rows);
+    t.block = ix_axis(k, ablock);
+    if (!own_ahead(p)) own_copy(p, &t, 0, p->own_rows);
     emit_own_tiles(p, &t, spans, nspans);
     k_end(k, lblock);
-    emit_sums(p, &t, true);
+    own_sums(p, &t, true);
   }
   k_end(k, lgroup);
   k_end(k, lbatch);
@@ -494,8 +396,7 @@ static bool emit(product *p, const char *name) {
   p->spilled = blocked || has_long_epilogue(p);
   for (int w = 0; !blocked && p->spilled && w < (p->complex ? 2 : 1); w++)
     p->spill_buf[w] = builder_scratch(&p->b, p->acc, spans[0].rows * widest);
-  if (own) p->own_buf = builder_scratch(&p->b, product_element(p), p->own_rows * widest * p->own_panels);
-  if (blocked) p->sums_buf = p->spill_buf[0] = builder_scratch(&p->b, p->acc, p->M * widest * p->own_panels);
+  if (own) own_reserve(p, widest);
   for (int i = 0; i < 2; i++) {
     if (!parts[i].count) continue;
     if (own)

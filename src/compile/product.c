@@ -87,3 +87,11 @@ bool product_begin(product *p, const char *name) {
   p->b.k->opt = 2;
   return true;
 }
+
+int product_column(product *p, const columns *c, int band) {
+  return ix_add(p->b.k, ix_mul(p->b.k, band, c->wide), ix_const(p->b.k, c->first));
+}
+
+int product_zero(product *p) {
+  return dtype_is_float(p->acc) ? k_const_f(p->b.k, p->acc, 0) : k_const_i(p->b.k, p->acc, 0);
+}

@@ -61,11 +61,44 @@ int product_sum(product *p, int acc, int x, int y);
 void product_store(product *p, int batch, int row, int col);
 /* Begins the kernel. False when out of memory. */
 bool product_begin(product *p, const char *name);
+/* The first column of a band. */
+int product_column(product *p, const columns *c, int band);
+/* What a sum begins with. */
+int product_zero(product *p);
+
+/* ---- what a task makes for itself (lower_own.c): RIGHT_OWN, RIGHT_BLOCKED ------------------------------------------------- */
+
+/* The columns that it works on, and the block of rows of the right operand. */
+typedef struct own_task {
+  const columns *c;
+  int batch, band0;
+  int64_t panels;
+  int block; /* of RIGHT_OWN 0 */
+} own_task;
+
+/* True if the next block is copied while this one is summed: where there is nothing to compute in that. */
+bool own_ahead(const product *p);
+/* Scratch memory for bands so wide. */
+void own_reserve(product *p, int64_t wide);
+/* Row i of a block. */
+int own_row(product *p, int block, int i);
+/* Element (i, j) of a panel of the block. */
+int own_value(product *p, const own_task *t, int panel, int i, int j);
+/* Rows [first, first + rows) of the block into the panels. */
+void own_copy(product *p, const own_task *t, int64_t first, int64_t rows);
+/* Row i of the next block into its panels, if it has that many; what will be copied so many rows later is fetched: after
+ * the last block that is the first one of the task that follows. */
+void own_copy_ahead(product *p, const own_task *t, int i, int64_t fetched);
+/* The place of a sum that waits from one block to the next; loops over all of them: zeros, or what comes of them. */
+int own_sum(product *p, const own_task *t, int row, int panel, int j);
+void own_sums(product *p, const own_task *t, bool epilogue);
 
 /* Sums over pairs (lower_pairs.c): K_DOT_BF16 or K_DOT_I16 where they pay, else K_NOP; the step that copies the left operand into pairs, and one of them. */
 k_op pairs_dot(const graph *g, int node, const lower_target *t);
 tme_status pairs_pack_left(product *p, error *e);
 int pairs_left(product *p, int batch, int row, int pair);
+
+enum { EPILOGUE_VECTORS = 4 }; /* of an epilogue with functions that are computed side by side, at most */
 
 /* Results of at most MOST_FEW_ROWS long rows (lower_few_rows.c). */
 enum { MOST_FEW_ROWS = 4 };

@@ -1,0 +1,122 @@
+/* What a task of a product makes for itself: panels of the right operand, of all its rows or of a block of them after the
+ * other, and the sums that wait from one block to the next.
+ *
+ * A row of a block lies on another page than the one before, and all of them in a few sets of the caches: what is read in
+ * that order waits for memory. So the next block is copied beside the sums over this one, a row now and then, and each
+ * row is fetched a little before. */
+#include "compile/kernel_util.h"
+#include "compile/product.h"
+
+bool own_ahead(const product *p) {
+  const g_node *right = product_at(p, p->right);
+  return p->form == RIGHT_BLOCKED && right->type.dtype == p->acc &&
+         (right->op == OP_leaf || p->l->slot_of[p->right] >= 0);
+}
+
+void own_reserve(product *p, int64_t wide) {
+  int64_t row = wide * p->own_panels, copies = own_ahead(p) ? 2 : 1;
+  p->own_buf = builder_scratch(&p->b, product_element(p), p->own_rows * row * copies);
+  if (p->form == RIGHT_BLOCKED) p->sums_buf = p->spill_buf[0] = builder_scratch(&p->b, p->acc, p->M * row);
+}
+
+int own_row(product *p, int block, int i) { return ix_add(p->b.k, ix_mul(p->b.k, block, p->own_rows), i); }
+
+/* [copy][panel][row][column] */
+static int own_access(product *p, const own_task *t, int block, int panel, int i, int j) {
+  kernel *k = p->b.k;
+  int copy = own_ahead(p) ? ix_mod(k, block, 2) : ix_const(k, 0);
+  int n = ix_add(k, ix_mul(k, copy, p->own_panels), panel);
+  return k_access_add(k, p->own_buf, ix_add(k, ix_mul(k, own_row(p, n, i), t->c->wide), j));
+}
+
+int own_value(product *p, const own_task *t, int panel, int i, int j) {
+  return k_load(p->b.k, own_access(p, t, t->block, panel, i, j));
+}
+
+static int vector_axis(product *p, int64_t wide, int vectors) {
+  return k_axis_add(p->b.k, wide, AXIS_VECTOR, p->lanes, vectors);
+}
+
+void own_copy(product *p, const own_task *t, int64_t first, int64_t rows) {
+  if (!rows) return;
+  kernel *k = p->b.k;
+  int64_t wide = t->c->wide;
+  int mark = builder_mark(&p->b), ak = k_axis_add(k, rows, 0, 1, 1), apanel = k_axis_add(k, t->panels, 0, 1, 1);
+  int aj = vector_axis(p, wide, (int)ceil_div(wide, p->lanes));
+  int lk = k_loop(k, ak), lpanel = k_loop(k, apanel), lj = k_loop(k, aj);
+  int col = ix_add(k, product_column(p, t->c, ix_add(k, t->band0, ix_axis(k, apanel))), ix_axis(k, aj));
+  int i = ix_add(k, ix_axis(k, ak), ix_const(k, first));
+  int value = product_right(p, t->batch, ix_const(k, 0), own_row(p, t->block, i), col).re;
+  int to = own_access(p, t, t->block, ix_axis(k, apanel), i, ix_axis(k, aj));
+  k_store(k, to, k_cast(k, product_element(p), value));
+  builder_forget(&p->b, mark);
+  k_end(k, lj);
+  k_end(k, lpanel);
+  k_end(k, lk);
+}
+
+/* The cache lines of a row of the right operand in the task's columns; beyond its last row, in those of the next task. */
+static void fetch(product *p, const own_task *t, int row) {
+  kernel *k = p->b.k;
+  int mark = builder_mark(&p->b), line = CACHE_LINE / (int)tme_dtype_size(product_at(p, p->right)->type.dtype);
+  int band = ix_add(k, t->band0, ix_mul(k, ix_div(k, row, p->K), t->panels)), col = product_column(p, t->c, band);
+  for (int64_t j = 0; j < t->panels * t->c->wide; j += line) {
+    int value = product_right(p, t->batch, ix_const(k, 0), ix_mod(k, row, p->K), ix_add(k, col, ix_const(k, j))).re;
+    if (value >= 0 && k->inst[value].op == K_LOAD)
+      k->inst[value] = (k_inst){.op = K_PREFETCH, .a = -1, .b = -1, .c = -1, .imm = k->inst[value].imm};
+  }
+  builder_forget(&p->b, mark);
+}
+
+/* A loop that runs once if n > 0, else not at all. */
+static int loop_if(kernel *k, int n) {
+  int axis = k_axis_add(k, 1, 0, 1, 1);
+  if (axis >= 0) k->axes[axis].limit = n;
+  return k_loop(k, axis);
+}
+
+void own_copy_ahead(product *p, const own_task *t, int i, int64_t fetched) {
+  kernel *k = p->b.k;
+  int next = ix_add(k, t->block, ix_const(k, 1)), aj = vector_axis(p, t->c->wide, (int)ceil_div(t->c->wide, p->lanes));
+  int lrow = loop_if(k, ix_add(k, ix_const(k, p->own_rows), ix_mul(k, i, -1)));
+  fetch(p, t, ix_add(k, own_row(p, next, i), ix_const(k, fetched)));
+  int last = ix_div(k, next, p->K / p->own_rows); /* 1 where there is no next block */
+  int lcopy = loop_if(k, ix_add(k, ix_const(k, 1), ix_mul(k, last, -1)));
+  i = ix_mod(k, i, p->own_rows); /* as it is here, for who cannot know */
+  for (int64_t panel = 0; panel < t->panels; panel++) {
+    int mark = builder_mark(&p->b), lj = k_loop(k, aj), j = ix_axis(k, aj);
+    int col = ix_add(k, product_column(p, t->c, ix_add(k, t->band0, ix_const(k, panel))), j);
+    int row = ix_mod(k, own_row(p, next, i), p->K);
+    int value = product_right(p, t->batch, ix_const(k, 0), row, col).re;
+    k_store(k, own_access(p, t, next, ix_const(k, panel), i, j), value);
+    builder_forget(&p->b, mark);
+    k_end(k, lj);
+  }
+  k_end(k, lcopy);
+  k_end(k, lrow);
+}
+
+int own_sum(product *p, const own_task *t, int row, int panel, int j) {
+  kernel *k = p->b.k;
+  int n = ix_add(k, ix_mul(k, row, p->own_panels), panel);
+  return k_access_add(k, p->sums_buf, ix_add(k, ix_mul(k, n, t->c->wide), j));
+}
+
+void own_sums(product *p, const own_task *t, bool epilogue) {
+  kernel *k = p->b.k;
+  int mark = builder_mark(&p->b), arow = k_axis_add(k, p->M, 0, 1, 1), apanel = k_axis_add(k, t->panels, 0, 1, 1);
+  int aj = vector_axis(p, t->c->wide, EPILOGUE_VECTORS);
+  int lrow = k_loop(k, arow), lpanel = k_loop(k, apanel), lj = k_loop(k, aj);
+  int sum = own_sum(p, t, ix_axis(k, arow), ix_axis(k, apanel), ix_axis(k, aj));
+  if (epilogue) {
+    p->spill_at = k->acc[sum].ix;
+    int band = ix_add(k, t->band0, ix_axis(k, apanel));
+    product_store(p, t->batch, ix_axis(k, arow), ix_add(k, product_column(p, t->c, band), ix_axis(k, aj)));
+  } else {
+    k_store(k, sum, product_zero(p));
+  }
+  builder_forget(&p->b, mark);
+  k_end(k, lj);
+  k_end(k, lpanel);
+  k_end(k, lrow);
+}
