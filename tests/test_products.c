@@ -61,6 +61,11 @@ static const shape shapes[] = {
     {2, 30, 5003, 2, 40, RIGHT_TURNED},
     {1, 2, 6000, 1, 300, PART},
     {1, 1, 33000, 1, 257, AS_IT_IS},
+    /* blocks of rows: bands that are no multiple of a task's, several products, a left operand that fills the cache */
+    {1, 13, 768, 1, 2431, AS_IT_IS},
+    {2, 21, 640, 2, 1800, PART},
+    {1, 7, 4096, 1, 1944, AS_IT_IS},
+    {1, 250, 512, 1, 2424, LEFT_TURNED},
 };
 
 /* The values -4 ... 4, of (batch, rows, columns), as they lie or as a turned or cut view of something larger. */

@@ -31,6 +31,7 @@ enum {
   NEAR = 256 << 10,     /* bytes over which a processor translates addresses at once: 64 pages */
   MOST_OWN_PANELS = 4,  /* that a task makes for itself: neighbours share cache lines */
   MOST_BLOCKED = 8,     /* the same, of a block of rows */
+  FEWEST_BLOCKED = 4,   /* for which blocks are better than panels that an earlier step makes */
   BLOCK_ROWS = 256,     /* at most so many rows of the right operand are a block */
   FEWEST_OWN_TASKS = 16 /* that are left when it does */
 };
@@ -106,7 +107,8 @@ static void cut_balanced(const product *p, int64_t row0, span *out, int *n) {
 
 /* Blocks of whole panels as long as there is more than one, then the rest. */
 static int cut_rows(const product *p, span *out) {
-  int64_t most = l2_half(p) / (p->K * (int64_t)tme_dtype_size(p->acc) + 1), per = most / p->t.rows;
+  int64_t k = p->form == RIGHT_BLOCKED ? p->own_rows : p->K;
+  int64_t most = l2_half(p) / (k * (int64_t)tme_dtype_size(p->acc) + 1), per = most / p->t.rows;
   if (per < 1) per = 1;
   int64_t block = per * p->t.rows, blocks = p->M / block;
   if (blocks > 0 && 2 * (p->M % block) < block) blocks--; /* the rest is half a block to one and a half */
@@ -158,6 +160,55 @@ static tme_status pack_right(product *p, bool by_rows, error *e) {
   return lower_pack(p->l, &p->pack, e);
 }
 
+/* How many panels a task makes, at most so many: enough tasks are left, the last one has few less, and two threads have as
+ * many. A task is a third of a panel's work besides. */
+static int64_t panels_of_task(const product *p, int64_t most) {
+  int64_t bands = p->N / tile_wide(p), best = 1, lowest = INT64_MAX;
+  most = least(most, bands * p->batches / FEWEST_OWN_TASKS);
+  for (int64_t n = most; n > 0; n--) {
+    int64_t tasks = ceil_div(bands, n) * p->batches, cost = (tasks + tasks % 2) * (3 * n + 1);
+    if (cost < lowest) {
+      lowest = cost;
+      best = n;
+    }
+  }
+  return best;
+}
+
+/* True if a task can make panels of all rows of the right operand: they and the left operand fit the second cache. */
+static bool own_whole(product *p) {
+  span spans[MOST_SPANS];
+  p->form = RIGHT_OWN;
+  p->own_rows = p->K;
+  p->own_panels = panels_of_task(p, least(l2_half(p) / band_bytes(p), MOST_OWN_PANELS));
+  cut_rows(p, spans);
+  return spans[0].blocks == 1 && band_bytes(p) <= l2_half(p);
+}
+
+/* True if it can make panels of blocks of rows: two of those, a block of the left operand, and the sums, each fit half of
+ * the second cache, of which there is seldom need for all. */
+static bool own_blocks(product *p) {
+  int64_t size = (int64_t)tme_dtype_size(p->acc), wide = tile_wide(p);
+  p->form = RIGHT_BLOCKED;
+  p->own_rows = largest_divisor(p->K, BLOCK_ROWS);
+  p->own_panels = panels_of_task(p, least(l2_half(p) / (2 * p->own_rows * wide * size), MOST_BLOCKED));
+  int64_t longer = p->own_rows > wide * p->own_panels ? p->own_rows : wide * p->own_panels;
+  bool fits = p->M * longer * size <= l2_half(p);
+  return fits && !p->dot && p->own_rows < p->K && p->own_rows >= BLOCK_ROWS / 4;
+}
+
+/* Blocks of several panels rather than fewer whole ones: long pieces of rows are read faster, and a block of the left
+ * operand stays in the first cache. */
+static bool makes_own(product *p) {
+  product whole = *p, blocks = *p;
+  bool has_whole = own_whole(&whole), has_blocks = own_blocks(&blocks);
+  if (has_blocks && blocks.own_panels >= (has_whole ? whole.own_panels + 1 : FEWEST_BLOCKED))
+    *p = blocks;
+  else if (has_whole)
+    *p = whole;
+  return p->form != RIGHT_DIRECT;
+}
+
 /* Panels are needed where the right operand is converted or made of pairs, where neighbouring columns are not neighbours in
  * memory, and where the rows of a band would push each other out of the cache or lie on too many pages. A task makes its
  * own if nobody else needs them. */
@@ -176,23 +227,7 @@ static tme_status choose_form(product *p, error *e) {
   }
   p->form = RIGHT_DIRECT;
   if (!p->dot && (p->K <= 1 || direct)) return TME_OK;
-  span spans[MOST_SPANS];
-  cut_rows(p, spans);
-  if (!pack && !p->complex && !scattered && spans[0].blocks == 1 && band_bytes(p) <= l2_half(p)) {
-    int64_t bands = p->N / tile_wide(p), most = bands * p->batches / FEWEST_OWN_TASKS, fit = l2_half(p) / band_bytes(p);
-    p->form = RIGHT_OWN;
-    p->own_panels = largest_divisor(bands, least(most, least(fit, MOST_OWN_PANELS)));
-    p->own_rows = p->K;
-    /* Long pieces of rows are read faster, and a block of the left operand stays in the first cache. */
-    int64_t rows = largest_divisor(p->K, BLOCK_ROWS), two_blocks = 2 * band_bytes(p) / p->K * rows;
-    int64_t panels = largest_divisor(bands, least(most, least(l2_half(p) / two_blocks, MOST_BLOCKED)));
-    if (!p->dot && rows < p->K && rows >= BLOCK_ROWS / 4 && panels > p->own_panels) {
-      p->form = RIGHT_BLOCKED;
-      p->own_panels = panels;
-      p->own_rows = rows;
-    }
-    return TME_OK;
-  }
+  if (!pack && !p->complex && !scattered && makes_own(p)) return TME_OK;
   p->form = RIGHT_PACKED;
   return pack_right(p, column == 1, e);
 }
@@ -334,7 +369,7 @@ static void emit_tasks(product *p, const span *s, const columns *c) {
 
 static void emit_own_tiles(product *p, const own_task *t, const span *spans, int nspans) {
   kernel *k = p->b.k;
-  int apanel = k_axis_add(k, t->panels, 0, 1, 1), lpanel = k_loop(k, apanel);
+  int apanel = own_panel_axis(p, t, !own_ahead(p)), lpanel = k_loop(k, apanel);
   int64_t tiles = 0, before = 0, ahead = 1;
   for (int i = 0; i < nspans; i++) tiles += spans[i].panels;
   if (own_ahead(p)) ahead = smallest_divisor(p->own_rows, ceil_div(p->own_rows, tiles * t->panels));
@@ -343,7 +378,7 @@ static void emit_own_tiles(product *p, const own_task *t, const span *spans, int
     int number = ix_add(k, ix_mul(k, ix_axis(k, apanel), tiles), ix_add(k, ix_axis(k, arows), ix_const(k, before)));
     place at = {.batch = t->batch,
                 .row = first_row(p, &spans[i], ix_const(k, 0), ix_axis(k, arows)),
-                .col = product_column(p, t->c, ix_add(k, t->band0, ix_axis(k, apanel))),
+                .col = own_column(p, t, ix_axis(k, apanel)),
                 .panel = ix_axis(k, apanel),
                 .wide = t->c->wide,
                 .own = t,
@@ -359,9 +394,9 @@ static void emit_own_tiles(product *p, const own_task *t, const span *spans, int
 /* A task makes some panels of the right operand for itself and goes over all rows with each. */
 static void emit_own(product *p, const span *spans, int nspans, const columns *c) {
   kernel *k = p->b.k;
-  own_task t = {.c = c, .panels = c->count == 1 ? 1 : p->own_panels};
+  own_task t = {.c = c, .panels = least(c->count, p->own_panels)};
   int abatch = k_axis_add(k, p->batches, AXIS_PARALLEL, 1, 1);
-  int agroup = k_axis_add(k, c->count / t.panels, AXIS_PARALLEL, 1, 1);
+  int agroup = k_axis_add(k, ceil_div(c->count, t.panels), AXIS_PARALLEL, 1, 1);
   int lbatch = k_loop(k, abatch), lgroup = k_loop(k, agroup);
   t.batch = ix_axis(k, abatch);
   t.band0 = ix_mul(k, ix_axis(k, agroup), t.panels);
@@ -398,11 +433,10 @@ static bool emit(product *p, const char *name) {
     p->spill_buf[w] = builder_scratch(&p->b, p->acc, spans[0].rows * widest);
   if (own) own_reserve(p, widest);
   for (int i = 0; i < 2; i++) {
-    if (!parts[i].count) continue;
-    if (own)
-      emit_own(p, spans, nspans, &parts[i]);
-    else
-      for (int k = 0; k < nspans; k++) emit_tasks(p, &spans[k], &parts[i]);
+    const columns *c = &parts[i];
+    if (!c->count) continue;
+    if (own) emit_own(p, spans, nspans, c);
+    for (int k = 0; k < nspans && !own; k++) emit_tasks(p, &spans[k], c);
   }
   return true;
 }

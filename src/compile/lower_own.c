@@ -19,6 +19,20 @@ void own_reserve(product *p, int64_t wide) {
   if (p->form == RIGHT_BLOCKED) p->sums_buf = p->spill_buf[0] = builder_scratch(&p->b, p->acc, p->M * row);
 }
 
+int own_panel_axis(product *p, const own_task *t, bool only_real) {
+  kernel *k = p->b.k;
+  int axis = k_axis_add(k, t->panels, 0, 1, 1);
+  if (axis >= 0 && only_real && t->c->count % t->panels != 0)
+    k->axes[axis].limit = ix_add(k, ix_const(k, t->c->count), ix_mul(k, t->band0, -1));
+  return axis;
+}
+
+int own_column(product *p, const own_task *t, int panel) {
+  int band = ix_add(p->b.k, t->band0, panel);
+  if (t->c->count % t->panels != 0) band = ix_mod(p->b.k, band, t->c->count);
+  return product_column(p, t->c, band);
+}
+
 int own_row(product *p, int block, int i) { return ix_add(p->b.k, ix_mul(p->b.k, block, p->own_rows), i); }
 
 /* [copy][panel][row][column] */
@@ -41,10 +55,10 @@ void own_copy(product *p, const own_task *t, int64_t first, int64_t rows) {
   if (!rows) return;
   kernel *k = p->b.k;
   int64_t wide = t->c->wide;
-  int mark = builder_mark(&p->b), ak = k_axis_add(k, rows, 0, 1, 1), apanel = k_axis_add(k, t->panels, 0, 1, 1);
+  int mark = builder_mark(&p->b), ak = k_axis_add(k, rows, 0, 1, 1), apanel = own_panel_axis(p, t, !own_ahead(p));
   int aj = vector_axis(p, wide, (int)ceil_div(wide, p->lanes));
   int lk = k_loop(k, ak), lpanel = k_loop(k, apanel), lj = k_loop(k, aj);
-  int col = ix_add(k, product_column(p, t->c, ix_add(k, t->band0, ix_axis(k, apanel))), ix_axis(k, aj));
+  int col = ix_add(k, own_column(p, t, ix_axis(k, apanel)), ix_axis(k, aj));
   int i = ix_add(k, ix_axis(k, ak), ix_const(k, first));
   int value = product_right(p, t->batch, ix_const(k, 0), own_row(p, t->block, i), col).re;
   int to = own_access(p, t, t->block, ix_axis(k, apanel), i, ix_axis(k, aj));
@@ -85,7 +99,7 @@ void own_copy_ahead(product *p, const own_task *t, int i, int64_t fetched) {
   i = ix_mod(k, i, p->own_rows); /* as it is here, for who cannot know */
   for (int64_t panel = 0; panel < t->panels; panel++) {
     int mark = builder_mark(&p->b), lj = k_loop(k, aj), j = ix_axis(k, aj);
-    int col = ix_add(k, product_column(p, t->c, ix_add(k, t->band0, ix_const(k, panel))), j);
+    int col = ix_add(k, own_column(p, t, ix_const(k, panel)), j);
     int row = ix_mod(k, own_row(p, next, i), p->K);
     int value = product_right(p, t->batch, ix_const(k, 0), row, col).re;
     k_store(k, own_access(p, t, next, ix_const(k, panel), i, j), value);
@@ -104,14 +118,13 @@ int own_sum(product *p, const own_task *t, int row, int panel, int j) {
 
 void own_sums(product *p, const own_task *t, bool epilogue) {
   kernel *k = p->b.k;
-  int mark = builder_mark(&p->b), arow = k_axis_add(k, p->M, 0, 1, 1), apanel = k_axis_add(k, t->panels, 0, 1, 1);
+  int mark = builder_mark(&p->b), arow = k_axis_add(k, p->M, 0, 1, 1), apanel = own_panel_axis(p, t, epilogue);
   int aj = vector_axis(p, t->c->wide, EPILOGUE_VECTORS);
   int lrow = k_loop(k, arow), lpanel = k_loop(k, apanel), lj = k_loop(k, aj);
   int sum = own_sum(p, t, ix_axis(k, arow), ix_axis(k, apanel), ix_axis(k, aj));
   if (epilogue) {
     p->spill_at = k->acc[sum].ix;
-    int band = ix_add(k, t->band0, ix_axis(k, apanel));
-    product_store(p, t->batch, ix_axis(k, arow), ix_add(k, product_column(p, t->c, band), ix_axis(k, aj)));
+    product_store(p, t->batch, ix_axis(k, arow), ix_add(k, own_column(p, t, ix_axis(k, apanel)), ix_axis(k, aj)));
   } else {
     k_store(k, sum, product_zero(p));
   }

@@ -80,6 +80,10 @@ typedef struct own_task {
 bool own_ahead(const product *p);
 /* Scratch memory for bands so wide. */
 void own_reserve(product *p, int64_t wide);
+/* The axis of the task's panels, and the first column of one. The last task may have fewer: then it has others' as well,
+ * so that it copies ahead what it needs, or only its real ones. */
+int own_panel_axis(product *p, const own_task *t, bool only_real);
+int own_column(product *p, const own_task *t, int panel);
 /* Row i of a block. */
 int own_row(product *p, int block, int i);
 /* Element (i, j) of a panel of the block. */
