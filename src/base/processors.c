@@ -33,35 +33,34 @@ static int processors(const char *quota, const char *period) {
 
 static int tighter(int a, int b) { return a == 0 || (b != 0 && b < a) ? b : a; }
 
-/* The limit that one folder sets. */
-static int folder_quota(const char *folder) {
+/* The limit that one folder sets; true if it has the files of one. */
+static bool folder_quota(const char *folder, bool v2, int *quota) {
   char path[1024], a[64], b[64];
-  int n = snprintf(path, sizeof path, "%s/cpu.max", folder);
-  if (n < 0 || (size_t)n >= sizeof path) return 0;
-  if (read_file(path, a, sizeof a)) { /* version 2: "QUOTA PERIOD" or "max PERIOD" */
+  int n = snprintf(path, sizeof path, v2 ? "%s/cpu.max" : "%s/cpu.cfs_quota_us", folder);
+  if (n < 0 || (size_t)n >= sizeof path || !read_file(path, a, sizeof a)) return false;
+  if (v2) { /* "QUOTA PERIOD" or "max PERIOD" */
     const char *space = strchr(a, ' ');
-    return space ? processors(a, space + 1) : 0;
+    *quota = tighter(*quota, space ? processors(a, space + 1) : 0);
+    return true;
   }
-  n = snprintf(path, sizeof path, "%s/cpu.cfs_quota_us", folder);
-  if (n < 0 || (size_t)n >= sizeof path || !read_file(path, a, sizeof a)) return 0;
   n = snprintf(path, sizeof path, "%s/cpu.cfs_period_us", folder);
-  if (n < 0 || (size_t)n >= sizeof path || !read_file(path, b, sizeof b)) return 0;
-  return processors(a, b);
+  if (*a != '-' && n > 0 && (size_t)n < sizeof path && read_file(path, b, sizeof b))
+    *quota = tighter(*quota, processors(a, b));
+  return true;
 }
 
-/* The tightest limit from the group up to its root. In a container the path may be that of the host: then only the
- * root is there, and it is the container's own. */
-static int tree_quota(const char *mount, const char *group) {
+/* The tightest limit from the group up to its root; true if there is one or could be. In a container the path may be that
+ * of the host: then only the root is there, and it is the container's own. */
+static bool tree_quota(const char *mount, const char *group, bool v2, int *quota) {
   char path[1024];
   int n = snprintf(path, sizeof path, "%s%s", mount, group);
-  if (n < 0 || (size_t)n >= sizeof path) return folder_quota(mount);
-  int quota = 0;
-  for (;;) {
-    quota = tighter(quota, folder_quota(path));
-    char *slash = strrchr(path, '/');
-    if (!slash || (size_t)(slash - path) < strlen(mount)) return quota;
-    *slash = 0;
+  if (n < 0 || (size_t)n >= sizeof path) return folder_quota(mount, v2, quota);
+  bool found = false;
+  for (char *end = path + n; end && (size_t)(end - path) >= strlen(mount); end = strrchr(path, '/')) {
+    *end = 0;
+    if (end == path + strlen(mount) || end[-1] != '/') found |= folder_quota(path, v2, quota);
   }
+  return found;
 }
 
 static bool has_word(const char *list, const char *word) {
@@ -83,11 +82,13 @@ int threads_quota(const char *membership, const char *root) {
     *group++ = 0;
     bool v2 = *controllers == 0;
     if (!v2 && !has_word(controllers, "cpu")) continue;
-    const char *mounts[] = {"", "/unified", "/cpu", "/cpu,cpuacct"}; /* version 2, beside version 1; version 1 */
-    for (int i = v2 ? 0 : 2; i < (v2 ? 2 : 4); i++) {
+    /* Version 2, alone or beside version 1; version 1. The first folder that there is will do: others are links. */
+    const char *mounts[] = {"", "/unified", "/cpu", "/cpu,cpuacct"};
+    bool found = false;
+    for (int i = v2 ? 0 : 2; i < (v2 ? 2 : 4) && !found; i++) {
       char mount[512];
       int n = snprintf(mount, sizeof mount, "%s%s", root, mounts[i]);
-      if (n > 0 && (size_t)n < sizeof mount) quota = tighter(quota, tree_quota(mount, group));
+      if (n > 0 && (size_t)n < sizeof mount) found = tree_quota(mount, group, v2, &quota);
     }
   }
   return quota;

@@ -1,9 +1,14 @@
-/* A stack of its own for work whose depth follows the graph: compilation. Callers have what their thread was given,
- * some of them 64 KiB. */
+/* A stack for work whose depth follows the graph: compilation. Callers have what their thread was given, some of them
+ * 64 KiB. A thread of its own takes a while to start: a virtual processor that sleeps must be woken by its host first. */
 #include "base/stack.h"
 #include <fenv.h>
 #include <signal.h>
-#include <stddef.h>
+#include <stdint.h>
+#if defined(__linux__)
+#include <sys/auxv.h>
+#include <sys/resource.h>
+#include <unistd.h>
+#endif
 
 enum { STACK_BYTES = 16 << 20 };
 
@@ -33,11 +38,48 @@ bool stack_thread(pthread_t *thread, void *(*fn)(void *user), void *user) {
   return started;
 }
 
-void stack_call(void (*fn)(void *user), void *user) {
+#if defined(__linux__)
+/* The process's first stack ends a little above the bytes that AT_RANDOM points to, and grows down to its limit, of which
+ * the system leaves so much free. (pthread_getattr_np reads all of /proc/self/maps for it.) */
+static uintptr_t first_stack(uintptr_t *end) {
+  enum { MOST = 8 << 20 };
+  struct rlimit limit;
+  *end = (uintptr_t)getauxval(AT_RANDOM);
+  if (!*end || getrlimit(RLIMIT_STACK, &limit) != 0) return *end;
+  return *end - (limit.rlim_cur < MOST ? (uintptr_t)limit.rlim_cur : (uintptr_t)MOST);
+}
+
+static uintptr_t thread_stack(uintptr_t *end) {
+  pthread_attr_t attr;
+  void *start = NULL;
+  size_t bytes = 0;
+  if (pthread_getattr_np(pthread_self(), &attr) == 0) {
+    if (pthread_attr_getstack(&attr, &start, &bytes) != 0) bytes = 0;
+    pthread_attr_destroy(&attr);
+  }
+  *end = (uintptr_t)start + bytes;
+  return (uintptr_t)start;
+}
+
+size_t stack_left(void) {
+  char here;
+  uintptr_t at = (uintptr_t)&here, end, start = gettid() == getpid() ? first_stack(&end) : thread_stack(&end);
+  return at > start && at < end ? at - start : 0;
+}
+#else
+size_t stack_left(void) { return 0; }
+#endif
+
+void stack_call(size_t bytes, void (*fn)(void *user), void *user) {
   task t = {fn, user};
   pthread_t thread;
-  if (stack_thread(&thread, run, &t))
+  fenv_t modes;
+  if (stack_left() >= bytes && fegetenv(&modes) == 0) {
+    run(&t);
+    fesetenv(&modes);
+  } else if (stack_thread(&thread, run, &t)) {
     pthread_join(thread, NULL);
-  else
+  } else {
     fn(user);
+  }
 }

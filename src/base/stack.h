@@ -4,10 +4,15 @@
 
 #include <pthread.h>
 #include <stdbool.h>
+#include <stddef.h>
 
-/* Calls fn(user) on a thread with a large stack, in the default floating-point environment and with all signals
- * blocked, and waits; on the caller's own stack where no thread can be started. */
-void stack_call(void (*fn)(void *user), void *user);
+/* Calls fn(user) in the default floating-point environment: on the caller's stack where that has `bytes` left for sure,
+ * else on a thread with a large one and all signals blocked, and waits; on the caller's again where no thread can be
+ * started. */
+void stack_call(size_t bytes, void (*fn)(void *user), void *user);
+
+/* Bytes of stack that the calling thread has left; 0 where that cannot be told: in a coroutine, say. */
+size_t stack_left(void);
 
 /* Starts a thread with a large stack and all signals blocked, to be joined; false if it cannot be. */
 bool stack_thread(pthread_t *thread, void *(*fn)(void *user), void *user);

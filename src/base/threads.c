@@ -13,17 +13,38 @@
 enum {
   SPIN = 2000,       /* looks at the next loop before a worker sleeps: some 20 microseconds */
   WAIT_SPIN = 20000, /* looks at the last worker before the caller gives way to other threads */
-  SHARE = 2,         /* a piece is this part of a thread's share of what is left */
+  PART = 2,          /* a piece is this part of what is left of a share */
+  LINE = 64,         /* bytes that two threads should not write at once */
   OPEN = 1 << 16     /* of the gate: the loop takes workers; below: the workers inside; above: the loop's number */
 };
+
+/* Where threads may run. */
+typedef struct placement {
+  pthread_attr_t attr; /* of new ones */
+#ifdef __linux__
+  bool known;
+  cpu_set_t all; /* that their creator may run on */
+#endif
+} placement;
+
+/* The tasks of the loop that a thread begins with: [next, end) are those that nobody has taken. */
+typedef struct share {
+  atomic_int_fast64_t next;
+  int64_t end;
+  char pad[LINE - 2 * sizeof(int64_t)];
+} share;
 
 /* The workers and the loop that they share. */
 typedef struct team {
   int workers;
   struct member *member; /* the workers */
+  share *share;          /* the caller's and theirs */
+  placement place;
+  threads_first_fn *first; /* for the first worker to begin with, or NULL */
+  void *first_a;
+  size_t first_n;
   atomic_uint_fast64_t gate;
-  atomic_int_fast64_t next; /* the first task that nobody has taken */
-  int64_t tasks, grain;
+  int64_t grain;
   threads_fn *fn;
   void *user;
   atomic_int sleepers;
@@ -55,19 +76,50 @@ static void pause_cpu(void) {
 #endif
 }
 
+/* ---- where workers begin --------------------------------------------------------------------------------------------- */
+
+/* Some kernels leave a new thread on its creator's processor, which is busy, until the next tick: milliseconds. So it
+ * begins on any other, and may run on all from then on. False if out of memory. */
+static bool placement_init(placement *p) {
+  if (pthread_attr_init(&p->attr) != 0) return false;
+#ifdef __linux__
+  cpu_set_t others;
+  int here = sched_getcpu();
+  p->known = here >= 0 && here < CPU_SETSIZE && sched_getaffinity(0, sizeof p->all, &p->all) == 0;
+  if (!p->known) return true;
+  others = p->all;
+  CPU_CLR((size_t)here, &others);
+  p->known = CPU_COUNT(&others) > 0 && pthread_attr_setaffinity_np(&p->attr, sizeof others, &others) == 0;
+#endif
+  return true;
+}
+
+static void run_anywhere(const placement *p) {
+#ifdef __linux__
+  if (p->known) sched_setaffinity(0, sizeof p->all, &p->all);
+#else
+  (void)p;
+#endif
+}
+
 /* ---- workers -------------------------------------------------------------------------------------------------------- */
 
-static void run_pieces(team *t, int number) {
-  int64_t t0 = atomic_load_explicit(&t->next, memory_order_relaxed), tasks = t->tasks, grain = t->grain;
-  while (t0 < tasks) {
-    int64_t n = (tasks - t0) / ((int64_t)SHARE * (t->workers + 1)) / grain * grain, left = tasks - t0;
+static void run_share(team *t, share *s, int number) {
+  int64_t t0 = atomic_load_explicit(&s->next, memory_order_relaxed), end = s->end, grain = t->grain;
+  while (t0 < end) {
+    int64_t n = (end - t0) / PART / grain * grain, left = end - t0;
     if (n < grain) n = grain;
     if (n > left) n = left;
-    if (!atomic_compare_exchange_weak_explicit(&t->next, &t0, t0 + n, memory_order_relaxed, memory_order_relaxed))
+    if (!atomic_compare_exchange_weak_explicit(&s->next, &t0, t0 + n, memory_order_relaxed, memory_order_relaxed))
       continue;
     t->fn(t->user, number, t0, t0 + n);
-    t0 = atomic_load_explicit(&t->next, memory_order_relaxed);
+    t0 = atomic_load_explicit(&s->next, memory_order_relaxed);
   }
+}
+
+/* A thread's own share, then what the others have not taken of theirs. */
+static void run_pieces(team *t, int number) {
+  for (int i = 0; i <= t->workers; i++) run_share(t, &t->share[(number + i) % (t->workers + 1)], number);
 }
 
 /* Enters the open loop, if it is not number `done`, which the worker has seen already. */
@@ -95,6 +147,8 @@ static void *worker(void *user) {
   const struct member *m = user;
   team *t = m->t;
   uint64_t done = 0;
+  run_anywhere(&t->place);
+  if (m->number == 1 && t->first) t->first(t->first_a, t->first_n);
   while (!atomic_load(&t->stop)) {
     if (enter(t, done)) {
       done = atomic_load(&t->gate) / (2 * OPEN);
@@ -126,47 +180,65 @@ static void team_free(team *t) {
   for (int i = 0; i < t->workers; i++) pthread_join(t->member[i].id, NULL);
   pthread_cond_destroy(&t->wake);
   pthread_mutex_destroy(&t->lock);
+  mem_free(t->share);
   mem_free(t->member);
   mem_free(t);
 }
 
 /* As many workers as can be started, up to n; NULL if none can. */
-static team *team_new(int n) {
+static team *team_new(int n, threads_first_fn *first, void *first_a, size_t first_n) {
   team *t = mem_calloc(1, sizeof *t);
   if (!t) return NULL;
+  t->first = first;
+  t->first_a = first_a;
+  t->first_n = first_n;
   t->member = mem_calloc((size_t)n, sizeof *t->member);
+  t->share = mem_calloc((size_t)n + 1, sizeof *t->share);
   pthread_mutex_init(&t->lock, NULL);
   pthread_cond_init(&t->wake, NULL);
-  for (int i = 0; t->member && i < n; i++) {
+  bool ready = t->member && t->share && placement_init(&t->place);
+  for (int i = 0; ready && i < n; i++) {
     t->member[i] = (struct member){.t = t, .number = i + 1};
-    if (pthread_create(&t->member[i].id, NULL, worker, &t->member[i]) != 0) break;
+    if (pthread_create(&t->member[i].id, &t->place.attr, worker, &t->member[i]) != 0) break;
     t->workers++;
   }
+  if (ready) pthread_attr_destroy(&t->place.attr);
   if (t->workers) return t;
   team_free(t);
   return NULL;
 }
 
 /* Threads inherit the signal mask and, on Linux, the floating-point modes of the one that starts them. */
-static void start(threads *t) {
+static void start(threads *t, threads_first_fn *first, void *a, size_t n) {
   sigset_t all, old;
   fenv_t modes;
   sigfillset(&all);
   if (pthread_sigmask(SIG_SETMASK, &all, &old) != 0) return;
   if (fegetenv(&modes) == 0) {
-    if (fesetenv(FE_DFL_ENV) == 0) t->team = team_new(t->count - 1);
+    if (fesetenv(FE_DFL_ENV) == 0) t->team = team_new(t->count - 1, first, a, n);
     fesetenv(&modes);
   }
   t->refused = !t->team;
   pthread_sigmask(SIG_SETMASK, &old, NULL);
 }
 
+/* Each thread has as many whole grains as any other, but for one. */
+static void share_out(team *t, int64_t tasks) {
+  int64_t grains = tasks / t->grain + (tasks % t->grain != 0), n = t->workers + 1, each = grains / n, more = grains % n;
+  for (int64_t i = 0, first = 0; i < n; i++) {
+    int64_t end = i + 1 < n ? first + (each + (i < more)) * t->grain : tasks;
+    if (end > tasks) end = tasks; /* the last grain may not be whole */
+    t->share[i].end = end;
+    atomic_store_explicit(&t->share[i].next, first, memory_order_relaxed);
+    first = end;
+  }
+}
+
 static void run_loop(team *t, int64_t tasks, int64_t grain, threads_fn *fn, void *user) {
   t->fn = fn;
   t->user = user;
-  t->tasks = tasks;
   t->grain = grain;
-  atomic_store_explicit(&t->next, 0, memory_order_relaxed);
+  share_out(t, tasks);
   uint64_t number = atomic_load_explicit(&t->gate, memory_order_relaxed) / (2 * OPEN) + 1;
   atomic_store(&t->gate, number * (2 * OPEN) | OPEN);
   wake_sleepers(t);
@@ -204,7 +276,7 @@ void threads_free(threads *t) {
 
 int threads_count(const threads *t) { return t->count; }
 
-/* True if the team is the caller's until release(). */
+/* True if the team, which may have to be started, is the caller's until release(). */
 static bool acquire(threads *t) {
   unsigned free_word = 2 * fork_generation(), seen = atomic_load_explicit(&t->owner, memory_order_relaxed);
   if (seen == (free_word | 1)) return false;
@@ -215,17 +287,23 @@ static bool acquire(threads *t) {
     t->team = NULL;
     t->refused = false;
   }
-  if (!t->team && !t->refused) start(t);
   return true;
 }
 
 static void release(threads *t) { atomic_fetch_and_explicit(&t->owner, ~1u, memory_order_release); }
+
+void threads_start(threads *t, threads_first_fn *first, void *a, size_t n) {
+  if (t->count <= 1 || !acquire(t)) return;
+  if (!t->team && !t->refused) start(t, first, a, n);
+  release(t);
+}
 
 void threads_for(threads *t, int64_t tasks, int64_t grain, threads_fn *fn, void *user) {
   if (tasks <= grain || t->count <= 1 || !acquire(t)) {
     if (tasks > 0) fn(user, 0, 0, tasks);
     return;
   }
+  if (!t->team && !t->refused) start(t, NULL, NULL, 0);
   if (t->team)
     run_loop(t->team, tasks, grain, fn, user);
   else

@@ -89,11 +89,25 @@ tme_status eval_numeric(const buffer *b, error *err) {
               (long long)b->failed_matrix, b->failure);
 }
 
+/* A process's first large result: workers start while the plan is made, and one of them meets the first huge page, which
+ * the system clears. (Not more of them: the address space is locked meanwhile.) Views need no pages. */
+static void prepare_run(tme_engine *e, const eval_run *r) {
+  enum { HUGE_PAGE = 2 << 20 };
+  const tme_array *a = r->root[r->nroots - 1];
+  if (!e->main->host_memory || a->node->op >= OP_PUBLIC_COUNT) return;
+  op_family f = op_get(a->node->op)->family;
+  size_t bytes = (size_t)type_size(&a->type) * tme_dtype_size(a->type.dtype);
+  if (f == FAMILY_shape || f == FAMILY_create || bytes < HUGE_PAGE) return;
+  void *start = pool_expect(engine_pool(e), bytes);
+  if (start) threads_start(engine_threads(e), pool_meet, start, HUGE_PAGE);
+}
+
 static tme_status run(tme_engine *e, eval_run *r, const atomic_bool *cancel, error *err) {
   for (int i = 0; i < r->nleaves && !e->config.quiet_numeric; i++)
     if (r->leaf[i].buf->failure) return eval_numeric(r->leaf[i].buf, err);
   if (cancel && atomic_load(cancel)) return fail(err, TME_ERR_CANCELLED, "eval: cancelled");
   if (!r->plan) {
+    prepare_run(e, r);
     tme_status s = eval_plan(e, r, err);
     if (s != TME_OK) return s;
   }

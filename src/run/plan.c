@@ -174,8 +174,9 @@ static void make(void *user) {
 }
 
 plan *plan_new(tme_engine *e, const uint64_t *sig, int nsig, int nroots, error *err) {
+  enum { LEAST = 2 << 20, A_WORD = 8 << 10 }; /* of stack: the code generator's; most operations are a few words */
   making m = {.e = e, .sig = sig, .nsig = nsig, .nroots = nroots, .err = err};
-  stack_call(make, &m);
+  stack_call(LEAST + (size_t)nsig * A_WORD, make, &m);
   return m.plan;
 }
 

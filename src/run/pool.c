@@ -137,6 +137,28 @@ buffer *pool_get(pool *p, size_t bytes) {
   return b;
 }
 
+void *pool_expect(pool *p, size_t bytes) {
+  size_t size;
+  int c = class_of(bytes, &size);
+  if (c < 0 || c >= CLASSES || size > p->keep) return NULL;
+  pthread_mutex_lock(&p->lock);
+  bool there = p->list[c].first;
+  pthread_mutex_unlock(&p->lock);
+  buffer *b = there ? NULL : pool_get(p, bytes);
+  void *start = b ? b->data : NULL;
+  buffer_release(b);
+  return start;
+}
+
+void pool_meet(void *start, size_t bytes) {
+#ifdef MADV_POPULATE_WRITE
+  madvise(start, bytes, MADV_POPULATE_WRITE);
+#else
+  (void)start;
+  (void)bytes;
+#endif
+}
+
 /* Takes blocks of the sizes that were not asked for for longest, until `bytes` more may be kept. Under the lock. */
 static buffer *make_room(pool *p, size_t bytes) {
   buffer *out = NULL;
