@@ -13,9 +13,10 @@
 enum {
   SPIN = 2000,       /* looks at the next loop before a worker sleeps: some 20 microseconds */
   WAIT_SPIN = 20000, /* looks at the last worker before the caller gives way to other threads */
-  PART = 2,          /* a piece is this part of what is left of a share */
-  LINE = 64,         /* bytes that two threads should not write at once */
-  OPEN = 1 << 16     /* of the gate: the loop takes workers; below: the workers inside; above: the loop's number */
+  PART = 2,          /* a thread takes this part of what is left for it */
+  FEW = 8,       /* grains for each thread: a shorter loop is not shared out, as looking at all shares takes longer */
+  LINE = 64,     /* bytes that two threads should not write at once */
+  OPEN = 1 << 16 /* of the gate: the loop takes workers; below: the workers inside; above: the loop's number */
 };
 
 /* Where threads may run. */
@@ -27,7 +28,7 @@ typedef struct placement {
 #endif
 } placement;
 
-/* The tasks of the loop that a thread begins with: [next, end) are those that nobody has taken. */
+/* Tasks of the loop, for all threads or for one to begin with: [next, end) are those that nobody has taken. */
 typedef struct share {
   atomic_int_fast64_t next;
   int64_t end;
@@ -38,7 +39,8 @@ typedef struct share {
 typedef struct team {
   int workers;
   struct member *member; /* the workers */
-  share *share;          /* the caller's and theirs */
+  share *share;          /* room for the caller's and theirs */
+  int shares;            /* of the loop: 1 or all */
   placement place;
   threads_first_fn *first; /* for the first worker to begin with, or NULL */
   void *first_a;
@@ -105,9 +107,10 @@ static void run_anywhere(const placement *p) {
 /* ---- workers -------------------------------------------------------------------------------------------------------- */
 
 static void run_share(team *t, share *s, int number) {
+  int64_t part = PART * (int64_t)((t->workers + 1) / t->shares);
   int64_t t0 = atomic_load_explicit(&s->next, memory_order_relaxed), end = s->end, grain = t->grain;
   while (t0 < end) {
-    int64_t n = (end - t0) / PART / grain * grain, left = end - t0;
+    int64_t n = (end - t0) / part / grain * grain, left = end - t0;
     if (n < grain) n = grain;
     if (n > left) n = left;
     if (!atomic_compare_exchange_weak_explicit(&s->next, &t0, t0 + n, memory_order_relaxed, memory_order_relaxed))
@@ -119,7 +122,7 @@ static void run_share(team *t, share *s, int number) {
 
 /* A thread's own share, then what the others have not taken of theirs. */
 static void run_pieces(team *t, int number) {
-  for (int i = 0; i <= t->workers; i++) run_share(t, &t->share[(number + i) % (t->workers + 1)], number);
+  for (int i = 0; i < t->shares; i++) run_share(t, &t->share[(number + i) % t->shares], number);
 }
 
 /* Enters the open loop, if it is not number `done`, which the worker has seen already. */
@@ -222,9 +225,12 @@ static void start(threads *t, threads_first_fn *first, void *a, size_t n) {
   pthread_sigmask(SIG_SETMASK, &old, NULL);
 }
 
-/* Each thread has as many whole grains as any other, but for one. */
+/* Each share has as many whole grains as any other, but for one. */
 static void share_out(team *t, int64_t tasks) {
-  int64_t grains = tasks / t->grain + (tasks % t->grain != 0), n = t->workers + 1, each = grains / n, more = grains % n;
+  int64_t grains = tasks / t->grain + (tasks % t->grain != 0), n = t->workers + 1;
+  if (grains < FEW * n) n = 1;
+  t->shares = (int)n;
+  int64_t each = grains / n, more = grains % n;
   for (int64_t i = 0, first = 0; i < n; i++) {
     int64_t end = i + 1 < n ? first + (each + (i < more)) * t->grain : tasks;
     if (end > tasks) end = tasks; /* the last grain may not be whole */

@@ -365,26 +365,33 @@ static double times_in_task(const kernel *k, int i, const int *open, int depth, 
   return times;
 }
 
-/* Rough nanoseconds of one task, to decide how many threads are worth waking, and its arithmetic; 0 when there is no
- * memory to tell. */
+/* Rough nanoseconds of one task, to decide how many threads are worth waking, and its arithmetic: the mean over the tasks
+ * of all sections; 0 when there is no memory to tell. */
 static void measure(kernel *k, bool longest) {
   int open[64], depth = 0;
+  double tasks = 0, section = 1;
   uint64_t *deps = mem_alloc(((size_t)k->ninst + 1) * sizeof *deps);
   if (!deps) return;
   kernel_deps(k, deps);
   for (int i = 0; i < k->ninst; i++) {
     const k_inst *n = &k->inst[i];
     if (n->op == K_LOOP && depth < COUNT(open)) {
+      if (k->axes[n->a].flags & AXIS_PARALLEL) section *= (double)k->axes[n->a].extent;
       open[depth++] = n->a;
-      continue;
-    }
-    if (n->op == K_END) {
+    } else if (n->op == K_END) {
       depth -= depth > 0;
-      continue;
+      if (depth) continue;
+      tasks += section;
+      section = 1;
+    } else if (depth) { /* the rest is done once a call */
+      double ns = n->op == K_LIBM ? 100 : is_dear(n->op) ? 3 : n->op == K_LOAD || n->op == K_STORE ? 0.6 : 0.3;
+      k->task_cost += section * ns * times_in_task(k, i, open, depth, deps[i], false);
+      k->task_ops += section * arithmetic(n, longest) * times_in_task(k, i, open, depth, deps[i], true);
     }
-    double ns = n->op == K_LIBM ? 100 : is_dear(n->op) ? 3 : n->op == K_LOAD || n->op == K_STORE ? 0.6 : 0.3;
-    k->task_cost += ns * times_in_task(k, i, open, depth, deps[i], false);
-    k->task_ops += arithmetic(n, longest) * times_in_task(k, i, open, depth, deps[i], true);
+  }
+  if (tasks > 0) {
+    k->task_cost /= tasks;
+    k->task_ops /= tasks;
   }
   mem_free(deps);
 }

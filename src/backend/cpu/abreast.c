@@ -2,9 +2,8 @@
 #include "backend/cpu/run.h"
 
 enum {
-  BUSY = 4,           /* pieces a thread from which a kernel keeps them all busy */
-  LEAST_WORK = 15000, /* nanoseconds of the kernels together that are worth the threads */
-  LOOK_AHEAD = 64     /* steps */
+  BUSY = 4,       /* pieces a thread from which a kernel keeps them all busy */
+  LOOK_AHEAD = 64 /* steps */
 };
 
 static bool fills(const executable *x, int i, int threads) {
@@ -58,6 +57,6 @@ void abreast_find(executable *x, int threads) {
       sum += work(x, j);
       move(x, j, i + count++);
     }
-    if (sum >= LEAST_WORK || launch_is_finest()) x->abreast[i] = count;
+    if (sum >= WORTH_A_THREAD || launch_is_finest()) x->abreast[i] = count;
   }
 }

@@ -21,7 +21,7 @@
  * its own, when they have run for about as long as that takes. A process that found all its code opens no compiler for
  * the second. */
 enum { FINAL, QUICK, ASKED, ENDED /* and not told yet */ };
-enum { WORTH_FULL_NS = 5000000, PATIENCE_MS = 50 /* to write for later processes what was asked for in this one */ };
+enum { WORTH_FULL_NS = 3000000, PATIENCE_MS = 50 /* to write for later processes what was asked for in this one */ };
 
 typedef struct full_tier {
   kernel *kernel;

@@ -7,10 +7,7 @@
 #include <stdatomic.h>
 #include <string.h>
 
-enum {
-  FEW = 64,              /* buffers or arguments of one kernel: their tables lie on the stack */
-  WORTH_A_THREAD = 15000 /* nanoseconds of work under which a kernel runs on the caller alone */
-};
+enum { FEW = 64 /* buffers or arguments of one kernel: their tables lie on the stack */ };
 
 /* What one run holds. */
 typedef struct runner {

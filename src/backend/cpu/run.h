@@ -17,7 +17,10 @@ typedef struct launch {
 /* Pieces of a launch that threads take. */
 static inline int64_t launch_pieces(const launch *l) { return (l->tasks + l->grain - 1) / l->grain; }
 
-enum { MOST_ABREAST = 16 };
+enum {
+  MOST_ABREAST = 16,
+  WORTH_A_THREAD = 10000 /* nanoseconds of work under which the caller's thread does it alone */
+};
 
 struct executable {
   program *p;
