@@ -2,7 +2,7 @@
 #include "backend/cpu/run.h"
 
 enum {
-  BUSY = 4,       /* pieces a thread from which a kernel keeps them all busy */
+  BUSY = 8,       /* pieces a thread from which a kernel keeps them all busy */
   LOOK_AHEAD = 64 /* steps */
 };
 

@@ -32,8 +32,8 @@ tme_status plan_launch(const step *s, int nthreads, launch *out, error *e) {
   out->tasks = kernel_tasks(s->kernel, args);
   if (args != few) mem_free(args);
   int64_t strip = kernel_strip(s->kernel);
-  double worth = launch_is_finest() ? 0 : WORTH_A_THREAD;
-  double cost = s->kernel->task_cost, grain = cost > 0 ? worth / 2 / cost : 1;
+  double worth = launch_is_finest() ? 0 : WORTH_A_THREAD, piece = launch_is_finest() ? 0 : LEAST_PIECE;
+  double cost = s->kernel->task_cost, grain = cost > 0 ? piece / cost : 1;
   bool alone = (double)out->tasks * cost < worth || grain >= (double)out->tasks;
   out->grain = alone ? out->tasks : (int64_t)grain;
   out->grain = (out->grain + strip - 1) / strip * strip;

@@ -19,7 +19,8 @@ static inline int64_t launch_pieces(const launch *l) { return (l->tasks + l->gra
 
 enum {
   MOST_ABREAST = 16,
-  WORTH_A_THREAD = 10000 /* nanoseconds of work under which the caller's thread does it alone */
+  WORTH_A_THREAD = 10000, /* nanoseconds of work under which the caller's thread does it alone */
+  LEAST_PIECE = 2000      /* and that a thread takes at once, at least */
 };
 
 struct executable {
