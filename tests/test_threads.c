@@ -67,6 +67,48 @@ static void pieces_are_whole_grains(void **state) {
   threads_free(t);
 }
 
+/* The workers are there before the first loop, and one of them did what it was told, once. */
+static void add_up(void *a, size_t n) { atomic_fetch_add((atomic_int *)a, (int)n); }
+
+static void started_ahead(void **state) {
+  (void)state;
+  atomic_int sum = 0;
+  threads *t = threads_new(3, NULL), *alone = threads_new(1, NULL);
+  for (int i = 0; i < 2; i++) {
+    threads_start(t, add_up, &sum, 5);
+    threads_start(alone, add_up, &sum, 100); /* it has no worker */
+  }
+  pieces p = {.grain = 1, .threads = 3};
+  threads_for(t, CHUNKS, 1, note_piece, &p);
+  for (int i = 0; i < CHUNKS; i++) assert_int_equal(p.w.seen[i], 1);
+  threads_free(t); /* waits for the worker */
+  threads_free(alone);
+  assert_int_equal(atomic_load(&sum), 5);
+}
+
+/* In a long loop every thread begins with the share that has its number. */
+typedef struct beginnings {
+  atomic_int_fast64_t first[3];
+  atomic_int begun;
+} beginnings;
+
+static void note_beginning(void *user, int thread, int64_t t0, int64_t t1) {
+  (void)t1;
+  beginnings *b = user;
+  int_fast64_t none = -1;
+  if (atomic_compare_exchange_strong(&b->first[thread], &none, t0)) atomic_fetch_add(&b->begun, 1);
+  for (int i = 0; i < 5000 && atomic_load(&b->begun) < 3; i++) usleep(1000); /* until all have one, or 5 s */
+}
+
+static void own_share_first(void **state) {
+  (void)state;
+  threads *t = threads_new(3, NULL);
+  beginnings b = {.first = {-1, -1, -1}};
+  threads_for(t, 300, 1, note_beginning, &b);
+  for (int i = 0; i < 3; i++) assert_int_equal(atomic_load(&b.first[i]), 100 * i);
+  threads_free(t);
+}
+
 static void each_task_runs_once(void **state) {
   (void)state;
   for (int n = 1; n <= 5; n++) {
@@ -307,6 +349,7 @@ int main(void) {
       cmocka_unit_test(child_after_fork),        cmocka_unit_test(busy_pool),
       cmocka_unit_test(workers_take_no_signals), cmocka_unit_test(no_thread_can_start),
       cmocka_unit_test(failing_allocations),     cmocka_unit_test(quotas),
+      cmocka_unit_test(started_ahead),           cmocka_unit_test(own_share_first),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -62,8 +62,8 @@ static uintptr_t thread_stack(uintptr_t *end) {
 }
 
 size_t stack_left(void) {
-  char here;
-  uintptr_t at = (uintptr_t)&here, end, start = gettid() == getpid() ? first_stack(&end) : thread_stack(&end);
+  uintptr_t at = (uintptr_t)__builtin_frame_address(0), end;
+  uintptr_t start = gettid() == getpid() ? first_stack(&end) : thread_stack(&end);
   return at > start && at < end ? at - start : 0;
 }
 #else
