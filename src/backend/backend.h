@@ -39,6 +39,7 @@ struct backend {
   const char *name;   /* "cpu" */
   const char *device; /* "cpu", "gpu" */
   bool host_memory;   /* its buffers are plain host memory: no transfers */
+  bool pooled;        /* its results are blocks of the engine's pool, which the engine's threads fill */
   void *state;        /* the backend's own */
   tme_engine *engine;
 

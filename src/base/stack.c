@@ -39,12 +39,12 @@ bool stack_thread(pthread_t *thread, void *(*fn)(void *user), void *user) {
 }
 
 #if defined(__linux__)
-/* The process's first stack ends a little above the bytes that AT_RANDOM points to, and grows down to its limit, of which
- * the system leaves so much free. (pthread_getattr_np reads all of /proc/self/maps for it.) */
+/* The process's first stack begins with the name that AT_EXECFN points to, and grows down to its limit, which may have been
+ * raised since: but 128 MB below it are left free in any case. (pthread_getattr_np reads all of /proc/self/maps.) */
 static uintptr_t first_stack(uintptr_t *end) {
   enum { MOST = 8 << 20 };
   struct rlimit limit;
-  *end = (uintptr_t)getauxval(AT_RANDOM);
+  *end = (uintptr_t)getauxval(AT_EXECFN);
   if (!*end || getrlimit(RLIMIT_STACK, &limit) != 0) return *end;
   return *end - (limit.rlim_cur < MOST ? (uintptr_t)limit.rlim_cur : (uintptr_t)MOST);
 }

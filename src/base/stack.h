@@ -7,11 +7,12 @@
 #include <stddef.h>
 
 /* Calls fn(user) in the default floating-point environment: on the caller's stack where that has `bytes` left for sure,
- * else on a thread with a large one and all signals blocked, and waits; on the caller's again where no thread can be
- * started. */
+ * else on a thread with a large one and all signals blocked, and waits; where no thread can be started, on the caller's
+ * again, in its environment. */
 void stack_call(size_t bytes, void (*fn)(void *user), void *user);
 
-/* Bytes of stack that the calling thread has left; 0 where that cannot be told: in a coroutine, say. */
+/* Bytes of stack that the calling thread has left; 0 where that cannot be told: in a coroutine, unless its stack is part of
+ * the thread's. */
 size_t stack_left(void);
 
 /* Starts a thread with a large stack and all signals blocked, to be joined; false if it cannot be. */

@@ -9,6 +9,9 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
+#ifdef __linux__
+#include <sys/prctl.h>
+#endif
 
 enum {
   SPIN = 2000,       /* looks at the next loop before a worker sleeps: some 20 microseconds */
@@ -66,8 +69,9 @@ struct threads {
   /* 2 * generation of fork + 1 while somebody uses the team. A word of another generation says nothing: its holder may
    * be a thread that only the parent has. */
   atomic_uint owner;
-  team *team;   /* of the owner word's generation; NULL: not started */
-  bool refused; /* no thread could be started in this generation */
+  team *team;        /* of the owner word's generation; NULL: not started */
+  bool refused;      /* no thread could be started in this generation */
+  atomic_bool begun; /* it was tried, in some generation */
 };
 
 static void pause_cpu(void) {
@@ -81,13 +85,15 @@ static void pause_cpu(void) {
 /* ---- where workers begin --------------------------------------------------------------------------------------------- */
 
 /* Some kernels leave a new thread on its creator's processor, which is busy, until the next tick: milliseconds. So it
- * begins on any other, and may run on all from then on. False if out of memory. */
+ * begins on any other, and may run on all from then on. Not where system calls are filtered: a filter that does not know
+ * this one may end the process. False if out of memory. */
 static bool placement_init(placement *p) {
   if (pthread_attr_init(&p->attr) != 0) return false;
 #ifdef __linux__
   cpu_set_t others;
   int here = sched_getcpu();
-  p->known = here >= 0 && here < CPU_SETSIZE && sched_getaffinity(0, sizeof p->all, &p->all) == 0;
+  p->known = prctl(PR_GET_SECCOMP) == 0 && here >= 0 && here < CPU_SETSIZE &&
+             sched_getaffinity(0, sizeof p->all, &p->all) == 0;
   if (!p->known) return true;
   others = p->all;
   CPU_CLR((size_t)here, &others);
@@ -202,7 +208,9 @@ static team *team_new(int n, threads_first_fn *first, void *first_a, size_t firs
   bool ready = t->member && t->share && placement_init(&t->place);
   for (int i = 0; ready && i < n; i++) {
     t->member[i] = (struct member){.t = t, .number = i + 1};
-    if (pthread_create(&t->member[i].id, &t->place.attr, worker, &t->member[i]) != 0) break;
+    pthread_t *id = &t->member[i].id;
+    bool placed = pthread_create(id, &t->place.attr, worker, &t->member[i]) == 0;
+    if (!placed && pthread_create(id, NULL, worker, &t->member[i]) != 0) break;
     t->workers++;
   }
   if (ready) pthread_attr_destroy(&t->place.attr);
@@ -222,6 +230,7 @@ static void start(threads *t, threads_first_fn *first, void *a, size_t n) {
     fesetenv(&modes);
   }
   t->refused = !t->team;
+  atomic_store_explicit(&t->begun, true, memory_order_relaxed);
   pthread_sigmask(SIG_SETMASK, &old, NULL);
 }
 
@@ -297,6 +306,10 @@ static bool acquire(threads *t) {
 }
 
 static void release(threads *t) { atomic_fetch_and_explicit(&t->owner, ~1u, memory_order_release); }
+
+bool threads_will_start(const threads *t) {
+  return t->count > 1 && !atomic_load_explicit(&t->begun, memory_order_relaxed);
+}
 
 void threads_start(threads *t, threads_first_fn *first, void *a, size_t n) {
   if (t->count <= 1 || !acquire(t)) return;

@@ -176,7 +176,7 @@ static int64_t panels_of_task(const product *p, int64_t most) {
 }
 
 /* True if a task can make panels of all rows of the right operand: they and the left operand fit the second cache. */
-static bool own_whole(product *p) {
+static bool try_whole(product *p) {
   span spans[MOST_SPANS];
   p->form = RIGHT_OWN;
   p->own_rows = p->K;
@@ -187,7 +187,7 @@ static bool own_whole(product *p) {
 
 /* True if it can make panels of blocks of rows: two of those, a block of the left operand, and the sums, each fit half of
  * the second cache, of which there is seldom need for all. */
-static bool own_blocks(product *p) {
+static bool try_blocks(product *p) {
   int64_t size = (int64_t)tme_dtype_size(p->acc), wide = tile_wide(p);
   p->form = RIGHT_BLOCKED;
   p->own_rows = largest_divisor(p->K, BLOCK_ROWS);
@@ -199,9 +199,9 @@ static bool own_blocks(product *p) {
 
 /* Blocks of several panels rather than fewer whole ones: long pieces of rows are read faster, and a block of the left
  * operand stays in the first cache. */
-static bool makes_own(product *p) {
+static bool choose_own(product *p) {
   product whole = *p, blocks = *p;
-  bool has_whole = own_whole(&whole), has_blocks = own_blocks(&blocks);
+  bool has_whole = try_whole(&whole), has_blocks = try_blocks(&blocks);
   if (has_blocks && blocks.own_panels >= (has_whole ? whole.own_panels + 1 : FEWEST_BLOCKED))
     *p = blocks;
   else if (has_whole)
@@ -227,7 +227,7 @@ static tme_status choose_form(product *p, error *e) {
   }
   p->form = RIGHT_DIRECT;
   if (!p->dot && (p->K <= 1 || direct)) return TME_OK;
-  if (!pack && !p->complex && !scattered && makes_own(p)) return TME_OK;
+  if (!pack && !p->complex && !scattered && choose_own(p)) return TME_OK;
   p->form = RIGHT_PACKED;
   return pack_right(p, column == 1, e);
 }

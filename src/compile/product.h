@@ -25,7 +25,7 @@ typedef struct product {
   bool merged;     /* the batch is part of the rows: the right operand has none */
   right_form form;
   packed pack;
-  int own_buf;        /* RIGHT_OWN, RIGHT_BLOCKED: the task's panels, [panel][k][column] */
+  int own_buf;        /* RIGHT_OWN, RIGHT_BLOCKED: the task's panels, [copy][panel][row][column] */
   int64_t own_panels; /* of one task */
   int64_t own_rows;   /* of the right operand in a panel: K, or a block of it */
   int sums_buf;       /* RIGHT_BLOCKED: what the blocks before have summed, [row][panel][column] */
@@ -81,7 +81,7 @@ bool own_ahead(const product *p);
 /* Scratch memory for bands so wide. */
 void own_reserve(product *p, int64_t wide);
 /* The axis of the task's panels, and the first column of one. The last task may have fewer: then it has others' as well,
- * so that it copies ahead what it needs, or only its real ones. */
+ * so that it copies ahead what it needs (their sums are not stored), or only its real ones. */
 int own_panel_axis(product *p, const own_task *t, bool only_real);
 int own_column(product *p, const own_task *t, int panel);
 /* Row i of a block. */

@@ -24,8 +24,8 @@ struct buffer {
 
 /* A host block of at least `bytes`, aligned to 64 bytes, contents undefined. NULL when out of memory. */
 buffer *pool_get(pool *p, size_t bytes);
-/* Keeps a block for a request that will come, unless one is kept already: where it begins, or NULL. It may be taken, and
- * given back to the system, at any time. */
+/* Keeps a new block for a request that will come, unless one is kept already or nothing may be kept beside what is: where
+ * it begins, or NULL. It may be taken, and given back to the system, at any time. */
 void *pool_expect(pool *p, size_t bytes);
 /* Has the system find and clear the pages [start, start + bytes) of a block, as the first write to them would: what they
  * hold stays, and what is no memory any more is left alone. (Linux from 5.14 on; else nothing.) */

@@ -89,12 +89,12 @@ tme_status eval_numeric(const buffer *b, error *err) {
               (long long)b->failed_matrix, b->failure);
 }
 
-/* A process's first large result: workers start while the plan is made, and one of them meets the first huge page, which
- * the system clears. (Not more of them: the address space is locked meanwhile.) Views need no pages. */
+/* Before the first large result workers start while the plan is made, and one of them meets its first huge page, which the
+ * system clears. (Not more of them: the address space is locked meanwhile.) Views need no pages. */
 static void prepare_run(tme_engine *e, const eval_run *r) {
   enum { HUGE_PAGE = 2 << 20 };
   const tme_array *a = r->root[r->nroots - 1];
-  if (!e->main->host_memory || a->node->op >= OP_PUBLIC_COUNT) return;
+  if (!e->main->pooled || !threads_will_start(engine_threads(e)) || a->node->op >= OP_PUBLIC_COUNT) return;
   op_family f = op_get(a->node->op)->family;
   size_t bytes = (size_t)type_size(&a->type) * tme_dtype_size(a->type.dtype);
   if (f == FAMILY_shape || f == FAMILY_create || bytes < HUGE_PAGE) return;

@@ -140,14 +140,26 @@ buffer *pool_get(pool *p, size_t bytes) {
 void *pool_expect(pool *p, size_t bytes) {
   size_t size;
   int c = class_of(bytes, &size);
-  if (c < 0 || c >= CLASSES || size > p->keep) return NULL;
+  if (c < 0 || c >= CLASSES) return NULL;
   pthread_mutex_lock(&p->lock);
+  pool_stats now = p->stats;
   bool there = p->list[c].first;
   pthread_mutex_unlock(&p->lock);
-  buffer *b = there ? NULL : pool_get(p, bytes);
-  void *start = b ? b->data : NULL;
-  buffer_release(b);
-  return start;
+  bool room = size <= p->limit && now.used <= p->limit - size && size <= p->keep && now.kept <= p->keep - size;
+  buffer *b = there || !room ? NULL : block_new(size);
+  if (!b) return NULL;
+  void *start = b->data;
+  pthread_mutex_lock(&p->lock);
+  bool kept = p->stats.kept <= p->keep - size;
+  if (kept) {
+    b->next = p->list[c].first;
+    p->list[c].first = b;
+    p->list[c].used_at = ++p->clock;
+    p->stats.kept += size;
+  }
+  pthread_mutex_unlock(&p->lock);
+  if (!kept) block_free(b);
+  return kept ? start : NULL;
 }
 
 void pool_meet(void *start, size_t bytes) {

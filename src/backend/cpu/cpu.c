@@ -195,6 +195,7 @@ backend *backend_cpu_new(tme_engine *e, error *err) {
                  .name = "cpu",
                  .device = "cpu",
                  .host_memory = true,
+                 .pooled = true,
                  .engine = e,
                  .close = cpu_close,
                  .supports = cpu_supports,
