@@ -1,6 +1,8 @@
 /* Products at sizes where the right operand is packed, rows are cut into blocks and columns into slabs: of whole numbers,
  * whose sums are exact, so that the compiler's result is the reference's to the bit. */
 #include "base/caches.h"
+#include "compile/program.h"
+#include "support/kernel_interp.h"
 #include "support/matrix.h"
 #include <math.h>
 #include <setjmp.h>
@@ -81,8 +83,8 @@ static tme_array *numbers(tme_scope *s, tme_dtype t, int64_t batch, int64_t rows
   if (tme_eval(s, x) != TME_OK) return NULL;
   if (turned) x = tme_transpose(s, x, (int64_t[]){0, 2, 1}, 3);
   if (part) {
-    int64_t start[] = {0, 1, 2}, stop[] = {batch, rows + 1, columns + 2}, step[] = {1, 1, 1};
-    x = tme_slice(s, x, start, stop, step);
+    int64_t start[] = {0, 1, 2}, stop[] = {batch, rows + 1, columns + 2}, by[] = {1, 1, 1};
+    x = tme_slice(s, x, start, stop, by);
   }
   return batch == 1 ? tme_squeeze(s, x, (int[]){0}, 1) : x;
 }
@@ -121,6 +123,64 @@ static void test_exact(void **state) {
   tme_stats stats;
   tme_engine_stats(cpu, &stats);
   if (tme_engine_has_jit(cpu)) assert_int_equal(stats.fallbacks, 0);
+}
+
+/* ---- for other processors ---------------------------------------------------------------------------------------- */
+
+/* x y in f32 as it is lowered for a processor, on the interpreter, which refuses what lies outside of a buffer. Scratch
+ * memory is one for all tasks, and full of NaN before. */
+static void check_lowered(const lower_target *t, int64_t rows, int64_t k, int64_t columns) {
+  op_type tx = {.dtype = TME_F32, .rank = 2, .shape = {rows, k}},
+          ty = {.dtype = TME_F32, .rank = 2, .shape = {k, columns}};
+  float *x = malloc((size_t)(rows * k) * sizeof *x), *y = malloc((size_t)(k * columns) * sizeof *y);
+  float *z = malloc((size_t)(rows * columns) * sizeof *z);
+  error e = {0};
+  graph *g = graph_new(1);
+  assert_true(x && y && z && g);
+  uint64_t seed = 7;
+  for (int64_t i = 0; i < rows * k; i++) x[i] = (float)(int)(next_random(&seed) % 9) - 4;
+  for (int64_t i = 0; i < k * columns; i++) y[i] = (float)(int)(next_random(&seed) % 9) - 4;
+  for (int64_t i = 0; i < rows * columns; i++) z[i] = NAN;
+  int a = graph_leaf(g, &tx, (int64_t[]){k, 1}, 0), b = graph_leaf(g, &ty, (int64_t[]){columns, 1}, 1);
+  g->root[0] = graph_op(g, OP_matmul, (int[]){a, b}, 2, NULL);
+  program *p = program_lower(g, t, &e);
+  if (!p) fail_msg("%s", e.text);
+  assert_int_equal(p->nsteps, 1); /* tasks make panels of their own */
+  const kernel *made = p->steps[0].kernel;
+  void *buf[8] = {0};
+  int scratches = 0;
+  for (int i = 0; i < made->nbufs; i++) {
+    int slot = p->steps[0].bind[i];
+    scratches += made->bufs[i].role == BUF_SCRATCH;
+    if (slot >= 0) buf[i] = p->slots[slot].leaf == 0 ? (void *)x : p->slots[slot].leaf == 1 ? (void *)y : (void *)z;
+  }
+  if (scratches != 2) fail_msg("%d x %d x %d: no blocks of rows with sums that wait", (int)rows, (int)k, (int)columns);
+  size_t bytes = (size_t)made->scratch_bytes + 64;
+  void *scratch = malloc(bytes);
+  assert_non_null(scratch);
+  memset(scratch, 0xff, bytes);
+  if (kernel_interp(made, buf, NULL, scratch, 0, kernel_tasks(made, NULL), &e) != TME_OK) fail_msg("%s", e.text);
+  for (int64_t i = 0; i < rows; i++)
+    for (int64_t j = 0; j < columns; j++) {
+      float sum = 0;
+      for (int64_t n = 0; n < k; n++) sum += x[i * k + n] * y[n * columns + j];
+      if (z[i * columns + j] != sum)
+        fail_msg("%d x %d x %d, (%d, %d)", (int)rows, (int)k, (int)columns, (int)i, (int)j);
+    }
+  program_free(p);
+  graph_free(g);
+  free(scratch);
+  free(x);
+  free(y);
+  free(z);
+}
+
+static void test_blocks_of_other_processors(void **state) {
+  (void)state;
+  static const lower_target small = {.vector_bytes = 32, .registers = 16, .l2 = {1 << 19, 8}, .last_level = 1 << 23};
+  static const lower_target wide = {.vector_bytes = 64, .registers = 32, .l2 = {1 << 20, 16}, .last_level = 1 << 25};
+  check_lowered(&small, 5, 768, 2431);
+  if (!sanitized()) check_lowered(&wide, 5, 768, 4101);
 }
 
 /* 2049 is no 16-bit number: what is fused with a product sees the sum itself, be it cut or not. */
@@ -227,8 +287,12 @@ static void test_what_a_cache_holds(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(test_exact),      cmocka_unit_test(test_epilogue_of_wide_sum),
-                                     cmocka_unit_test(test_checked),    cmocka_unit_test(test_functions_after_products),
-                                     cmocka_unit_test(test_minus_zero), cmocka_unit_test(test_what_a_cache_holds)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(test_exact),
+                                     cmocka_unit_test(test_epilogue_of_wide_sum),
+                                     cmocka_unit_test(test_checked),
+                                     cmocka_unit_test(test_functions_after_products),
+                                     cmocka_unit_test(test_minus_zero),
+                                     cmocka_unit_test(test_what_a_cache_holds),
+                                     cmocka_unit_test(test_blocks_of_other_processors)};
   return cmocka_run_group_tests(tests, open_engines, close_engines);
 }
