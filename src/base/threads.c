@@ -17,9 +17,9 @@ enum {
   SPIN = 2000,       /* looks at the next loop before a worker sleeps: some 20 microseconds */
   WAIT_SPIN = 20000, /* looks at the last worker before the caller gives way to other threads */
   PART = 2,          /* a thread takes this part of what is left for it */
-  FEW = 8,       /* grains for each thread: a shorter loop is not shared out, as looking at all shares takes longer */
-  LINE = 64,     /* bytes that two threads should not write at once */
-  OPEN = 1 << 16 /* of the gate: the loop takes workers; below: the workers inside; above: the loop's number */
+  FEW = 8,           /* grains a thread: a shorter loop is one share, as looking at several takes longer */
+  LINE = 64,         /* bytes that two threads should not write at once */
+  OPEN = 1 << 16     /* of the gate: the loop takes workers; below: the workers inside; above: the loop's number */
 };
 
 /* Where threads may run. */

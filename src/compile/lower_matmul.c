@@ -435,8 +435,10 @@ static bool emit(product *p, const char *name) {
   for (int i = 0; i < 2; i++) {
     const columns *c = &parts[i];
     if (!c->count) continue;
-    if (own) emit_own(p, spans, nspans, c);
-    for (int k = 0; k < nspans && !own; k++) emit_tasks(p, &spans[k], c);
+    if (own)
+      emit_own(p, spans, nspans, c);
+    else
+      for (int k = 0; k < nspans; k++) emit_tasks(p, &spans[k], c);
   }
   return true;
 }
