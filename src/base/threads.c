@@ -3,6 +3,7 @@
  * slice (milliseconds) whenever one of them is not scheduled. Here a loop is closed as soon as its tasks are taken, and
  * only those workers are waited for that hold some. */
 #include "base/threads.h"
+#include "base/caches.h"
 #include "base/fork.h"
 #include <fenv.h>
 #include <pthread.h>
@@ -18,7 +19,6 @@ enum {
   WAIT_SPIN = 20000, /* looks at the last worker before the caller gives way to other threads */
   PART = 2,          /* a thread takes this part of what is left for it */
   FEW = 8,           /* grains a thread: a shorter loop is one share, as looking at several takes longer */
-  LINE = 64,         /* bytes that two threads should not write at once */
   OPEN = 1 << 16     /* of the gate: the loop takes workers; below: the workers inside; above: the loop's number */
 };
 
@@ -35,7 +35,7 @@ typedef struct placement {
 typedef struct share {
   atomic_int_fast64_t next;
   int64_t end;
-  char pad[LINE - 2 * sizeof(int64_t)];
+  char pad[CACHE_LINE - 2 * sizeof(int64_t)]; /* two threads should not write to one line */
 } share;
 
 /* The workers and the loop that they share. */
