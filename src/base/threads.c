@@ -18,7 +18,7 @@ enum {
   SPIN = 2000,       /* looks at the next loop before a worker sleeps: some 20 microseconds */
   WAIT_SPIN = 20000, /* looks at the last worker before the caller gives way to other threads */
   PART = 2,          /* a thread takes this part of what is left for it */
-  FEW = 8,           /* grains a thread: a shorter loop is one share, as looking at several takes longer */
+  SHARED_FROM = 8,   /* grains a thread: a shorter loop is one share, as looking at several takes longer */
   OPEN = 1 << 16     /* of the gate: the loop takes workers; below: the workers inside; above: the loop's number */
 };
 
@@ -237,7 +237,7 @@ static void start(threads *t, threads_first_fn *first, void *a, size_t n) {
 /* Each share has as many whole grains as any other, but for one. */
 static void share_out(team *t, int64_t tasks) {
   int64_t grains = tasks / t->grain + (tasks % t->grain != 0), n = t->workers + 1;
-  if (grains < FEW * n) n = 1;
+  if (grains < SHARED_FROM * n) n = 1;
   t->shares = (int)n;
   int64_t each = grains / n, more = grains % n;
   for (int64_t i = 0, first = 0; i < n; i++) {

@@ -29,7 +29,7 @@ buffer *pool_get(pool *p, size_t bytes);
 void *pool_expect(pool *p, size_t bytes);
 /* Has the system find and clear the pages [start, start + bytes) of a block, as the first write to them would: what they
  * hold stays, and what is no memory any more is left alone. (Linux from 5.14 on; else nothing.) */
-void pool_meet(void *start, size_t bytes);
+void pool_populate(void *start, size_t bytes);
 /* The caller's memory. NULL when out of memory (release is then not called). */
 buffer *buffer_wrap(const void *data, size_t bytes, void (*release)(void *), void *user);
 buffer *buffer_retain(buffer *b);

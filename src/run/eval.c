@@ -99,7 +99,7 @@ static void prepare_run(tme_engine *e, const eval_run *r) {
   size_t bytes = (size_t)type_size(&a->type) * tme_dtype_size(a->type.dtype);
   if (f == FAMILY_shape || f == FAMILY_create || bytes < HUGE_PAGE) return;
   void *start = pool_expect(engine_pool(e), bytes);
-  if (start) threads_start(engine_threads(e), pool_meet, start, HUGE_PAGE);
+  if (start) threads_start(engine_threads(e), pool_populate, start, HUGE_PAGE);
 }
 
 static tme_status run(tme_engine *e, eval_run *r, const atomic_bool *cancel, error *err) {

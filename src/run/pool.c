@@ -162,7 +162,7 @@ void *pool_expect(pool *p, size_t bytes) {
   return kept ? start : NULL;
 }
 
-void pool_meet(void *start, size_t bytes) {
+void pool_populate(void *start, size_t bytes) {
 #ifdef MADV_POPULATE_WRITE
   madvise(start, bytes, MADV_POPULATE_WRITE);
 #else
