@@ -137,29 +137,25 @@ buffer *pool_get(pool *p, size_t bytes) {
   return b;
 }
 
+/* Under the lock. */
+static void keep(pool *p, int class, buffer *b) {
+  b->next = p->list[class].first;
+  p->list[class].first = b;
+  p->stats.kept += b->bytes;
+}
+
 void *pool_expect(pool *p, size_t bytes) {
   size_t size;
   int c = class_of(bytes, &size);
   if (c < 0 || c >= CLASSES) return NULL;
   pthread_mutex_lock(&p->lock);
-  pool_stats now = p->stats;
-  bool there = p->list[c].first;
+  const pool_stats *now = &p->stats;
+  bool room = size <= p->limit && now->used <= p->limit - size && size <= p->keep && now->kept <= p->keep - size;
+  buffer *b = room && !p->list[c].first ? block_new(size) : NULL;
+  void *start = b ? b->data : NULL;
+  if (b) keep(p, c, b);
   pthread_mutex_unlock(&p->lock);
-  bool room = size <= p->limit && now.used <= p->limit - size && size <= p->keep && now.kept <= p->keep - size;
-  buffer *b = there || !room ? NULL : block_new(size);
-  if (!b) return NULL;
-  void *start = b->data;
-  pthread_mutex_lock(&p->lock);
-  bool kept = p->stats.kept <= p->keep - size;
-  if (kept) {
-    b->next = p->list[c].first;
-    p->list[c].first = b;
-    p->list[c].used_at = ++p->clock;
-    p->stats.kept += size;
-  }
-  pthread_mutex_unlock(&p->lock);
-  if (!kept) block_free(b);
-  return kept ? start : NULL;
+  return start;
 }
 
 void pool_populate(void *start, size_t bytes) {
@@ -203,9 +199,7 @@ static void give_back(pool *p, buffer *b) {
   p->stats.used -= b->bytes;
   buffer *out = b->bytes <= p->keep ? make_room(p, b->bytes) : NULL;
   if (b->bytes <= p->keep) {
-    b->next = p->list[c].first;
-    p->list[c].first = b;
-    p->stats.kept += b->bytes;
+    keep(p, c, b);
   } else {
     b->next = NULL;
     out = b;
