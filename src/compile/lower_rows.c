@@ -23,10 +23,11 @@ enum {
   /* sums down the columns */
   COLUMNS = 1024, /* that one task reduces, row by row, with the sums in its scratch memory */
   ROWS_AT_ONCE = 4,
-  FAR = 3,            /* elements from one to the next that are worth a transpose */
-  CACHED_ROW = 32768, /* longest row that is kept between passes, in elements */
-  SUM_UNROLL = 4,     /* accumulators of a reduction along the vector axis */
-  QUICK_FROM = 48     /* instructions of a map that takes one vector at a time at first */
+  FAR = 3,             /* elements from one to the next that are worth a transpose */
+  FETCHED_ROW = 16384, /* bytes of a row, at most, that is fetched while the one before it is worked on */
+  CACHED_ROW = 32768,  /* longest row that is kept between passes, in elements */
+  SUM_UNROLL = 4,      /* accumulators of a reduction along the vector axis */
+  QUICK_FROM = 48      /* instructions of a map that takes one vector at a time at first */
 };
 
 /* Neighbouring dimensions that share one loop. */
@@ -307,6 +308,25 @@ static expr_value reduced_value(rows *r, int reduction) {
   return from == to ? v : expr_cast(r->b.k, v, from, to);
 }
 
+/* What was read of this row is fetched of the next one: the hardware foresees reads within a page, and a row often is
+ * one, or several. */
+static void fetch_next_row(rows *r) {
+  kernel *k = r->b.k;
+  int along = r->nruns - 1, kept = along, n = k->nacc;
+  while (kept >= 0 && r->runs[kept].reduced) kept--;
+  if (kept < 0 || kept == along) return;
+  for (int i = 0; i < n; i++) {
+    k_access a = k->acc[i];
+    int64_t unit = 0, row = 0, bytes = row_length(r) * (int64_t)tme_dtype_size((tme_dtype)k->bufs[a.buf].dtype);
+    bool simple = k->bufs[a.buf].role == BUF_IN && a.dyn < 0 && a.guard < 0, once = true;
+    simple = simple && ix_affine(k, a.ix, r->runs[along].axis, &unit) && ix_affine(k, a.ix, r->runs[kept].axis, &row);
+    for (int j = 0; j < i; j++) once &= k->acc[j].buf != a.buf || k->acc[j].ix != a.ix;
+    if (!simple || !once || unit != 1 || row == 0 || bytes > FETCHED_ROW) continue;
+    int next = k_access_add(k, a.buf, ix_add(k, a.ix, ix_const(k, row)));
+    k_emit(k, K_PREFETCH, 0, -1, -1, -1, (uint64_t)next);
+  }
+}
+
 /* One pass over a row: all reductions and all stores of that depth. */
 static void emit_pass(rows *r, accumulator *accs) {
   builder *b = &r->b;
@@ -334,6 +354,7 @@ static void emit_pass(rows *r, accumulator *accs) {
     for (int i = r->G->seed; i < g->n; i++)
       if (member(r, i) && r->depth[i] == r->pass && is_full(r, i) && b->l->f->stored[i])
         builder_store(b, i, r->ix, builder_value(b, i, r->ix, -1));
+    if (r->pass == 1) fetch_next_row(r);
     builder_forget(b, mark);
     while (nloops) k_end(k, loops[--nloops]);
   }

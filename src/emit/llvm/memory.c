@@ -288,6 +288,9 @@ void em_store(emitter *e, int inst) {
 void em_prefetch(emitter *e, int inst) {
   enum { READ = 0, SECOND_CACHE = 2, DATA = 1 };
   place p = find_place(e, (int)e->k->inst[inst].imm, false);
+  int64_t before =
+      p.layout == ALONG ? e->axis[e->vector].off * p.align : 0; /* bytes, in this copy of the loop's body */
+  if (before % CACHE_LINE != 0) return;                         /* the vector before it was in its line */
   LLVMValueRef args[] = {p.address, LLVMConstInt(e->i32, READ, false), LLVMConstInt(e->i32, SECOND_CACHE, false),
                          LLVMConstInt(e->i32, DATA, false)};
   em_call(e, "llvm.prefetch", &e->ptr, 1, args, 4);
