@@ -32,6 +32,8 @@ enum {
   MOST_OWN_PANELS = 4,  /* that a task makes for itself: neighbours share cache lines */
   MOST_BLOCKED = 8,     /* the same, of a block of rows */
   FEWEST_BLOCKED = 4,   /* for which blocks are better than panels that an earlier step makes */
+  MANY_BLOCKS = 4,      /* most of whose copying is beside sums, */
+  COPY_SHOWS = 64,      /* and for at most so many rows that is worth waiting sums */
   BLOCK_ROWS = 256,     /* at most so many rows of the right operand are a block */
   FEWEST_OWN_TASKS = 16 /* that are left when it does */
 };
@@ -197,12 +199,14 @@ static bool try_blocks(product *p) {
   return fits && !p->dot && p->own_rows < p->K && p->own_rows >= BLOCK_ROWS / 4;
 }
 
-/* Blocks of several panels rather than fewer whole ones: long pieces of rows are read faster, and a block of the left
- * operand stays in the first cache. */
+/* Blocks of more panels rather than whole ones: longer pieces of rows are read faster, and a block of the left operand
+ * stays in the first cache. Or of as many, where that hides the copying. */
 static bool choose_own(product *p) {
   product whole = *p, blocks = *p;
   bool has_whole = try_whole(&whole), has_blocks = try_blocks(&blocks);
-  if (has_blocks && blocks.own_panels >= (has_whole ? whole.own_panels + 1 : FEWEST_BLOCKED))
+  bool hides = p->M <= COPY_SHOWS && p->K / blocks.own_rows >= MANY_BLOCKS;
+  int64_t fewest = !has_whole ? FEWEST_BLOCKED : hides ? whole.own_panels : whole.own_panels + 1;
+  if (has_blocks && blocks.own_panels >= fewest)
     *p = blocks;
   else if (has_whole)
     *p = whole;
