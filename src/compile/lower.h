@@ -87,11 +87,12 @@ typedef struct columns {
   int64_t panel; /* number of the first one */
 } columns;
 /* Whole bands of `wide` columns, and what remains: a band of as many vectors as it takes, the last of them ending with the
- * last column. Columns of the band before are computed again rather than lanes masked. */
+ * last column; or, in place of a band of three vectors and one of a single one, two of two, which keep the arithmetic units
+ * busy. Columns of the band before are computed again rather than lanes masked. */
 void columns_cut(int64_t n, int64_t wide, int lanes, columns out[2]);
 
-/* An operand of a product in panels, one for each band: lower_pack.c. Its dimension kdim is summed over, cdim gives the columns; the ones
- * before the last two count the matrices. */
+/* An operand of a product in panels, one for each band: lower_pack.c. Its dimension kdim is summed over, cdim gives the
+ * columns; the ones before the last two count the matrices. */
 typedef struct packed {
   int node, kdim, cdim;
   int lanes, vectors; /* columns of a panel */

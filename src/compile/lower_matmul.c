@@ -165,7 +165,9 @@ static tme_status pack_right(product *p, bool by_rows, error *e) {
 /* How many panels a task makes, at most so many: enough tasks are left, the last one has few less, and two threads have as
  * many. A task is a third of a panel's work besides. */
 static int64_t panels_of_task(const product *p, int64_t most) {
-  int64_t bands = p->N / tile_wide(p), best = 1, lowest = INT64_MAX;
+  columns parts[2];
+  columns_cut(p->N, tile_wide(p), p->lanes, parts);
+  int64_t bands = parts[0].count, best = 1, lowest = INT64_MAX;
   most = least(most, bands * p->batches / FEWEST_OWN_TASKS);
   for (int64_t n = most; n > 0; n--) {
     int64_t tasks = ceil_div(bands, n) * p->batches, cost = (tasks + tasks % 2) * (3 * n + 1);
