@@ -144,8 +144,10 @@ static void take_terms(const emitter *e, int ix, int64_t factor, terms *out) {
   }
 }
 
+/* Not "inbounds": a part of a sum may lead out of the buffer and the next one back, and what is fetched ahead may lie
+ * outside of it. */
 static LLVMValueRef advance(emitter *e, LLVMTypeRef t, LLVMValueRef p, LLVMValueRef by) {
-  return LLVMBuildInBoundsGEP2(e->b, t, p, &by, 1, "");
+  return LLVMBuildGEP2(e->b, t, p, &by, 1, "");
 }
 
 LLVMValueRef em_address(emitter *e, int access) {
