@@ -182,6 +182,28 @@ static void test_rows_with_nan(void **state) {
   tme_engine_free(reference);
 }
 
+/* A sum without its axis is a view of the sum; its rows are cut into chunks, the last of which is not whole. */
+static void test_view_of_sums_in_chunks(void **state) {
+  (void)state;
+  NEEDS_COMPILER();
+  enum { OUTER = 2, SUMMED = 3, INNER = 8193 };
+  static float x[OUTER * SUMMED * INNER], got[OUTER * INNER];
+  for (int i = 0; i < COUNT(x); i++) x[i] = (float)(i % 23) * 0.25f - 2;
+  tme_engine *e = open_engine("", 0, NULL);
+  tme_scope *s = tme_scope_new(e);
+  tme_array *a = tme_wrap(s, TME_F32, 3, (int64_t[]){OUTER, SUMMED, INNER}, NULL, x, NULL, NULL);
+  tme_array *y = tme_logsumexp(s, a, (int[]){1}, 1, false);
+  if (tme_read(s, y, got, sizeof got) != TME_OK) fail_msg("%s", tme_error(s));
+  for (int i = 0; i < OUTER * INNER; i++) {
+    double sum = 0;
+    for (int j = 0; j < SUMMED; j++) sum += exp((double)x[(i / INNER * SUMMED + j) * INNER + i % INNER]);
+    if (fabs((double)got[i] - log(sum)) > 1e-5) fail_msg("element %d: %g instead of %g", i, (double)got[i], log(sum));
+  }
+  assert_int_equal(stats_of(e).fallbacks, 0);
+  tme_scope_free(s);
+  tme_engine_free(e);
+}
+
 /* ---- the cache in memory ---------------------------------------------------------------------------------------------------- */
 
 static void test_second_call_hits(void **state) {
@@ -691,6 +713,7 @@ int main(int argc, char **argv) {
   if (n < 0) return 1;
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_rows_with_nan),
+      cmocka_unit_test(test_view_of_sums_in_chunks),
       cmocka_unit_test(test_second_call_hits),
       cmocka_unit_test(test_changing_scalar_compiles_nothing),
       cmocka_unit_test(test_shapes_share_a_kernel),

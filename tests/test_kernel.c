@@ -501,6 +501,8 @@ static void test_limit(void **unused) {
     int o = k_axis_add(k, 2, AXIS_PARALLEL, 1, 1), i = k_axis_add(k, 64, AXIS_VECTOR, 16, 1);
     int start = ix_mul(k, ix_axis(k, o), 64), ix = ix_add(k, start, ix_axis(k, i));
     k->axes[i].limit = ix_add(k, ix_const(k, 100), ix_mul(k, start, -1));
+    assert_int_equal(ix_mod(k, ix, 100), ix);
+    assert_int_equal(ix_div(k, ix, 100), ix_const(k, 0));
     int out = k_buf_add(k, BUF_OUT, TME_U8, 0, size), l0 = k_loop(k, o), l1 = k_loop(k, i);
     k_store(k, k_access_add(k, out, ix), k_const_i(k, TME_U8, 1));
     k_end(k, l1);

@@ -61,6 +61,9 @@ static const shape shapes[] = {
     {1, 5, 10007, 1, 50, AS_IT_IS},
     {3, 8, 9001, 1, 24, LEFT_TURNED},
     {2, 30, 5003, 2, 40, RIGHT_TURNED},
+    /* a rest of one vector in panels */
+    {1, 70, 90, 1, 56, RIGHT_TURNED},
+    {1, 70, 90, 1, 51, RIGHT_TURNED},
     {1, 2, 6000, 1, 300, PART},
     {1, 1, 33000, 1, 257, AS_IT_IS},
     /* blocks of rows: bands that are no multiple of a task's, several products, a left operand that fills the cache */

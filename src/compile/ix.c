@@ -113,12 +113,6 @@ static void sum_collect(const kernel *k, ix_sum *s, int ix, int64_t f) {
   }
 }
 
-static range sum_range(const kernel *k, const ix_sum *s) {
-  range r = {s->c, s->c};
-  for (int i = 0; i < s->n; i++) r = range_add(r, range_mul(range_of(k, s->t[i].base), s->t[i].f));
-  return r;
-}
-
 /* ---- making expressions ------------------------------------------------------------------------------------------ */
 
 static int make(kernel *k, ix_op op, int a, int b, int64_t c) {
@@ -221,6 +215,51 @@ int ix_mul(kernel *k, int a, int64_t c) {
   return s.over ? make(k, IX_MUL, a, -1, c) : sum_make(k, &s);
 }
 
+static range limited_sum(const kernel *k, const ix_sum *s);
+
+static range limited_base(const kernel *k, int ix) {
+  const k_ix *x = &k->ix[ix];
+  if (x->op == IX_AXIS) return range_axis(k, x->a);
+  ix_sum s = {.n = 0};
+  sum_collect(k, &s, x->a, 1);
+  if (s.over) return (range){INT64_MIN, INT64_MAX};
+  range r = limited_sum(k, &s);
+  return x->op == IX_DIV ? range_div(r, x->c) : range_mod(r, x->c);
+}
+
+/* The bounds of a sum, also with each limited axis i < L replaced by its last value L - 1 where that is the extreme:
+ * for i = 64*o + j, j < N - 64*o the bound N - 1 only shows when o cancels. */
+static range limited_sum(const kernel *k, const ix_sum *s) {
+  range r = {s->c, s->c};
+  for (int i = 0; i < s->n; i++) r = range_add(r, range_mul(limited_base(k, s->t[i].base), s->t[i].f));
+  for (int i = 0; i < s->n; i++) {
+    const k_ix *x = &k->ix[s->t[i].base];
+    int64_t f = s->t[i].f;
+    if (x->op != IX_AXIS || k->axes[x->a].limit < 0 || ix_axes(k, k->axes[x->a].limit) >> x->a & 1) continue;
+    ix_sum last = *s;
+    last.t[i] = last.t[--last.n];
+    sum_collect(k, &last, k->axes[x->a].limit, f);
+    if (__builtin_sub_overflow(last.c, f, &last.c) || last.over) continue;
+    range l = limited_sum(k, &last);
+    if (f > 0 && l.hi < r.hi) r.hi = l.hi;
+    if (f < 0 && l.lo > r.lo) r.lo = l.lo;
+  }
+  return r;
+}
+
+/* The bounds of an expression where loops end at their limits. */
+static range limited_range(const kernel *k, int ix) {
+  ix_sum s = {.n = 0};
+  sum_collect(k, &s, ix, 1);
+  return s.over ? (range){INT64_MIN, INT64_MAX} : limited_sum(k, &s);
+}
+
+/* The bounds of what is divided by n: the easy ones where they do. */
+static range range_in(const kernel *k, int ix, int64_t n) {
+  range r = range_of(k, ix);
+  return one_period(r, n) ? r : limited_range(k, ix);
+}
+
 static int64_t gcd(int64_t a, int64_t b) {
   while (b) {
     int64_t r = a % b;
@@ -244,7 +283,7 @@ static int64_t sum_split(const kernel *k, const ix_sum *s, int64_t n, ix_sum *hi
       else
         sum_put(&h, s->t[j].base, s->t[j].f / g);
     }
-    range r = sum_range(k, &l);
+    range r = limited_sum(k, &l);
     if (r.lo < 0 || r.hi >= g) continue;
     best = g;
     *high = h;
@@ -256,7 +295,8 @@ static int64_t sum_split(const kernel *k, const ix_sum *s, int64_t n, ix_sum *hi
 int ix_div(kernel *k, int a, int64_t n) {
   if (bad(k, a) || n <= 0) return refuse(k);
   if (n == 1) return a;
-  if (one_period(range_of(k, a), n)) return ix_const(k, floor_div(k->ix[a].lo, n));
+  range r = range_in(k, a, n);
+  if (one_period(r, n)) return ix_const(k, floor_div(r.lo, n));
   k_ix x = k->ix[a];
   int64_t m;
   if (x.op == IX_DIV && !__builtin_mul_overflow(x.c, n, &m)) return ix_div(k, x.a, m);
@@ -282,7 +322,7 @@ int ix_div(kernel *k, int a, int64_t n) {
 
 int ix_mod(kernel *k, int a, int64_t n) {
   if (bad(k, a) || n <= 0) return refuse(k);
-  range r = range_of(k, a);
+  range r = range_in(k, a, n);
   if (n == 1) return ix_const(k, 0);
   if (one_period(r, n)) {
     int64_t q = floor_div(r.lo, n);
@@ -337,42 +377,8 @@ bool ix_affine(const kernel *k, int ix, int axis, int64_t *factor) {
   }
 }
 
-static range limited_sum(const kernel *k, const ix_sum *s);
-
-static range limited_base(const kernel *k, int ix) {
-  const k_ix *x = &k->ix[ix];
-  if (x->op == IX_AXIS) return range_axis(k, x->a);
-  ix_sum s = {.n = 0};
-  sum_collect(k, &s, x->a, 1);
-  if (s.over) return (range){INT64_MIN, INT64_MAX};
-  range r = limited_sum(k, &s);
-  return x->op == IX_DIV ? range_div(r, x->c) : range_mod(r, x->c);
-}
-
-/* The bounds of a sum, also with each limited axis i < L replaced by its last value L - 1 where that is the extreme:
- * for i = 64*o + j, j < N - 64*o the bound N - 1 only shows when o cancels. */
-static range limited_sum(const kernel *k, const ix_sum *s) {
-  range r = {s->c, s->c};
-  for (int i = 0; i < s->n; i++) r = range_add(r, range_mul(limited_base(k, s->t[i].base), s->t[i].f));
-  for (int i = 0; i < s->n; i++) {
-    const k_ix *x = &k->ix[s->t[i].base];
-    int64_t f = s->t[i].f;
-    if (x->op != IX_AXIS || k->axes[x->a].limit < 0 || ix_axes(k, k->axes[x->a].limit) >> x->a & 1) continue;
-    ix_sum last = *s;
-    last.t[i] = last.t[--last.n];
-    sum_collect(k, &last, k->axes[x->a].limit, f);
-    if (__builtin_sub_overflow(last.c, f, &last.c) || last.over) continue;
-    range l = limited_sum(k, &last);
-    if (f > 0 && l.hi < r.hi) r.hi = l.hi;
-    if (f < 0 && l.lo > r.lo) r.lo = l.lo;
-  }
-  return r;
-}
-
 void ix_range(const kernel *k, int ix, int64_t *lo, int64_t *hi) {
-  ix_sum s = {.n = 0};
-  sum_collect(k, &s, ix, 1);
-  range r = s.over ? (range){INT64_MIN, INT64_MAX} : limited_sum(k, &s);
+  range r = limited_range(k, ix);
   *lo = r.lo;
   *hi = r.hi;
 }

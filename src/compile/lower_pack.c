@@ -12,10 +12,12 @@ int64_t type_matrices(const op_type *t) {
 
 void columns_cut(int64_t n, int64_t wide, int lanes, columns out[2]) {
   int64_t rest = n % wide, whole = ceil_div(rest, lanes) * lanes, last = whole <= n ? whole : rest;
-  bool shared = wide == 3 * lanes && whole == lanes && n >= 4 * lanes;
-  int64_t bands = n / wide - shared, narrow = shared ? 2 * lanes : last, count = shared ? 2 : last != 0;
-  out[0] = (columns){0, wide, bands, 0};
-  out[1] = (columns){n - narrow * count, narrow, count, bands};
+  out[0] = (columns){0, wide, n / wide, 0};
+  out[1] = (columns){n - last, last, last != 0, n / wide};
+  if (wide == 3 * lanes && whole == lanes && n >= 4 * lanes) {
+    out[0].count--;
+    out[1] = (columns){n - 4 * lanes, 2 * lanes, 2, out[0].count};
+  }
 }
 
 static int64_t packed_wide(const packed *p) { return (int64_t)p->vectors * p->lanes; }

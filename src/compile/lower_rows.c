@@ -309,7 +309,7 @@ static expr_value reduced_value(rows *r, int reduction) {
 }
 
 /* What was read of this row is fetched of the next one: the hardware foresees reads within a page, and a row often is
- * one, or several. */
+ * one, or several. After the last row, that is memory that nobody reads; to fetch it does nothing. */
 static void fetch_next_row(rows *r) {
   kernel *k = r->b.k;
   int along = r->nruns - 1, kept = along, n = k->nacc;
@@ -317,11 +317,13 @@ static void fetch_next_row(rows *r) {
   if (kept < 0 || kept == along) return;
   for (int i = 0; i < n; i++) {
     k_access a = k->acc[i];
-    int64_t unit = 0, row = 0, bytes = row_length(r) * (int64_t)tme_dtype_size((tme_dtype)k->bufs[a.buf].dtype);
-    bool simple = k->bufs[a.buf].role == BUF_IN && a.dyn < 0 && a.guard < 0, once = true;
-    simple = simple && ix_affine(k, a.ix, r->runs[along].axis, &unit) && ix_affine(k, a.ix, r->runs[kept].axis, &row);
-    for (int j = 0; j < i; j++) once &= k->acc[j].buf != a.buf || k->acc[j].ix != a.ix;
-    if (!simple || !once || unit != 1 || row == 0 || bytes > FETCHED_ROW) continue;
+    int64_t unit, row, bytes = row_length(r) * (int64_t)tme_dtype_size((tme_dtype)k->bufs[a.buf].dtype);
+    if (k->bufs[a.buf].role != BUF_IN || a.dyn >= 0 || a.guard >= 0 || bytes > FETCHED_ROW) continue;
+    if (!ix_affine(k, a.ix, r->runs[along].axis, &unit) || unit != 1) continue;
+    if (!ix_affine(k, a.ix, r->runs[kept].axis, &row) || row == 0) continue;
+    bool known = false;
+    for (int j = 0; j < i; j++) known |= k->acc[j].buf == a.buf && k->acc[j].ix == a.ix;
+    if (known) continue;
     int next = k_access_add(k, a.buf, ix_add(k, a.ix, ix_const(k, row)));
     k_emit(k, K_PREFETCH, 0, -1, -1, -1, (uint64_t)next);
   }
@@ -354,7 +356,7 @@ static void emit_pass(rows *r, accumulator *accs) {
     for (int i = r->G->seed; i < g->n; i++)
       if (member(r, i) && r->depth[i] == r->pass && is_full(r, i) && b->l->f->stored[i])
         builder_store(b, i, r->ix, builder_value(b, i, r->ix, -1));
-    if (r->pass == 1) fetch_next_row(r);
+    if (r->pass == 1) fetch_next_row(r); /* the first pass waits for this row; the second one finds it in the cache */
     builder_forget(b, mark);
     while (nloops) k_end(k, loops[--nloops]);
   }

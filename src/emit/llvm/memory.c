@@ -288,12 +288,17 @@ void em_store(emitter *e, int inst) {
 void em_prefetch(emitter *e, int inst) {
   enum { READ = 0, SECOND_CACHE = 2, DATA = 1 };
   place p = find_place(e, (int)e->k->inst[inst].imm, false);
+  LLVMTypeRef byte = LLVMInt8TypeInContext(e->ctx);
+  int64_t bytes = p.layout == ALONG ? p.lanes * (int64_t)p.align : 1;
   int64_t before =
-      p.layout == ALONG ? e->axis[e->vector].off * p.align : 0; /* bytes, in this copy of the loop's body */
-  if (before % CACHE_LINE != 0) return;                         /* the vector before it was in its line */
-  LLVMValueRef args[] = {p.address, LLVMConstInt(e->i32, READ, false), LLVMConstInt(e->i32, SECOND_CACHE, false),
-                         LLVMConstInt(e->i32, DATA, false)};
-  em_call(e, "llvm.prefetch", &e->ptr, 1, args, 4);
+      p.layout == ALONG ? e->axis[e->vector].off * (int64_t)p.align : 0; /* of this copy of the loop's body */
+  if (before % CACHE_LINE != 0) return;                                  /* the vector before is in the same line */
+  for (int64_t i = 0; i < bytes; i += CACHE_LINE) {
+    LLVMValueRef by = em_int(e, i), at = i ? LLVMBuildGEP2(e->b, byte, p.address, &by, 1, "") : p.address;
+    LLVMValueRef args[] = {at, LLVMConstInt(e->i32, READ, false), LLVMConstInt(e->i32, SECOND_CACHE, false),
+                           LLVMConstInt(e->i32, DATA, false)};
+    em_call(e, "llvm.prefetch", &e->ptr, 1, args, 4);
+  }
 }
 
 bool can_mask(const emitter *e, int begin, int end) {
