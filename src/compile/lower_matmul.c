@@ -8,8 +8,8 @@
  *           panels of rows, a tile high
  *
  * Rows that make no whole block are cut into balanced panels, so that no panel is nearly empty; what remains of the columns
- * is one or two narrower tiles. Each combination is a section of the kernel. Where the right operand is copied in blocks of rows, a
- * sum waits in memory from one to the next: every element is one sum from the first k to the last. */
+ * is one or two narrower tiles. Each combination is a section of the kernel. Where the right operand is copied in blocks
+ * of rows, a sum waits in memory from one to the next: every element is one sum from the first k to the last. */
 #include "compile/kernel_util.h"
 #include "compile/product.h"
 #include <stdio.h>
@@ -33,7 +33,7 @@ enum {
   MOST_BLOCKED = 8,     /* the same, of a block of rows */
   FEWEST_BLOCKED = 4,   /* for which blocks are better than panels that an earlier step makes */
   MANY_BLOCKS = 4,      /* from which on most of the copying is beside sums */
-  COPY_SHOWS = 64,      /* rows up to which copying takes more time than sums that wait */
+  MOST_COPY_BOUND = 64, /* rows up to which copying takes more time than sums that wait */
   BLOCK_ROWS = 256,     /* at most so many rows of the right operand are a block */
   FEWEST_OWN_TASKS = 16 /* that are left when it does */
 };
@@ -206,7 +206,7 @@ static bool try_blocks(product *p) {
 static bool choose_own(product *p) {
   product whole = *p, blocks = *p;
   bool has_whole = try_whole(&whole), has_blocks = try_blocks(&blocks);
-  bool hides = p->M <= COPY_SHOWS && own_ahead(&blocks) && p->K / blocks.own_rows >= MANY_BLOCKS;
+  bool hides = p->M <= MOST_COPY_BOUND && own_ahead(&blocks) && p->K / blocks.own_rows >= MANY_BLOCKS;
   int64_t fewest = !has_whole ? FEWEST_BLOCKED : hides ? whole.own_panels : whole.own_panels + 1;
   if (has_blocks && blocks.own_panels >= fewest)
     *p = blocks;
