@@ -289,10 +289,12 @@ void em_prefetch(emitter *e, int inst) {
   enum { READ = 0, SECOND_CACHE = 2, DATA = 1 };
   place p = find_place(e, (int)e->k->inst[inst].imm, false);
   LLVMTypeRef byte = LLVMInt8TypeInContext(e->ctx);
-  int64_t bytes = p.layout == ALONG ? p.lanes * (int64_t)p.align : 1;
-  int64_t before =
-      p.layout == ALONG ? e->axis[e->vector].off * (int64_t)p.align : 0; /* of this copy of the loop's body */
-  if (before % CACHE_LINE != 0) return;                                  /* the vector before is in the same line */
+  int64_t bytes = 1;
+  if (p.layout == ALONG) {
+    bytes = p.lanes * (int64_t)p.align;
+    int64_t before = e->axis[e->vector].off * (int64_t)p.align; /* in this copy of the loop's body */
+    if (before % CACHE_LINE != 0) return;                       /* the vector before is in the same line */
+  }
   for (int64_t i = 0; i < bytes; i += CACHE_LINE) {
     LLVMValueRef by = em_int(e, i), at = i ? LLVMBuildGEP2(e->b, byte, p.address, &by, 1, "") : p.address;
     LLVMValueRef args[] = {at, LLVMConstInt(e->i32, READ, false), LLVMConstInt(e->i32, SECOND_CACHE, false),
