@@ -96,7 +96,7 @@ void own_copy_ahead(product *p, const own_task *t, int i, int64_t fetched) {
   fetch(p, t, ix_add(k, own_row(p, next, i), ix_const(k, fetched)));
   int last = ix_div(k, next, p->K / p->own_rows); /* 1 where there is no next block */
   int lcopy = loop_if(k, ix_add(k, ix_const(k, 1), ix_mul(k, last, -1)));
-  i = ix_mod(k, i, p->own_rows); /* as it is: the bounds of indices do not know of the loop's limit */
+  i = ix_mod(k, i, p->own_rows); /* as it is: the bounds of indices do not know of conditions */
   for (int64_t panel = 0; panel < t->panels; panel++) {
     int mark = builder_mark(&p->b), lj = k_loop(k, aj), j = ix_axis(k, aj);
     int col = ix_add(k, own_column(p, t, ix_const(k, panel)), j);
