@@ -34,7 +34,7 @@ enum {
   FEWEST_BLOCKED = 4,   /* for which blocks are better than panels that an earlier step makes */
   MANY_BLOCKS = 4,      /* from which on most of the copying is beside sums */
   MOST_COPY_BOUND = 64, /* rows up to which copying takes more time than sums that wait */
-  BLOCK_ROWS = 256,     /* at most so many rows of the right operand are a block */
+  BLOCK_ROWS = 128,     /* at most so many rows of the right operand are a block */
   FEWEST_OWN_TASKS = 16 /* that are left when it does */
 };
 
@@ -198,7 +198,7 @@ static bool try_blocks(product *p) {
   p->own_panels = panels_of_task(p, least(l2_half(p) / (2 * p->own_rows * wide * size), MOST_BLOCKED));
   int64_t longer = p->own_rows > wide * p->own_panels ? p->own_rows : wide * p->own_panels;
   bool fits = p->M * longer * size <= l2_half(p);
-  return fits && !p->dot && p->own_rows < p->K && p->own_rows >= BLOCK_ROWS / 4;
+  return fits && !p->dot && p->own_rows < p->K && p->own_rows >= BLOCK_ROWS / 2;
 }
 
 /* Blocks of more panels rather than whole ones: longer pieces of rows are read faster, and a block of the left operand
@@ -256,8 +256,8 @@ typedef struct place {
   int batch, row, col, panel;
   int64_t wide;
   const own_task *own; /* RIGHT_OWN, RIGHT_BLOCKED; else NULL */
-  int number;          /* of the tile, among those that go over a block */
-  int64_t ahead;       /* rows of the next block that are copied beside its sums */
+  int copied;          /* of the same panel of the next block: the first row that is copied beside the tile's sums, */
+  int64_t ncopied;     /* and how many are */
 } place;
 
 static expr_value right_value(product *p, const place *at, int row, int kk, int col, int jj) {
@@ -278,7 +278,7 @@ static void emit_tile(product *p, const place *at, int rows) {
   int mark = builder_mark(b);
   int ai = k_axis_add(k, rows, AXIS_UNROLL, 1, 1);
   int aj = k_axis_add(k, at->wide, AXIS_VECTOR, p->lanes, (int)ceil_div(at->wide, p->lanes));
-  int64_t sums = blocked ? p->own_rows : p->K, parts = blocked ? at->ahead : 1, part = sums / parts;
+  int64_t sums = blocked ? p->own_rows : p->K, parts = blocked ? at->ncopied : 1, part = sums / parts;
   /* A kernel has few axes to spare: none for a loop that runs once. */
   int ap = parts > 1 ? k_axis_add(k, parts, AXIS_REDUCE, 1, 1) : -1, ak = k_axis_add(k, part, AXIS_REDUCE, 1, 1);
   int piece = ap < 0 ? ix_const(k, 0) : ix_axis(k, ap), jj = ix_axis(k, aj);
@@ -298,7 +298,7 @@ static void emit_tile(product *p, const place *at, int rows) {
   }
 
   int lp = ap < 0 ? -1 : k_loop(k, ap);
-  if (own_ahead(p)) own_copy_ahead(p, at->own, ix_add(k, ix_mul(k, at->number, at->ahead), piece), at->ahead);
+  if (own_ahead(p)) own_copy_ahead(p, at->own, at->panel, ix_add(k, at->copied, piece));
   int lk = k_loop(k, ak), li = k_loop(k, ai), lj = k_loop(k, aj), inner = builder_mark(b);
   int left_k = blocked ? own_row(p, at->own->block, kk) : kk;
   expr_value x = product_left(p, at->batch, row, left_k), y = right_value(p, at, row, kk, col, jj);
@@ -375,21 +375,20 @@ static void emit_tasks(product *p, const span *s, const columns *c) {
 
 static void emit_own_tiles(product *p, const own_task *t, const span *spans, int nspans) {
   kernel *k = p->b.k;
-  int apanel = own_panel_axis(p, t, !own_ahead(p)), lpanel = k_loop(k, apanel);
-  int64_t tiles = 0, before = 0, ahead = 1;
+  int apanel = own_panel_axis(p, t), lpanel = k_loop(k, apanel);
+  int64_t tiles = 0, before = 0;
   for (int i = 0; i < nspans; i++) tiles += spans[i].panels;
-  if (own_ahead(p)) ahead = smallest_divisor(p->own_rows, ceil_div(p->own_rows, tiles * t->panels));
+  int64_t ncopied = own_ahead(p) ? smallest_divisor(p->own_rows, ceil_div(p->own_rows, tiles)) : 1;
   for (int i = 0; i < nspans; i++) {
-    int arows = k_axis_add(k, spans[i].panels, 0, 1, 1), lrows = k_loop(k, arows);
-    int number = ix_add(k, ix_mul(k, ix_axis(k, apanel), tiles), ix_add(k, ix_axis(k, arows), ix_const(k, before)));
+    int arows = k_axis_add(k, spans[i].panels, 0, 1, 1), lrows = k_loop(k, arows), n = ix_axis(k, arows);
     place at = {.batch = t->batch,
-                .row = first_row(p, &spans[i], ix_const(k, 0), ix_axis(k, arows)),
+                .row = first_row(p, &spans[i], ix_const(k, 0), n),
                 .col = own_column(p, t, ix_axis(k, apanel)),
                 .panel = ix_axis(k, apanel),
                 .wide = t->c->wide,
                 .own = t,
-                .number = number,
-                .ahead = ahead};
+                .copied = ix_mul(k, ix_add(k, n, ix_const(k, before)), ncopied),
+                .ncopied = ncopied};
     emit_tile(p, &at, spans[i].rows);
     before += spans[i].panels;
     k_end(k, lrows);

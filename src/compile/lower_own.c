@@ -2,8 +2,8 @@
  * other, and the sums that wait from one block to the next.
  *
  * A row of a block lies on another page than the one before, and all of them in a few sets of the caches: what is read in
- * that order waits for memory. So the next block is copied beside the sums over this one, a row now and then, and each
- * row is fetched a little before. */
+ * that order waits for memory. So a panel of the next block is copied beside the sums over the same one of this block, a
+ * row now and then, and what the next panel will need is fetched. */
 #include "compile/kernel_util.h"
 #include "compile/product.h"
 
@@ -19,10 +19,10 @@ void own_reserve(product *p, int64_t wide) {
   if (p->form == RIGHT_BLOCKED) p->sums_buf = p->spill_buf[0] = builder_scratch(&p->b, p->acc, p->M * row);
 }
 
-int own_panel_axis(product *p, const own_task *t, bool only_real) {
+int own_panel_axis(product *p, const own_task *t) {
   kernel *k = p->b.k;
   int axis = k_axis_add(k, t->panels, 0, 1, 1);
-  if (axis >= 0 && only_real && t->c->count % t->panels != 0)
+  if (axis >= 0 && t->c->count % t->panels != 0)
     k->axes[axis].limit = ix_add(k, ix_const(k, t->c->count), ix_mul(k, t->band0, -1));
   return axis;
 }
@@ -55,7 +55,7 @@ void own_copy(product *p, const own_task *t, int64_t first, int64_t rows) {
   if (!rows) return;
   kernel *k = p->b.k;
   int64_t wide = t->c->wide;
-  int mark = builder_mark(&p->b), ak = k_axis_add(k, rows, 0, 1, 1), apanel = own_panel_axis(p, t, !own_ahead(p));
+  int mark = builder_mark(&p->b), ak = k_axis_add(k, rows, 0, 1, 1), apanel = own_panel_axis(p, t);
   int aj = vector_axis(p, wide, (int)ceil_div(wide, p->lanes));
   int lk = k_loop(k, ak), lpanel = k_loop(k, apanel), lj = k_loop(k, aj);
   int col = ix_add(k, own_column(p, t, ix_axis(k, apanel)), ix_axis(k, aj));
@@ -69,45 +69,53 @@ void own_copy(product *p, const own_task *t, int64_t first, int64_t rows) {
   k_end(k, lk);
 }
 
-/* The cache lines of a row of the right operand in the task's columns; beyond its last row, in those of the next task. */
-static void fetch(product *p, const own_task *t, int row) {
+/* The cache lines of row i of the n-th panel that the task copies. After its last one that is one of the next task. */
+static void fetch(product *p, const own_task *t, int n, int i) {
   kernel *k = p->b.k;
   int mark = builder_mark(&p->b), line = CACHE_LINE / (int)tme_dtype_size(product_at(p, p->right)->type.dtype);
-  int band = ix_add(k, t->band0, ix_mul(k, ix_div(k, row, p->K), t->panels)), col = product_column(p, t->c, band);
-  for (int64_t j = 0; j < t->panels * t->c->wide; j += line) {
-    int value = product_right(p, t->batch, ix_const(k, 0), ix_mod(k, row, p->K), ix_add(k, col, ix_const(k, j))).re;
+  int row = own_row(p, ix_div(k, n, t->panels), i), first = ix_add(k, t->band0, ix_mul(k, ix_div(k, row, p->K), t->panels));
+  int col = product_column(p, t->c, ix_add(k, first, ix_mod(k, n, t->panels)));
+  /* Rows that do not begin with a cache line have one more of them. */
+  int64_t end = t->c->wide + (p->N % line ? line - 1 : 0);
+  for (int64_t j = 0; j < end; j += line) {
+    int at = ix_add(k, col, ix_const(k, j < t->c->wide ? j : t->c->wide - 1));
+    int value = product_right(p, t->batch, ix_const(k, 0), ix_mod(k, row, p->K), at).re;
     if (value >= 0 && k->inst[value].op == K_LOAD)
       k->inst[value] = (k_inst){.op = K_PREFETCH, .a = -1, .b = -1, .c = -1, .imm = k->inst[value].imm};
   }
   builder_forget(&p->b, mark);
 }
 
-/* A loop that runs once if n > 0, else not at all. */
+/* A loop that runs once if n > 0, else not at all; -1, none, if n always is. */
 static int loop_if(kernel *k, int n) {
+  int64_t lo, hi;
+  ix_range(k, n, &lo, &hi);
+  if (lo > 0) return -1;
   int axis = k_axis_add(k, 1, 0, 1, 1);
   if (axis >= 0) k->axes[axis].limit = n;
   return k_loop(k, axis);
 }
 
-void own_copy_ahead(product *p, const own_task *t, int i, int64_t fetched) {
+static void end_if(kernel *k, int loop) {
+  if (loop >= 0) k_end(k, loop);
+}
+
+void own_copy_ahead(product *p, const own_task *t, int panel, int i) {
   kernel *k = p->b.k;
-  int next = ix_add(k, t->block, ix_const(k, 1)), aj = vector_axis(p, t->c->wide, (int)ceil_div(t->c->wide, p->lanes));
+  int next = ix_add(k, t->block, ix_const(k, 1)), n = ix_add(k, ix_mul(k, next, t->panels), panel);
   int lrow = loop_if(k, ix_add(k, ix_const(k, p->own_rows), ix_mul(k, i, -1)));
-  fetch(p, t, ix_add(k, own_row(p, next, i), ix_const(k, fetched)));
+  i = ix_mod(k, i, p->own_rows); /* as it is: the bounds of indices do not know of conditions */
+  fetch(p, t, ix_add(k, n, ix_const(k, 1)), i);
   int last = ix_div(k, next, p->K / p->own_rows); /* 1 where there is no next block */
   int lcopy = loop_if(k, ix_add(k, ix_const(k, 1), ix_mul(k, last, -1)));
-  i = ix_mod(k, i, p->own_rows); /* as it is: the bounds of indices do not know of conditions */
-  for (int64_t panel = 0; panel < t->panels; panel++) {
-    int mark = builder_mark(&p->b), lj = k_loop(k, aj), j = ix_axis(k, aj);
-    int col = ix_add(k, own_column(p, t, ix_const(k, panel)), j);
-    int row = ix_mod(k, own_row(p, next, i), p->K);
-    int value = product_right(p, t->batch, ix_const(k, 0), row, col).re;
-    k_store(k, own_access(p, t, next, ix_const(k, panel), i, j), value);
-    builder_forget(&p->b, mark);
-    k_end(k, lj);
-  }
-  k_end(k, lcopy);
-  k_end(k, lrow);
+  int mark = builder_mark(&p->b), aj = vector_axis(p, t->c->wide, (int)ceil_div(t->c->wide, p->lanes));
+  int lj = k_loop(k, aj), j = ix_axis(k, aj), row = ix_mod(k, own_row(p, next, i), p->K);
+  int value = product_right(p, t->batch, ix_const(k, 0), row, ix_add(k, own_column(p, t, panel), j)).re;
+  k_store(k, own_access(p, t, next, panel, i, j), value);
+  builder_forget(&p->b, mark);
+  k_end(k, lj);
+  end_if(k, lcopy);
+  end_if(k, lrow);
 }
 
 int own_sum(product *p, const own_task *t, int row, int panel, int j) {
@@ -118,7 +126,7 @@ int own_sum(product *p, const own_task *t, int row, int panel, int j) {
 
 void own_sums(product *p, const own_task *t, bool epilogue) {
   kernel *k = p->b.k;
-  int mark = builder_mark(&p->b), arow = k_axis_add(k, p->M, 0, 1, 1), apanel = own_panel_axis(p, t, epilogue);
+  int mark = builder_mark(&p->b), arow = k_axis_add(k, p->M, 0, 1, 1), apanel = own_panel_axis(p, t);
   int aj = vector_axis(p, t->c->wide, EPILOGUE_VECTORS);
   int lrow = k_loop(k, arow), lpanel = k_loop(k, apanel), lj = k_loop(k, aj);
   int sum = own_sum(p, t, ix_axis(k, arow), ix_axis(k, apanel), ix_axis(k, aj));

@@ -80,9 +80,8 @@ typedef struct own_task {
 bool own_ahead(const product *p);
 /* Scratch memory for bands so wide. */
 void own_reserve(product *p, int64_t wide);
-/* The axis of the task's panels, and the first column of one. The last task may have fewer: then it has others' as well,
- * so that it copies ahead what it needs (their sums are not stored), or only its real ones. */
-int own_panel_axis(product *p, const own_task *t, bool only_real);
+/* The axis of the task's panels, of which the last task may have fewer, and the first column of one. */
+int own_panel_axis(product *p, const own_task *t);
 int own_column(product *p, const own_task *t, int panel);
 /* Row i of a block. */
 int own_row(product *p, int block, int i);
@@ -90,9 +89,9 @@ int own_row(product *p, int block, int i);
 int own_value(product *p, const own_task *t, int panel, int i, int j);
 /* Rows [first, first + rows) of the block into the panels. */
 void own_copy(product *p, const own_task *t, int64_t first, int64_t rows);
-/* Row i of the next block into its panels, if it has that many; what will be copied so many rows later is fetched: after
- * the last block that is the first one of the task that follows. */
-void own_copy_ahead(product *p, const own_task *t, int i, int64_t fetched);
+/* Row i of a panel of the next block, if there is one and i is a row of it. That of the panel that will be copied after
+ * this one is fetched. */
+void own_copy_ahead(product *p, const own_task *t, int panel, int i);
 /* The place of a sum that waits from one block to the next; loops over all of them: zeros, or what comes of them. */
 int own_sum(product *p, const own_task *t, int row, int panel, int j);
 void own_sums(product *p, const own_task *t, bool epilogue);
