@@ -180,8 +180,8 @@ static void check_lowered(const lower_target *t, int64_t rows, int64_t k, int64_
 
 static void test_blocks_of_other_processors(void **state) {
   (void)state;
-  static const lower_target small = {.vector_bytes = 32, .registers = 16, .l2 = {1 << 19, 8}, .last_level = 1 << 23};
-  static const lower_target wide = {.vector_bytes = 64, .registers = 32, .l2 = {1 << 20, 16}, .last_level = 1 << 25};
+  static const lower_target small = {.vector_bytes = 32, .registers = 16, .l1 = {1 << 15, 8}, .l2 = {1 << 19, 8}, .last_level = 1 << 23};
+  static const lower_target wide = {.vector_bytes = 64, .registers = 32, .l1 = {3 << 14, 12}, .l2 = {1 << 20, 16}, .last_level = 1 << 25};
   check_lowered(&small, 5, 768, 2431);
   if (!sanitized()) check_lowered(&wide, 5, 768, 4101);
 }
@@ -285,7 +285,7 @@ static void test_what_a_cache_holds(void **state) {
   assert_false(cache_holds(&c, 17, 64, 65536)); /* all in one set */
   assert_true(cache_holds(&c, 6, 64, 65536));
   assert_false(cache_holds(&c, 100, 64, 0));
-  cache_level host = cache_host();
+  cache_level host = cache_second();
   assert_true(host.bytes >= 256 << 10 && host.ways > 0);
 }
 

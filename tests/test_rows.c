@@ -10,7 +10,7 @@
 
 /* x / sum(x) over rows of so many elements, of a matrix of 256 rows. */
 static program *lower_shares(int64_t length, bool turned) {
-  static const lower_target t = {.vector_bytes = 32, .registers = 16, .l2 = {1 << 19, 8}, .last_level = 1 << 23};
+  static const lower_target t = {.vector_bytes = 32, .registers = 16, .l1 = {1 << 15, 8}, .l2 = {1 << 19, 8}, .last_level = 1 << 23};
   enum { ROWS = 256 };
   op_type type = {.dtype = TME_F32, .rank = 2, .shape = {ROWS, length}};
   int64_t by_rows[] = {length, 1}, by_columns[] = {1, ROWS};

@@ -2,14 +2,29 @@
 #include <stdio.h>
 #include <unistd.h>
 
-cache_level cache_host(void) {
-  cache_level c = {256 << 10, 8};
-#ifdef _SC_LEVEL2_CACHE_SIZE
-  long bytes = sysconf(_SC_LEVEL2_CACHE_SIZE), ways = sysconf(_SC_LEVEL2_CACHE_ASSOC);
+static cache_level reported(cache_level least, long bytes, long ways) {
+  cache_level c = least;
   if (bytes > c.bytes && bytes <= 64 << 20) c.bytes = bytes;
   if (ways > 0 && ways <= 64) c.ways = (int)ways;
-#endif
   return c;
+}
+
+cache_level cache_first(void) {
+  cache_level least = {32 << 10, 8};
+#ifdef _SC_LEVEL1_DCACHE_SIZE
+  return reported(least, sysconf(_SC_LEVEL1_DCACHE_SIZE), sysconf(_SC_LEVEL1_DCACHE_ASSOC));
+#else
+  return least;
+#endif
+}
+
+cache_level cache_second(void) {
+  cache_level least = {256 << 10, 8};
+#ifdef _SC_LEVEL2_CACHE_SIZE
+  return reported(least, sysconf(_SC_LEVEL2_CACHE_SIZE), sysconf(_SC_LEVEL2_CACHE_ASSOC));
+#else
+  return least;
+#endif
 }
 
 static int64_t common_divisor(int64_t a, int64_t b) {
@@ -23,7 +38,8 @@ static int64_t common_divisor(int64_t a, int64_t b) {
 
 bool cache_holds(const cache_level *c, int64_t rows, int64_t bytes, int64_t stride) {
   stride = stride < 0 ? -stride : stride;
-  int64_t sets = c->bytes / (CACHE_LINE * c->ways), lines = ceil_div(bytes, CACHE_LINE) + (bytes % CACHE_LINE != 0);
+  int64_t sets = c->bytes / (CACHE_LINE * c->ways), lines = ceil_div(bytes, CACHE_LINE);
+  if (bytes % CACHE_LINE != 0 || stride % CACHE_LINE != 0) lines++;
   int64_t used = sets;
   if (stride % CACHE_LINE == 0) {
     used = sets / common_divisor(sets, stride / CACHE_LINE) * lines;

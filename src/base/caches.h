@@ -12,8 +12,9 @@ typedef struct cache_level {
   int ways;
 } cache_level;
 
-/* The second level of this machine; where the system does not say, the smallest one that is common. */
-cache_level cache_host(void);
+/* The first and the second level of this machine; where the system does not say, the smallest one that is common. */
+cache_level cache_first(void);
+cache_level cache_second(void);
 
 /* Whether `rows` pieces of `bytes` bytes, one every `stride` bytes, lie in the cache together: strides that are multiples
  * of large powers of two send all of them to a few of its sets. */

@@ -87,9 +87,10 @@ typedef struct columns {
   int64_t panel; /* number of the first one */
 } columns;
 /* Whole bands of `wide` columns, and what remains: a band of as many vectors as it takes, the last of them ending with the
- * last column; or, in place of a band of three vectors and one of a single one, two of two, which keep the arithmetic units
- * busy. Columns of the band before are computed again rather than lanes masked. */
-void columns_cut(int64_t n, int64_t wide, int lanes, columns out[2]);
+ * last column. Of bands of three vectors so many that pairs remain, which keep the arithmetic units busy, as one vector does
+ * not; if there are few bands, each of which is a task (`shared`), so many that two threads have as many vectors. Columns of
+ * the band before are computed again rather than lanes masked. */
+void columns_cut(int64_t n, int64_t wide, int lanes, bool shared, columns out[2]);
 
 /* An operand of a product in panels, one for each band: lower_pack.c. Its dimension kdim is summed over, cdim gives the
  * columns; the ones before the last two count the matrices. */

@@ -32,6 +32,7 @@ enum {
   MOST_OWN_PANELS = 4,  /* that a task makes for itself: neighbours share cache lines */
   MOST_BLOCKED = 8,     /* the same, of a block of rows */
   FEWEST_BLOCKED = 4,   /* for which blocks are better than panels that an earlier step makes */
+  MANY_ROWS = 64,       /* that read a band often enough to copy it into the first cache */
   MANY_BLOCKS = 4,      /* from which on most of the copying is beside sums */
   MOST_COPY_BOUND = 64, /* rows up to which copying takes more time than sums that wait */
   BLOCK_ROWS = 128,     /* at most so many rows of the right operand are a block */
@@ -107,6 +108,11 @@ static void cut_balanced(const product *p, int64_t row0, span *out, int *n) {
   if (low > 0 && panels > nhigh) out[(*n)++] = (span){row0 + nhigh * high, (int)low, panels - nhigh, 1};
 }
 
+static void cut_columns(const product *p, columns out[2]) {
+  bool own = p->form == RIGHT_OWN || p->form == RIGHT_BLOCKED;
+  columns_cut(p->N, tile_wide(p), p->lanes, own && p->batches == 1, out);
+}
+
 /* Blocks of whole panels as long as there is more than one, then the rest. */
 static int cut_rows(const product *p, span *out) {
   int64_t k = p->form == RIGHT_BLOCKED ? p->own_rows : p->K;
@@ -166,7 +172,7 @@ static tme_status pack_right(product *p, bool by_rows, error *e) {
  * many. A task is a third of a panel's work besides. */
 static int64_t panels_of_task(const product *p, int64_t most) {
   columns parts[2];
-  columns_cut(p->N, tile_wide(p), p->lanes, parts);
+  cut_columns(p, parts);
   int64_t bands = parts[0].count, best = 1, lowest = INT64_MAX;
   most = least(most, bands * p->batches / FEWEST_OWN_TASKS);
   for (int64_t n = most; n > 0; n--) {
@@ -224,7 +230,8 @@ static tme_status choose_form(product *p, error *e) {
   bool converted = product_at(p, p->right)->op == OP_astype && p->l->slot_of[p->right] < 0 && p->M > MOST_FEW_ROWS;
   bool scattered = column != 1 && p->M > 1;
   bool near = p->K * row * size <= NEAR && p->K * row * size >= -NEAR;
-  bool crowded = p->M > MOST_FEW_ROWS && !(near && cache_holds(&p->l->t->l2, p->K, tile_wide(p) * size, row * size));
+  const cache_level *cache = p->M >= MANY_ROWS ? &p->l->t->l1 : &p->l->t->l2;
+  bool crowded = p->M > MOST_FEW_ROWS && !(near && cache_holds(cache, p->K, tile_wide(p) * size, row * size));
   bool direct = !p->complex && !scattered && !converted && !crowded, pack = false;
   if (p->choice) { /* where it cannot be done, the next best */
     right_form form = choice_forms[(p->choice - 1) % COUNT(choice_forms)];
@@ -430,7 +437,7 @@ static bool emit(product *p, const char *name) {
   span spans[MOST_SPANS];
   int nspans = cut_rows(p, spans);
   columns parts[2];
-  columns_cut(p->N, tile_wide(p), p->lanes, parts);
+  cut_columns(p, parts);
   int64_t widest = parts[0].count ? parts[0].wide : parts[1].wide;
   bool blocked = p->form == RIGHT_BLOCKED, own = blocked || p->form == RIGHT_OWN;
   p->spilled = blocked || has_long_epilogue(p);

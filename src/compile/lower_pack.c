@@ -3,6 +3,8 @@
 
 /* Rows that one task copies, at most: of one panel, where a column lies in one line; of all panels, where a row does. */
 enum { BLOCK_OF_PANEL = 128, BLOCK_OF_ROWS = 8 };
+/* Vectors of columns from which the tasks are so many that it does not matter who takes the last one. */
+enum { MOST_SHARED = 48 };
 
 int64_t type_matrices(const op_type *t) {
   int64_t n = 1;
@@ -10,19 +12,22 @@ int64_t type_matrices(const op_type *t) {
   return n;
 }
 
-void columns_cut(int64_t n, int64_t wide, int lanes, columns out[2]) {
-  int64_t rest = n % wide, whole = ceil_div(rest, lanes) * lanes, last = whole <= n ? whole : rest;
+void columns_cut(int64_t n, int64_t wide, int lanes, bool shared, columns out[2]) {
+  int64_t rest = n % wide, vectors = ceil_div(n, lanes), whole = ceil_div(rest, lanes) * lanes;
+  int64_t last = whole <= n ? whole : rest;
+  int64_t pairs = (3 - vectors % 3) % 3; /* vectors = 3 bands + 2 pairs */
   out[0] = (columns){0, wide, n / wide, 0};
   out[1] = (columns){n - last, last, last != 0, n / wide};
-  if (wide == 3 * lanes && whole == lanes && n >= 4 * lanes) {
-    out[0].count--;
-    out[1] = (columns){n - 4 * lanes, 2 * lanes, 2, out[0].count};
-  }
+  if (wide != 3 * lanes || n < 4 * lanes) return;
+  if (shared && vectors <= MOST_SHARED && (pairs + vectors) % 2 && 2 * (pairs + 3) * lanes <= n) pairs += 3;
+  if (!pairs) return;
+  out[0].count = (vectors - 2 * pairs) / 3;
+  out[1] = (columns){n - 2 * pairs * lanes, 2 * lanes, pairs, out[0].count};
 }
 
 static int64_t packed_wide(const packed *p) { return (int64_t)p->vectors * p->lanes; }
 
-void packed_columns(const packed *p, columns out[2]) { columns_cut(p->N, packed_wide(p), p->lanes, out); }
+void packed_columns(const packed *p, columns out[2]) { columns_cut(p->N, packed_wide(p), p->lanes, false, out); }
 
 void packed_index(kernel *k, const op_type *t, int matrix, int *ix) {
   int64_t stride = 1;

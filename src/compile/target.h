@@ -10,7 +10,7 @@
 typedef struct lower_target {
   int vector_bytes; /* of one register */
   int registers;    /* vector registers */
-  cache_level l2;
+  cache_level l1, l2;
   int64_t last_level;          /* bytes, 0 if unknown */
   bool dot_bf16, dot_i16;      /* instructions for K_DOT_BF16, K_DOT_I16 */
   const tuned_products *tuned; /* how products are made; NULL: as their shapes suggest, and none is noted */
