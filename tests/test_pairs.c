@@ -263,8 +263,12 @@ static void test_choice(void **state) {
 
 /* bfloat16 x y in f32, lowered for a processor with AVX512-BF16. */
 static program *lower_bfloats(const shape *h, bool turned) {
-  static const lower_target t = {
-      .vector_bytes = 64, .registers = 32, .l1 = {1 << 15, 8}, .l2 = {1 << 20, 8}, .last_level = 1 << 25, .dot_bf16 = true};
+  static const lower_target t = {.vector_bytes = 64,
+                                 .registers = 32,
+                                 .l1 = {1 << 15, 8},
+                                 .l2 = {1 << 20, 8},
+                                 .last_level = 1 << 25,
+                                 .dot_bf16 = true};
   op_type tx = {.dtype = TME_BF16, .rank = 2, .shape = {h->rows, h->k}};
   op_type ty = {.dtype = TME_BF16, .rank = 2, .shape = {h->k, h->columns}};
   int64_t by_rows[][2] = {{h->k, 1}, {h->columns, 1}}, by_columns[][2] = {{1, h->rows}, {1, h->k}};

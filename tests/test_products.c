@@ -180,8 +180,10 @@ static void check_lowered(const lower_target *t, int64_t rows, int64_t k, int64_
 
 static void test_blocks_of_other_processors(void **state) {
   (void)state;
-  static const lower_target small = {.vector_bytes = 32, .registers = 16, .l1 = {1 << 15, 8}, .l2 = {1 << 19, 8}, .last_level = 1 << 23};
-  static const lower_target wide = {.vector_bytes = 64, .registers = 32, .l1 = {3 << 14, 12}, .l2 = {1 << 20, 16}, .last_level = 1 << 25};
+  static const lower_target small = {
+      .vector_bytes = 32, .registers = 16, .l1 = {1 << 15, 8}, .l2 = {1 << 19, 8}, .last_level = 1 << 23};
+  static const lower_target wide = {
+      .vector_bytes = 64, .registers = 32, .l1 = {3 << 14, 12}, .l2 = {1 << 20, 16}, .last_level = 1 << 25};
   check_lowered(&small, 5, 768, 2431);
   if (!sanitized()) check_lowered(&wide, 5, 768, 4101);
 }

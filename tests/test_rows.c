@@ -1,6 +1,7 @@
-/* Kernels of rows as they are lowered: what is fetched ahead. */
+/* How rows and columns are lowered: what is fetched ahead, how columns are cut into bands. */
 #include "compile/kernel.h"
 #include "compile/kernel_util.h"
+#include "compile/lower.h"
 #include "compile/program.h"
 #include <setjmp.h>
 #include <stdarg.h>
@@ -10,7 +11,8 @@
 
 /* x / sum(x) over rows of so many elements, of a matrix of 256 rows. */
 static program *lower_shares(int64_t length, bool turned) {
-  static const lower_target t = {.vector_bytes = 32, .registers = 16, .l1 = {1 << 15, 8}, .l2 = {1 << 19, 8}, .last_level = 1 << 23};
+  static const lower_target t = {
+      .vector_bytes = 32, .registers = 16, .l1 = {1 << 15, 8}, .l2 = {1 << 19, 8}, .last_level = 1 << 23};
   enum { ROWS = 256 };
   op_type type = {.dtype = TME_F32, .rank = 2, .shape = {ROWS, length}};
   int64_t by_rows[] = {length, 1}, by_columns[] = {1, ROWS};
@@ -59,7 +61,34 @@ static void test_next_row_is_fetched(void **state) {
   expect_fetch(1024, true, 0);   /* no row lies together */
 }
 
+/* Every column is in a band, none is beyond the last; few that are shared are an even number. */
+static void test_columns(void **unused) {
+  (void)unused;
+  enum { LANES = 8, MOST = 700 };
+  for (int64_t n = 1; n <= MOST; n++)
+    for (int vectors = 1; vectors <= 4; vectors++)
+      for (int shared = 0; shared < 2; shared++) {
+        columns parts[2];
+        bool in[MOST] = {false};
+        int64_t needed = ceil_div(n, LANES), wide = (vectors < needed ? vectors : needed) * LANES, threes = 0, twos = 0;
+        columns_cut(n, wide, LANES, shared, parts);
+        for (int i = 0; i < 2; i++)
+          for (int64_t band = 0; band < parts[i].count; band++)
+            for (int64_t j = 0; j < parts[i].wide; j++) {
+              int64_t column = parts[i].first + band * parts[i].wide + j;
+              assert_in_range(column, 0, n - 1);
+              in[column] = true;
+            }
+        for (int64_t j = 0; j < n; j++) assert_true(in[j]);
+        assert_int_equal(parts[1].panel, parts[0].count);
+        if (!shared || wide != 3 * LANES || needed < 9 || needed > 48) continue;
+        for (int i = 0; i < 2; i++) *(parts[i].wide == 3 * LANES ? &threes : &twos) += parts[i].count;
+        assert_int_equal(3 * threes + 2 * twos, needed);
+        assert_int_equal((threes + twos) % 2, 0);
+      }
+}
+
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(test_next_row_is_fetched)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(test_columns), cmocka_unit_test(test_next_row_is_fetched)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -221,6 +221,16 @@ static bool choose_own(product *p) {
   return p->form != RIGHT_DIRECT;
 }
 
+/* Bands of whole cache lines, if the columns are a multiple: none reads lines of its neighbours. */
+static void share_no_lines(product *p) {
+  const tile *list = p->l->t->registers >= 32 ? tiles_32 : tiles_16;
+  int n = p->l->t->registers >= 32 ? COUNT(tiles_32) : COUNT(tiles_16);
+  int64_t vector = p->lanes * (int64_t)tme_dtype_size(p->acc);
+  bool fixed = p->choice || p->complex || p->M <= MOST_FEW_ROWS;
+  for (int i = 0; i < n && !fixed && p->t.vectors * vector % CACHE_LINE != 0; i++)
+    if (list[i].vectors * vector % CACHE_LINE == 0 && p->N % (list[i].vectors * p->lanes) == 0) p->t = list[i];
+}
+
 /* Panels are needed where the right operand is converted or made of pairs, where neighbouring columns are not neighbours in
  * memory, and where the rows of a band would push each other out of the cache or lie on too many pages. A task makes its
  * own if nobody else needs them. */
@@ -239,7 +249,10 @@ static tme_status choose_form(product *p, error *e) {
     pack = form == RIGHT_PACKED;
   }
   p->form = RIGHT_DIRECT;
-  if (!p->dot && (p->K <= 1 || direct)) return TME_OK;
+  if (!p->dot && (p->K <= 1 || direct)) {
+    if (row * size % CACHE_LINE == 0) share_no_lines(p);
+    return TME_OK;
+  }
   if (!pack && !p->complex && !scattered && choose_own(p)) return TME_OK;
   p->form = RIGHT_PACKED;
   return pack_right(p, column == 1, e);

@@ -73,7 +73,8 @@ void own_copy(product *p, const own_task *t, int64_t first, int64_t rows) {
 static void fetch(product *p, const own_task *t, int n, int i) {
   kernel *k = p->b.k;
   int mark = builder_mark(&p->b), line = CACHE_LINE / (int)tme_dtype_size(product_at(p, p->right)->type.dtype);
-  int row = own_row(p, ix_div(k, n, t->panels), i), first = ix_add(k, t->band0, ix_mul(k, ix_div(k, row, p->K), t->panels));
+  int row = own_row(p, ix_div(k, n, t->panels), i),
+      first = ix_add(k, t->band0, ix_mul(k, ix_div(k, row, p->K), t->panels));
   int col = product_column(p, t->c, ix_add(k, first, ix_mod(k, n, t->panels)));
   /* Rows that do not begin with a cache line have one more of them. */
   int64_t end = t->c->wide + (p->N % line ? line - 1 : 0);
