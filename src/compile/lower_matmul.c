@@ -26,17 +26,18 @@ static const int flat_vectors_16[] = {8, 6, 4, 3};
 static const right_form choice_forms[] = {RIGHT_DIRECT, RIGHT_OWN, RIGHT_PACKED};
 
 enum {
-  SLAB = 2 << 20,       /* bytes of the right operand that all blocks of rows go over before the next ones */
-  LONG_ROW = 512,       /* columns from which a few rows are summed row by row */
-  NEAR = 256 << 10,     /* bytes over which a processor translates addresses at once: 64 pages */
-  MOST_OWN_PANELS = 4,  /* that a task makes for itself: neighbours share cache lines */
-  MOST_BLOCKED = 8,     /* the same, of a block of rows */
-  FEWEST_BLOCKED = 4,   /* for which blocks are better than panels that an earlier step makes */
-  MANY_ROWS = 64,       /* that read a band often enough to copy it into the first cache */
-  MANY_BLOCKS = 4,      /* from which on most of the copying is beside sums */
-  MOST_COPY_BOUND = 64, /* rows up to which copying takes more time than sums that wait */
-  BLOCK_ROWS = 128,     /* at most so many rows of the right operand are a block */
-  FEWEST_OWN_TASKS = 16 /* that are left when it does */
+  SLAB = 2 << 20,        /* bytes of the right operand that all blocks of rows go over before the next ones */
+  LONG_ROW = 512,        /* columns from which a few rows are summed row by row */
+  NEAR = 256 << 10,      /* bytes over which a processor translates addresses at once: 64 pages */
+  MOST_OWN_PANELS = 4,   /* that a task makes for itself: neighbours share cache lines */
+  MOST_BLOCKED = 8,      /* the same, of a block of rows */
+  FEWEST_BLOCKED = 4,    /* for which blocks are better than panels that an earlier step makes */
+  MANY_ROWS = 64,        /* that read a band often enough to copy it into the first cache */
+  MANY_BLOCKS = 4,       /* from which on most of the copying is beside sums */
+  MOST_COPY_BOUND = 64,  /* rows up to which copying takes more time than sums that wait */
+  BLOCK_ROWS = 128,      /* at most so many rows of the right operand are a block */
+  FEWEST_OWN_TASKS = 16, /* that are left when it does */
+  FEWEST_BATCHES = 32    /* each of which is a task */
 };
 
 /* Rows [row0, row0 + blocks * panels * rows). */
@@ -371,15 +372,15 @@ static int first_row(product *p, const span *s, int block, int panel) {
   return ix_add(k, ix_mul(k, n, s->rows), ix_const(k, s->row0));
 }
 
-/* Every tile of the span is a task. */
-static void emit_tasks(product *p, const span *s, const columns *c) {
+/* Every tile of the span is a task; of a batch (else -1) that is one itself, every tile in turn. */
+static void emit_tiles(product *p, const span *s, const columns *c, int batch) {
   kernel *k = p->b.k;
   int64_t slab = c->count;
   if (s->blocks > 1) slab = largest_divisor(c->count, SLAB / band_bytes(p) > 1 ? SLAB / band_bytes(p) : 1);
   int64_t extent[] = {p->batches, c->count / slab, s->blocks, slab, s->panels};
-  int loop[5], n[5];
-  for (int i = 0; i < 5; i++) {
-    int axis = k_axis_add(k, extent[i], AXIS_PARALLEL, 1, 1);
+  int loop[5], n[5] = {batch}, first = batch < 0 ? 0 : 1;
+  for (int i = first; i < 5; i++) {
+    int axis = k_axis_add(k, extent[i], first ? 0u : AXIS_PARALLEL, 1, 1);
     loop[i] = k_loop(k, axis);
     n[i] = ix_axis(k, axis);
   }
@@ -390,7 +391,7 @@ static void emit_tasks(product *p, const span *s, const columns *c) {
               .panel = ix_add(k, band, ix_const(k, c->panel)),
               .wide = c->wide};
   emit_tile(p, &at, s->rows);
-  for (int i = 4; i >= 0; i--) k_end(k, loop[i]);
+  for (int i = 4; i >= first; i--) k_end(k, loop[i]);
 }
 
 static void emit_own_tiles(product *p, const own_task *t, const span *spans, int nspans) {
@@ -457,14 +458,19 @@ static bool emit(product *p, const char *name) {
   for (int w = 0; !blocked && p->spilled && w < (p->complex ? 2 : 1); w++)
     p->spill_buf[w] = builder_scratch(&p->b, p->acc, spans[0].rows * widest);
   if (own) own_reserve(p, widest);
+  /* Several sections over one batch after the other would read all of them several times. */
+  bool one_by_one = !own && p->batches >= FEWEST_BATCHES;
+  int abatch = one_by_one ? k_axis_add(p->b.k, p->batches, AXIS_PARALLEL, 1, 1) : -1;
+  int lbatch = one_by_one ? k_loop(p->b.k, abatch) : -1, batch = one_by_one ? ix_axis(p->b.k, abatch) : -1;
   for (int i = 0; i < 2; i++) {
     const columns *c = &parts[i];
     if (!c->count) continue;
     if (own)
       emit_own(p, spans, nspans, c);
     else
-      for (int k = 0; k < nspans; k++) emit_tasks(p, &spans[k], c);
+      for (int k = 0; k < nspans; k++) emit_tiles(p, &spans[k], c, batch);
   }
+  if (one_by_one) k_end(p->b.k, lbatch);
   return true;
 }
 
