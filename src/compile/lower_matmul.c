@@ -32,7 +32,8 @@ enum {
   MOST_OWN_PANELS = 4,   /* that a task makes for itself: neighbours share cache lines */
   MOST_BLOCKED = 8,      /* the same, of a block of rows */
   FEWEST_BLOCKED = 4,    /* for which blocks are better than panels that an earlier step makes */
-  MANY_ROWS = 64,        /* that read a band often enough to copy it into the first cache */
+  MANY_ROWS = 64,        /* that read a band often enough to copy it for the first cache, */
+  FEWEST_BANDS = 8,      /* and so many bands that they are tasks enough */
   MANY_BLOCKS = 4,       /* from which on most of the copying is beside sums */
   MOST_COPY_BOUND = 64,  /* rows up to which copying takes more time than sums that wait */
   BLOCK_ROWS = 128,      /* at most so many rows of the right operand are a block */
@@ -241,7 +242,8 @@ static tme_status choose_form(product *p, error *e) {
   bool converted = product_at(p, p->right)->op == OP_astype && p->l->slot_of[p->right] < 0 && p->M > MOST_FEW_ROWS;
   bool scattered = column != 1 && p->M > 1;
   bool near = p->K * row * size <= NEAR && p->K * row * size >= -NEAR;
-  const cache_level *cache = p->M >= MANY_ROWS ? &p->l->t->l1 : &p->l->t->l2;
+  bool first = p->M >= MANY_ROWS && p->N * p->batches >= FEWEST_BANDS * tile_wide(p);
+  const cache_level *cache = first ? &p->l->t->l1 : &p->l->t->l2;
   bool crowded = p->M > MOST_FEW_ROWS && !(near && cache_holds(cache, p->K, tile_wide(p) * size, row * size));
   bool direct = !p->complex && !scattered && !converted && !crowded, pack = false;
   if (p->choice) { /* where it cannot be done, the next best */

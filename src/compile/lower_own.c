@@ -7,11 +7,7 @@
 #include "compile/kernel_util.h"
 #include "compile/product.h"
 
-bool own_ahead(const product *p) {
-  const g_node *right = product_at(p, p->right);
-  return p->form == RIGHT_BLOCKED && right->type.dtype == p->acc &&
-         (right->op == OP_leaf || p->l->slot_of[p->right] >= 0);
-}
+bool own_ahead(const product *p) { return p->form == RIGHT_BLOCKED && product_loads_right(p); }
 
 void own_reserve(product *p, int64_t wide) {
   int64_t row = wide * p->own_panels, copies = own_ahead(p) ? 2 : 1;
@@ -80,9 +76,7 @@ static void fetch(product *p, const own_task *t, int n, int i) {
   int64_t end = t->c->wide + (p->N % line ? line - 1 : 0);
   for (int64_t j = 0; j < end; j += line) {
     int at = ix_add(k, col, ix_const(k, j < t->c->wide ? j : t->c->wide - 1));
-    int value = product_right(p, t->batch, ix_const(k, 0), ix_mod(k, row, p->K), at).re;
-    if (value >= 0 && k->inst[value].op == K_LOAD)
-      k->inst[value] = (k_inst){.op = K_PREFETCH, .a = -1, .b = -1, .c = -1, .imm = k->inst[value].imm};
+    product_fetch_right(p, t->batch, ix_mod(k, row, p->K), at);
   }
   builder_forget(&p->b, mark);
 }
