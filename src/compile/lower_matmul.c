@@ -72,13 +72,17 @@ static void choose_tile(product *p) {
   } else {
     const tile *list = many ? tiles_32 : tiles_16;
     int n = many ? COUNT(tiles_32) : COUNT(tiles_16);
-    int64_t lowest = INT64_MAX;
+    int64_t lowest = INT64_MAX, of_first = 0, size = (int64_t)tme_dtype_size(p->acc);
     for (int i = 0; i < n; i++) { /* the fewest columns computed for nothing, counted in vectors */
       int held = (list[i].rows + 1) * list[i].vectors + 1;
       if (p->dot == K_DOT_I16 && held >= t->registers) continue; /* products of pairs need one, too */
       int64_t wide = (int64_t)list[i].vectors * p->lanes;
       int64_t full = p->N / wide * list[i].vectors, rest = ceil_div(p->N % wide, p->lanes);
       int64_t panels = p->N / wide + (rest > 0);
+      if (i == 0) of_first = full + rest;
+      /* What the first cache does not hold is read as often as there are panels of rows: the fewer, the better. */
+      bool far = p->M > MOST_COPY_BOUND && p->K * wide * size > t->l1.bytes;
+      if (i > 0 && far && full + rest >= of_first) continue;
       int64_t cost = (full + rest) * 8 + panels; /* and, of equals, the fewest panels */
       if (cost < lowest) {
         lowest = cost;
