@@ -60,35 +60,48 @@ int product_choices(int registers) {
   return 1 + (registers >= 32 ? COUNT(tiles_32) : COUNT(tiles_16)) * COUNT(choice_forms);
 }
 
+static const tile *tiles_of(const lower_target *t, int *n) {
+  bool many = t->registers >= 32;
+  *n = many ? COUNT(tiles_32) : COUNT(tiles_16);
+  return many ? tiles_32 : tiles_16;
+}
+
+/* The fewest columns computed for nothing, counted in vectors, and of equals the fewest bands. But a band that the first
+ * cache does not hold is read from the second one for each panel of rows, of which the first tile has the fewest. */
+static tile best_tile(const product *p) {
+  const lower_target *t = p->l->t;
+  int n, best = 0;
+  const tile *list = tiles_of(t, &n);
+  int64_t lowest = INT64_MAX, of_first = 0, size = (int64_t)tme_dtype_size(p->acc);
+  for (int i = 0; i < n; i++) {
+    int held = (list[i].rows + 1) * list[i].vectors + 1;
+    if (p->dot == K_DOT_I16 && held >= t->registers) continue; /* products of pairs need one, too */
+    int64_t wide = (int64_t)list[i].vectors * p->lanes;
+    int64_t whole = p->N / wide, rest = ceil_div(p->N % wide, p->lanes), vectors = whole * list[i].vectors + rest;
+    if (i == 0) of_first = vectors;
+    bool far = p->M > MOST_COPY_BOUND && p->K * wide * size > t->l1.bytes;
+    if (i > 0 && far && vectors >= of_first) continue;
+    int64_t cost = vectors * 8 + whole + (rest > 0);
+    if (cost < lowest) {
+      lowest = cost;
+      best = i;
+    }
+  }
+  return list[best];
+}
+
 static void choose_tile(product *p) {
   const lower_target *t = p->l->t;
-  bool many = t->registers >= 32;
+  int n;
+  const tile *list = tiles_of(t, &n);
   p->lanes = lower_lanes(t, tme_dtype_size(p->acc));
   if (p->M <= MOST_FEW_ROWS) {
     p->t.rows = (int)p->M;
-    p->t.vectors = many ? flat_vectors_32[p->M - 1] : flat_vectors_16[p->M - 1];
+    p->t.vectors = t->registers >= 32 ? flat_vectors_32[p->M - 1] : flat_vectors_16[p->M - 1];
   } else if (p->choice) {
-    p->t = (many ? tiles_32 : tiles_16)[(p->choice - 1) / COUNT(choice_forms)];
+    p->t = list[(p->choice - 1) / COUNT(choice_forms)];
   } else {
-    const tile *list = many ? tiles_32 : tiles_16;
-    int n = many ? COUNT(tiles_32) : COUNT(tiles_16);
-    int64_t lowest = INT64_MAX, of_first = 0, size = (int64_t)tme_dtype_size(p->acc);
-    for (int i = 0; i < n; i++) { /* the fewest columns computed for nothing, counted in vectors */
-      int held = (list[i].rows + 1) * list[i].vectors + 1;
-      if (p->dot == K_DOT_I16 && held >= t->registers) continue; /* products of pairs need one, too */
-      int64_t wide = (int64_t)list[i].vectors * p->lanes;
-      int64_t full = p->N / wide * list[i].vectors, rest = ceil_div(p->N % wide, p->lanes);
-      int64_t panels = p->N / wide + (rest > 0);
-      if (i == 0) of_first = full + rest;
-      /* What the first cache does not hold is read as often as there are panels of rows: the fewer, the better. */
-      bool far = p->M > MOST_COPY_BOUND && p->K * wide * size > t->l1.bytes;
-      if (i > 0 && far && full + rest >= of_first) continue;
-      int64_t cost = (full + rest) * 8 + panels; /* and, of equals, the fewest panels */
-      if (cost < lowest) {
-        lowest = cost;
-        p->t = list[i];
-      }
-    }
+    p->t = best_tile(p);
   }
   if (p->complex) { /* two accumulators each */
     p->t.rows = p->t.rows > 1 ? p->t.rows / 2 : 1;
@@ -229,8 +242,8 @@ static bool choose_own(product *p) {
 
 /* Bands of whole cache lines, if the columns are a multiple: none reads lines of its neighbours. */
 static void share_no_lines(product *p) {
-  const tile *list = p->l->t->registers >= 32 ? tiles_32 : tiles_16;
-  int n = p->l->t->registers >= 32 ? COUNT(tiles_32) : COUNT(tiles_16);
+  int n;
+  const tile *list = tiles_of(p->l->t, &n);
   int64_t vector = p->lanes * (int64_t)tme_dtype_size(p->acc);
   bool fixed = p->choice || p->complex || p->M <= MOST_FEW_ROWS;
   for (int i = 0; i < n && !fixed && p->t.vectors * vector % CACHE_LINE != 0; i++)
