@@ -55,6 +55,14 @@ static const shape shapes[] = {
     {4, 400, 200, 1, 64, AS_IT_IS},
     {2, 520, 310, 2, 270, PART},
     {1, 40, 3000, 1, 20, AS_IT_IS},
+    /* each of many small matrices a task; results of one vector, and of one and a half */
+    {40, 20, 33, 40, 70, AS_IT_IS},
+    {33, 50, 41, 1, 50, RIGHT_TURNED},
+    {1, 75, 90, 1, 7, AS_IT_IS},
+    {70, 13, 21, 70, 11, PART},
+    /* panels for the first cache; rows of blocks that begin anywhere in a line */
+    {1, 131, 192, 1, 256, AS_IT_IS},
+    {1, 50, 640, 1, 304, PART},
     {1, 9, 20000, 1, 50, AS_IT_IS},
     /* sums that are cut into chunks, with and without a rest; a row as long as a block */
     {1, 16, 8192, 1, 16, AS_IT_IS},
@@ -287,7 +295,7 @@ static void test_what_a_cache_holds(void **state) {
   assert_false(cache_holds(&c, 17, 64, 65536)); /* all in one set */
   assert_true(cache_holds(&c, 6, 64, 65536));
   assert_false(cache_holds(&c, 100, 64, 0));
-  cache_level host = cache_second();
+  cache_level host = cache_l2();
   assert_true(host.bytes >= 256 << 10 && host.ways > 0);
 }
 

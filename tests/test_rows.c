@@ -7,12 +7,14 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 #include <cmocka.h>
+
+static const lower_target target = {
+    .vector_bytes = 32, .registers = 16, .l1 = {1 << 15, 8}, .l2 = {1 << 19, 8}, .last_level = 1 << 23};
 
 /* x / sum(x) over rows of so many elements, of a matrix of 256 rows. */
 static program *lower_shares(int64_t length, bool turned) {
-  static const lower_target t = {
-      .vector_bytes = 32, .registers = 16, .l1 = {1 << 15, 8}, .l2 = {1 << 19, 8}, .last_level = 1 << 23};
   enum { ROWS = 256 };
   op_type type = {.dtype = TME_F32, .rank = 2, .shape = {ROWS, length}};
   int64_t by_rows[] = {length, 1}, by_columns[] = {1, ROWS};
@@ -23,7 +25,7 @@ static program *lower_shares(int64_t length, bool turned) {
   int x = graph_leaf(g, &type, turned ? by_columns : by_rows, 0);
   int sum = graph_op(g, OP_sum, (int[]){x}, 1, &last);
   g->root[0] = graph_op(g, OP_divide, (int[]){x, sum}, 2, NULL);
-  program *p = program_lower(g, &t, &e);
+  program *p = program_lower(g, &target, &e);
   if (!p) fail_msg("%s", e.text);
   graph_free(g);
   assert_int_equal(p->nsteps, 1);
@@ -88,7 +90,70 @@ static void test_columns(void **unused) {
       }
 }
 
+/* How a product of f32 is lowered: the highest panel, the widest band in vectors, buffers of a task's own (panels; sums that
+ * wait), and whether all that is parallel is the batch. */
+typedef struct lowered_product {
+  int64_t batch, rows, k, columns;
+  int64_t high, vectors;
+  int scratches;
+  bool by_batch;
+} lowered_product;
+
+static void test_forms(void **state) {
+  (void)state;
+  static const lowered_product products[] = {
+      {1, 64, 64, 64, 6, 2, 0, false},    {1, 100, 100, 100, 4, 3, 0, false}, /* as it lies */
+      {1, 32, 256, 256, 6, 2, 0, false},                                      /* bands of whole lines */
+      {1, 256, 256, 256, 4, 3, 1, false}, {1, 200, 128, 128, 6, 2, 0, false}, /* panels, if they are tasks enough */
+      {1, 128, 512, 512, 6, 2, 1, false}, {1, 128, 512, 520, 4, 3, 1, false}, /* high tiles for what is far */
+      {1, 64, 512, 512, 4, 3, 2, false},  {1, 64, 256, 512, 4, 3, 1, false},  /* blocks where they hide copies */
+      {1, 100, 100, 8, 12, 1, 0, false},                                      /* a narrow result */
+      {64, 64, 64, 64, 6, 2, 0, true},    {31, 64, 64, 64, 6, 2, 0, false},   /* many matrices, */
+      {64, 60, 64, 64, 6, 2, 0, false},                                       /* of several sections */
+  };
+  for (int i = 0; i < COUNT(products); i++) {
+    const lowered_product *want = &products[i];
+    int64_t b = want->batch;
+    int rank = b > 1 ? 3 : 2;
+    op_type tx = {.dtype = TME_F32, .rank = rank, .shape = {b, want->rows, want->k}}, ty = tx;
+    ty.shape[1] = want->k;
+    ty.shape[2] = want->columns;
+    int64_t sx[] = {want->rows * want->k, want->k, 1}, sy[] = {want->k * want->columns, want->columns, 1};
+    int drop = 3 - rank;
+    for (int d = 0; d < rank; d++) {
+      tx.shape[d] = tx.shape[d + drop];
+      ty.shape[d] = ty.shape[d + drop];
+    }
+    error e = {0};
+    graph *g = graph_new(1);
+    assert_non_null(g);
+    int x = graph_leaf(g, &tx, sx + drop, 0), y = graph_leaf(g, &ty, sy + drop, 1);
+    g->root[0] = graph_op(g, OP_matmul, (int[]){x, y}, 2, NULL);
+    program *p = program_lower(g, &target, &e);
+    if (!p) fail_msg("%s", e.text);
+    const kernel *k = p->steps[p->nsteps - 1].kernel;
+    lowered_product got = *want;
+    got.high = got.vectors = got.scratches = 0;
+    got.by_batch = true;
+    for (int a = 0; a < k->naxes; a++) {
+      const k_axis *axis = &k->axes[a];
+      if ((axis->flags & AXIS_UNROLL) && axis->extent > got.high) got.high = axis->extent;
+      int64_t vectors = axis->flags & AXIS_VECTOR ? ceil_div(axis->extent, axis->width) : 0;
+      if (vectors > got.vectors) got.vectors = vectors;
+      if ((axis->flags & AXIS_PARALLEL) && axis->extent > 1 && axis->extent != b) got.by_batch = false;
+    }
+    for (int a = 0; a < k->nbufs; a++) got.scratches += k->bufs[a].role == BUF_SCRATCH;
+    if (b == 1) got.by_batch = false;
+    if (memcmp(&got, want, sizeof got) != 0)
+      fail_msg("%d x %d x %d x %d: %d rows, %d vectors, %d buffers, by batch %d", (int)b, (int)want->rows, (int)want->k,
+               (int)want->columns, (int)got.high, (int)got.vectors, got.scratches, got.by_batch);
+    program_free(p);
+    graph_free(g);
+  }
+}
+
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(test_columns), cmocka_unit_test(test_next_row_is_fetched)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(test_columns), cmocka_unit_test(test_forms),
+                                     cmocka_unit_test(test_next_row_is_fetched)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

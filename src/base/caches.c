@@ -9,7 +9,7 @@ static cache_level reported(cache_level least, long bytes, long ways) {
   return c;
 }
 
-cache_level cache_first(void) {
+cache_level cache_l1(void) {
   cache_level least = {32 << 10, 8};
 #ifdef _SC_LEVEL1_DCACHE_SIZE
   return reported(least, sysconf(_SC_LEVEL1_DCACHE_SIZE), sysconf(_SC_LEVEL1_DCACHE_ASSOC));
@@ -18,7 +18,7 @@ cache_level cache_first(void) {
 #endif
 }
 
-cache_level cache_second(void) {
+cache_level cache_l2(void) {
   cache_level least = {256 << 10, 8};
 #ifdef _SC_LEVEL2_CACHE_SIZE
   return reported(least, sysconf(_SC_LEVEL2_CACHE_SIZE), sysconf(_SC_LEVEL2_CACHE_ASSOC));

@@ -13,8 +13,8 @@ typedef struct cache_level {
 } cache_level;
 
 /* The first and the second level of this machine; where the system does not say, the smallest one that is common. */
-cache_level cache_first(void);
-cache_level cache_second(void);
+cache_level cache_l1(void);
+cache_level cache_l2(void);
 
 /* Whether `rows` pieces of `bytes` bytes, one every `stride` bytes, lie in the cache together: strides that are multiples
  * of large powers of two send all of them to a few of its sets. */

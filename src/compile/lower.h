@@ -88,9 +88,9 @@ typedef struct columns {
 } columns;
 /* Whole bands of `wide` columns, and what remains: a band of as many vectors as it takes, the last of them ending with the
  * last column. Of bands of three vectors so many that pairs remain, which keep the arithmetic units busy, as one vector does
- * not; if there are few bands, each of which is a task (`shared`), so many that two threads have as many vectors. Columns of
- * the band before are computed again rather than lanes masked. */
-void columns_cut(int64_t n, int64_t wide, int lanes, bool shared, columns out[2]);
+ * not; with `balance`, where there are few bands and each is a task, an even number of them, so that two threads can have
+ * as many vectors. Columns of the band before are computed again rather than lanes masked. */
+void columns_cut(int64_t n, int64_t wide, int lanes, bool balance, columns out[2]);
 
 /* An operand of a product in panels, one for each band: lower_pack.c. Its dimension kdim is summed over, cdim gives the
  * columns; the ones before the last two count the matrices. */

@@ -4,7 +4,7 @@
  *
  *     slabs of columns that the last cache holds
  *       blocks of rows, whose left operand the second cache holds
- *         bands of columns, a tile wide, whose right operand the second cache holds, too
+ *         bands of columns, a tile wide, whose right operand the first or the second cache holds
  *           panels of rows, a tile high
  *
  * Rows that make no whole block are cut into balanced panels, so that no panel is nearly empty; what remains of the columns
@@ -66,24 +66,21 @@ static const tile *tiles_of(const lower_target *t, int *n) {
   return many ? tiles_32 : tiles_16;
 }
 
-/* The fewest columns computed for nothing, counted in vectors, and of equals the fewest bands. But a band that the first
- * cache does not hold is read from the second one for each panel of rows, of which the first tile has the fewest. */
+/* The fewest bands, and of equals the one of fewer vectors and more rows. But what the first cache does not hold of a wide
+ * band is read from the second one for each panel of rows; few rows go over blocks of one, which it does hold. */
 static tile best_tile(const product *p) {
   const lower_target *t = p->l->t;
   int n, best = 0;
   const tile *list = tiles_of(t, &n);
-  int64_t lowest = INT64_MAX, of_first = 0, size = (int64_t)tme_dtype_size(p->acc);
+  int64_t vectors = ceil_div(p->N, p->lanes), lowest = INT64_MAX, bytes = p->K * t->vector_bytes;
   for (int i = 0; i < n; i++) {
     int held = (list[i].rows + 1) * list[i].vectors + 1;
     if (p->dot == K_DOT_I16 && held >= t->registers) continue; /* products of pairs need one, too */
-    int64_t wide = (int64_t)list[i].vectors * p->lanes;
-    int64_t whole = p->N / wide, rest = ceil_div(p->N % wide, p->lanes), vectors = whole * list[i].vectors + rest;
-    if (i == 0) of_first = vectors;
-    bool far = p->M > MOST_COPY_BOUND && p->K * wide * size > t->l1.bytes;
-    if (i > 0 && far && vectors >= of_first) continue;
-    int64_t cost = vectors * 8 + whole + (rest > 0);
-    if (cost < lowest) {
-      lowest = cost;
+    int64_t bands = ceil_div(vectors, list[i].vectors);
+    bool beyond_l1 = p->M > MOST_COPY_BOUND && bytes * list[i].vectors > t->l1.bytes;
+    if (i > 0 && beyond_l1 && list[i].rows < list[0].rows && vectors % list[0].vectors == 0) continue;
+    if (bands < lowest || (bands == lowest && list[i].vectors < list[best].vectors)) {
+      lowest = bands;
       best = i;
     }
   }
@@ -217,12 +214,14 @@ static bool try_whole(product *p) {
 /* True if it can make panels of blocks of rows: two of those, a block of the left operand, and the sums, each fit half of
  * the second cache, of which there is seldom need for all. */
 static bool try_blocks(product *p) {
+  span spans[MOST_SPANS];
   int64_t size = (int64_t)tme_dtype_size(p->acc), wide = tile_wide(p);
   p->form = RIGHT_BLOCKED;
   p->own_rows = largest_divisor(p->K, BLOCK_ROWS);
   p->own_panels = panels_of_task(p, least(l2_half(p) / (2 * p->own_rows * wide * size), MOST_BLOCKED));
   int64_t longer = p->own_rows > wide * p->own_panels ? p->own_rows : wide * p->own_panels;
-  bool fits = p->M * longer * size <= l2_half(p);
+  /* More sections would need more axes than a kernel has. */
+  bool fits = p->M * longer * size <= l2_half(p) && cut_rows(p, spans) <= 2 && spans[0].blocks == 1;
   return fits && !p->dot && p->own_rows < p->K && p->own_rows >= BLOCK_ROWS / 2;
 }
 
@@ -240,27 +239,29 @@ static bool choose_own(product *p) {
   return p->form != RIGHT_DIRECT;
 }
 
-/* Bands of whole cache lines, if the columns are a multiple: none reads lines of its neighbours. */
-static void share_no_lines(product *p) {
+/* Bands of whole cache lines, if the columns are a multiple: none reads lines of its neighbours. `size` is that of what is
+ * read. */
+static void align_bands(product *p, int64_t size) {
   int n;
   const tile *list = tiles_of(p->l->t, &n);
-  int64_t vector = p->lanes * (int64_t)tme_dtype_size(p->acc);
+  int64_t vector = p->lanes * size;
   bool fixed = p->choice || p->complex || p->M <= MOST_FEW_ROWS;
   for (int i = 0; i < n && !fixed && p->t.vectors * vector % CACHE_LINE != 0; i++)
     if (list[i].vectors * vector % CACHE_LINE == 0 && p->N % (list[i].vectors * p->lanes) == 0) p->t = list[i];
 }
 
 /* Panels are needed where the right operand is converted or made of pairs, where neighbouring columns are not neighbours in
- * memory, and where the rows of a band would push each other out of the cache or lie on too many pages. A task makes its
- * own if nobody else needs them. */
+ * memory, and where the rows of a band would push each other out of the second cache (if many rows go over the band: of the
+ * first) or lie on too many pages. A task makes its own if nobody else needs them. */
 static tme_status choose_form(product *p, error *e) {
   int64_t column, row, size = (int64_t)tme_dtype_size(dtype_real(product_at(p, p->right)->type.dtype));
   if (!right_strides(p, &column, &row)) return fail_memory(e, "matmul", sizeof(kernel));
+  p->aligned = row * size % CACHE_LINE == 0;
   bool converted = product_at(p, p->right)->op == OP_astype && p->l->slot_of[p->right] < 0 && p->M > MOST_FEW_ROWS;
   bool scattered = column != 1 && p->M > 1;
   bool near = p->K * row * size <= NEAR && p->K * row * size >= -NEAR;
-  bool first = p->M >= MANY_ROWS && p->N * p->batches >= FEWEST_BANDS * tile_wide(p);
-  const cache_level *cache = first ? &p->l->t->l1 : &p->l->t->l2;
+  bool for_l1 = p->M >= MANY_ROWS && p->N * p->batches >= FEWEST_BANDS * tile_wide(p);
+  const cache_level *cache = for_l1 ? &p->l->t->l1 : &p->l->t->l2;
   bool crowded = p->M > MOST_FEW_ROWS && !(near && cache_holds(cache, p->K, tile_wide(p) * size, row * size));
   bool direct = !p->complex && !scattered && !converted && !crowded, pack = false;
   if (p->choice) { /* where it cannot be done, the next best */
@@ -270,7 +271,7 @@ static tme_status choose_form(product *p, error *e) {
   }
   p->form = RIGHT_DIRECT;
   if (!p->dot && (p->K <= 1 || direct)) {
-    if (row * size % CACHE_LINE == 0) share_no_lines(p);
+    if (p->aligned) align_bands(p, size);
     return TME_OK;
   }
   if (!pack && !p->complex && !scattered && choose_own(p)) return TME_OK;
@@ -397,9 +398,10 @@ static void emit_tiles(product *p, const span *s, const columns *c, int batch) {
   int64_t slab = c->count;
   if (s->blocks > 1) slab = largest_divisor(c->count, SLAB / band_bytes(p) > 1 ? SLAB / band_bytes(p) : 1);
   int64_t extent[] = {p->batches, c->count / slab, s->blocks, slab, s->panels};
-  int loop[5], n[5] = {batch}, first = batch < 0 ? 0 : 1;
-  for (int i = first; i < 5; i++) {
-    int axis = k_axis_add(k, extent[i], first ? 0u : AXIS_PARALLEL, 1, 1);
+  bool inner = batch >= 0;
+  int loop[5], n[5] = {batch};
+  for (int i = inner; i < 5; i++) {
+    int axis = k_axis_add(k, extent[i], inner ? 0u : AXIS_PARALLEL, 1, 1);
     loop[i] = k_loop(k, axis);
     n[i] = ix_axis(k, axis);
   }
@@ -410,7 +412,7 @@ static void emit_tiles(product *p, const span *s, const columns *c, int batch) {
               .panel = ix_add(k, band, ix_const(k, c->panel)),
               .wide = c->wide};
   emit_tile(p, &at, s->rows);
-  for (int i = 4; i >= first; i--) k_end(k, loop[i]);
+  for (int i = 4; i >= inner; i--) k_end(k, loop[i]);
 }
 
 static void emit_own_tiles(product *p, const own_task *t, const span *spans, int nspans) {
@@ -465,6 +467,12 @@ static void emit_own(product *p, const span *spans, int nspans, const columns *c
   k_end(k, lbatch);
 }
 
+/* Small matrices, and many: the next section finds the operands in the cache. */
+static bool batches_are_tasks(const product *p) {
+  int64_t size = (int64_t)tme_dtype_size(p->acc);
+  return p->batches >= FEWEST_BATCHES && (p->M * p->K + p->K * p->N) * size <= l2_half(p);
+}
+
 static bool emit(product *p, const char *name) {
   if (!product_begin(p, name)) return false;
   span spans[MOST_SPANS];
@@ -477,10 +485,12 @@ static bool emit(product *p, const char *name) {
   for (int w = 0; !blocked && p->spilled && w < (p->complex ? 2 : 1); w++)
     p->spill_buf[w] = builder_scratch(&p->b, p->acc, spans[0].rows * widest);
   if (own) own_reserve(p, widest);
-  /* Several sections over one batch after the other would read all of them several times. */
-  bool one_by_one = !own && p->batches >= FEWEST_BATCHES;
-  int abatch = one_by_one ? k_axis_add(p->b.k, p->batches, AXIS_PARALLEL, 1, 1) : -1;
-  int lbatch = one_by_one ? k_loop(p->b.k, abatch) : -1, batch = one_by_one ? ix_axis(p->b.k, abatch) : -1;
+  int nsections = nspans * ((parts[0].count > 0) + (parts[1].count > 0)), batch = -1, lbatch = -1;
+  if (!own && nsections > 1 && batches_are_tasks(p)) {
+    int axis = k_axis_add(p->b.k, p->batches, AXIS_PARALLEL, 1, 1);
+    lbatch = k_loop(p->b.k, axis);
+    batch = ix_axis(p->b.k, axis);
+  }
   for (int i = 0; i < 2; i++) {
     const columns *c = &parts[i];
     if (!c->count) continue;
@@ -489,7 +499,7 @@ static bool emit(product *p, const char *name) {
     else
       for (int k = 0; k < nspans; k++) emit_tiles(p, &spans[k], c, batch);
   }
-  if (one_by_one) k_end(p->b.k, lbatch);
+  if (lbatch >= 0) k_end(p->b.k, lbatch);
   return true;
 }
 

@@ -7,7 +7,11 @@
 #include "compile/kernel_util.h"
 #include "compile/product.h"
 
-bool own_ahead(const product *p) { return p->form == RIGHT_BLOCKED && product_loads_right(p); }
+bool own_ahead(const product *p) {
+  const g_node *right = product_at(p, p->right);
+  return p->form == RIGHT_BLOCKED && right->type.dtype == p->acc &&
+         (right->op == OP_leaf || p->l->slot_of[p->right] >= 0);
+}
 
 void own_reserve(product *p, int64_t wide) {
   int64_t row = wide * p->own_panels, copies = own_ahead(p) ? 2 : 1;
@@ -66,17 +70,20 @@ void own_copy(product *p, const own_task *t, int64_t first, int64_t rows) {
 }
 
 /* The cache lines of row i of the n-th panel that the task copies. After its last one that is one of the next task. */
-static void fetch(product *p, const own_task *t, int n, int i) {
+static void prefetch_row(product *p, const own_task *t, int n, int i) {
   kernel *k = p->b.k;
   int mark = builder_mark(&p->b), line = CACHE_LINE / (int)tme_dtype_size(product_at(p, p->right)->type.dtype);
-  int row = own_row(p, ix_div(k, n, t->panels), i),
-      first = ix_add(k, t->band0, ix_mul(k, ix_div(k, row, p->K), t->panels));
-  int col = product_column(p, t->c, ix_add(k, first, ix_mod(k, n, t->panels)));
-  /* Rows that do not begin with a cache line have one more of them. */
-  int64_t end = t->c->wide + (p->N % line ? line - 1 : 0);
+  int row = own_row(p, ix_div(k, n, t->panels), i), task = ix_div(k, row, p->K);
+  int band = ix_add(k, ix_add(k, t->band0, ix_mul(k, task, t->panels)), ix_mod(k, n, t->panels));
+  int col = product_column(p, t->c, band);
+  row = ix_mod(k, row, p->K);
+  /* Rows that begin anywhere in a line end in one more of them. */
+  int64_t end = t->c->wide + (p->aligned ? 0 : line - 1);
   for (int64_t j = 0; j < end; j += line) {
     int at = ix_add(k, col, ix_const(k, j < t->c->wide ? j : t->c->wide - 1));
-    product_fetch_right(p, t->batch, ix_mod(k, row, p->K), at);
+    int value = product_right(p, t->batch, ix_const(k, 0), row, at).re;
+    if (value >= 0 && k->inst[value].op == K_LOAD)
+      k->inst[value] = (k_inst){.op = K_PREFETCH, .a = -1, .b = -1, .c = -1, .imm = k->inst[value].imm};
   }
   builder_forget(&p->b, mark);
 }
@@ -100,7 +107,7 @@ void own_copy_ahead(product *p, const own_task *t, int panel, int i) {
   int next = ix_add(k, t->block, ix_const(k, 1)), n = ix_add(k, ix_mul(k, next, t->panels), panel);
   int lrow = loop_if(k, ix_add(k, ix_const(k, p->own_rows), ix_mul(k, i, -1)));
   i = ix_mod(k, i, p->own_rows); /* as it is: the bounds of indices do not know of conditions */
-  fetch(p, t, ix_add(k, n, ix_const(k, 1)), i);
+  prefetch_row(p, t, ix_add(k, n, ix_const(k, 1)), i);
   int last = ix_div(k, next, p->K / p->own_rows); /* 1 where there is no next block */
   int lcopy = loop_if(k, ix_add(k, ix_const(k, 1), ix_mul(k, last, -1)));
   int mark = builder_mark(&p->b), aj = vector_axis(p, t->c->wide, (int)ceil_div(t->c->wide, p->lanes));

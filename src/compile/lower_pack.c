@@ -4,7 +4,7 @@
 /* Rows that one task copies, at most: of one panel, where a column lies in one line; of all panels, where a row does. */
 enum { BLOCK_OF_PANEL = 128, BLOCK_OF_ROWS = 8 };
 /* Vectors of columns from which the tasks are so many that it does not matter who takes the last one. */
-enum { MOST_SHARED = 48 };
+enum { MOST_BALANCED = 48 };
 
 int64_t type_matrices(const op_type *t) {
   int64_t n = 1;
@@ -12,14 +12,15 @@ int64_t type_matrices(const op_type *t) {
   return n;
 }
 
-void columns_cut(int64_t n, int64_t wide, int lanes, bool shared, columns out[2]) {
+void columns_cut(int64_t n, int64_t wide, int lanes, bool balance, columns out[2]) {
   int64_t rest = n % wide, vectors = ceil_div(n, lanes), whole = ceil_div(rest, lanes) * lanes;
   int64_t last = whole <= n ? whole : rest;
   int64_t pairs = (3 - vectors % 3) % 3; /* vectors = 3 bands + 2 pairs */
   out[0] = (columns){0, wide, n / wide, 0};
   out[1] = (columns){n - last, last, last != 0, n / wide};
   if (wide != 3 * lanes || n < 4 * lanes) return;
-  if (shared && vectors <= MOST_SHARED && (pairs + vectors) % 2 && 2 * (pairs + 3) * lanes <= n) pairs += 3;
+  /* Three pairs for two bands: one more task. */
+  if (balance && vectors <= MOST_BALANCED && (pairs + vectors) % 2 && 2 * (pairs + 3) * lanes <= n) pairs += 3;
   if (!pairs) return;
   out[0].count = (vectors - 2 * pairs) / 3;
   out[1] = (columns){n - 2 * pairs * lanes, 2 * lanes, pairs, out[0].count};

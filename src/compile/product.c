@@ -38,18 +38,6 @@ expr_value product_right(product *p, int batch, int row, int k, int col) {
   return builder_operand(&p->b, p->right, p->rank, ix, -1);
 }
 
-bool product_loads_right(const product *p) {
-  const g_node *right = product_at(p, p->right);
-  return right->type.dtype == p->acc && !p->complex && (right->op == OP_leaf || p->l->slot_of[p->right] >= 0);
-}
-
-void product_fetch_right(product *p, int batch, int k, int col) {
-  if (!product_loads_right(p)) return;
-  int value = product_right(p, batch, ix_const(p->b.k, 0), k, col).re;
-  k_inst *in = value < 0 ? NULL : &p->b.k->inst[value];
-  if (in && in->op == K_LOAD) *in = (k_inst){.op = K_PREFETCH, .a = -1, .b = -1, .c = -1, .imm = in->imm};
-}
-
 void product_update(product *p, int acc, int x, int y) {
   kernel *k = p->b.k;
   if (p->dot || dtype_is_float(p->acc))

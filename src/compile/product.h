@@ -24,6 +24,7 @@ typedef struct product {
   int64_t batches; /* products; 1 with merged rows */
   bool merged;     /* the batch is part of the rows: the right operand has none */
   right_form form;
+  bool aligned; /* every row of the right operand begins at the same place of a cache line */
   packed pack;
   int own_buf;        /* RIGHT_OWN, RIGHT_BLOCKED: the task's panels, [copy][panel][row][column] */
   int64_t own_panels; /* of one task */
@@ -54,9 +55,6 @@ int product_row_in_matrix(product *p, int row);
 /* The element of the left operand at (row, k), of the right one at (k, col), or the pair. */
 expr_value product_left(product *p, int batch, int row, int k);
 expr_value product_right(product *p, int batch, int row, int k, int col);
-/* True if elements of the right operand are loaded as they are; then those at (k, col) are fetched, also beyond the last k. */
-bool product_loads_right(const product *p);
-void product_fetch_right(product *p, int batch, int k, int col);
 /* acc + x * y as an update of the accumulator, or as a value. */
 void product_update(product *p, int acc, int x, int y);
 int product_sum(product *p, int acc, int x, int y);
