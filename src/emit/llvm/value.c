@@ -157,6 +157,16 @@ LLVMValueRef em_combine(emitter *e, int op, int dtype, LLVMValueRef a, LLVMValue
   }
 }
 
+/* Single numbers are chosen as integers: of floats LLVM's fast code generator (19, AVX without AVX-512) makes a blend of
+ * whole vectors and lets it read 16 bytes of memory where there may be but one number. */
+static LLVMValueRef choose(emitter *e, int dtype, LLVMValueRef c, LLVMValueRef x, LLVMValueRef y, int lanes) {
+  if (lanes > 1 || !is_float(dtype)) return LLVMBuildSelect(e->b, c, x, y, "");
+  LLVMTypeRef bits = em_type(e, tme_dtype_size((tme_dtype)dtype) == 8 ? TME_U64 : TME_U32, 1);
+  x = LLVMBuildBitCast(e->b, x, bits, "");
+  y = LLVMBuildBitCast(e->b, y, bits, "");
+  return LLVMBuildBitCast(e->b, LLVMBuildSelect(e->b, c, x, y, ""), em_type(e, dtype, 1), "");
+}
+
 static LLVMValueRef compare(emitter *e, int op, int dtype, LLVMValueRef a, LLVMValueRef b) {
   static const LLVMRealPredicate f[] = {LLVMRealOEQ, LLVMRealUNE, LLVMRealOLT, LLVMRealOLE, LLVMRealOGT, LLVMRealOGE};
   static const LLVMIntPredicate s[] = {LLVMIntEQ, LLVMIntNE, LLVMIntSLT, LLVMIntSLE, LLVMIntSGT, LLVMIntSGE};
@@ -310,7 +320,7 @@ LLVMValueRef em_prim(emitter *e, int inst, int lanes) {
   case K_NOT: return LLVMBuildNot(b, x, "");
   case K_SHL:
   case K_SHR: return shift(e, in, x, y);
-  case K_SELECT: return LLVMBuildSelect(b, x, y, z, "");
+  case K_SELECT: return choose(e, in->dtype, x, y, z, lanes);
   case K_CAST: return em_cast(e, in->dtype, from, x, lanes);
   case K_BITCAST: return LLVMBuildBitCast(b, x, em_type(e, in->dtype, lanes), "");
   default: em_fail(e, "%%%d: %s has no code", inst, k_op_name((k_op)in->op)); return x;
