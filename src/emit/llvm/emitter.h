@@ -174,6 +174,8 @@ LLVMValueRef em_int(const emitter *e, int64_t v);
 LLVMValueRef em_bits(const emitter *e, int dtype, int lanes, uint64_t bits);
 LLVMValueRef em_const_splat(LLVMValueRef v, int lanes);
 LLVMValueRef em_splat(emitter *e, LLVMValueRef v, int lanes);
+/* A constant vector as it is read from a place of its own. */
+LLVMValueRef em_from_memory(emitter *e, LLVMValueRef constant);
 /* A constant read as a whole vector, from a place of its own at each use, else NULL. In a loop of AVX2 that sums, the
  * sums take the registers; broadcasts would take more, where an instruction reads its operand from memory as it is. */
 LLVMValueRef em_constant_in_memory(emitter *e, const k_inst *in, int lanes);

@@ -19,24 +19,18 @@ static bool on_vector(const emitter *e, int value) {
   return value >= 0 && e->vector >= 0 && e->lanes > 1 && (e->deps[value] >> e->vector & 1);
 }
 
-/* A constant mask read from memory. LLVM (19, without AVX-512) splits a wide load under a mask that is partly known, and
- * loads those parts whole of which all lanes are off. */
-static LLVMValueRef unknown(emitter *e, LLVMValueRef mask) {
+/* A constant mask that LLVM does not see through. Version 19, without AVX-512, splits a wide load under a mask that is partly
+ * known, and loads those parts whole of which all lanes are off. */
+static LLVMValueRef opaque(emitter *e, LLVMValueRef mask) {
   if (e->has.avx512 || !LLVMIsConstant(mask)) return mask;
-  unsigned lanes = LLVMGetVectorSize(LLVMTypeOf(mask));
-  LLVMTypeRef bytes = LLVMVectorType(e->i8, lanes);
-  LLVMValueRef table = LLVMAddGlobal(e->mod, bytes, "");
-  LLVMSetInitializer(table, LLVMBuildSExt(e->b, mask, bytes, ""));
-  LLVMSetGlobalConstant(table, true);
-  LLVMSetLinkage(table, LLVMPrivateLinkage);
-  LLVMSetAlignment(table, 32);
-  LLVMValueRef v = LLVMBuildLoad2(e->b, bytes, table, "");
+  LLVMTypeRef bytes = LLVMVectorType(e->i8, LLVMGetVectorSize(LLVMTypeOf(mask)));
+  LLVMValueRef v = em_from_memory(e, LLVMBuildSExt(e->b, mask, bytes, ""));
   LLVMSetVolatile(v, true);
   return LLVMBuildICmp(e->b, LLVMIntSLT, v, LLVMConstNull(bytes), "");
 }
 
 static LLVMValueRef both(emitter *e, LLVMValueRef a, LLVMValueRef b) {
-  return a && b ? LLVMBuildAnd(e->b, unknown(e, a), unknown(e, b), "") : a ? a : b;
+  return a && b ? LLVMBuildAnd(e->b, opaque(e, a), opaque(e, b), "") : a ? a : b;
 }
 
 static LLVMValueRef index_vector(emitter *e, const k_access *x, bool dyn_lanes) {

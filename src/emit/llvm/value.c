@@ -60,20 +60,24 @@ LLVMValueRef em_splat(emitter *e, LLVMValueRef v, int lanes) {
   return LLVMBuildShuffleVector(e->b, one, none, LLVMConstNull(em_vector(e->i32, lanes)), "");
 }
 
-LLVMValueRef em_constant_in_memory(emitter *e, const k_inst *in, int lanes) {
-  bool avx2 = e->has.avx2 && !e->has.avx512, sums = e->ncarried > e->regions[e->depth].first_carried;
-  bool real = in->dtype == TME_F32 || in->dtype == TME_F64;
-  int size = lanes * (int)tme_dtype_size((tme_dtype)in->dtype);
-  if (!avx2 || !sums || in->op != K_CONST || !real || size != 32 || !in->imm) return NULL;
-  LLVMTypeRef t = em_type(e, in->dtype, lanes);
+LLVMValueRef em_from_memory(emitter *e, LLVMValueRef constant) {
+  LLVMTypeRef t = LLVMTypeOf(constant);
   LLVMValueRef table = LLVMAddGlobal(e->mod, t, "");
-  LLVMSetInitializer(table, em_bits(e, in->dtype, lanes, in->imm));
+  LLVMSetInitializer(table, constant);
   LLVMSetGlobalConstant(table, true);
   LLVMSetLinkage(table, LLVMPrivateLinkage);
   LLVMSetAlignment(table, 32);
   LLVMValueRef v = LLVMBuildLoad2(e->b, t, table, "");
   LLVMSetAlignment(v, 32);
   return v;
+}
+
+LLVMValueRef em_constant_in_memory(emitter *e, const k_inst *in, int lanes) {
+  bool avx2 = e->has.avx2 && !e->has.avx512, sums = e->ncarried > e->regions[e->depth].first_carried;
+  bool real = in->dtype == TME_F32 || in->dtype == TME_F64;
+  int size = lanes * (int)tme_dtype_size((tme_dtype)in->dtype);
+  if (!avx2 || !sums || in->op != K_CONST || !real || size != 32 || !in->imm) return NULL;
+  return em_from_memory(e, em_bits(e, in->dtype, lanes, in->imm));
 }
 
 LLVMValueRef em_call(emitter *e, const char *intrinsic, LLVMTypeRef *types, int ntypes, LLVMValueRef *args, int nargs) {
