@@ -12,7 +12,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -146,38 +145,6 @@ static void row_function(tme_engine *e, int op, const float *x, float *out, size
                            : tme_scaled_dot_product_attention(s, a, a, a, NULL, 0.01, false);
   if (tme_read(s, y, out, n * sizeof *out) != TME_OK) fail_msg("%s", tme_error(s));
   tme_scope_free(s);
-}
-
-/* A single number at the end of a page, which is only chosen or not: no instruction may read more than it. */
-static void test_single_numbers(void **state) {
-  (void)state;
-  NEEDS_COMPILER();
-  static const tme_dtype dtypes[] = {TME_F32, TME_F64, TME_F16, TME_I32, TME_BOOL};
-  size_t page = (size_t)sysconf(_SC_PAGESIZE);
-  tme_engine *e = open_engine("", 0, NULL);
-  for (int i = 0; i < COUNT(dtypes); i++) {
-    size_t size = tme_dtype_size(dtypes[i]);
-    char *map[2];
-    tme_scope *s = tme_scope_new(e);
-    tme_array *in[2];
-    for (int j = 0; j < 2; j++) {
-      map[j] = mmap(NULL, 2 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-      assert_true(map[j] != MAP_FAILED);
-      assert_int_equal(mprotect(map[j] + page, page, PROT_NONE), 0);
-      map[j][page - 1] = (char)j; /* 0, and another number */
-      in[j] = tme_wrap(s, dtypes[i], 0, NULL, NULL, map[j] + page - size, NULL, NULL);
-    }
-    tme_array *zero = tme_not_equal(s, in[0], tme_astype(s, tme_number(s, 0), dtypes[i]));
-    const char *first = tme_data(s, tme_where(s, zero, in[1], in[0]));
-    const char *second = tme_data(s, tme_where(s, zero, in[0], in[1]));
-    if (!first || !second) fail_msg("%s: %s", tme_dtype_name(dtypes[i]), tme_error(s));
-    assert_memory_equal(first, map[0] + page - size, size);
-    assert_memory_equal(second, map[1] + page - size, size);
-    tme_scope_free(s);
-    for (int j = 0; j < 2; j++) munmap(map[j], 2 * page);
-  }
-  assert_int_equal(stats_of(e).fallbacks, 0);
-  tme_engine_free(e);
 }
 
 static void test_rows_with_nan(void **state) {
@@ -745,7 +712,6 @@ int main(int argc, char **argv) {
   ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
   if (n < 0) return 1;
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_single_numbers),
       cmocka_unit_test(test_rows_with_nan),
       cmocka_unit_test(test_view_of_sums_in_chunks),
       cmocka_unit_test(test_second_call_hits),
