@@ -78,7 +78,7 @@ static tile best_tile(const product *p) {
     if (p->dot == K_DOT_I16 && held >= t->registers) continue; /* products of pairs need one, too */
     int64_t bands = ceil_div(vectors, list[i].vectors);
     bool beyond_l1 = p->M > MOST_COPY_BOUND && bytes * list[i].vectors > t->l1.bytes;
-    if (i > 0 && beyond_l1 && list[i].rows < list[0].rows && vectors % list[0].vectors == 0) continue;
+    if (beyond_l1 && list[i].rows < list[0].rows && vectors % list[0].vectors == 0) continue;
     if (bands < lowest || (bands == lowest && list[i].vectors < list[best].vectors)) {
       lowest = bands;
       best = i;

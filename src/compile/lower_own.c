@@ -28,9 +28,7 @@ int own_panel_axis(product *p, const own_task *t) {
 }
 
 int own_column(product *p, const own_task *t, int panel) {
-  int band = ix_add(p->b.k, t->band0, panel);
-  if (t->c->count % t->panels != 0) band = ix_mod(p->b.k, band, t->c->count);
-  return product_column(p, t->c, band);
+  return product_column(p, t->c, ix_add(p->b.k, t->band0, panel));
 }
 
 int own_row(product *p, int block, int i) { return ix_add(p->b.k, ix_mul(p->b.k, block, p->own_rows), i); }
