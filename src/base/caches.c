@@ -2,29 +2,15 @@
 #include <stdio.h>
 #include <unistd.h>
 
-static cache_level reported(cache_level least, long bytes, long ways) {
-  cache_level c = least;
+cache_level cache_host(int level) {
+  cache_level c = {(level == 1 ? 32 : 256) << 10, 8};
+#ifdef _SC_LEVEL2_CACHE_SIZE
+  long bytes = sysconf(level == 1 ? _SC_LEVEL1_DCACHE_SIZE : _SC_LEVEL2_CACHE_SIZE);
+  long ways = sysconf(level == 1 ? _SC_LEVEL1_DCACHE_ASSOC : _SC_LEVEL2_CACHE_ASSOC);
   if (bytes > c.bytes && bytes <= 64 << 20) c.bytes = bytes;
   if (ways > 0 && ways <= 64) c.ways = (int)ways;
+#endif
   return c;
-}
-
-cache_level cache_l1(void) {
-  cache_level least = {32 << 10, 8};
-#ifdef _SC_LEVEL1_DCACHE_SIZE
-  return reported(least, sysconf(_SC_LEVEL1_DCACHE_SIZE), sysconf(_SC_LEVEL1_DCACHE_ASSOC));
-#else
-  return least;
-#endif
-}
-
-cache_level cache_l2(void) {
-  cache_level least = {256 << 10, 8};
-#ifdef _SC_LEVEL2_CACHE_SIZE
-  return reported(least, sysconf(_SC_LEVEL2_CACHE_SIZE), sysconf(_SC_LEVEL2_CACHE_ASSOC));
-#else
-  return least;
-#endif
 }
 
 static int64_t common_divisor(int64_t a, int64_t b) {

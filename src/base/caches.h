@@ -12,9 +12,8 @@ typedef struct cache_level {
   int ways;
 } cache_level;
 
-/* The first and the second level of this machine; where the system does not say, the smallest one that is common. */
-cache_level cache_l1(void);
-cache_level cache_l2(void);
+/* Level 1 or 2 of this machine; where the system does not say, the smallest one that is common. */
+cache_level cache_host(int level);
 
 /* Whether `rows` pieces of `bytes` bytes, one every `stride` bytes, lie in the cache together: strides that are multiples
  * of large powers of two send all of them to a few of its sets. */

@@ -402,8 +402,8 @@ jit *jit_new(tme_engine *e, error *err) {
   emit_host_target(&j->target);
   j->lower.vector_bytes = j->target.vector_bytes;
   j->lower.registers = j->target.vector_bytes == 64 || !strncmp(j->target.triple, "aarch64", 7) ? 32 : 16;
-  j->lower.l1 = cache_l1();
-  j->lower.l2 = cache_l2();
+  j->lower.l1 = cache_host(1);
+  j->lower.l2 = cache_host(2);
   j->lower.last_level = cache_last_level();
   j->lower.dot_i16 = j->target.vector_bytes >= 32;
   /* Where they are faster than multiply-adds of f32: twice as fast on Zen 4 and 5, half as fast on Emerald Rapids. */
