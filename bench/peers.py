@@ -207,10 +207,11 @@ class TorchCompile(Torch):
 
 
 class Jax(NumPy):
-    """Compiled by jit."""
+    """Compiled by jit, on the CPU."""
     compiles = True
 
     def __init__(self):
+        os.environ["JAX_PLATFORMS"] = "cpu"
         import jax
         import jax.numpy
         self.jax, self.xp = jax, jax.numpy
