@@ -252,20 +252,34 @@ static void read_signs_of_numbers(tme_scope *s, int op, tme_array **in) {
     *x = tme_where(s, tme_isnan(s, *x), tme_full(s, NULL, 0, 1, tme_array_dtype(*x)), *x);
 }
 
+static tme_array *leaf_value(tme_scope *s, const operand *o, bool wide) {
+  tme_array *v = wrap(s, o);
+  return wide && dtype_is_float(o->dtype) ? tme_astype(s, v, TME_F64) : v;
+}
+
+static tme_array *call_value(tme_scope *s, const graph_node *n, tme_array **v) {
+  tme_array *in[CELL_INPUTS], *out[OP_MAX_OUTPUTS] = {NULL};
+  for (int k = 0; k < n->c.nin; k++) in[k] = v[n->src[k]];
+  read_signs_of_numbers(s, n->c.op, in);
+  return cell_apply(s, &n->c, in, out) == TME_OK ? out[0] : NULL;
+}
+
 bool graph_build(const random_graph *g, tme_scope *s, bool each, bool wide, tme_array **v) {
   for (int i = 0; i < g->n; i++) {
     const graph_node *n = &g->node[i];
-    tme_array *in[CELL_INPUTS], *out[OP_MAX_OUTPUTS] = {NULL};
-    if (n->leaf) {
-      out[0] = wrap(s, &n->c.in[0]);
-      if (wide && dtype_is_float(n->c.in[0].dtype)) out[0] = tme_astype(s, out[0], TME_F64);
-    } else {
-      for (int k = 0; k < n->c.nin; k++) in[k] = v[n->src[k]];
-      read_signs_of_numbers(s, n->c.op, in);
-      if (cell_apply(s, &n->c, in, out) != TME_OK) return false;
-    }
-    v[i] = out[0];
+    v[i] = n->leaf ? leaf_value(s, &n->c.in[0], wide) : call_value(s, n, v);
     if (!v[i] || (each && tme_eval(s, v[i]) != TME_OK)) return false;
+  }
+  return true;
+}
+
+bool graph_build_noisy(const random_graph *g, tme_scope *s, double noise, uint64_t seed, tme_array **v) {
+  for (int i = 0; i < g->n; i++) {
+    const graph_node *n = &g->node[i];
+    v[i] = n->leaf ? leaf_value(s, &n->c.in[0], true) : call_value(s, n, v);
+    double one = 1 + (next_random(&seed) & 1 ? noise : -noise);
+    if (v[i] && !n->leaf && dtype_is_float(tme_array_dtype(v[i]))) v[i] = tme_multiply(s, v[i], tme_number(s, one));
+    if (!v[i]) return false;
   }
   return true;
 }
