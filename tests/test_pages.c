@@ -1,5 +1,6 @@
 /* Operands before pages that trap: what compiled code has read beyond them in the past. */
 #include "support/matrix.h"
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -84,7 +85,43 @@ static void test_lanes_that_are_off(void **state) {
   expect_compiled();
 }
 
+/* Rows and columns around an operand, converted and summed: masks of which parts are known, wherever they come from. */
+static void test_padded_sums(void **state) {
+  (void)state;
+  static const tme_dtype dtypes[] = {TME_F64, TME_I64, TME_F32, TME_I32, TME_BOOL};
+  enum { MOST = 20 };
+  uint64_t random = 92;
+  for (int turn = 0; turn < 200; turn++) {
+    tme_dtype t = dtypes[next_random(&random) % COUNT(dtypes)];
+    operand x = {.dtype = t, .rank = 2, .lo = 0, .hi = 2};
+    int64_t before[2], after[2];
+    for (int d = 0; d < 2; d++) {
+      x.shape[d] = 1 + (int64_t)(next_random(&random) % (d ? MOST : 4));
+      before[d] = (int64_t)(next_random(&random) % 6);
+      after[d] = (int64_t)(next_random(&random) % MOST);
+    }
+    operand_make(&x, next_random(&random), 0);
+    double whole = 0, got = 0;
+    for (int64_t i = 0; i < operand_size(&x); i++) {
+      double v[2];
+      element_value(t, operand_at(&x, i), v);
+      whole += (float)v[0];
+    }
+    tme_scope *s = tme_scope_new(engine);
+    tme_array *padded = tme_pad(s, tme_astype(s, wrapped(s, &x), TME_F32), before, after, 0);
+    tme_array *rows = tme_sum(s, padded, (int[]){1 - turn % 2}, 1, false);
+    const float *sums = tme_data(s, rows);
+    if (!sums) fail_msg("%s", tme_error(s));
+    for (int64_t i = 0; i < tme_array_size(rows); i++) got += (double)sums[i];
+    assert_true(fabs(got - whole) <= 1e-4 * (1 + whole));
+    tme_scope_free(s);
+    operand_free(&x);
+  }
+  expect_compiled();
+}
+
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(test_single_numbers), cmocka_unit_test(test_lanes_that_are_off)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(test_single_numbers), cmocka_unit_test(test_lanes_that_are_off),
+                                     cmocka_unit_test(test_padded_sums)};
   return cmocka_run_group_tests(tests, open_engine, close_engine);
 }

@@ -19,18 +19,21 @@ static bool on_vector(const emitter *e, int value) {
   return value >= 0 && e->vector >= 0 && e->lanes > 1 && (e->deps[value] >> e->vector & 1);
 }
 
-/* A constant mask that LLVM does not see through. Version 19, without AVX-512, splits a wide load under a mask that is partly
- * known, and loads those parts whole of which all lanes are off. */
-static LLVMValueRef opaque(emitter *e, LLVMValueRef mask) {
-  if (e->has.avx512 || !LLVMIsConstant(mask)) return mask;
-  LLVMTypeRef bytes = LLVMVectorType(e->i8, LLVMGetVectorSize(LLVMTypeOf(mask)));
-  LLVMValueRef v = em_from_memory(e, LLVMBuildSExt(e->b, mask, bytes, ""));
-  LLVMSetVolatile(v, true);
-  return LLVMBuildICmp(e->b, LLVMIntSLT, v, LLVMConstNull(bytes), "");
+/* The mask of a load or store, which LLVM does not see through. Version 19, without AVX-512, splits a wide access under a
+ * mask that is partly known, and loads those parts whole of which all lanes are off: such a mask can come of the tail of a loop
+ * or of any guard. */
+static LLVMValueRef opaque(emitter *e, LLVMValueRef mask, unsigned bytes) {
+  if (!mask || e->has.avx512 || LLVMIsConstant(mask) || bytes <= (e->has.avx ? 32 : 16)) return mask;
+  LLVMBasicBlockRef back = hoist(e, 0);
+  LLVMValueRef zero = em_from_memory(e, LLVMConstNull(e->i8));
+  LLVMSetVolatile(zero, true);
+  unhoist(e, back);
+  LLVMValueRef off = LLVMBuildICmp(e->b, LLVMIntNE, zero, LLVMConstNull(e->i8), "");
+  return LLVMBuildXor(e->b, mask, em_splat(e, off, (int)LLVMGetVectorSize(LLVMTypeOf(mask))), "");
 }
 
 static LLVMValueRef both(emitter *e, LLVMValueRef a, LLVMValueRef b) {
-  return a && b ? LLVMBuildAnd(e->b, opaque(e, a), opaque(e, b), "") : a ? a : b;
+  return a && b ? LLVMBuildAnd(e->b, a, b, "") : a ? a : b;
 }
 
 static LLVMValueRef index_vector(emitter *e, const k_access *x, bool dyn_lanes) {
@@ -55,6 +58,7 @@ static place find_place(emitter *e, int access, bool value_lanes) {
     p.mask = x->guard >= 0 ? em_value(e, x->guard) : NULL;
   } else {
     p.mask = both(e, e->mask[e->axis[e->vector].coord], x->guard >= 0 ? em_operand(e, x->guard, p.lanes) : NULL);
+    p.mask = opaque(e, p.mask, (unsigned)p.lanes * p.align);
     bool affine = !dyn_lanes && ix_affine(e->k, x->ix, e->vector, &stride);
     p.layout = !affine ? SCATTERED : stride == 1 ? ALONG : stride == -1 ? BACKWARD : stride == 2 ? SECOND : STRIDED;
     p.stride = stride;
