@@ -18,7 +18,6 @@ typedef struct attention {
   int rank;
   int64_t n, m, d, e; /* queries, keys, width of a key, width of a value */
   int64_t batches;
-  int64_t group; /* heads of q that share one of k and v */
   double scale;
   bool causal;
   tme_dtype acc;
@@ -29,9 +28,10 @@ typedef struct attention {
 
 static const g_node *at(const attention *a, int i) { return &a->l->g->node[i]; }
 
-/* The index of k or v in the batch: its heads are shared by groups of q's. */
+/* The index of k or v in the batch: its heads, of which both may have different numbers, are shared by groups of q's. */
 static void shared_head(const attention *a, kernel *k, const op_type *t, int *ix) {
-  if (a->group > 1 && t->rank >= 3) ix[a->rank - 3] = ix_div(k, ix[a->rank - 3], a->group);
+  if (a->rank < 3 || t->rank < 3 || t->shape[t->rank - 3] <= 1) return;
+  ix[a->rank - 3] = ix_div(k, ix[a->rank - 3], a->type->shape[a->rank - 3] / t->shape[t->rank - 3]);
 }
 
 static void batch_index(const attention *a, kernel *k, int batch, int *ix) {
@@ -260,9 +260,6 @@ tme_status lower_attention(lowering *l, int gr, error *e) {
   a.causal = attrs->i[0] != 0;
   a.acc = expr_dtype(a.type->dtype);
   a.batches = type_size(a.type) / (a.n * a.e);
-  a.group = 1;
-  if (a.rank >= 3 && tk->rank >= 3 && tk->shape[tk->rank - 3] > 1)
-    a.group = a.type->shape[a.rank - 3] / tk->shape[tk->rank - 3];
   a.lanes = lower_lanes(l->t, tme_dtype_size(a.acc));
   a.vectors = l->t->registers >= 32 ? 4 : 2;
   a.rows = a.n < 6 ? (int)a.n : 6;

@@ -47,6 +47,7 @@ typedef struct rows {
   int gr;
   run runs[TME_MAX_RANK];
   int nruns;
+  bool uncut;                     /* every run is one loop, see emit_in_bounds */
   bool columns;                   /* sums down the columns of long rows: see emit_columns */
   int across;                     /* -1, or the run that is tiled with the last one: operands are read along it */
   int64_t tile_length, tile_wide; /* elements of a tile along it, and along the last run */
@@ -391,6 +392,7 @@ static int64_t chunk_of(const rows *r, int i) {
       kept *= r->runs[j].extent;
       alone = false;
     }
+  if (r->uncut) return 0;
   if (r->across >= 0) return last ? r->tile_wide : i == r->across ? r->tile_length : 0;
   if (r->columns) return last && p->extent > COLUMNS ? COLUMNS : 0;
   return last && !p->reduced && !alone && kept < SHORT_ROWS && p->extent >= 2 * CHUNK ? CHUNK : 0;
@@ -447,7 +449,7 @@ static void find_across(rows *r) {
   int last = r->nruns - 1;
   bool mixed = false; /* other operands are read along the results */
   r->across = -1;
-  if (k->failed || r->G->kind != GROUP_MAP || r->nruns < 2 || r->runs[last].extent < LEAST_ACROSS) return;
+  if (r->uncut || k->failed || r->G->kind != GROUP_MAP || r->nruns < 2 || r->runs[last].extent < LEAST_ACROSS) return;
   for (int i = 0; i < k->nacc; i++) {
     int64_t far, unit;
     if (k->bufs[k->acc[i].buf].role != BUF_IN || !ix_affine(k, k->acc[i].ix, r->runs[last].axis, &far)) continue;
@@ -533,7 +535,7 @@ static bool is_columns(const rows *r) {
   const graph *g = r->b.l->g;
   int reduced = 0, last = r->nruns - 1;
   for (int i = 0; i < r->nruns; i++) reduced += r->runs[i].reduced;
-  if (r->G->kind != GROUP_ROWS || r->passes != 1 || !reduced || r->runs[last].reduced ||
+  if (r->uncut || r->G->kind != GROUP_ROWS || r->passes != 1 || !reduced || r->runs[last].reduced ||
       r->runs[last].extent < COLUMNS / 2)
     return false;
   for (int i = r->G->seed; i < g->n; i++)
@@ -686,6 +688,22 @@ static bool emit_best(rows *r, const char *name) {
   return true;
 }
 
+/* The bounds of what is divided are known less well where a run is cut and the last piece is shorter: too loosely for some
+ * accesses through reshapes. Those are in bounds for all that is known where nothing is cut. */
+static bool emit_in_bounds(rows *r, const char *name) {
+  lowering *l = r->b.l;
+  error ignored;
+  if (!emit_best(r, name)) return false;
+  if (r->b.failure || r->b.k->failed || kernel_verify(r->b.k, &ignored) == TME_OK) return true;
+  builder_free(&r->b);
+  memset(&r->b, 0, sizeof r->b);
+  memset(r->cache, 0, ((size_t)l->g->n + 1) * sizeof *r->cache);
+  r->b.l = l;
+  r->across = -1;
+  r->uncut = true;
+  return emit_best(r, name);
+}
+
 tme_status lower_rows(lowering *l, int gr, error *e) {
   size_t n = (size_t)l->g->n + 1;
   rows r = {.b.l = l, .G = &l->f->groups[gr], .gr = gr, .across = -1};
@@ -700,7 +718,7 @@ tme_status lower_rows(lowering *l, int gr, error *e) {
   tme_status status = TME_OK;
   if (r.depth && r.made && r.first_pass && r.cache) {
     find_depths(&r);
-    if (emit_best(&r, name)) {
+    if (emit_in_bounds(&r, name)) {
       if (!r.b.failure && !r.b.k->failed) {
         set_lanes(&r);
         make_symbolic(&r);

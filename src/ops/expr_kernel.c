@@ -49,8 +49,13 @@ static bool is_number(const kernel *k, int v) {
   return k->inst[v].dtype == TME_F64 && (bits & INT64_MAX) <= (uint64_t)0x7ff << 52;
 }
 
-/* K_MIN or K_MAX; next to a number, `ordered` (K_SMALLER, K_LARGER) keeps NaN too, in one instruction. */
+static bool is_zero(const kernel *k, int v) { return k->inst[v].imm << (k->inst[v].dtype == TME_F32 ? 33 : 1) == 0; }
+
+/* K_MIN or K_MAX; next to a number, `ordered` (K_SMALLER, K_LARGER) keeps NaN too, in one instruction. Of equal ones, which zeros
+ * of different signs are, it is the first as well. */
 static expr_value extremum(context *c, k_op op, k_op ordered, expr_value a, expr_value b) {
+  if (is_number(c->k, a.re) && is_zero(c->k, a.re))
+    return real(k_select(c->k, k_bin(c->k, op == K_MAX ? K_GE : K_LE, a.re, b.re), a.re, b.re));
   if (is_number(c->k, a.re)) return real(k_bin(c->k, ordered, a.re, b.re));
   if (is_number(c->k, b.re)) return real(k_bin(c->k, ordered, b.re, a.re));
   return binary(c, op, a, b);
