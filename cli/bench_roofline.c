@@ -25,8 +25,8 @@ static double speed(const bench_row *r, double ms) { return r->k->operations / m
 static bool shown(const bench_row *r) { return r->limit_ms > 1e-4 && r->k->operations > 0; }
 
 static axes find_axes(const bench_table *t, int top) {
-  axes a = {-1, 2, floor(log10(t->limits.f32[1]) - 1), 2, top}; /* slopes are seen over a decade at least */
-  a.y1 = ceil(log10(fmax(t->limits.f32[1], t->limits.bf16[1])) + 0.05);
+  double peak = fmax(t->limits.f32[1], 1); /* slopes are seen over a decade at least */
+  axes a = {-1, 2, floor(log10(peak) - 1), ceil(log10(fmax(peak, t->limits.bf16[1])) + 0.05), top};
   for (int i = 0; i < t->nrows; i++) {
     const bench_row *r = &t->rows[i];
     if (!shown(r)) continue;

@@ -8,7 +8,7 @@
  *           panels of rows, a tile high
  *
  * Rows that make no whole block are cut into balanced panels, so that no panel is nearly empty; what remains of the columns
- * is one or two narrower tiles. Each combination is a section of the kernel. Where the right operand is copied in blocks
+ * is one narrower tile, or a few. Each combination is a section of the kernel. Where the right operand is copied in blocks
  * of rows, a sum waits in memory from one to the next: every element is one sum from the first k to the last. */
 #include "compile/kernel_util.h"
 #include "compile/product.h"
@@ -37,7 +37,7 @@ enum {
   MANY_BLOCKS = 4,       /* from which on most of the copying is beside sums */
   MOST_COPY_BOUND = 64,  /* rows up to which copying takes more time than sums that wait */
   BLOCK_ROWS = 128,      /* at most so many rows of the right operand are a block */
-  FEWEST_OWN_TASKS = 16, /* that are left when it does */
+  FEWEST_OWN_TASKS = 16, /* that are left where a task makes its own panels */
   FEWEST_BATCHES = 32    /* each of which is a task */
 };
 
@@ -256,7 +256,7 @@ static void align_bands(product *p, int64_t size) {
 static tme_status choose_form(product *p, error *e) {
   int64_t column, row, size = (int64_t)tme_dtype_size(dtype_real(product_at(p, p->right)->type.dtype));
   if (!right_strides(p, &column, &row)) return fail_memory(e, "matmul", sizeof(kernel));
-  p->aligned = row * size % CACHE_LINE == 0;
+  p->aligned = row && row * size % CACHE_LINE == 0;
   bool converted = product_at(p, p->right)->op == OP_astype && p->l->slot_of[p->right] < 0 && p->M > MOST_FEW_ROWS;
   bool scattered = column != 1 && p->M > 1;
   bool near = p->K * row * size <= NEAR && p->K * row * size >= -NEAR;

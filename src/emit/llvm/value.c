@@ -114,11 +114,10 @@ static bool is_float(int dtype) { return dtype == TME_F32 || dtype == TME_F64; }
 static bool is_signed(int dtype) { return dtype_is_signed((tme_dtype)dtype); }
 static int width_of(int dtype) { return dtype == TME_BOOL ? 1 : 8 * (int)tme_dtype_size((tme_dtype)dtype); }
 
-static LLVMValueRef number(emitter *e, LLVMValueRef like, uint64_t bits) {
+static LLVMValueRef number(LLVMValueRef like, uint64_t bits) {
   LLVMTypeRef t = LLVMTypeOf(like);
   bool vector = LLVMGetTypeKind(t) == LLVMVectorTypeKind;
   LLVMTypeRef elem = vector ? LLVMGetElementType(t) : t;
-  (void)e;
   return em_const_splat(LLVMConstInt(elem, bits, false), vector ? (int)LLVMGetVectorSize(t) : 1);
 }
 
@@ -198,9 +197,9 @@ static LLVMValueRef compare_indices(emitter *e, const k_inst *in, int lanes) {
 /* A count of the width or more gives 0, or the sign. */
 static LLVMValueRef shift(emitter *e, const k_inst *in, LLVMValueRef a, LLVMValueRef n) {
   int width = width_of(in->dtype);
-  LLVMValueRef fits = LLVMBuildICmp(e->b, LLVMIntULT, n, number(e, n, (uint64_t)width), "");
+  LLVMValueRef fits = LLVMBuildICmp(e->b, LLVMIntULT, n, number(n, (uint64_t)width), "");
   if (in->op == K_SHR && is_signed(in->dtype)) {
-    n = LLVMBuildSelect(e->b, fits, n, number(e, n, (uint64_t)width - 1), "");
+    n = LLVMBuildSelect(e->b, fits, n, number(n, (uint64_t)width - 1), "");
     return LLVMBuildAShr(e->b, a, n, "");
   }
   LLVMValueRef zero = LLVMConstNull(LLVMTypeOf(a));
@@ -229,10 +228,10 @@ static LLVMValueRef quotient(emitter *e, int dtype, int lanes, LLVMValueRef a, L
  * well. */
 static LLVMValueRef divide(emitter *e, const k_inst *in, int lanes, LLVMValueRef a, LLVMValueRef b) {
   int width = width_of(in->dtype);
-  LLVMValueRef zero = LLVMConstNull(LLVMTypeOf(b)), one = number(e, b, 1);
+  LLVMValueRef zero = LLVMConstNull(LLVMTypeOf(b)), one = number(b, 1);
   LLVMValueRef none = LLVMBuildICmp(e->b, LLVMIntEQ, b, zero, ""), unsafe = none;
   if (is_signed(in->dtype)) {
-    LLVMValueRef low = LLVMBuildICmp(e->b, LLVMIntEQ, a, number(e, a, (uint64_t)1 << (width - 1)), "");
+    LLVMValueRef low = LLVMBuildICmp(e->b, LLVMIntEQ, a, number(a, (uint64_t)1 << (width - 1)), "");
     LLVMValueRef minus = LLVMBuildICmp(e->b, LLVMIntEQ, b, LLVMConstAllOnes(LLVMTypeOf(b)), "");
     unsafe = LLVMBuildOr(e->b, none, LLVMBuildAnd(e->b, low, minus, ""), "");
   }
@@ -261,11 +260,11 @@ static LLVMValueRef scale(emitter *e, const k_inst *in, LLVMValueRef a, LLVMValu
     return em_call(e, name, NULL, 0, args, size == 512 ? 5 : 4);
   }
   LLVMValueRef bits = LLVMBuildBitCast(e->b, b, em_vector(single ? e->i32 : e->i64, lanes), "");
-  LLVMValueRef shift = number(e, bits, single ? 23 : 52), first = bits, second;
+  LLVMValueRef shift = number(bits, single ? 23 : 52), first = bits, second;
   if (down) {
     second = real(type, single ? 0x1p-24 : 0x1p-53);
   } else {
-    first = LLVMBuildAShr(e->b, bits, number(e, bits, 1), "");
+    first = LLVMBuildAShr(e->b, bits, number(bits, 1), "");
     second = LLVMBuildShl(e->b, LLVMBuildSub(e->b, bits, first, ""), shift, "");
     second = LLVMBuildBitCast(e->b, second, type, "");
   }
