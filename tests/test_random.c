@@ -215,14 +215,14 @@ static int first_too_large(const random_graph *g, const errors e[static GRAPH_NO
 
 enum { MOST_DRAWS = 8 };
 
-/* The roundings of the unfused program are one draw of many, which may happen to cancel: before a program is said to be
+/* The roundings of the plain program are one draw of many, which may happen to cancel: before a program is said to be
  * inaccurate, others are drawn. */
 static bool inaccurate(const random_graph *g, void *user) {
   tme_dtype t = *(tme_dtype *)user;
   errors e[GRAPH_NODES] = {0};
   bool good = measure(g, t, e);
   int at = good ? first_too_large(g, e, t) : -1;
-  for (uint64_t draw = 0; draw < MOST_DRAWS && at >= 0 && is_half(t); draw++) {
+  for (uint64_t draw = 0; draw < MOST_DRAWS && at >= 0; draw++) {
     good = good && measure_noise(g, t, draw, e);
     at = first_too_large(g, e, t);
   }
