@@ -1,4 +1,5 @@
 /* Operands before pages that trap: what compiled code has read beyond them in the past. */
+#include "support/engines.h"
 #include "support/matrix.h"
 #include <math.h>
 #include <setjmp.h>
@@ -11,10 +12,7 @@ static tme_engine *engine;
 
 static int open_engine(void **state) {
   (void)state;
-  tme_options o;
-  tme_options_init(&o);
-  o.cache_dir = "";
-  engine = tme_engine_new(&o);
+  engine = test_engine("cpu");
   return engine ? 0 : -1;
 }
 
