@@ -645,6 +645,13 @@ static bool emit(rows *r, uint32_t merge, const char *name) {
   return ok;
 }
 
+static void start_again(rows *r) {
+  lowering *l = r->b.l;
+  builder_free(&r->b);
+  memset(&r->b, 0, sizeof r->b);
+  r->b.l = l;
+}
+
 /* Tries which kept dimensions can share loops; leaves the best kernel in the builder. */
 static bool emit_best(rows *r, const char *name) {
   uint32_t fixed = merge_reduced(r->G), may = mergeable(r->G, false), merge = fixed;
@@ -677,9 +684,7 @@ static bool emit_best(rows *r, const char *name) {
     if (i == 0 && (merge & may) == may) break;
   }
   for (int again = 0; again < 2; again++) {
-    builder_free(&r->b);
-    memset(&r->b, 0, sizeof r->b);
-    r->b.l = l;
+    start_again(r);
     if (!emit(r, merge, name)) return false;
     if (again || empty) break;
     find_across(r);
@@ -691,14 +696,11 @@ static bool emit_best(rows *r, const char *name) {
 /* The bounds of what is divided are known less well where a run is cut and the last piece is shorter: too loosely for some
  * accesses through reshapes. Those are in bounds for all that is known where nothing is cut. */
 static bool emit_in_bounds(rows *r, const char *name) {
-  lowering *l = r->b.l;
   error ignored;
   if (!emit_best(r, name)) return false;
   if (r->b.failure || r->b.k->failed || kernel_verify(r->b.k, &ignored) == TME_OK) return true;
-  builder_free(&r->b);
-  memset(&r->b, 0, sizeof r->b);
-  memset(r->cache, 0, ((size_t)l->g->n + 1) * sizeof *r->cache);
-  r->b.l = l;
+  start_again(r);
+  memset(r->cache, 0, ((size_t)r->b.l->g->n + 1) * sizeof *r->cache);
   r->across = -1;
   r->uncut = true;
   return emit_best(r, name);
