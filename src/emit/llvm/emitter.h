@@ -106,6 +106,7 @@ typedef struct emitter {
 
   LLVMValueRef args, libm, t0, t1, nothing; /* nothing: 16 zero bytes that a disabled access is sent to */
   LLVMValueRef sink;
+  LLVMValueRef off; /* a false that LLVM does not know; NULL as long as nothing needs it */
   LLVMValueRef *buffers;
 } emitter;
 

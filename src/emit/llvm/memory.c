@@ -24,12 +24,14 @@ static bool on_vector(const emitter *e, int value) {
  * or of any guard. */
 static LLVMValueRef opaque(emitter *e, LLVMValueRef mask, unsigned bytes) {
   if (!mask || e->has.avx512 || LLVMIsConstant(mask) || bytes <= (e->has.avx ? 32 : 16)) return mask;
-  LLVMBasicBlockRef back = hoist(e, 0);
-  LLVMValueRef zero = em_from_memory(e, LLVMConstNull(e->i8));
-  LLVMSetVolatile(zero, true);
-  unhoist(e, back);
-  LLVMValueRef off = LLVMBuildICmp(e->b, LLVMIntNE, zero, LLVMConstNull(e->i8), "");
-  return LLVMBuildXor(e->b, mask, em_splat(e, off, (int)LLVMGetVectorSize(LLVMTypeOf(mask))), "");
+  if (!e->off) {
+    LLVMBasicBlockRef back = hoist(e, 0);
+    LLVMValueRef zero = em_from_memory(e, LLVMConstNull(e->i8));
+    LLVMSetVolatile(zero, true);
+    e->off = LLVMBuildICmp(e->b, LLVMIntNE, zero, LLVMConstNull(e->i8), "");
+    unhoist(e, back);
+  }
+  return LLVMBuildXor(e->b, mask, em_splat(e, e->off, (int)LLVMGetVectorSize(LLVMTypeOf(mask))), "");
 }
 
 static LLVMValueRef both(emitter *e, LLVMValueRef a, LLVMValueRef b) {
