@@ -31,13 +31,14 @@ enum {
   NEAR = 256 << 10,      /* bytes over which a processor translates addresses at once: 64 pages */
   MOST_OWN_PANELS = 4,   /* that a task makes for itself: neighbours share cache lines */
   MOST_BLOCKED = 8,      /* the same, of a block of rows */
-  FEWEST_BLOCKED = 4,    /* for which blocks are better than panels that an earlier step makes */
+  FEWEST_BLOCKED = 4,    /* for which blocks are better than panels that an earlier step makes, */
+  MOST_SHORT = 128,      /* but for so few rows, of which that step is a large part: there they always are */
   MANY_ROWS = 64,        /* that read a band often enough to copy it for the first cache, */
   FEWEST_BANDS = 8,      /* and so many bands that they are tasks enough */
   MANY_BLOCKS = 4,       /* from which on most of the copying is beside sums */
   MOST_COPY_BOUND = 64,  /* rows up to which copying takes more time than sums that wait */
   BLOCK_ROWS = 128,      /* at most so many rows of the right operand are a block */
-  FEWEST_OWN_TASKS = 16, /* that are left where a task makes its own panels */
+  FEWEST_OWN_TASKS = 14, /* that are left where a task makes its own panels */
   FEWEST_BATCHES = 32    /* each of which is a task */
 };
 
@@ -231,7 +232,8 @@ static bool choose_own(product *p) {
   product whole = *p, blocks = *p;
   bool has_whole = try_whole(&whole), has_blocks = try_blocks(&blocks);
   bool hides = p->M <= MOST_COPY_BOUND && own_ahead(&blocks) && p->K / blocks.own_rows >= MANY_BLOCKS;
-  int64_t fewest = !has_whole ? FEWEST_BLOCKED : hides ? whole.own_panels : whole.own_panels + 1;
+  int64_t fewest = p->M <= MOST_SHORT ? 1 : FEWEST_BLOCKED;
+  if (has_whole) fewest = hides ? whole.own_panels : whole.own_panels + 1;
   if (has_blocks && blocks.own_panels >= fewest)
     *p = blocks;
   else if (has_whole)
