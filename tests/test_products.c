@@ -79,6 +79,10 @@ static const shape shapes[] = {
     {2, 21, 640, 2, 1800, PART},
     {1, 7, 4096, 1, 1944, AS_IT_IS},
     {1, 250, 512, 1, 2424, LEFT_TURNED},
+    /* long sums of narrow results */
+    {1, 7, 2800, 1, 1031, AS_IT_IS},
+    {1, 13, 2829, 1, 1040, PART},
+    {2, 6, 2816, 2, 520, LEFT_TURNED},
 };
 
 /* The values -4 ... 4, of (batch, rows, columns), as they lie or as a turned or cut view of something larger. */
@@ -140,30 +144,33 @@ static void test_exact(void **state) {
 
 /* x y in f32 as it is lowered for a processor, on the interpreter, which refuses what lies outside of a buffer. Scratch
  * memory is one for all tasks, and full of NaN before. */
-static void check_lowered(const lower_target *t, int64_t rows, int64_t k, int64_t columns) {
+static void check_lowered(const lower_target *t, int64_t rows, int64_t k, int64_t columns, tme_dtype held) {
   op_type tx = {.dtype = TME_F32, .rank = 2, .shape = {rows, k}},
-          ty = {.dtype = TME_F32, .rank = 2, .shape = {k, columns}};
+          ty = {.dtype = held, .rank = 2, .shape = {k, columns}};
   float *x = malloc((size_t)(rows * k) * sizeof *x), *y = malloc((size_t)(k * columns) * sizeof *y);
+  uint16_t *y16 = malloc((size_t)(k * columns) * sizeof *y16);
   float *z = malloc((size_t)(rows * columns) * sizeof *z);
   error e = {0};
   graph *g = graph_new(1);
-  assert_true(x && y && z && g);
+  assert_true(x && y && y16 && z && g);
   uint64_t seed = 7;
   for (int64_t i = 0; i < rows * k; i++) x[i] = (float)(int)(next_random(&seed) % 9) - 4;
   for (int64_t i = 0; i < k * columns; i++) y[i] = (float)(int)(next_random(&seed) % 9) - 4;
+  for (int64_t i = 0; i < k * columns; i++) y16[i] = f16_from_f32(y[i]);
   for (int64_t i = 0; i < rows * columns; i++) z[i] = NAN;
   int a = graph_leaf(g, &tx, (int64_t[]){k, 1}, 0), b = graph_leaf(g, &ty, (int64_t[]){columns, 1}, 1);
+  if (held != TME_F32) b = graph_op(g, OP_astype, &b, 1, &(op_attrs){.i = {TME_F32}});
   g->root[0] = graph_op(g, OP_matmul, (int[]){a, b}, 2, NULL);
   program *p = program_lower(g, t, &e);
   if (!p) fail_msg("%s", e.text);
   assert_int_equal(p->nsteps, 1); /* tasks make panels of their own */
   const kernel *made = p->steps[0].kernel;
-  void *buf[8] = {0};
+  void *buf[8] = {0}, *right = held == TME_F32 ? (void *)y : (void *)y16;
   int scratches = 0;
   for (int i = 0; i < made->nbufs; i++) {
     int slot = p->steps[0].bind[i];
     scratches += made->bufs[i].role == BUF_SCRATCH;
-    if (slot >= 0) buf[i] = p->slots[slot].leaf == 0 ? (void *)x : p->slots[slot].leaf == 1 ? (void *)y : (void *)z;
+    if (slot >= 0) buf[i] = p->slots[slot].leaf == 0 ? (void *)x : p->slots[slot].leaf == 1 ? right : (void *)z;
   }
   if (scratches != 2) fail_msg("%d x %d x %d: no blocks of rows with sums that wait", (int)rows, (int)k, (int)columns);
   size_t bytes = (size_t)made->scratch_bytes + 64;
@@ -183,6 +190,7 @@ static void check_lowered(const lower_target *t, int64_t rows, int64_t k, int64_
   free(scratch);
   free(x);
   free(y);
+  free(y16);
   free(z);
 }
 
@@ -192,8 +200,10 @@ static void test_blocks_of_other_processors(void **state) {
       .vector_bytes = 32, .registers = 16, .l1 = {1 << 15, 8}, .l2 = {1 << 19, 8}, .last_level = 1 << 23};
   static const lower_target wide = {
       .vector_bytes = 64, .registers = 32, .l1 = {3 << 14, 12}, .l2 = {1 << 20, 16}, .last_level = 1 << 25};
-  check_lowered(&small, 5, 768, 2431);
-  if (!sanitized()) check_lowered(&wide, 5, 768, 4101);
+  check_lowered(&small, 5, 768, 2431, TME_F32);
+  check_lowered(&small, 7, 2800, 1031, TME_F32); /* narrow, and of a long sum */
+  check_lowered(&small, 5, 2800, 1031, TME_F16); /* converted while it is copied */
+  if (!sanitized()) check_lowered(&wide, 5, 768, 4101, TME_F32);
 }
 
 /* 2049 is no 16-bit number: what is fused with a product sees the sum itself, be it cut or not. */

@@ -53,6 +53,16 @@ static inline int64_t smallest_divisor(int64_t n, int64_t least) {
   return c;
 }
 
+/* The greatest common divisor. */
+static inline int64_t gcd(int64_t a, int64_t b) {
+  while (b) {
+    int64_t r = a % b;
+    a = b;
+    b = r;
+  }
+  return a < 0 ? -a : a;
+}
+
 /* A growing text. After a failed allocation it stays as it was and `failed` is set. */
 typedef struct text {
   char *s; /* NULL or a terminated string from mem_alloc */

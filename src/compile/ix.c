@@ -260,15 +260,6 @@ static range range_in(const kernel *k, int ix, int64_t n) {
   return one_period(r, n) ? r : limited_range(k, ix);
 }
 
-static int64_t gcd(int64_t a, int64_t b) {
-  while (b) {
-    int64_t r = a % b;
-    a = b;
-    b = r;
-  }
-  return a < 0 ? -a : a;
-}
-
 /* s = g * high + low with 0 <= low < g, for the largest divisor g > 1 of n with which that works; 0 if there is
  * none. */
 static int64_t sum_split(const kernel *k, const ix_sum *s, int64_t n, ix_sum *high, ix_sum *low) {

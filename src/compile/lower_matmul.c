@@ -33,8 +33,8 @@ enum {
   MOST_BLOCKED = 8,      /* the same, of a block of rows */
   FEWEST_BLOCKED = 4,    /* for which blocks are better than panels that an earlier step makes, */
   MOST_SHORT = 128,      /* but for so few rows, of which that step is a large part: there they always are */
-  MANY_ROWS = 64,        /* that read a band often enough to copy it for the first cache, */
-  FEWEST_BANDS = 8,      /* and so many bands that they are tasks enough */
+  MANY_ROWS = 64,        /* that read a band often enough to copy it for the first cache */
+  FEWEST_BANDS = 8,      /* that are tasks enough */
   MANY_BLOCKS = 4,       /* from which on most of the copying is beside sums */
   MOST_COPY_BOUND = 64,  /* rows up to which copying takes more time than sums that wait */
   BLOCK_ROWS = 128,      /* at most so many rows of the right operand are a block */
@@ -114,6 +114,9 @@ static int64_t tile_wide(const product *p) { return (int64_t)p->t.vectors * p->l
 static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 
 static int64_t l2_half(const product *p) { return p->l->t->l2.bytes / 2; }
+
+/* True if bands alone are tasks enough. */
+static bool has_many_bands(const product *p) { return p->N * p->batches >= FEWEST_BANDS * tile_wide(p); }
 
 /* Bytes of the right operand that a band of columns needs, as numbers that are summed. */
 static int64_t band_bytes(const product *p) { return p->K * tile_wide(p) * (int64_t)tme_dtype_size(p->acc); }
@@ -232,7 +235,7 @@ static bool choose_own(product *p) {
   product whole = *p, blocks = *p;
   bool has_whole = try_whole(&whole), has_blocks = try_blocks(&blocks);
   bool hides = p->M <= MOST_COPY_BOUND && own_ahead(&blocks) && p->K / blocks.own_rows >= MANY_BLOCKS;
-  int64_t fewest = p->M <= MOST_SHORT ? 1 : FEWEST_BLOCKED;
+  int64_t fewest = p->M <= MOST_SHORT && has_many_bands(p) ? 1 : FEWEST_BLOCKED;
   if (has_whole) fewest = hides ? whole.own_panels : whole.own_panels + 1;
   if (has_blocks && blocks.own_panels >= fewest)
     *p = blocks;
@@ -256,13 +259,14 @@ static void align_bands(product *p, int64_t size) {
  * memory, and where the rows of a band would push each other out of the second cache (if many rows go over the band: of the
  * first) or lie on too many pages. A task makes its own if nobody else needs them. */
 static tme_status choose_form(product *p, error *e) {
-  int64_t column, row, size = (int64_t)tme_dtype_size(dtype_real(product_at(p, p->right)->type.dtype));
+  int source = product_source(p, p->right);
+  int64_t column, row, size = (int64_t)tme_dtype_size(dtype_real(product_at(p, source)->type.dtype));
   if (!right_strides(p, &column, &row)) return fail_memory(e, "matmul", sizeof(kernel));
   p->aligned = row && row * size % CACHE_LINE == 0;
-  bool converted = product_at(p, p->right)->op == OP_astype && p->l->slot_of[p->right] < 0 && p->M > MOST_FEW_ROWS;
+  bool converted = source != p->right && p->M > MOST_FEW_ROWS;
   bool scattered = column != 1 && p->M > 1;
   bool near = p->K * row * size <= NEAR && p->K * row * size >= -NEAR;
-  bool for_l1 = p->M >= MANY_ROWS && p->N * p->batches >= FEWEST_BANDS * tile_wide(p);
+  bool for_l1 = p->M >= MANY_ROWS && has_many_bands(p);
   const cache_level *cache = for_l1 ? &p->l->t->l1 : &p->l->t->l2;
   bool crowded = p->M > MOST_FEW_ROWS && !(near && cache_holds(cache, p->K, tile_wide(p) * size, row * size));
   bool direct = !p->complex && !scattered && !converted && !crowded, pack = false;
@@ -545,9 +549,8 @@ static bool merge_batches(product *p, const char *name) {
   return together >= 0 && before >= 0;
 }
 
-/* What is converted to the operand. */
-static int32_t source_dtype(const product *p, int i) {
-  return (int32_t)product_at(p, product_at(p, i)->op == OP_astype ? graph_in(p->l->g, i, 0) : i)->type.dtype;
+static int32_t source_dtype(const product *p, int operand) {
+  return (int32_t)product_at(p, product_source(p, operand))->type.dtype;
 }
 
 /* The way that was found to be the fastest for such a product, which is noted as one that has several. */

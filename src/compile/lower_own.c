@@ -8,9 +8,8 @@
 #include "compile/product.h"
 
 bool own_ahead(const product *p) {
-  const g_node *right = product_at(p, p->right);
-  return p->form == RIGHT_BLOCKED && right->type.dtype == p->acc &&
-         (right->op == OP_leaf || p->l->slot_of[p->right] >= 0);
+  int i = product_source(p, p->right);
+  return p->form == RIGHT_BLOCKED && (product_at(p, i)->op == OP_leaf || p->l->slot_of[i] >= 0);
 }
 
 void own_reserve(product *p, int64_t wide) {
@@ -70,16 +69,19 @@ void own_copy(product *p, const own_task *t, int64_t first, int64_t rows) {
 /* The cache lines of row i of the n-th panel that the task copies. After its last one that is one of the next task. */
 static void prefetch_row(product *p, const own_task *t, int n, int i) {
   kernel *k = p->b.k;
-  int mark = builder_mark(&p->b), line = CACHE_LINE / (int)tme_dtype_size(product_at(p, p->right)->type.dtype);
+  int64_t size = (int64_t)tme_dtype_size(product_at(p, product_source(p, p->right))->type.dtype),
+          line = CACHE_LINE / size;
+  int mark = builder_mark(&p->b);
   int row = own_row(p, ix_div(k, n, t->panels), i), task = ix_div(k, row, p->K);
   int band = ix_add(k, ix_add(k, t->band0, ix_mul(k, task, t->panels)), ix_mod(k, n, t->panels));
   int col = product_column(p, t->c, band);
   row = ix_mod(k, row, p->K);
-  /* Rows that begin anywhere in a line end in one more of them. */
-  int64_t end = t->c->wide + (p->aligned ? 0 : line - 1);
+  /* A row of the panel begins at a multiple of this in a line, and may end in one more of them. */
+  int64_t at_least = p->aligned ? gcd(t->c->wide, line) : 1, end = t->c->wide + line - at_least;
   for (int64_t j = 0; j < end; j += line) {
     int at = ix_add(k, col, ix_const(k, j < t->c->wide ? j : t->c->wide - 1));
     int value = product_right(p, t->batch, ix_const(k, 0), row, at).re;
+    for (k_inst *in; value >= 0 && (in = &k->inst[value])->op == K_CAST; value = in->a) in->op = K_NOP;
     if (value >= 0 && k->inst[value].op == K_LOAD)
       k->inst[value] = (k_inst){.op = K_PREFETCH, .a = -1, .b = -1, .c = -1, .imm = k->inst[value].imm};
   }
@@ -111,7 +113,7 @@ void own_copy_ahead(product *p, const own_task *t, int panel, int i) {
   int mark = builder_mark(&p->b), aj = vector_axis(p, t->c->wide, (int)ceil_div(t->c->wide, p->lanes));
   int lj = k_loop(k, aj), j = ix_axis(k, aj), row = ix_mod(k, own_row(p, next, i), p->K);
   int value = product_right(p, t->batch, ix_const(k, 0), row, ix_add(k, own_column(p, t, panel), j)).re;
-  k_store(k, own_access(p, t, next, panel, i, j), value);
+  k_store(k, own_access(p, t, next, panel, i, j), k_cast(k, product_element(p), value));
   builder_forget(&p->b, mark);
   k_end(k, lj);
   end_if(k, lcopy);

@@ -2,6 +2,11 @@
 #include "compile/product.h"
 #include <string.h>
 
+int product_source(const product *p, int operand) {
+  bool converted = product_at(p, operand)->op == OP_astype && p->l->slot_of[operand] < 0;
+  return converted ? graph_in(p->l->g, operand, 0) : operand;
+}
+
 void product_index(product *p, int batch, int row, int i, int j, int *ix) {
   kernel *k = p->b.k;
   const op_type *t = &product_at(p, p->node)->type;

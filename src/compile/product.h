@@ -48,6 +48,8 @@ static inline tme_dtype product_element(const product *p) { return p->dot ? TME_
 
 static inline const g_node *product_at(const product *p, int i) { return &p->l->g->node[i]; }
 
+/* The operand itself, or what it is converted from where it is read. */
+int product_source(const product *p, int operand);
 /* The index of the result's dimensions at (batch, row, column) as seen by an operand whose last two are (i, j). */
 void product_index(product *p, int batch, int row, int i, int j, int *ix);
 /* The row's number within its matrix. */
@@ -77,7 +79,7 @@ typedef struct own_task {
   int block; /* of RIGHT_OWN 0 */
 } own_task;
 
-/* True if the next block is copied while this one is summed: where there is nothing to compute in that. */
+/* True if the next block is copied while this one is summed: where it lies in memory, as it is or to be converted. */
 bool own_ahead(const product *p);
 /* Scratch memory for bands so wide. */
 void own_reserve(product *p, int64_t wide);
