@@ -180,6 +180,8 @@ static const struct {
     {"matmul", matmul, {64, 64, 64, 64}, QUICK, ANY, EVERY_CALL},
     {"matmul", matmul, {1, 1024, 1024}, QUICK, ANY, EVERY_CALL},
     {"matmul", matmul, {32, 1024, 4096}, 0, ANY, EVERY_CALL},
+    {"matmul", matmul, {32, 4096, 1024}, 0, ANY, EVERY_CALL},
+    {"matmul", matmul, {32, 4096, 1024}, 0, TME_F16, EVERY_CALL},
     {"matmul", matmul, {1024, 1024, 1024}, 0, TME_F16, EVERY_CALL},
     {"matmul", matmul, {1024, 1024, 1024}, 0, TME_BF16, EVERY_CALL},
     {"matmul", matmul, {1024, 1024, 1024}, 0, TME_F64, EVERY_CALL},
