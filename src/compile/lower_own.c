@@ -66,6 +66,16 @@ void own_copy(product *p, const own_task *t, int64_t first, int64_t rows) {
   k_end(k, lk);
 }
 
+/* Where a value would be loaded from is fetched instead, and not converted. */
+static void prefetch_value(kernel *k, int value) {
+  while (value >= 0 && k->inst[value].op == K_CAST) {
+    k->inst[value].op = K_NOP;
+    value = k->inst[value].a;
+  }
+  if (value >= 0 && k->inst[value].op == K_LOAD)
+    k->inst[value] = (k_inst){.op = K_PREFETCH, .a = -1, .b = -1, .c = -1, .imm = k->inst[value].imm};
+}
+
 /* The cache lines of row i of the n-th panel that the task copies. After its last one that is one of the next task. */
 static void prefetch_row(product *p, const own_task *t, int n, int i) {
   kernel *k = p->b.k;
@@ -76,14 +86,11 @@ static void prefetch_row(product *p, const own_task *t, int n, int i) {
   int band = ix_add(k, ix_add(k, t->band0, ix_mul(k, task, t->panels)), ix_mod(k, n, t->panels));
   int col = product_column(p, t->c, band);
   row = ix_mod(k, row, p->K);
-  /* A row of the panel begins at a multiple of this in a line, and may end in one more of them. */
-  int64_t at_least = p->aligned ? gcd(t->c->wide, line) : 1, end = t->c->wide + line - at_least;
+  /* A row of the panel begins at a multiple of this unit in a line, and may end in one more of them. */
+  int64_t unit = p->aligned ? gcd(t->c->wide, line) : 1, end = t->c->wide + line - unit;
   for (int64_t j = 0; j < end; j += line) {
     int at = ix_add(k, col, ix_const(k, j < t->c->wide ? j : t->c->wide - 1));
-    int value = product_right(p, t->batch, ix_const(k, 0), row, at).re;
-    for (k_inst *in; value >= 0 && (in = &k->inst[value])->op == K_CAST; value = in->a) in->op = K_NOP;
-    if (value >= 0 && k->inst[value].op == K_LOAD)
-      k->inst[value] = (k_inst){.op = K_PREFETCH, .a = -1, .b = -1, .c = -1, .imm = k->inst[value].imm};
+    prefetch_value(k, product_right(p, t->batch, ix_const(k, 0), row, at).re);
   }
   builder_forget(&p->b, mark);
 }
