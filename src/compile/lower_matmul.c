@@ -32,7 +32,7 @@ enum {
   MOST_OWN_PANELS = 4,   /* that a task makes for itself: neighbours share cache lines */
   MOST_BLOCKED = 8,      /* the same, of a block of rows */
   FEWEST_BLOCKED = 4,    /* for which blocks are better than panels that an earlier step makes, */
-  MOST_SHORT = 128,      /* but for so few rows, of which that step is a large part: there they always are */
+  MOST_PACK_BOUND = 128, /* except up to so many rows, for which that step takes much of the time */
   MANY_ROWS = 64,        /* that read a band often enough to copy it for the first cache */
   FEWEST_BANDS = 8,      /* that are tasks enough */
   MANY_BLOCKS = 4,       /* from which on most of the copying is beside sums */
@@ -235,7 +235,7 @@ static bool choose_own(product *p) {
   product whole = *p, blocks = *p;
   bool has_whole = try_whole(&whole), has_blocks = try_blocks(&blocks);
   bool hides = p->M <= MOST_COPY_BOUND && own_ahead(&blocks) && p->K / blocks.own_rows >= MANY_BLOCKS;
-  int64_t fewest = p->M <= MOST_SHORT && has_many_bands(p) ? 1 : FEWEST_BLOCKED;
+  int64_t fewest = p->M <= MOST_PACK_BOUND && has_many_bands(p) ? 1 : FEWEST_BLOCKED;
   if (has_whole) fewest = hides ? whole.own_panels : whole.own_panels + 1;
   if (has_blocks && blocks.own_panels >= fewest)
     *p = blocks;
