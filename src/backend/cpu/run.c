@@ -7,7 +7,11 @@
 #include <stdatomic.h>
 #include <string.h>
 
-enum { FEW = 64 /* buffers or arguments of one kernel: their tables lie on the stack */ };
+enum {
+  FEW = 64,        /* buffers or arguments of one kernel: their tables lie on the stack */
+  APART = 64 << 10 /* bytes between what two threads write: a processor fetches ahead of a stride for tens of KiB, and
+                      would take from the next thread what that is writing */
+};
 
 /* What one run holds. */
 typedef struct runner {
@@ -103,7 +107,7 @@ static tme_status prepare(runner *r, int i, bool many, void **buf, uint64_t *arg
   for (int k = 0; k < s->nargs; k++)
     args[k] =
         s->args[k].literal < 0 ? (uint64_t)s->args[k].value : r->a->args[2 * s->args[k].literal + s->args[k].word];
-  size_t per_thread = ((size_t)s->kernel->scratch_bytes + 63) / 64 * 64;
+  size_t bytes = ((size_t)s->kernel->scratch_bytes + 63) / 64 * 64, per_thread = bytes && many ? bytes + APART : bytes;
   size_t copies = many ? (size_t)threads_count(engine_threads(r->e)) : 1;
   *out = (ready){.step = i, .c = {.entry = jit_entry(l->code), .buf = buf, .args = args, .scratch_bytes = per_thread}};
   if (!per_thread) return TME_OK;
