@@ -215,14 +215,15 @@ static bool try_whole(product *p) {
   return spans[0].blocks == 1 && band_bytes(p) <= l2_half(p);
 }
 
-/* True if it can make panels of blocks of rows: two of those, a block of the left operand, and the sums, each fit half of
- * the second cache, of which there is seldom need for all. */
+/* True if it can make panels of blocks of rows: those that are held, a block of the left operand, and the sums, each fit
+ * half of the second cache, of which there is seldom need for all. */
 static bool try_blocks(product *p) {
   span spans[MOST_SPANS];
   int64_t size = (int64_t)tme_dtype_size(p->acc), wide = tile_wide(p);
   p->form = RIGHT_BLOCKED;
   p->own_rows = largest_divisor(p->K, BLOCK_ROWS);
-  p->own_panels = panels_of_task(p, least(l2_half(p) / (2 * p->own_rows * wide * size), MOST_BLOCKED));
+  int64_t held = own_ahead(p) ? MOST_BLOCKED : least(l2_half(p) / (p->own_rows * wide * size), MOST_BLOCKED);
+  p->own_panels = panels_of_task(p, held);
   int64_t longer = p->own_rows > wide * p->own_panels ? p->own_rows : wide * p->own_panels;
   /* More sections would need more axes than a kernel has. */
   bool fits = p->M * longer * size <= l2_half(p) && cut_rows(p, spans) <= 2 && spans[0].blocks == 1;
@@ -303,7 +304,7 @@ typedef struct place {
   int batch, row, col, panel;
   int64_t wide;
   const own_task *own; /* RIGHT_OWN, RIGHT_BLOCKED; else NULL */
-  int copied;          /* of the same panel of the next block: the first row that is copied beside the tile's sums, */
+  int copied;          /* of the next panel: the first row that is copied beside the tile's sums, */
   int64_t ncopied;     /* and how many are */
 } place;
 
@@ -453,6 +454,8 @@ static void emit_own(product *p, const span *spans, int nspans, const columns *c
   int lbatch = k_loop(k, abatch), lgroup = k_loop(k, agroup);
   t.batch = ix_axis(k, abatch);
   t.band0 = ix_mul(k, ix_axis(k, agroup), t.panels);
+  t.rest = c->count - (ceil_div(c->count, t.panels) - 1) * t.panels;
+  t.last = t.rest < t.panels ? ix_div(k, ix_axis(k, agroup), c->count / t.panels) : ix_const(k, 0);
   t.block = ix_const(k, 0);
   if (p->form == RIGHT_OWN) {
     int64_t whole = p->dot ? elements_summed(p) / 2 : p->K;

@@ -2,8 +2,8 @@
  * other, and the sums that wait from one block to the next.
  *
  * A row of a block lies on another page than the one before, and all of them in a few sets of the caches: what is read in
- * that order waits for memory. So a panel of the next block is copied beside the sums over the same one of this block, a
- * row now and then, and what the next panel will need is fetched. */
+ * that order waits for memory. So two panels take turns: one is copied beside the sums over the other, a row now and then,
+ * and the panel after it is fetched. */
 #include "compile/kernel_util.h"
 #include "compile/product.h"
 
@@ -13,8 +13,8 @@ bool own_ahead(const product *p) {
 }
 
 void own_reserve(product *p, int64_t wide) {
-  int64_t row = wide * p->own_panels, copies = own_ahead(p) ? 2 : 1;
-  p->own_buf = builder_scratch(&p->b, product_element(p), p->own_rows * row * copies);
+  int64_t row = wide * p->own_panels, held = own_ahead(p) ? 2 : p->own_panels;
+  p->own_buf = builder_scratch(&p->b, product_element(p), held * p->own_rows * wide);
   if (p->form == RIGHT_BLOCKED) p->sums_buf = p->spill_buf[0] = builder_scratch(&p->b, p->acc, p->M * row);
 }
 
@@ -32,16 +32,42 @@ int own_column(product *p, const own_task *t, int panel) {
 
 int own_row(product *p, int block, int i) { return ix_add(p->b.k, ix_mul(p->b.k, block, p->own_rows), i); }
 
-/* [copy][panel][row][column] */
-static int own_access(product *p, const own_task *t, int block, int panel, int i, int j) {
+/* The panels of a block one after the other, then those of the next block. */
+typedef struct own_place {
+  int block, panel;
+} own_place;
+
+static own_place place_after(product *p, const own_task *t, own_place at) {
   kernel *k = p->b.k;
-  int copy = own_ahead(p) ? ix_mod(k, block, 2) : ix_const(k, 0);
-  int n = ix_add(k, ix_mul(k, copy, p->own_panels), panel);
+  int panel = ix_add(k, at.panel, ix_const(k, 1)), through = ix_div(k, panel, t->panels), end = through;
+  int next = ix_add(k, panel, ix_mul(k, through, -t->panels));
+  if (t->rest < t->panels) { /* in the last task, which ends sooner */
+    int sooner = ix_div(k, ix_add(k, ix_mul(k, t->last, t->panels), panel), t->panels + t->rest);
+    end = ix_add(k, end, sooner);
+    next = ix_add(k, next, ix_mul(k, sooner, -t->rest));
+  }
+  /* The remainder is for the bounds of indices. */
+  return (own_place){.block = ix_add(k, at.block, end), .panel = ix_mod(k, next, t->panels)};
+}
+
+/* 0 or 1, and not that of the panel before. */
+static int place_turn(product *p, const own_task *t, own_place at) {
+  kernel *k = p->b.k;
+  int n = ix_add(k, ix_mul(k, at.block, t->panels), at.panel);
+  if ((t->panels - t->rest) % 2) /* one more in the odd blocks of the last task */
+    n = ix_add(k, n, ix_div(k, ix_add(k, ix_mod(k, at.block, 2), t->last), 2));
+  return ix_mod(k, n, 2);
+}
+
+/* [panel][row][column] */
+static int own_access(product *p, const own_task *t, own_place at, int i, int j) {
+  kernel *k = p->b.k;
+  int n = own_ahead(p) ? place_turn(p, t, at) : at.panel;
   return k_access_add(k, p->own_buf, ix_add(k, ix_mul(k, own_row(p, n, i), t->c->wide), j));
 }
 
 int own_value(product *p, const own_task *t, int panel, int i, int j) {
-  return k_load(p->b.k, own_access(p, t, t->block, panel, i, j));
+  return k_load(p->b.k, own_access(p, t, (own_place){t->block, panel}, i, j));
 }
 
 static int vector_axis(product *p, int64_t wide, int vectors) {
@@ -52,13 +78,14 @@ void own_copy(product *p, const own_task *t, int64_t first, int64_t rows) {
   if (!rows) return;
   kernel *k = p->b.k;
   int64_t wide = t->c->wide;
-  int mark = builder_mark(&p->b), ak = k_axis_add(k, rows, 0, 1, 1), apanel = own_panel_axis(p, t);
+  int mark = builder_mark(&p->b), ak = k_axis_add(k, rows, 0, 1, 1);
+  int apanel = own_ahead(p) ? k_axis_add(k, 1, 0, 1, 1) : own_panel_axis(p, t);
   int aj = vector_axis(p, wide, (int)ceil_div(wide, p->lanes));
   int lk = k_loop(k, ak), lpanel = k_loop(k, apanel), lj = k_loop(k, aj);
   int col = ix_add(k, own_column(p, t, ix_axis(k, apanel)), ix_axis(k, aj));
   int i = ix_add(k, ix_axis(k, ak), ix_const(k, first));
   int value = product_right(p, t->batch, ix_const(k, 0), own_row(p, t->block, i), col).re;
-  int to = own_access(p, t, t->block, ix_axis(k, apanel), i, ix_axis(k, aj));
+  int to = own_access(p, t, (own_place){t->block, ix_axis(k, apanel)}, i, ix_axis(k, aj));
   k_store(k, to, k_cast(k, product_element(p), value));
   builder_forget(&p->b, mark);
   k_end(k, lj);
@@ -76,21 +103,21 @@ static void prefetch_value(kernel *k, int value) {
     k->inst[value] = (k_inst){.op = K_PREFETCH, .a = -1, .b = -1, .c = -1, .imm = k->inst[value].imm};
 }
 
-/* The cache lines of row i of the n-th panel that the task copies. After its last one that is one of the next task. */
-static void prefetch_row(product *p, const own_task *t, int n, int i) {
+/* The cache lines of row i of a panel. After the task's last one that is one of the next task. */
+static void prefetch_row(product *p, const own_task *t, own_place at, int i) {
   kernel *k = p->b.k;
   int64_t size = (int64_t)tme_dtype_size(product_at(p, product_source(p, p->right))->type.dtype),
           line = CACHE_LINE / size;
   int mark = builder_mark(&p->b);
-  int row = own_row(p, ix_div(k, n, t->panels), i), task = ix_div(k, row, p->K);
-  int band = ix_add(k, ix_add(k, t->band0, ix_mul(k, task, t->panels)), ix_mod(k, n, t->panels));
+  int row = own_row(p, at.block, i), task = ix_div(k, row, p->K);
+  int band = ix_add(k, ix_add(k, t->band0, ix_mul(k, task, t->panels)), at.panel);
   int col = product_column(p, t->c, band);
   row = ix_mod(k, row, p->K);
   /* A row of the panel begins at a multiple of this unit in a line, and may end in one more of them. */
   int64_t unit = p->aligned ? gcd(t->c->wide, line) : 1, end = t->c->wide + line - unit;
   for (int64_t j = 0; j < end; j += line) {
-    int at = ix_add(k, col, ix_const(k, j < t->c->wide ? j : t->c->wide - 1));
-    prefetch_value(k, product_right(p, t->batch, ix_const(k, 0), row, at).re);
+    int from = ix_add(k, col, ix_const(k, j < t->c->wide ? j : t->c->wide - 1));
+    prefetch_value(k, product_right(p, t->batch, ix_const(k, 0), row, from).re);
   }
   builder_forget(&p->b, mark);
 }
@@ -111,16 +138,17 @@ static void end_if(kernel *k, int loop) {
 
 void own_copy_ahead(product *p, const own_task *t, int panel, int i) {
   kernel *k = p->b.k;
-  int next = ix_add(k, t->block, ix_const(k, 1)), n = ix_add(k, ix_mul(k, next, t->panels), panel);
+  own_place next = place_after(p, t, (own_place){t->block, panel});
   int lrow = loop_if(k, ix_add(k, ix_const(k, p->own_rows), ix_mul(k, i, -1)));
   i = ix_mod(k, i, p->own_rows); /* as it is: the bounds of indices do not know of conditions */
-  prefetch_row(p, t, ix_add(k, n, ix_const(k, 1)), i);
-  int last = ix_div(k, next, p->K / p->own_rows); /* 1 where there is no next block */
+  prefetch_row(p, t, place_after(p, t, next), i);
+  int last = ix_div(k, next.block, p->K / p->own_rows); /* 1 where there is no next panel */
   int lcopy = loop_if(k, ix_add(k, ix_const(k, 1), ix_mul(k, last, -1)));
   int mark = builder_mark(&p->b), aj = vector_axis(p, t->c->wide, (int)ceil_div(t->c->wide, p->lanes));
-  int lj = k_loop(k, aj), j = ix_axis(k, aj), row = ix_mod(k, own_row(p, next, i), p->K);
-  int value = product_right(p, t->batch, ix_const(k, 0), row, ix_add(k, own_column(p, t, panel), j)).re;
-  k_store(k, own_access(p, t, next, panel, i, j), k_cast(k, product_element(p), value));
+  int lj = k_loop(k, aj), j = ix_axis(k, aj), row = ix_mod(k, own_row(p, next.block, i), p->K);
+  int band = ix_mod(k, ix_add(k, t->band0, next.panel), t->c->count);
+  int value = product_right(p, t->batch, ix_const(k, 0), row, ix_add(k, product_column(p, t->c, band), j)).re;
+  k_store(k, own_access(p, t, next, i, j), k_cast(k, product_element(p), value));
   builder_forget(&p->b, mark);
   k_end(k, lj);
   end_if(k, lcopy);

@@ -26,7 +26,7 @@ typedef struct product {
   right_form form;
   bool aligned; /* every row of the right operand begins at the same place of a cache line */
   packed pack;
-  int own_buf;        /* RIGHT_OWN, RIGHT_BLOCKED: the task's panels, [copy][panel][row][column] */
+  int own_buf;        /* RIGHT_OWN, RIGHT_BLOCKED: the task's panels, [panel][row][column] */
   int64_t own_panels; /* of one task */
   int64_t own_rows;   /* of the right operand in a panel: K, or a block of it */
   int sums_buf;       /* RIGHT_BLOCKED: what the blocks before have summed, [row][panel][column] */
@@ -75,11 +75,12 @@ int product_zero(product *p);
 typedef struct own_task {
   const columns *c;
   int batch, band0;
-  int64_t panels;
-  int block; /* of RIGHT_OWN 0 */
+  int64_t panels, rest; /* the last task has `rest` */
+  int last;             /* 1 in the last task if it has fewer, else 0 */
+  int block;            /* of RIGHT_OWN 0 */
 } own_task;
 
-/* True if the next block is copied while this one is summed: where it lies in memory, as it is or to be converted. */
+/* True if the next panel is copied while this one is summed: where it lies in memory, as it is or to be converted. */
 bool own_ahead(const product *p);
 /* Scratch memory for bands so wide. */
 void own_reserve(product *p, int64_t wide);
@@ -90,10 +91,9 @@ int own_column(product *p, const own_task *t, int panel);
 int own_row(product *p, int block, int i);
 /* Element (i, j) of a panel of the block. */
 int own_value(product *p, const own_task *t, int panel, int i, int j);
-/* Rows [first, first + rows) of the block into the panels. */
+/* Rows [first, first + rows) of the block into the panels, or into the first one where the others are copied ahead. */
 void own_copy(product *p, const own_task *t, int64_t first, int64_t rows);
-/* Row i of a panel of the next block, if there is one and i is a row of it. That of the panel that will be copied after
- * this one is fetched. */
+/* Row i of the panel after this one, if there is one and i is a row of it. That of the panel after that one is fetched. */
 void own_copy_ahead(product *p, const own_task *t, int panel, int i);
 /* The place of a sum that waits from one block to the next; loops over all of them: zeros, or what comes of them. */
 int own_sum(product *p, const own_task *t, int row, int panel, int j);
