@@ -201,7 +201,7 @@ static void test_blocks_of_other_processors(void **state) {
   static const lower_target wide = {
       .vector_bytes = 64, .registers = 32, .l1 = {3 << 14, 12}, .l2 = {1 << 20, 16}, .last_level = 1 << 25};
   check_lowered(&small, 5, 768, 2431, TME_F32);
-  check_lowered(&small, 5, 768, 2481, TME_F32); /* the last task has an odd number of panels less */
+  check_lowered(&small, 5, 768, 2481, TME_F32);  /* the last task has an odd number of panels less */
   check_lowered(&small, 7, 2800, 1031, TME_F32); /* narrow, and of a long sum */
   check_lowered(&small, 5, 2800, 1031, TME_F16); /* converted while it is copied */
   if (!sanitized()) check_lowered(&wide, 5, 768, 4101, TME_F32);
