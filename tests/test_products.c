@@ -46,6 +46,8 @@ static const shape shapes[] = {
     {1, 24, 300, 1, 1024, AS_IT_IS},
     {1, 5, 257, 1, 2048, AS_IT_IS},
     {3, 9, 260, 3, 1100, AS_IT_IS},
+    {1, 8, 1031, 1, 1111, AS_IT_IS},
+    {1, 10, 770, 1, 1200, PART},
     {1, 61, 130, 1, 1041, PART},
     {1, 700, 400, 1, 130, AS_IT_IS},
     {1, 1300, 260, 1, 96, AS_IT_IS},
@@ -78,11 +80,14 @@ static const shape shapes[] = {
     {1, 13, 768, 1, 2431, AS_IT_IS},
     {2, 21, 640, 2, 1800, PART},
     {1, 7, 4096, 1, 1944, AS_IT_IS},
+    {1, 11, 4096, 1, 1944, AS_IT_IS},
     {1, 250, 512, 1, 2424, LEFT_TURNED},
     /* long sums of narrow results */
     {1, 7, 2800, 1, 1031, AS_IT_IS},
+    {1, 12, 2800, 1, 1031, AS_IT_IS},
     {1, 13, 2829, 1, 1040, PART},
     {2, 6, 2816, 2, 520, LEFT_TURNED},
+    {2, 14, 2816, 2, 520, LEFT_TURNED},
 };
 
 /* The values -4 ... 4, of (batch, rows, columns), as they lie or as a turned or cut view of something larger. */
@@ -200,11 +205,11 @@ static void test_blocks_of_other_processors(void **state) {
       .vector_bytes = 32, .registers = 16, .l1 = {1 << 15, 8}, .l2 = {1 << 19, 8}, .last_level = 1 << 23};
   static const lower_target wide = {
       .vector_bytes = 64, .registers = 32, .l1 = {3 << 14, 12}, .l2 = {1 << 20, 16}, .last_level = 1 << 25};
-  check_lowered(&small, 5, 768, 2431, TME_F32);
-  check_lowered(&small, 5, 768, 2481, TME_F32);  /* the last task has an odd number of panels less */
-  check_lowered(&small, 7, 2800, 1031, TME_F32); /* narrow, and of a long sum */
-  check_lowered(&small, 5, 2800, 1031, TME_F16); /* converted while it is copied */
-  if (!sanitized()) check_lowered(&wide, 5, 768, 4101, TME_F32);
+  check_lowered(&small, 11, 768, 2431, TME_F32);
+  check_lowered(&small, 11, 768, 2481, TME_F32);  /* the last task has an odd number of panels less */
+  check_lowered(&small, 13, 2800, 1031, TME_F32); /* narrow, and of a long sum */
+  check_lowered(&small, 11, 2800, 1031, TME_F16); /* converted while it is copied */
+  if (!sanitized()) check_lowered(&wide, 11, 768, 4101, TME_F32);
 }
 
 /* 2049 is no 16-bit number: what is fused with a product sees the sum itself, be it cut or not. */
@@ -226,6 +231,22 @@ static void test_epilogue_of_wide_sum(void **state) {
     if (tme_engine_has_jit(cpu)) assert_true(least == 1 && most == 1);
     tme_scope_free(s);
   }
+}
+
+/* A right operand that is a view of what the plan computes is copied a block at a time, but not ahead. */
+static void test_view_on_the_right(void **state) {
+  (void)state;
+  enum { ROWS = 20, K = 4096, COLUMNS = 1300 };
+  tme_scope *s = tme_scope_new(cpu);
+  tme_array *x = numbers(s, TME_F32, 1, ROWS, K, false, false), *y = numbers(s, TME_F32, 1, K, COLUMNS, false, false);
+  assert_true(x && y);
+  const void *got = tme_data(s, tme_matmul(s, x, tme_flip(s, tme_negative(s, y), (int[]){0}, 1)));
+  tme_array *turned = tme_flip(s, tme_negative(s, y), (int[]){0}, 1);
+  assert_int_equal(tme_eval(s, turned), TME_OK);
+  const void *want = tme_data(s, tme_matmul(s, x, turned));
+  assert_true(got && want);
+  assert_memory_equal(got, want, ROWS * COLUMNS * sizeof(float));
+  tme_scope_free(s);
 }
 
 static void count_warning(void *user, tme_log_level level, const char *message) {
@@ -317,6 +338,7 @@ int main(void) {
                                      cmocka_unit_test(test_checked),
                                      cmocka_unit_test(test_functions_after_products),
                                      cmocka_unit_test(test_minus_zero),
+                                     cmocka_unit_test(test_view_on_the_right),
                                      cmocka_unit_test(test_what_a_cache_holds),
                                      cmocka_unit_test(test_blocks_of_other_processors)};
   return cmocka_run_group_tests(tests, open_engines, close_engines);

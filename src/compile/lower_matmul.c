@@ -27,7 +27,8 @@ static const right_form choice_forms[] = {RIGHT_DIRECT, RIGHT_OWN, RIGHT_PACKED}
 
 enum {
   SLAB = 2 << 20,        /* bytes of the right operand that all blocks of rows go over before the next ones */
-  LONG_ROW = 512,        /* columns from which a few rows are summed row by row */
+  LONG_ROW = 512,        /* columns from which a few rows are summed row by row: */
+  MOST_STREAMED = 10,    /* so many, where they would need panels otherwise */
   NEAR = 256 << 10,      /* bytes over which a processor translates addresses at once: 64 pages */
   MOST_OWN_PANELS = 4,   /* that a task makes for itself: neighbours share cache lines */
   MOST_BLOCKED = 8,      /* the same, of a block of rows */
@@ -35,7 +36,7 @@ enum {
   MOST_PACK_BOUND = 128, /* except up to so many rows, for which that step takes much of the time */
   MANY_ROWS = 64,        /* that read a band often enough to copy it for the first cache */
   FEWEST_BANDS = 8,      /* that are tasks enough */
-  MANY_BLOCKS = 4,       /* from which on most of the copying is beside sums */
+  MANY_BLOCKS = 4,       /* from which on copying beside sums gains more than sums that wait cost */
   MOST_COPY_BOUND = 64,  /* rows up to which copying takes more time than sums that wait */
   BLOCK_ROWS = 128,      /* at most so many rows of the right operand are a block */
   FEWEST_OWN_TASKS = 14, /* that are left where a task makes its own panels */
@@ -215,8 +216,8 @@ static bool try_whole(product *p) {
   return spans[0].blocks == 1 && band_bytes(p) <= l2_half(p);
 }
 
-/* True if it can make panels of blocks of rows: those that are held, a block of the left operand, and the sums, each fit
- * half of the second cache, of which there is seldom need for all. */
+/* True if it can make panels of blocks of rows: a block of the left operand, the sums, and the panels each fit half of the
+ * second cache, of which there is seldom need for all. Two panels that take turns are small. */
 static bool try_blocks(product *p) {
   span spans[MOST_SPANS];
   int64_t size = (int64_t)tme_dtype_size(p->acc), wide = tile_wide(p);
@@ -276,9 +277,15 @@ static tme_status choose_form(product *p, error *e) {
     direct = form == RIGHT_DIRECT && !p->complex && !scattered;
     pack = form == RIGHT_PACKED;
   }
+  bool plain = !p->dot && !p->complex;
   p->form = RIGHT_DIRECT;
   if (!p->dot && (p->K <= 1 || direct)) {
+    if (plain && p->M <= MOST_FEW_ROWS && p->N >= LONG_ROW) p->form = RIGHT_STREAMED;
     if (p->aligned) align_bands(p, size);
+    return TME_OK;
+  }
+  if (plain && !p->choice && !scattered && p->M <= MOST_STREAMED && p->N >= LONG_ROW) {
+    p->form = RIGHT_STREAMED;
     return TME_OK;
   }
   if (!pack && !p->complex && !scattered && choose_own(p)) return TME_OK;
@@ -599,8 +606,8 @@ tme_status lower_matmul(lowering *l, int gr, error *e) {
   tme_status status = choose_form(&p, e);
   if (status == TME_OK && p.dot) status = pairs_pack_left(&p, e);
   if (status != TME_OK) return status;
-  bool few = p.form == RIGHT_DIRECT && !p.complex && p.M <= MOST_FEW_ROWS && p.N >= LONG_ROW;
-  if (!(few ? product_emit_few_rows(&p, name) : emit(&p, name))) status = kernel_failure(p.b.k, label, e);
+  bool made = p.form == RIGHT_STREAMED ? product_emit_few_rows(&p, name) : emit(&p, name);
+  if (!made) status = kernel_failure(p.b.k, label, e);
   if (status == TME_OK) status = lower_step(&p.b, label, e);
   builder_free(&p.b);
   return status;

@@ -59,7 +59,7 @@ static int place_turn(product *p, const own_task *t, own_place at) {
   return ix_mod(k, n, 2);
 }
 
-/* [panel][row][column] */
+/* [panel][row][column]; where panels are copied ahead, of two in turn */
 static int own_access(product *p, const own_task *t, own_place at, int i, int j) {
   kernel *k = p->b.k;
   int n = own_ahead(p) ? place_turn(p, t, at) : at.panel;
@@ -140,10 +140,11 @@ void own_copy_ahead(product *p, const own_task *t, int panel, int i) {
   kernel *k = p->b.k;
   own_place next = place_after(p, t, (own_place){t->block, panel});
   int lrow = loop_if(k, ix_add(k, ix_const(k, p->own_rows), ix_mul(k, i, -1)));
-  i = ix_mod(k, i, p->own_rows); /* as it is: the bounds of indices do not know of conditions */
+  /* Here and below remainders are what they are of: the bounds of indices do not know of conditions. */
+  i = ix_mod(k, i, p->own_rows);
   prefetch_row(p, t, place_after(p, t, next), i);
-  int last = ix_div(k, next.block, p->K / p->own_rows); /* 1 where there is no next panel */
-  int lcopy = loop_if(k, ix_add(k, ix_const(k, 1), ix_mul(k, last, -1)));
+  int none = ix_div(k, next.block, p->K / p->own_rows); /* 1 where there is no next panel */
+  int lcopy = loop_if(k, ix_add(k, ix_const(k, 1), ix_mul(k, none, -1)));
   int mark = builder_mark(&p->b), aj = vector_axis(p, t->c->wide, (int)ceil_div(t->c->wide, p->lanes));
   int lj = k_loop(k, aj), j = ix_axis(k, aj), row = ix_mod(k, own_row(p, next.block, i), p->K);
   int band = ix_mod(k, ix_add(k, t->band0, next.panel), t->c->count);

@@ -10,9 +10,10 @@ typedef struct tile {
   int rows, vectors;
 } tile;
 
-/* How the right operand is read: where it lies; from panels that an earlier step made; from panels that every task makes
- * of the columns it works on, all at once or a block of rows after the other. */
-typedef enum right_form { RIGHT_DIRECT, RIGHT_PACKED, RIGHT_OWN, RIGHT_BLOCKED } right_form;
+/* How the right operand is read: where it lies; there, too, but each row at once and all rows of the result with it; from
+ * panels that an earlier step made; from panels that every task makes of the columns it works on, all at once or a block of
+ * rows after the other. */
+typedef enum right_form { RIGHT_DIRECT, RIGHT_STREAMED, RIGHT_PACKED, RIGHT_OWN, RIGHT_BLOCKED } right_form;
 
 typedef struct product {
   builder b;
@@ -26,7 +27,7 @@ typedef struct product {
   right_form form;
   bool aligned; /* every row of the right operand begins at the same place of a cache line */
   packed pack;
-  int own_buf;        /* RIGHT_OWN, RIGHT_BLOCKED: the task's panels, [panel][row][column] */
+  int own_buf;        /* RIGHT_OWN, RIGHT_BLOCKED: the task's panels, or two in turn, [panel][row][column] */
   int64_t own_panels; /* of one task */
   int64_t own_rows;   /* of the right operand in a panel: K, or a block of it */
   int sums_buf;       /* RIGHT_BLOCKED: what the blocks before have summed, [row][panel][column] */
@@ -106,7 +107,7 @@ int pairs_left(product *p, int batch, int row, int pair);
 
 enum { EPILOGUE_VECTORS = 4 }; /* of an epilogue with functions that are computed side by side, at most */
 
-/* Results of at most MOST_FEW_ROWS long rows (lower_few_rows.c). */
+/* RIGHT_STREAMED (lower_few_rows.c): up to MOST_FEW_ROWS rows, and a few more where they would need panels. */
 enum { MOST_FEW_ROWS = 4 };
 bool product_emit_few_rows(product *p, const char *name);
 

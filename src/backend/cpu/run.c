@@ -107,12 +107,14 @@ static tme_status prepare(runner *r, int i, bool many, void **buf, uint64_t *arg
   for (int k = 0; k < s->nargs; k++)
     args[k] =
         s->args[k].literal < 0 ? (uint64_t)s->args[k].value : r->a->args[2 * s->args[k].literal + s->args[k].word];
-  size_t bytes = ((size_t)s->kernel->scratch_bytes + 63) / 64 * 64, per_thread = bytes && many ? bytes + APART : bytes;
+  size_t per_thread = ((size_t)s->kernel->scratch_bytes + 63) / 64 * 64, bytes;
+  if (per_thread && many) per_thread += APART;
   size_t copies = many ? (size_t)threads_count(engine_threads(r->e)) : 1;
   *out = (ready){.step = i, .c = {.entry = jit_entry(l->code), .buf = buf, .args = args, .scratch_bytes = per_thread}};
   if (!per_thread) return TME_OK;
-  out->scratch = pool_get(engine_pool(r->e), per_thread * copies);
-  if (!out->scratch) return fail_memory(e, s->label, per_thread * copies);
+  if (!mul_size(per_thread, copies, &bytes)) return fail_memory(e, s->label, SIZE_MAX);
+  out->scratch = pool_get(engine_pool(r->e), bytes);
+  if (!out->scratch) return fail_memory(e, s->label, bytes);
   out->c.scratch = out->scratch->data;
   return TME_OK;
 }
