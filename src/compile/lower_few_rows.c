@@ -8,8 +8,7 @@ enum {
   SHORTEST = 512,   /* columns of a task, at least: shorter lines are read more slowly */
   MOST_SUMS = 4096, /* of a task: what the first cache holds beside the lines */
   FEWEST_TASKS = 4, /* that the columns are cut into, where they are that many */
-  AT_ONCE = 8,      /* rows of the left operand times rows of the right one that one pass over the sums takes; */
-  FEWEST_ADDED = 4  /* but so many of the right one at least */
+  AT_ONCE = 4       /* rows of the right operand that one pass over the sums takes; twice as many for one row of sums */
 };
 
 /* Columns of a task. No sum depends on it. */
@@ -44,7 +43,7 @@ bool product_emit_few_rows(product *p, const char *name) {
   builder *b = &p->b;
   kernel *k = b->k;
   int64_t stretch = stretch_of(p), stretches = ceil_div(p->N, stretch);
-  int most = AT_ONCE / (int)p->M, at_once = most > FEWEST_ADDED ? most : FEWEST_ADDED, mark = builder_mark(b);
+  int at_once = p->M == 1 ? 2 * AT_ONCE : AT_ONCE, mark = builder_mark(b);
   int abatch = k_axis_add(k, p->batches, AXIS_PARALLEL, 1, 1), astretch = k_axis_add(k, stretches, AXIS_PARALLEL, 1, 1);
   int aj = k_axis_add(k, stretch, AXIS_VECTOR, p->lanes, 2);
   int col0 = ix_mul(k, ix_axis(k, astretch), stretch);
