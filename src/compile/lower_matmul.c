@@ -257,6 +257,11 @@ static void align_bands(product *p, int64_t size) {
     if (list[i].vectors * vector % CACHE_LINE == 0 && p->N % (list[i].vectors * p->lanes) == 0) p->t = list[i];
 }
 
+/* Results of a few long rows are summed row by row. */
+static bool is_streamed(const product *p, int64_t most_rows) {
+  return !p->dot && !p->complex && p->M <= most_rows && p->N >= LONG_ROW;
+}
+
 /* Panels are needed where the right operand is converted or made of pairs, where neighbouring columns are not neighbours in
  * memory, and where the rows of a band would push each other out of the second cache (if many rows go over the band: of the
  * first) or lie on too many pages. A task makes its own if nobody else needs them. */
@@ -277,14 +282,13 @@ static tme_status choose_form(product *p, error *e) {
     direct = form == RIGHT_DIRECT && !p->complex && !scattered;
     pack = form == RIGHT_PACKED;
   }
-  bool plain = !p->dot && !p->complex;
   p->form = RIGHT_DIRECT;
   if (!p->dot && (p->K <= 1 || direct)) {
-    if (plain && p->M <= MOST_FEW_ROWS && p->N >= LONG_ROW) p->form = RIGHT_STREAMED;
+    if (is_streamed(p, MOST_FEW_ROWS)) p->form = RIGHT_STREAMED;
     if (p->aligned) align_bands(p, size);
     return TME_OK;
   }
-  if (plain && !p->choice && !scattered && p->M <= MOST_STREAMED && p->N >= LONG_ROW) {
+  if (!p->choice && !scattered && is_streamed(p, MOST_STREAMED)) {
     p->form = RIGHT_STREAMED;
     return TME_OK;
   }
