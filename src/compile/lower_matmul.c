@@ -465,7 +465,7 @@ static void emit_own(product *p, const span *spans, int nspans, const columns *c
   int lbatch = k_loop(k, abatch), lgroup = k_loop(k, agroup);
   t.batch = ix_axis(k, abatch);
   t.band0 = ix_mul(k, ix_axis(k, agroup), t.panels);
-  t.rest = c->count - (ceil_div(c->count, t.panels) - 1) * t.panels;
+  t.rest = (c->count - 1) % t.panels + 1;
   t.last = t.rest < t.panels ? ix_div(k, ix_axis(k, agroup), c->count / t.panels) : ix_const(k, 0);
   t.block = ix_const(k, 0);
   if (p->form == RIGHT_OWN) {

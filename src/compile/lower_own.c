@@ -21,7 +21,7 @@ void own_reserve(product *p, int64_t wide) {
 int own_panel_axis(product *p, const own_task *t) {
   kernel *k = p->b.k;
   int axis = k_axis_add(k, t->panels, 0, 1, 1);
-  if (axis >= 0 && t->c->count % t->panels != 0)
+  if (axis >= 0 && t->rest < t->panels)
     k->axes[axis].limit = ix_add(k, ix_const(k, t->c->count), ix_mul(k, t->band0, -1));
   return axis;
 }
