@@ -8,8 +8,9 @@
 #include <string.h>
 
 enum {
-  FEW = 64,        /* buffers or arguments of one kernel: their tables lie on the stack */
-  APART = 64 << 10 /* bytes between what two threads write: a processor fetches ahead of a stride for tens of KiB, and
+  FEW = 64, /* buffers or arguments of one kernel: their tables lie on the stack */
+  SCRATCH_GAP =
+      64 << 10 /* bytes between what two threads write: a processor fetches ahead of a stride for tens of KiB, and
                       would take from the next thread what that is writing */
 };
 
@@ -108,7 +109,7 @@ static tme_status prepare(runner *r, int i, bool many, void **buf, uint64_t *arg
     args[k] =
         s->args[k].literal < 0 ? (uint64_t)s->args[k].value : r->a->args[2 * s->args[k].literal + s->args[k].word];
   size_t per_thread = ((size_t)s->kernel->scratch_bytes + 63) / 64 * 64, bytes;
-  if (per_thread && many) per_thread += APART;
+  if (per_thread && many) per_thread += SCRATCH_GAP;
   size_t copies = many ? (size_t)threads_count(engine_threads(r->e)) : 1;
   *out = (ready){.step = i, .c = {.entry = jit_entry(l->code), .buf = buf, .args = args, .scratch_bytes = per_thread}};
   if (!per_thread) return TME_OK;
