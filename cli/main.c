@@ -2,6 +2,7 @@
 #include "cli.h"
 #include <ctype.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -98,9 +99,19 @@ bool parse_integer(const char *text, long lo, long hi, long *out) {
 }
 
 int finish_output(const cli *c, int code) {
+  errno = 0;
   if (fflush(stdout) == 0 && !ferror(stdout)) return code;
-  complain(c, "standard output: %s", strerror(errno));
+  complain(c, "standard output could not be written%s%s", errno ? ": " : "", errno ? strerror(errno) : "");
   return EXIT_EVALUATION;
+}
+
+/* A standard stream that is closed would be the next file that is opened. What stands in for it is open the wrong way
+ * round, so that who reads or writes is told. */
+static void fill_missing_streams(void) {
+  for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+    if (fcntl(fd, F_GETFD) >= 0 || errno != EBADF) continue;
+    if (open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) != fd) exit(EXIT_EVALUATION);
+  }
 }
 
 static const command *find_command(const char *name) {
@@ -228,6 +239,7 @@ static int run(cli *c, int argc, char **argv) {
 
 int main(int argc, char **argv) {
   cli c = {0};
+  fill_missing_streams();
   tme_options_init(&c.options);
   c.options.log = log_line;
   int code = run(&c, argc, argv);

@@ -315,13 +315,36 @@ class Outputs(Program):
         self.fails(2, "2 results", "eval", "1, 2", "-o", "x.npy")
         self.fails(2, "needs a value", "eval", "1", "-o")
 
+    PRINTING = (["eval", "1"], ["eval", "--json", "arange(100000)"], ["explain", "1 + 1"], ["info"], ["info", "--json"],
+                ["status"], ["status", "--json"], ["ops"], ["ops", "--json"], ["cache", "path"], ["cache", "list"],
+                ["cache", "stats"], ["--version"], ["--help"], ["help", "eval"], ["eval", "--help"])
+
     def test_full_disk(self):
         if not os.path.exists("/dev/full") or not stat.S_ISCHR(os.stat("/dev/full").st_mode):
             self.skipTest("no /dev/full")
-        with open("/dev/full", "w") as full:
-            r = subprocess.run([TME, "eval", "1"], stdout=full, stderr=subprocess.PIPE, text=True)
-        self.assertEqual(r.returncode, 1)
-        self.assertIn("standard output", r.stderr)
+        for args in self.PRINTING:
+            with open("/dev/full", "w") as full:
+                r = subprocess.run([TME, *args], stdout=full, stderr=subprocess.PIPE, text=True)
+            self.assertEqual(r.returncode, 1, args)
+            self.assertIn("standard output could not be written: No space left", r.stderr)
+
+    def test_closed_streams(self):
+        """Output that has nowhere to go is an error; what the program opens takes no closed stream's place."""
+        def without(which, *args):
+            script = '"$0" "$@" ' + " ".join(f"{fd}>&-" for fd in which)
+            return subprocess.run(["sh", "-c", script, TME, *args], capture_output=True, text=True, cwd=self.dir,
+                                  env=dict(os.environ, TME_LOG="debug", TME_DEBUG="1"))
+        for args in self.PRINTING:
+            r = without([1], *args)
+            self.assertEqual(r.returncode, 1, args)
+            self.assertIn("standard output could not be written", r.stderr)
+        for n, which in enumerate(([0], [2], [0, 2])):
+            r = without(which, "eval", f"sum(arange({1000 + n}))")
+            self.assertEqual((r.returncode, r.stdout.splitlines()[-1]), (0, str((999 + n) * (1000 + n) // 2)))
+        self.assertEqual(without([0, 1, 2], "eval", "sum(sqrt(arange(1010)))").returncode, 1)
+        self.assertEqual(without([0, 1, 2], "cache", "clear").returncode, 0)
+        without([0, 1, 2], "eval", "arange(4) * 2", "-o", "closed.npy")
+        self.assertEqual(self.value("y", "y=closed.npy"), [0, 2, 4, 6])
 
 
 class Errors(Program):

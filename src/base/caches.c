@@ -1,4 +1,5 @@
 #include "base/caches.h"
+#include "base/fd.h"
 #include <stdio.h>
 #include <unistd.h>
 
@@ -41,7 +42,7 @@ static int64_t level_bytes(int index) {
   long long n = 0;
   char unit = 0;
   snprintf(path, sizeof path, "/sys/devices/system/cpu/cpu0/cache/index%d/size", index);
-  FILE *f = fopen(path, "re");
+  FILE *f = fd_reader(path);
   if (!f) return 0;
   int got = fscanf(f, "%15lld%c", &n, &unit);
   fclose(f);

@@ -1,4 +1,5 @@
 #include "base/threads.h"
+#include "base/fd.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
@@ -9,7 +10,7 @@
 
 /* The start of a file as a string; false if it cannot be read. */
 static bool read_file(const char *path, char *buffer, size_t size) {
-  int fd = open(path, O_RDONLY | O_CLOEXEC);
+  int fd = fd_apart(open(path, O_RDONLY | O_CLOEXEC));
   if (fd < 0) return false;
   size_t n = 0;
   while (n + 1 < size) {

@@ -1,4 +1,5 @@
 #include "compile/disk_files.h"
+#include "base/fd.h"
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -35,10 +36,10 @@ int disk_folder_open(const char *path, error *e) {
     errno = ENOENT;
   } else {
     const int flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
-    fd = open(copy, flags);
+    fd = fd_apart(open(copy, flags));
     if (fd < 0 && errno == ENOENT) {
       make_folders(copy);
-      fd = open(copy, flags);
+      fd = fd_apart(open(copy, flags));
     }
   }
   int failure = errno;
@@ -84,7 +85,7 @@ static bool push(disk_file **files, size_t *n, size_t *room, const char *name, c
 }
 
 bool disk_folder_list(int folder, disk_file **out, size_t *n) {
-  int fd = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC); /* a reading position of its own */
+  int fd = fd_apart(openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)); /* a reading position of its own */
   if (fd < 0) return false;
   DIR *dir = fdopendir(fd);
   if (!dir) {
@@ -122,7 +123,7 @@ bool disk_folder_list(int folder, disk_file **out, size_t *n) {
 
 int disk_file_open(int folder, const char *name, size_t max, struct stat *st) {
   /* O_NONBLOCK: a fifo must not hold us up. */
-  int fd = openat(folder, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+  int fd = fd_apart(openat(folder, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
   if (fd < 0) {
     bool no_fault_of_its = errno == ENOENT || errno == EMFILE || errno == ENFILE || errno == ENOMEM;
     return no_fault_of_its ? FILE_ABSENT : FILE_REJECTED;
@@ -183,7 +184,7 @@ tme_status disk_file_replace(int folder, const char *name, const void *bytes, si
   int fd = -1;
   for (int tries = 0; fd < 0 && tries < 8; tries++) {
     temporary_name(temporary);
-    fd = openat(folder, temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    fd = fd_apart(openat(folder, temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
     if (fd < 0 && errno != EEXIST) break;
   }
   if (fd < 0) return fail(e, TME_ERR_IO, "disk cache: cannot make a file: %s", strerror(errno));

@@ -1,5 +1,6 @@
 /* Options, overriding TME_*, overriding the defaults. A variable that an option overrides is not looked at. */
 #include "base/env.h"
+#include "base/fd.h"
 #include "engine/engine.h"
 #include <stdio.h>
 #include <string.h>
@@ -47,7 +48,7 @@ static tme_status size_of(size_t value, const char *variable, size_t fallback, s
 
 /* A number in a file of the cgroup file system; 0 if there is none ("max"). */
 static size_t read_size(const char *path) {
-  FILE *f = fopen(path, "re");
+  FILE *f = fd_reader(path);
   if (!f) return 0;
   unsigned long long v = 0;
   if (fscanf(f, "%20llu", &v) != 1) v = 0;

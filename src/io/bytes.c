@@ -1,4 +1,5 @@
 /* The bytes of a file: mapped, or read into memory. */
+#include "base/fd.h"
 #include "io/formats.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -74,7 +75,7 @@ static tme_status map_all(const io_place *at, int fd, size_t size, io_bytes **ou
 tme_status io_bytes_open(const io_place *at, bool copy, io_bytes **out) {
   *out = NULL;
   /* Without O_NONBLOCK, opening a pipe that nobody writes to would wait. */
-  int fd = open(at->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  int fd = fd_apart(open(at->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   if (fd < 0) return io_fail_errno(at, "cannot open", errno);
   struct stat st;
   tme_status s;

@@ -1,4 +1,5 @@
 /* Writing: a temporary file beside each target, renamed when all are whole. */
+#include "base/fd.h"
 #include "io/formats.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -171,7 +172,7 @@ static tme_status open_temp(const io_place *at, target *t, io_sink *s) {
     char *temp = join(t->path, folder(t->path), name);
     if (!temp) return io_fail_memory(at, strlen(t->path) + sizeof name);
     /* Private until it has the permissions of the file that it replaces; a new file's come from the umask. */
-    s->fd = open(temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, t->exists ? 0600 : 0666);
+    s->fd = fd_apart(open(temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, t->exists ? 0600 : 0666));
     if (s->fd >= 0) {
       t->temp = temp;
       return TME_OK;

@@ -1,4 +1,5 @@
 #include "run/profile.h"
+#include "base/fd.h"
 #include "engine/inside.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -106,7 +107,7 @@ static bool write_file(const profile *p) {
     errno = ENOMEM;
     return false;
   }
-  int fd = mkostemp(temp.s, O_CLOEXEC);
+  int fd = fd_apart(mkostemp(temp.s, O_CLOEXEC));
   FILE *f = fd >= 0 ? fdopen(fd, "w") : NULL;
   bool ok = f != NULL;
   if (ok) {

@@ -1,4 +1,5 @@
 #include "backend/cpu/code_pages.h"
+#include "base/fd.h"
 #include "base/fork.h"
 #include <errno.h>
 #include <pthread.h>
@@ -88,8 +89,8 @@ static bool file_may_hold(size_t bytes) {
 
 static bool map_memfd(page_block *b, size_t bytes) {
   if (memfd_refused() || !file_may_hold(bytes)) return false;
-  int fd = memfd_create("tme-code", MFD_CLOEXEC | MFD_EXEC);
-  if (fd < 0 && errno == EINVAL) fd = memfd_create("tme-code", MFD_CLOEXEC); /* before Linux 6.3 */
+  int fd = fd_apart(memfd_create("tme-code", MFD_CLOEXEC | MFD_EXEC));
+  if (fd < 0 && errno == EINVAL) fd = fd_apart(memfd_create("tme-code", MFD_CLOEXEC)); /* before Linux 6.3 */
   if (fd < 0) return false;
   struct stat st;
   void *p = MAP_FAILED;

@@ -1,4 +1,5 @@
 #include "backend/cpu/code.h"
+#include "base/fd.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -36,7 +37,7 @@ tme_status code_perf_map(const code *c, const char *name, error *e) {
     map = -1;
   }
   if (map < 0) {
-    map = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_APPEND | O_CLOEXEC, 0600);
+    map = fd_apart(open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_APPEND | O_CLOEXEC, 0600));
     owner = self;
   }
   if (map < 0 || !write_line(map, line, length)) s = fail(e, TME_ERR_IO, "%s: %s", path, strerror(errno));
