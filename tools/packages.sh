@@ -14,8 +14,8 @@ run_packages=(
 )
 # What ./check needs besides.
 check_packages=(
-  "libcmocka-dev -" "clang clang" "clang-format clang-format" "python3-numpy py:numpy"
-  # MLX, for the tests of its backend, comes from the registry of Python packages into an environment of its own.
+  "libcmocka-dev -" "clang clang" "python3-numpy py:numpy"
+  # MLX and clang-format come from the registry of Python packages, each into an environment of its own.
   "python3-venv py:ensurepip"
 )
 # In the order in which they are preferred.

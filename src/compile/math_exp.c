@@ -23,7 +23,7 @@ static int rest_series(kernel *k, int r, int terms, double times) {
   static const double f32[][6] = {
       {0.4999999403953552, 0.1666652262210846, 0.04166829213500023, 0.008368532173335552, 0.0013818300794810057},
       {5.0000001201e-1, 1.6666665459e-1, 4.1665795894e-2, 8.3334519073e-3, 1.3981999507e-3, 1.9875691500e-4}};
-  double c[16], factorial = 1;
+  double c[16] = {0}, factorial = 1;
   for (int i = 0; i < terms; i++) {
     factorial *= i + 2;
     c[i] = times * (is_f32(k, r) ? f32[terms - 5][i] : 1 / factorial);

@@ -180,7 +180,7 @@ static tme_status take_outputs(mlx_backend *b, int n, const mlx_output *from, ar
 
 static tme_status run_entry(mlx_backend *b, executable *x, mlx_entry *f, run_args *a, error *e) {
   const graph *g = x->g;
-  mlx_input few_in[8], *in = g->nleaves <= COUNT(few_in) ? few_in : mem_calloc((size_t)g->nleaves, sizeof *in);
+  mlx_input few_in[8] = {0}, *in = g->nleaves <= COUNT(few_in) ? few_in : mem_calloc((size_t)g->nleaves, sizeof *in);
   mlx_output few_out[8], *out = g->nroots <= COUNT(few_out) ? few_out : mem_calloc((size_t)g->nroots, sizeof *out);
   tme_status s = in && out ? TME_OK : fail_memory(e, "mlx", (size_t)g->nleaves * sizeof *in);
   int given = 0;
