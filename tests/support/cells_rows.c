@@ -26,10 +26,6 @@ static bool takes(int op, tme_dtype t) {
   case OP_any:
   case OP_all:
   case OP_mean: return true;
-  case OP_min:
-  case OP_max:
-  case OP_argmin:
-  case OP_argmax: return t != TME_BOOL && !dtype_is_complex(t);
   default: return !dtype_is_complex(t);
   }
 }

@@ -426,8 +426,12 @@ static const reduction *choose(int op, tme_dtype t) {
   switch (op) {
   case OP_sum: CASES_SUM(sum)
   case OP_prod: CASES_SUM(prod)
-  case OP_min: CASES_ORDER(min)
-  case OP_max: CASES_ORDER(max)
+  case OP_min:
+    if (t == TME_BOOL) return &all_reduction;
+    CASES_ORDER(min)
+  case OP_max:
+    if (t == TME_BOOL) return &any_reduction;
+    CASES_ORDER(max)
   case OP_any: return &any_reduction;
   default: return &all_reduction;
   }

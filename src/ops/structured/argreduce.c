@@ -4,7 +4,7 @@
 tme_status infer_argreduce(op_call *c, op_type *out, error *e) {
   const op_type *x = c->in[0];
   op_attrs *a = c->attrs;
-  tme_status s = infer_takes(c, TAKES_INT | TAKES_FLOAT, "real numbers", e);
+  tme_status s = infer_takes(c, TAKES_BOOL | TAKES_INT | TAKES_FLOAT, "real numbers or booleans", e);
   if (s != TME_OK) return s;
   if (a->has_axes == AXES_LIST && a->list[2].n >= 0 && a->list[2].n != 1)
     return fail(e, TME_ERR_ARGUMENT, "%s: takes one axis or none, not %d", op_name(c->op), a->list[2].n);

@@ -16,7 +16,7 @@ tme_status infer_reduce(op_call *c, op_type *out, error *e) {
   } else if (c->op == OP_sum || c->op == OP_prod) {
     t = wide_int(t);
   } else {
-    s = infer_takes(c, TAKES_INT | TAKES_FLOAT, "real numbers", e);
+    s = infer_takes(c, TAKES_BOOL | TAKES_INT | TAKES_FLOAT, "real numbers or booleans", e);
     if (s != TME_OK) return s;
     for (int d = 0; d < x->rank; d++) {
       if (!(c->attrs->axes >> d & 1) || x->shape[d]) continue;
