@@ -103,7 +103,7 @@ static tme_array *pads_of_nothing(tme_scope *s, tme_array *x, int n) {
 
 static tme_array *dear_rows(tme_scope *s, tme_array *x, int n) {
   for (int i = 0; i < n; i++) x = tme_sin(s, x);
-  return tme_round(s, tme_multiply(s, tme_max(s, x, (int[]){1}, 1, true), tme_integer(s, 64)));
+  return tme_round(s, tme_multiply(s, tme_max(s, x, (int[]){1}, 1, true), tme_integer(s, 64)), 0);
 }
 
 static tme_array *chained(tme_scope *s, tme_array *x, int n) {

@@ -178,6 +178,8 @@ static void promotion(void **state) {
   gives(OP_where, "bool() ~i64() ~f32()", NONE, "~f32()");
   gives(OP_bitwise_and, "bool() u16()", NONE, "u16()");
   gives(OP_clip, "i16(3) ~i64() ~f32()", NONE, "f32(3)");
+  gives(OP_clip, "i16(3) - ~i64()", NONE, "i16(3)");
+  gives(OP_clip, "i16(3) f64(2,1) -", NONE, "f64(2,3)");
   gives(OP_fma, "f16(2) f32() f32()", NONE, "f32(2)");
   gives(OP_add, "f32(0,3) f32(3)", NONE, "f32(0,3)");
   refuses(OP_add, "f32(3,4) f32(5)", NONE, TME_ERR_SHAPE, "add: shapes (3, 4) and (5,) do not broadcast");
@@ -216,7 +218,7 @@ static void reductions(void **state) {
   gives(OP_sum, "f32(3)", empty, "f32(3)");
   refuses(OP_max, "f32(0,3)", AXES(0), TME_ERR_SHAPE, "max: axis 0 of shape (0, 3) has no elements");
   refuses(OP_argmin, "f32(0)", NONE, TME_ERR_SHAPE, "argmin: axis 0 of shape (0,) has no elements");
-  refuses(OP_min, "c64(2)", NONE, TME_ERR_DTYPE, "min: takes real numbers, not complex64");
+  refuses(OP_min, "c64(2)", NONE, TME_ERR_DTYPE, "min: takes real numbers or booleans, not complex64");
   refuses(OP_sum, "f32(3)", AXES(1), TME_ERR_ARGUMENT,
           "sum: axis 1 is out of range for 1 dimension (expected -1 to 0)");
   refuses(OP_sum, "f32()", AXES(0), TME_ERR_ARGUMENT, "sum: axis 0 is out of range: the array has no axes");
@@ -224,6 +226,8 @@ static void reductions(void **state) {
   refuses(OP_argmax, "f32(3,4)", AXES(0, 1), TME_ERR_ARGUMENT, "argmax: takes one axis or none, not 2");
   gives(OP_argmax, "f32(3,4)", AXES(0), "i64(4)");
   gives(OP_argmax, "i8(3,4)", NONE, "i64()");
+  gives(OP_max, "bool(3,4)", AXES(0), "bool(4)");
+  gives(OP_argmin, "bool(3,4)", NONE, "i64()");
   gives(OP_mean, "i32(3,4)", NONE, "f32()");
   gives(OP_mean, "c64(3)", NONE, "c64()");
   refuses(OP_var, "c64(3)", NONE, TME_ERR_DTYPE, "var: takes real numbers, not complex64");

@@ -1,5 +1,6 @@
 /* From a call to a node: arguments, type inference, casts. */
 #include "graph/apply.h"
+#include "graph/compose.h"
 #include "engine/scope.h"
 #include <math.h>
 #include <string.h>
@@ -150,9 +151,10 @@ static node *make_view(tme_engine *e, int op, tme_array *x, const op_attrs *attr
   return n;
 }
 
-static node *make(call *c, const tme_dtype *cast, const op_type *types) {
+static node *make(call *c, tme_dtype *cast, const op_type *types) {
   tme_engine *e = c->s->engine;
   bool structured = c->def->family != FAMILY_elementwise;
+  if (c->op == OP_clip) c->op = compose_clip(c->in, cast, &c->nin);
   if (c->op == OP_full) return make_full(e, &c->attrs, types);
   if (c->def->family == FAMILY_shape && array_buffer(c->in[0])) {
     node *view = make_view(e, c->op, c->in[0], &c->attrs, types);
@@ -235,7 +237,9 @@ tme_status apply(tme_scope *s, int op, const tme_arg *args, int nargs, tme_array
   if (d->family != FAMILY_elementwise) memset(&c.attrs, 0, sizeof c.attrs);
   if (d->ninputs < 0 && nargs > 0 && args[0].kind == TME_ARG_ARRAYS && args[0].n > FEW)
     return apply_many(&c, args, nargs, args[0].n, out);
-  return take_all(&c, args, nargs) ? infer(&c, types, cast, out) : s->err.code;
+  if (!take_all(&c, args, nargs)) return s->err.code;
+  if (op == OP_round && c.attrs.i[0]) return compose_round(s, in[0], c.attrs.i[0], out);
+  return infer(&c, types, cast, out);
 }
 
 tme_status tme_apply(tme_scope *s, const char *op, const tme_arg *args, int nargs, tme_array **out) {

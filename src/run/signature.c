@@ -77,7 +77,7 @@ static int read_op(reader *r, uint64_t head) {
   read_values(r, in, nin);
   op_attrs a;
   memset(&a, 0, sizeof a);
-  read_attrs(r, op_get(op), &a);
+  if (op_get(op)->family != FAMILY_elementwise) read_attrs(r, op_get(op), &a);
   int x = graph_op(r->g, op, in, nin, &a);
   if (in != few) mem_free(in);
   return x;

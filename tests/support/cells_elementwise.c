@@ -17,6 +17,7 @@ static bool converts(int op, tme_dtype t) { return dtype_is_int(t) && takes(op, 
 static void operands(cell *c, tme_dtype t, int rank, const int64_t *shape, layout l, fill f) {
   const op_def *d = op_get(c->op);
   for (int p = 0; p < d->nparams; p++) {
+    if (d->params[p].kind != PARAM_ARRAY && d->params[p].kind != PARAM_OPTIONAL) continue;
     operand *o = cell_in(c, d->params[p].name, d->rule == RULE_WHERE && !p ? TME_BOOL : t, rank, shape);
     o->layout = l;
     o->fill = f;
@@ -25,7 +26,7 @@ static void operands(cell *c, tme_dtype t, int rank, const int64_t *shape, layou
 
 /* Every special value meets every other one. */
 static void contiguous(matrix *m, int op, tme_dtype t, bool core) {
-  int64_t n = op_get(op)->nparams > 1 ? 1300 : 130;
+  int64_t n = op_get(op)->ninputs > 1 ? 1300 : 130;
   cell c;
   cell_init(&c, op, core);
   operands(&c, t, 1, &n, LAYOUT_ROWS, FILL_MIXED);
@@ -89,7 +90,7 @@ static void broadcasts(matrix *m, int op, tme_dtype t) {
       {{0, 2, 1}, {{0}, {4, 33}, {1}}},        {{4, 3, 1}, {{2, 1, 3, 1}, {5, 1, 6}, {6}}},
       {{1, 3, 2}, {{1}, {0, 2, 3}, {2, 1}}},   {{2, 1, 0}, {{16, 64}, {64}, {0}}},
   };
-  int n = op_get(op)->nparams;
+  int n = op_get(op)->ninputs;
   for (int k = 0; n > 1 && k < COUNT(sets) * n; k++) {
     cell c;
     cell_init(&c, op, false);
@@ -99,6 +100,27 @@ static void broadcasts(matrix *m, int op, tme_dtype t) {
       c.in[i].rank = sets[k / n].rank[from];
       memcpy(c.in[i].shape, sets[k / n].shape[from], sizeof sets[0].shape[0]);
     }
+    matrix_add(m, &c);
+  }
+}
+
+/* What a row is made of others for. */
+static void composed(matrix *m, int op, tme_dtype t) {
+  static const int64_t shape[] = {5, 33};
+  static const int decimals[] = {2, -1, 1, -2, 7, 40, -18, -40};
+  for (int k = 0; op == OP_round && k < COUNT(decimals); k++) {
+    if (dtype_is_int(t) && decimals[k] < -18) continue;
+    cell c;
+    cell_init(&c, op, k < 2);
+    operands(&c, t, 2, shape, (layout)(k % LAYOUT_COUNT), k < 4 ? FILL_DOMAIN : FILL_MIXED);
+    cell_int(&c, "decimals", decimals[k]);
+    matrix_add(m, &c);
+  }
+  for (int k = 0; op == OP_clip && k < 3; k++) {
+    cell c;
+    cell_init(&c, op, k < 2);
+    cell_in(&c, "x", t, 2, shape)->fill = FILL_MIXED;
+    if (k < 2) cell_in(&c, k ? "lo" : "hi", t, 1, &shape[1])->fill = FILL_MIXED;
     matrix_add(m, &c);
   }
 }
@@ -124,13 +146,14 @@ void cells_elementwise(matrix *m, int op) {
     bool own = takes(op, t);
     if (!matrix_takes(m, t) || (!own && !converts(op, t))) continue;
     contiguous(m, op, t, own);
+    composed(m, op, t);
     if (matrix_share() == SHARE_QUICK || !own) continue;
     layouts(m, op, t, representative(op));
     ranks(m, op, t);
     sizes(m, op, t);
     broadcasts(m, op, t);
   }
-  if (matrix_share() != SHARE_QUICK && op_get(op)->nparams > 1) promotions(m, op);
+  if (matrix_share() != SHARE_QUICK && op_get(op)->ninputs > 1) promotions(m, op);
 }
 
 /* astype: every pair; what would drop an imaginary part is an error, not a cell. */

@@ -43,10 +43,13 @@ BOTH(f64, double, double, PLAIN)
 typedef int64_t search_fn(const char *data, const ref_dims *dims);
 
 static search_fn *const searches[TME_DTYPE_COUNT][2] = {
-    [TME_BOOL] = {argmin_bool, argmax_bool}, [TME_U8] = {argmin_u8, argmax_u8},       [TME_U16] = {argmin_u16, argmax_u16}, [TME_U32] = {argmin_u32, argmax_u32},
-    [TME_U64] = {argmin_u64, argmax_u64},    [TME_I8] = {argmin_i8, argmax_i8},    [TME_I16] = {argmin_i16, argmax_i16},
-    [TME_I32] = {argmin_i32, argmax_i32},    [TME_I64] = {argmin_i64, argmax_i64}, [TME_F16] = {argmin_f16, argmax_f16},
-    [TME_BF16] = {argmin_bf16, argmax_bf16}, [TME_F32] = {argmin_f32, argmax_f32}, [TME_F64] = {argmin_f64, argmax_f64},
+    [TME_BOOL] = {argmin_bool, argmax_bool}, [TME_U8] = {argmin_u8, argmax_u8},
+    [TME_U16] = {argmin_u16, argmax_u16},    [TME_U32] = {argmin_u32, argmax_u32},
+    [TME_U64] = {argmin_u64, argmax_u64},    [TME_I8] = {argmin_i8, argmax_i8},
+    [TME_I16] = {argmin_i16, argmax_i16},    [TME_I32] = {argmin_i32, argmax_i32},
+    [TME_I64] = {argmin_i64, argmax_i64},    [TME_F16] = {argmin_f16, argmax_f16},
+    [TME_BF16] = {argmin_bf16, argmax_bf16}, [TME_F32] = {argmin_f32, argmax_f32},
+    [TME_F64] = {argmin_f64, argmax_f64},
 };
 
 tme_status ref_argreduce(ref_call *c, error *e) {

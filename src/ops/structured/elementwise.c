@@ -5,8 +5,9 @@ static tme_status refuse(const op_call *c, const op_rule_def *rule, tme_dtype t,
   char dtypes[160];
   size_t n = 0;
   for (int i = 0; i < c->nin; i++) {
+    if (!c->in[i]) continue;
     const char *name = tme_dtype_name(c->in[i]->dtype);
-    for (const char *sep = i ? ", " : ""; *sep && n + 1 < sizeof dtypes; sep++) dtypes[n++] = *sep;
+    for (const char *sep = n ? ", " : ""; *sep && n + 1 < sizeof dtypes; sep++) dtypes[n++] = *sep;
     while (*name && n + 1 < sizeof dtypes) dtypes[n++] = *name++;
   }
   dtypes[n] = 0;
@@ -38,6 +39,7 @@ tme_status infer_elementwise(op_call *c, op_type *out, error *e) {
   if (s != TME_OK) return s;
   out->weak = true;
   for (int i = 0; i < c->nin; i++) {
+    if (!c->in[i]) continue; /* a bound of clip */
     infer_want(c, i, i < first ? TME_BOOL : t);
     if (i >= first && !c->in[i]->weak) out->weak = false;
     if (type_broadcast(out, c->in[i], out)) continue;
