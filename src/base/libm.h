@@ -9,7 +9,7 @@ typedef enum libm_id {
   LIBM_COUNT
 } libm_id;
 
-extern const void *const libm_table[LIBM_COUNT]; /* double (*)(double) or double (*)(double, double) */
+extern const void *const libm_table[LIBM_COUNT]; /* double (*)(double), (double, double) ... */
 const char *libm_name(libm_id f);
 int libm_arity(libm_id f);
 

@@ -227,6 +227,8 @@ int k_bin(kernel *k, k_op op, int a, int b) {
 
 int k_fma(kernel *k, int a, int b, int c) { return k_emit(k, K_FMA, type_of(k, a), a, b, c, 0); }
 
+int k_fma_once(kernel *k, int a, int b, int c) { return k_emit(k, K_FMA_ONCE, type_of(k, a), a, b, c, 0); }
+
 int k_select(kernel *k, int cond, int a, int b) { return k_emit(k, K_SELECT, type_of(k, a), cond, a, b, 0); }
 
 int k_cast(kernel *k, tme_dtype t, int a) {

@@ -30,16 +30,16 @@ int math_erf(kernel *k, int x) { return m_type(k, x) == TME_F32 ? erf_f32(k, x) 
  * quotients get their remainders, and so does a^2. */
 static int erfc_far(kernel *k, int a) {
   int one = m_num(k, a, 1), r = m_div(k, one, m_addn(k, a, 4)), q = m_mul(k, m_addn(k, a, -4), r);
-  int rest = k_fma(k, q, m_neg(k, a), k_fma(k, m_addn(k, q, 1), m_num(k, a, -4), a));
+  int rest = k_fma_once(k, q, m_neg(k, a), k_fma_once(k, m_addn(k, q, 1), m_num(k, a, -4), a));
   q = k_fma(k, r, rest, q);
   int p = M_POLY(k, q, 0.23299512267112732, -0.13962113857269287, 0.015379668213427067, 0.06809791177511215,
                  -0.10103863477706909, 0.09371957927942276, -0.0663495808839798, 0.03723636269569397,
                  -0.016026875004172325, 0.005006870254874229, -0.0011739868205040693, -0.0006538794259540737);
   r = m_div(k, one, k_fma(k, a, m_num(k, a, 2), one));
   int y = k_fma(k, p, r, r), minus = m_neg(k, a);
-  rest = k_fma(k, m_fman(k, y, minus, 0.5), m_num(k, a, 2), m_sub(k, p, y));
+  rest = k_fma_once(k, k_fma_once(k, y, minus, m_num(k, a, 0.5)), m_num(k, a, 2), m_sub(k, p, y));
   y = k_fma(k, rest, r, y);
-  int square = m_mul(k, a, a), e = math_exp(k, m_neg(k, square)), low = k_fma(k, minus, a, square);
+  int square = m_mul(k, a, a), e = math_exp(k, m_neg(k, square)), low = k_fma_once(k, minus, a, square);
   return k_fma(k, y, e, m_mul(k, m_mul(k, y, e), low));
 }
 

@@ -45,7 +45,7 @@ int math_hypot(kernel *k, int x, int y) {
 int math_fmod(kernel *k, int x, int y) {
   if (!is_f32(k, x)) return m_libm(k, LIBM_fmod, x, y);
   int a = k_cast(k, TME_F64, m_abs(k, x)), b = k_cast(k, TME_F64, m_abs(k, y)), r = a, minus = m_neg(k, b);
-  for (int i = 0; i < 6; i++) r = k_fma(k, k_un(k, K_TRUNC, m_div(k, r, b)), minus, r);
+  for (int i = 0; i < 6; i++) r = k_fma_once(k, k_un(k, K_TRUNC, m_div(k, r, b)), minus, r);
   r = m_sel(k, m_ltn(k, r, 0), m_add(k, r, b), r);
   r = m_sel(k, k_bin(k, K_GE, r, b), m_sub(k, r, b), r);
   int unchanged = m_and(k, m_eqn(k, b, INFINITY), m_ltn(k, a, INFINITY));

@@ -15,7 +15,7 @@ typedef struct reduced {
 static reduced reduce_moderate(kernel *k, int a) {
   int shifted = m_fman(k, a, m_num(k, a, 2 / PI), 0x1.8p52), n = m_addn(k, shifted, -0x1.8p52);
   reduced d;
-  d.r = k_fma(k, n, m_num(k, a, -PI_2), a);
+  d.r = k_fma_once(k, n, m_num(k, a, -PI_2), a);
   d.r = k_fma(k, n, m_num(k, a, -PI_2_LO), d.r);
   d.n = k_cast(k, TME_I32, m_bits(k, shifted));
   return d;

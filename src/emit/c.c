@@ -62,7 +62,9 @@ static void put_access(text *out, const kernel *k, int access) {
   text_add(out, "]");
 }
 
-static bool is_c_function(int op) { return op == K_FMA || op == K_ABS || (op >= K_SQRT && op <= K_RINT); }
+static bool is_c_function(int op) {
+  return op == K_FMA || op == K_FMA_ONCE || op == K_ABS || (op >= K_SQRT && op <= K_RINT);
+}
 
 /* The pattern with the operands put in. */
 static void put_prim(text *out, const k_inst *in) {

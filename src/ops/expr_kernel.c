@@ -213,7 +213,7 @@ static expr_value next_after(context *c, expr_value a, expr_value b) {
 #define SUB(a, b) binary(c, K_SUB, a, b)
 #define MUL(a, b) multiply(c, a, b)
 #define DIV(a, b) divide(c, a, b)
-#define FMA(x, y, z) real(k_fma(c->k, (x).re, (y).re, (z).re))
+#define FMA(x, y, z) real(k_fma_once(c->k, (x).re, (y).re, (z).re))
 #define NEG(a) unary(c, K_NEG, a)
 #define ABS(a) absolute(c, a)
 #define SIGN(a) sign(c, a)

@@ -93,6 +93,8 @@ static uint64_t cast(tme_dtype to, tme_dtype from, uint64_t v) {
 
 /* ---- primitives -------------------------------------------------------------------------------------------------- */
 
+bool kernel_interp_fuses = true;
+
 #define FLOAT_PRIMS(T, S)                                                                                              \
   static bool prim_##T(int op, T a, T b, T c, T *r) {                                                                  \
     switch (op) {                                                                                                      \
@@ -100,7 +102,8 @@ static uint64_t cast(tme_dtype to, tme_dtype from, uint64_t v) {
     case K_SUB: *r = a - b; return true;                                                                               \
     case K_MUL: *r = a * b; return true;                                                                               \
     case K_DIV: *r = a / b; return true;                                                                               \
-    case K_FMA: *r = fma##S(a, b, c); return true;                                                                     \
+    case K_FMA: *r = kernel_interp_fuses ? fma##S(a, b, c) : a * b + c; return true;                                   \
+    case K_FMA_ONCE: *r = fma##S(a, b, c); return true;                                                                \
     case K_NEG: *r = -a; return true;                                                                                  \
     case K_ABS: *r = fabs##S(a); return true;                                                                          \
     case K_SQRT: *r = sqrt##S(a); return true;                                                                         \

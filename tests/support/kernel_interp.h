@@ -4,6 +4,9 @@
 
 #include "compile/kernel.h"
 
+/* Whether K_FMA rounds once, as on most processors; else twice. */
+extern bool kernel_interp_fuses;
+
 /* Runs the tasks [t0, t1) as a kernel_fn would; buf[i] is buffer i; scratch buffers lie in `scratch`, their entries
  * are not read. Lanes run one after the other. An access outside [lo, hi) of its buffer ends the run with
  * TME_ERR_ARGUMENT. */

@@ -185,8 +185,11 @@ LLVMValueRef em_value(emitter *e, int inst); /* of an instruction already emitte
 LLVMValueRef em_call(emitter *e, const char *intrinsic, LLVMTypeRef *types, int ntypes, LLVMValueRef *args, int nargs);
 LLVMValueRef em_prim(emitter *e, int inst, int lanes);
 LLVMValueRef em_combine(emitter *e, int op, int dtype, LLVMValueRef a, LLVMValueRef b);
-LLVMValueRef em_fma(emitter *e, int dtype, LLVMValueRef a, LLVMValueRef b, LLVMValueRef c);
 LLVMValueRef em_arg(emitter *e, int dtype, int number);
+
+/* fma.c */
+LLVMValueRef em_fma(emitter *e, int dtype, LLVMValueRef a, LLVMValueRef b, LLVMValueRef c);
+LLVMValueRef em_fma_once(emitter *e, int dtype, LLVMValueRef a, LLVMValueRef b, LLVMValueRef c, int lanes);
 
 /* dot.c: sum + the products of the halves of a and b */
 LLVMValueRef em_dot(emitter *e, int op, LLVMValueRef a, LLVMValueRef b, LLVMValueRef sum, int lanes);
@@ -195,5 +198,7 @@ LLVMValueRef em_dot(emitter *e, int op, LLVMValueRef a, LLVMValueRef b, LLVMValu
 LLVMValueRef em_cast(emitter *e, int to, int from, LLVMValueRef v, int lanes);
 LLVMValueRef em_round(emitter *e, int op, int dtype, LLVMValueRef v, int lanes);
 LLVMValueRef em_libm(emitter *e, int inst, int lanes);
+/* r where `known` holds for all lanes, else function f (libm_id) of the n operands, all f64. */
+LLVMValueRef em_libm_unless(emitter *e, int f, LLVMValueRef known, LLVMValueRef r, LLVMValueRef *x, int n, int lanes);
 
 #endif

@@ -51,31 +51,44 @@ static LLVMValueRef slot(emitter *e, LLVMTypeRef t) {
   return p;
 }
 
-/* Lane after lane, in a loop: the operands lie on the stack, since a call saves no vector register. */
+/* Lane after lane, in a loop that runs to lane `last`: the operands lie on the stack, since a call saves no vector
+ * register. What it does not come to is `r`, if that is given. */
+static LLVMValueRef call_lanes(emitter *e, libm_id f, LLVMValueRef *x, int n, int lanes, LLVMValueRef last,
+                               LLVMValueRef r) {
+  LLVMTypeRef params[] = {e->f64, e->f64, e->f64}, ft = LLVMFunctionType(e->f64, params, (unsigned)n, false);
+  LLVMTypeRef vt = em_vector(e->f64, lanes);
+  LLVMValueRef row = em_int(e, (int64_t)f), entry, at[3], y[3], to;
+  entry = LLVMBuildLoad2(e->b, e->ptr, LLVMBuildGEP2(e->b, e->ptr, e->libm, &row, 1, ""), "");
+  if (lanes == 1 && !r) return LLVMBuildCall2(e->b, ft, entry, x, (unsigned)n, "");
+  for (int i = 0; i < n; i++) LLVMBuildStore(e->b, x[i], at[i] = slot(e, vt));
+  to = slot(e, vt);
+  if (r) LLVMBuildStore(e->b, r, to);
+  region_begin(e, em_int(e, 0), last, 1, r != NULL, false, -1);
+  if (e->failed) return LLVMGetPoison(vt);
+  LLVMValueRef lane = e->regions[e->depth].iv;
+  for (int i = 0; i < n; i++) y[i] = LLVMBuildLoad2(e->b, e->f64, LLVMBuildGEP2(e->b, e->f64, at[i], &lane, 1, ""), "");
+  LLVMValueRef v = LLVMBuildCall2(e->b, ft, entry, y, (unsigned)n, "");
+  LLVMBuildStore(e->b, v, LLVMBuildGEP2(e->b, e->f64, to, &lane, 1, ""));
+  region_end(e);
+  return LLVMBuildLoad2(e->b, vt, to, "");
+}
+
 LLVMValueRef em_libm(emitter *e, int inst, int lanes) {
   const k_inst *in = &e->k->inst[inst];
-  bool two = in->b >= 0;
-  LLVMTypeRef params[] = {e->f64, e->f64}, ft = LLVMFunctionType(e->f64, params, two ? 2 : 1, false);
-  LLVMTypeRef vt = em_vector(e->f64, lanes);
-  LLVMValueRef row = em_int(e, (int64_t)in->imm), x[2] = {NULL, NULL}, r;
-  LLVMValueRef f = LLVMBuildLoad2(e->b, e->ptr, LLVMBuildGEP2(e->b, e->ptr, e->libm, &row, 1, ""), "");
-  for (int i = 0; i < 1 + two; i++) {
+  int n = in->b >= 0 ? 2 : 1;
+  LLVMValueRef x[2] = {NULL, NULL}, r;
+  for (int i = 0; i < n; i++) {
     int v = i ? in->b : in->a;
     x[i] = em_cast(e, TME_F64, e->k->inst[v].dtype, em_operand(e, v, lanes), lanes);
   }
-  if (lanes == 1) {
-    r = LLVMBuildCall2(e->b, ft, f, x, two ? 2 : 1, "");
-    return em_cast(e, in->dtype, TME_F64, r, lanes);
-  }
-  LLVMValueRef at[2] = {slot(e, vt), two ? slot(e, vt) : NULL}, y[2] = {NULL, NULL};
-  for (int i = 0; i < 1 + two; i++) LLVMBuildStore(e->b, x[i], at[i]);
-  region_begin(e, em_int(e, 0), em_int(e, lanes), 1, false, false, -1);
-  if (e->failed) return LLVMGetPoison(em_type(e, in->dtype, lanes));
-  LLVMValueRef lane = e->regions[e->depth].iv;
-  for (int i = 0; i < 1 + two; i++)
-    y[i] = LLVMBuildLoad2(e->b, e->f64, LLVMBuildGEP2(e->b, e->f64, at[i], &lane, 1, ""), "");
-  r = LLVMBuildCall2(e->b, ft, f, y, two ? 2 : 1, "");
-  LLVMBuildStore(e->b, r, LLVMBuildGEP2(e->b, e->f64, at[0], &lane, 1, ""));
-  region_end(e);
-  return em_cast(e, in->dtype, TME_F64, LLVMBuildLoad2(e->b, vt, at[0], ""), lanes);
+  r = call_lanes(e, (libm_id)in->imm, x, n, lanes, em_int(e, lanes), NULL);
+  return em_cast(e, in->dtype, TME_F64, r, lanes);
+}
+
+LLVMValueRef em_libm_unless(emitter *e, int f, LLVMValueRef known, LLVMValueRef r, LLVMValueRef *x, int n, int lanes) {
+  LLVMTypeRef mask = LLVMIntTypeInContext(e->ctx, (unsigned)lanes);
+  LLVMValueRef all =
+      LLVMBuildICmp(e->b, LLVMIntEQ, LLVMBuildBitCast(e->b, known, mask, ""), LLVMConstAllOnes(mask), "");
+  LLVMValueRef last = LLVMBuildSelect(e->b, all, em_int(e, 0), em_int(e, lanes), "");
+  return call_lanes(e, (libm_id)f, x, n, lanes, last, r);
 }

@@ -127,14 +127,6 @@ static LLVMValueRef real(LLVMTypeRef t, double v) {
   return em_const_splat(LLVMConstReal(vector ? LLVMGetElementType(t) : t, v), vector ? (int)LLVMGetVectorSize(t) : 1);
 }
 
-LLVMValueRef em_fma(emitter *e, int dtype, LLVMValueRef a, LLVMValueRef b, LLVMValueRef c) {
-  if (!is_float(dtype)) return LLVMBuildAdd(e->b, LLVMBuildMul(e->b, a, b, ""), c, "");
-  if (!e->has.fma) /* two roundings: such targets differ from others there, as the order of a sum does */
-    return LLVMBuildFAdd(e->b, LLVMBuildFMul(e->b, a, b, ""), c, "");
-  LLVMTypeRef t = LLVMTypeOf(c);
-  return em_call(e, "llvm.fma", &t, 1, (LLVMValueRef[]){a, b, c}, 3);
-}
-
 /* NaN if either is: the comparison passes a NaN of `a` on (it is the value taken when unordered), the second that of b.
  * An accumulator goes into `a`, so that the second test is off its chain. */
 static LLVMValueRef extremum(emitter *e, bool min, int dtype, LLVMValueRef a, LLVMValueRef b) {
@@ -298,6 +290,7 @@ LLVMValueRef em_prim(emitter *e, int inst, int lanes) {
   case K_IDIV:
   case K_IREM: return divide(e, in, lanes, x, y);
   case K_FMA: return em_fma(e, in->dtype, x, y, z);
+  case K_FMA_ONCE: return em_fma_once(e, in->dtype, x, y, z, lanes);
   case K_DOT_BF16:
   case K_DOT_I16: return em_dot(e, in->op, x, y, z, lanes);
   case K_NEG: return f ? LLVMBuildFNeg(b, x, "") : LLVMBuildNeg(b, x, "");
