@@ -2,6 +2,7 @@
  * ctest: concurrency */
 #include "base/base.h"
 #include "support/engines.h"
+#include <math.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdint.h>
@@ -127,6 +128,105 @@ static void bad_functions(void **state) {
   tme_engine_free(other);
 }
 
+/* Whatever fails, and wherever: no output is left as it was, half of them set, or set to what is gone. */
+static void outputs_of_failures(void **state) {
+  (void)state;
+  tme_engine *e = test_engine("cpu"), *other = test_engine("cpu");
+  tme_scope *s = tme_scope_new(e), *o = tme_scope_new(other);
+  tme_function *f = make(s);
+  tme_array *v = test_matrix(s, 4, 4, 1), *small = test_matrix(s, 2, 4, 1), *foreign = test_matrix(o, 4, 4, 1);
+  tme_array *input = tme_input(s, TME_F32, 2, square), *none = NULL;
+  const struct {
+    tme_scope *s;
+    tme_array *in[2], *const *list;
+    int n;
+  } rejected[] = {
+      {s, {v}, .n = 1},           {s, {v, v}, .n = 1000},  {s, {v, v}, .n = -1},
+      {s, .list = &none, .n = 0}, {s, {v, NULL}, .n = 2},  {s, {v, small}, .n = 2},
+      {s, {v, foreign}, .n = 2},  {s, {v, input}, .n = 2}, {o, {foreign, foreign}, .n = 2},
+      {NULL, {v, v}, .n = 2},
+  };
+  for (int i = 0; i < COUNT(rejected); i++) {
+    tme_array *out[3] = {v, v, v};
+    tme_array *const *list = rejected[i].list ? rejected[i].list : rejected[i].in;
+    assert_int_not_equal(tme_call(rejected[i].s, f, list, rejected[i].n, out), TME_OK);
+    if (out[0] || out[1]) fail_msg("rejected inputs %d leave outputs", i);
+    assert_ptr_equal(out[2], v);
+    tme_clear_error(s);
+    tme_clear_error(o);
+  }
+  tme_array *out[2] = {v, v};
+  assert_int_equal(tme_call(s, f, NULL, 2, out), TME_ERR_ARGUMENT);
+  assert_true(!out[0] && !out[1]);
+  tme_clear_error(s);
+  /* The state of a recurrence: the list of results is that of the inputs. */
+  tme_array *state_of[2] = {v, v};
+  assert_int_equal(tme_call(s, f, state_of, 2, state_of), TME_OK);
+  expect(s, v, v, state_of);
+  tme_function_free(f);
+  tme_scope_free(s);
+  tme_scope_free(o);
+  tme_engine_free(e);
+  tme_engine_free(other);
+}
+
+static void outputs_of_numeric_failures(void **state) {
+  (void)state;
+  tme_options o;
+  tme_options_init(&o);
+  o.cache_dir = "";
+  for (int quiet = 0; quiet < 2; quiet++) {
+    o.quiet_numeric = quiet;
+    tme_engine *e = tme_engine_new(&o);
+    tme_scope *s = tme_scope_new(e);
+    tme_array *x = tme_input(s, TME_F32, 2, square), *two[3];
+    assert_int_equal(tme_svd(s, x, false, two), TME_OK);
+    two[2] = tme_add(s, x, x);
+    tme_function *f = tme_compile(s, &x, 1, two, 3);
+    assert_non_null(f);
+    tme_array *bad = tme_full(s, square, 2, NAN, TME_F32), *good = test_matrix(s, 4, 4, 1), *out[3] = {bad, bad, bad};
+    assert_int_equal(tme_call(s, f, &bad, 1, out), quiet ? TME_OK : TME_ERR_NUMERIC);
+    for (int i = 0; i < 3; i++) assert_true(quiet ? out[i] && out[i] != bad : !out[i]);
+    tme_clear_error(s);
+    assert_int_equal(tme_call(s, f, &good, 1, out), TME_OK);
+    for (int i = 0; i < 3; i++) assert_int_equal(tme_eval(s, out[i]), TME_OK);
+    tme_function_free(f);
+    tme_scope_free(s);
+    tme_engine_free(e);
+  }
+}
+
+/* tme_apply and the operations with several outputs. */
+static void outputs_of_operations(void **state) {
+  (void)state;
+  tme_engine *e = test_engine("cpu");
+  tme_scope *s = tme_scope_new(e);
+  tme_array *v = test_vector(s, 4, 1), *m = test_matrix(s, 4, 4, 1), *out[3];
+  const tme_arg good = {.kind = TME_ARG_ARRAY, .u.array = m}, bad = {.kind = TME_ARG_ARRAY, .u.array = v};
+  const struct {
+    tme_scope *s;
+    const char *op;
+    const tme_arg *args;
+    int nargs, outputs;
+  } rows[] = {{s, "svd", &bad, 1, 3},      {s, "svd", &good, -1, 3}, {s, "svd", NULL, 1, 3},
+              {s, "svd", NULL, 0, 3},      {s, "svd", &good, 99, 3}, {NULL, "svd", &good, 1, 3},
+              {s, "nothing", &good, 1, 1}, {s, NULL, &good, 1, 1},   {NULL, "add", &good, 1, 1},
+              {s, "add", &good, 1, 1}};
+  for (int i = 0; i < COUNT(rows); i++) {
+    for (int k = 0; k < 3; k++) out[k] = v;
+    assert_int_not_equal(tme_apply(rows[i].s, rows[i].op, rows[i].args, rows[i].nargs, out), TME_OK);
+    for (int k = 0; k < 3; k++)
+      if ((out[k] == NULL) != (k < rows[i].outputs)) fail_msg("row %d, output %d", i, k);
+    tme_clear_error(s);
+  }
+  for (int k = 0; k < 3; k++) out[k] = v;
+  assert_int_equal(tme_svd(NULL, m, false, out), TME_ERR_ARGUMENT);
+  assert_true(!out[0] && !out[1] && !out[2]);
+  assert_int_equal(tme_apply(s, "svd", &good, 1, NULL), TME_ERR_ARGUMENT);
+  tme_scope_free(s);
+  tme_engine_free(e);
+}
+
 typedef struct shared {
   tme_engine *e;
   tme_function *f;
@@ -188,10 +288,11 @@ static void allocations_fail(void **state) {
     mem_fail_at(k, false);
     tme_scope *s = tme_scope_new(e);
     tme_function *f = s ? make(s) : NULL;
-    tme_array *x = test_matrix(s, 4, 4, 1), *out[2];
-    bool ok = f && x && tme_call(s, f, (tme_array *[]){x, x}, 2, out) == TME_OK;
+    tme_array *x = test_matrix(s, 4, 4, 1), *out[2] = {x, x};
+    bool called = f && x, ok = called && tme_call(s, f, (tme_array *[]){x, x}, 2, out) == TME_OK;
     mem_fail_at(0, false);
     if (ok) expect(s, x, x, out);
+    if (called && !ok && (out[0] || out[1])) fail_msg("outputs are left after allocation %ld failed", k);
     if (!ok && s && (!f || x)) assert_int_not_equal(tme_error_code(s), TME_OK);
     tme_function_free(f);
     tme_scope_free(s);
@@ -205,8 +306,10 @@ static void allocations_fail(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(same_as_eval), cmocka_unit_test(bad_functions),
-                                     cmocka_unit_test(from_several_threads), cmocka_unit_test(without_caches),
-                                     cmocka_unit_test(allocations_fail)};
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(same_as_eval),          cmocka_unit_test(bad_functions),
+      cmocka_unit_test(outputs_of_failures),   cmocka_unit_test(outputs_of_numeric_failures),
+      cmocka_unit_test(outputs_of_operations), cmocka_unit_test(from_several_threads),
+      cmocka_unit_test(without_caches),        cmocka_unit_test(allocations_fail)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

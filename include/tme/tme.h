@@ -237,8 +237,8 @@ TME_API tme_array *tme_input(tme_scope *s, tme_dtype t, int rank, const int64_t 
  * at once. NULL on failure. */
 TME_API tme_function *tme_compile(tme_scope *s, tme_array *const *inputs, int ninputs, tme_array *const *outputs,
                                   int noutputs);
-/* Computes and waits. `outputs` receives as many arrays as the function has outputs: of the scope, and computed; on failure
- * NULL. Inputs are evaluated if they were not; those that are not row-major are copied. */
+/* Computes and waits. `outputs` receives as many arrays as the function has outputs: of the scope, and computed; on any
+ * failure, a numerical one included, all of them are NULL. It may be the list of inputs. Inputs are evaluated if they were not; those that are not row-major are copied. */
 TME_API tme_status tme_call(tme_scope *s, const tme_function *f, tme_array *const *inputs, int ninputs,
                             tme_array **outputs);
 /* NULL is allowed. Not while a call runs. */
@@ -328,7 +328,7 @@ typedef struct tme_arg {
 } tme_arg;
 
 /* Applies an operation to one tme_arg per parameter of its signature, in that order; trailing ones may be left out.
- * `out` receives as many arrays as the operation has outputs. */
+ * `out` receives as many arrays as the operation has outputs; on failure NULL. */
 TME_API tme_status tme_apply(tme_scope *s, const char *op, const tme_arg *args, int nargs, tme_array **out);
 
 #ifdef __cplusplus

@@ -221,8 +221,10 @@ static tme_status apply_many(call *c, const tme_arg *args, int nargs, int most, 
 
 tme_status apply(tme_scope *s, int op, const tme_arg *args, int nargs, tme_array **out) {
   const op_def *d = op_get(op);
-  if (!s || !d || !out) return TME_ERR_ARGUMENT;
-  for (int i = 0; i < d->outputs; i++) out[i] = NULL;
+  for (int i = 0; d && out && i < d->outputs; i++) out[i] = NULL;
+  if (!s || !d) return TME_ERR_ARGUMENT;
+  if (nargs < 0 || (nargs && !args) || !out)
+    return fail(&s->err, TME_ERR_ARGUMENT, "%s: the arguments are missing", d->name);
   if (nargs > d->nparams)
     return fail(&s->err, TME_ERR_ARGUMENT, "%s(%s): %d arguments given", d->name, d->signature, nargs);
   tme_array *in[FEW];
@@ -243,12 +245,10 @@ tme_status apply(tme_scope *s, int op, const tme_arg *args, int nargs, tme_array
 }
 
 tme_status tme_apply(tme_scope *s, const char *op, const tme_arg *args, int nargs, tme_array **out) {
-  if (!s) return TME_ERR_ARGUMENT;
   int i = op_find(op);
-  if (i < 0) return fail(&s->err, TME_ERR_ARGUMENT, "there is no operation '%.64s'", op ? op : "");
-  if (nargs < 0 || (nargs && !args) || !out)
-    return fail(&s->err, TME_ERR_ARGUMENT, "%s: the arguments are missing", op_name(i));
-  return apply(s, i, args, nargs, out);
+  if (i >= 0) return apply(s, i, args, nargs, out);
+  if (out) out[0] = NULL; /* every operation has one output at least */
+  return s ? fail(&s->err, TME_ERR_ARGUMENT, "there is no operation '%.64s'", op ? op : "") : TME_ERR_ARGUMENT;
 }
 
 static const tme_op_info infos[] = {

@@ -134,9 +134,8 @@ void tme_function_free(tme_function *f) {
 
 /* ---- calls ------------------------------------------------------------------------------------------------------------- */
 
-static tme_status check_values(const tme_function *f, tme_array *const *in, int n, error *e) {
-  if (n != f->nin) return fail(e, TME_ERR_ARGUMENT, "call: %d inputs, the function has %d", n, f->nin);
-  for (int i = 0; i < n; i++) {
+static tme_status check_values(const tme_function *f, tme_array *const *in, error *e) {
+  for (int i = 0; i < f->nin; i++) {
     const op_type *want = &f->in[i], *got = &in[i]->type;
     if (want->dtype == got->dtype && type_same_shape(want, got)) continue;
     char a[200], b[200];
@@ -208,20 +207,26 @@ static tme_status run(tme_scope *s, const tme_function *f, eval_run *r, tme_arra
   st = plan_run(p, &c, e);
   if (st != TME_OK) return st;
   atomic_fetch_add_explicit(&f->engine->evaluations, 1, memory_order_relaxed);
-  st = give(s, f, r->out, out, e);
+  for (int i = 0; i < p->nroots && st == TME_OK; i++)
+    if (r->out[i].buf->failure && !f->engine->config.quiet_numeric) st = eval_numeric(r->out[i].buf, e);
+  if (st == TME_OK) st = give(s, f, r->out, out, e);
   for (int i = 0; i < p->nroots; i++) buffer_release(r->out[i].buf);
-  return st == TME_OK ? eval_check(f->engine, out, f->nout, e) : st;
+  return st;
 }
 
-tme_status tme_call(tme_scope *s, const tme_function *f, tme_array *const *inputs, int ninputs, tme_array **outputs) {
+static tme_status call(tme_scope *s, const tme_function *f, tme_array *const *inputs, int ninputs,
+                       tme_array **outputs) {
+  if (!s) return TME_ERR_ARGUMENT;
+  if (!f || !outputs) return scope_null(s, f ? "call: the list of results" : "call: the function");
+  /* The count comes first: with a wrong one the list may be shorter than it says. */
+  if (ninputs != f->nin)
+    return fail(&s->err, TME_ERR_ARGUMENT, "call: %d inputs, the function has %d", ninputs, f->nin);
   tme_status st = eval_list(s, "call", inputs, ninputs);
   if (st != TME_OK) return st;
-  if (!f || !outputs) return scope_null(s, f ? "call: the list of results" : "call: the function");
-  memset(outputs, 0, (size_t)f->nout * sizeof *outputs);
   error err;
   err.code = TME_OK;
   if (f->engine != s->engine) st = fail(&err, TME_ERR_ARGUMENT, "call: the function belongs to another engine");
-  if (st == TME_OK) st = check_values(f, inputs, ninputs, &err);
+  if (st == TME_OK) st = check_values(f, inputs, &err);
   if (st == TME_OK) st = evaluate(f->engine, inputs, ninputs, NULL, &err);
   if (st == TME_OK) {
     eval_run *r = run_take(f->engine);
@@ -229,4 +234,11 @@ tme_status tme_call(tme_scope *s, const tme_function *f, tme_array *const *input
     if (r) run_give(f->engine, r);
   }
   return st == TME_OK ? st : scope_fail(s, &err);
+}
+
+/* The results are written last, so that they may take the place of the inputs. */
+tme_status tme_call(tme_scope *s, const tme_function *f, tme_array *const *inputs, int ninputs, tme_array **outputs) {
+  tme_status st = call(s, f, inputs, ninputs, outputs);
+  for (int i = 0; st != TME_OK && f && outputs && i < f->nout; i++) outputs[i] = NULL;
+  return st;
 }
