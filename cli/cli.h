@@ -31,6 +31,8 @@ tme_engine *cli_engine(cli *c);
 bool parse_integer(const char *text, long lo, long hi, long *out);
 /* Flushes standard output; EXIT_EVALUATION with a message if writing failed (a full disk), else `code`. */
 int finish_output(const cli *c, int code);
+/* What an interrupt would leave behind is removed. */
+void handle_interrupts(void);
 double clock_ms(void);
 /* A line on standard error that the next one replaces, if that is a terminal; progress_end() removes it. */
 void progress(const char *fmt, ...) TME_PRINTF(1, 2);

@@ -240,6 +240,7 @@ static int run(cli *c, int argc, char **argv) {
 int main(int argc, char **argv) {
   cli c = {0};
   fill_missing_streams();
+  handle_interrupts();
   tme_options_init(&c.options);
   c.options.log = log_line;
   int code = run(&c, argc, argv);

@@ -275,6 +275,9 @@ typedef struct tme_file {
 /* Several files, in one evaluation. All are whole under temporary names before the first is renamed, so that a failure
  * leaves none of them. The same file twice, by whatever spelling, is an error. */
 TME_API tme_status tme_save_files(tme_scope *s, const tme_file *files, int n);
+/* For the handler of a signal that ends the process: removes the files that are being written and have a name, which is
+ * where the file system knows none without (O_TMPFILE). The saves under way fail. Safe in handlers. */
+TME_API void tme_save_abandon(void);
 
 /* ---- what the compiler does ---------------------------------------------------------------------------------------- */
 

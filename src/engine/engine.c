@@ -4,7 +4,6 @@
 #include "run/async.h"
 #include "run/plan.h"
 #include "run/trace.h"
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -92,8 +91,8 @@ static void end(tme_engine *e) {
   if (e->fallback) e->fallback->close(e->fallback);
   threads_free(e->threads);
   pool_free(e->pool);
-  if (!profile_free(e->profile))
-    engine_log(e, TME_LOG_WARNING, "TME_PROFILE=%s could not be written: %s", e->config.profile, strerror(errno));
+  error why = {.code = TME_OK};
+  if (profile_free(e->profile, &why) != TME_OK) engine_log(e, TME_LOG_WARNING, "%s", why.text);
   pthread_mutex_destroy(&e->graph);
   pthread_cond_destroy(&e->computed);
   pthread_mutex_destroy(&e->log_lock);

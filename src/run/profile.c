@@ -1,6 +1,6 @@
 #include "run/profile.h"
-#include "base/fd.h"
 #include "engine/inside.h"
+#include "io/target.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -98,41 +98,47 @@ static void print(const profile *p, FILE *f) {
   fprintf(f, "\n]}\n");
 }
 
-/* By temporary file and rename. */
-static bool write_file(const profile *p) {
-  text temp = {0};
-  text_add(&temp, "%s.XXXXXX", p->path);
-  if (temp.failed) {
-    text_free(&temp);
-    errno = ENOMEM;
-    return false;
-  }
-  int fd = fd_apart(mkostemp(temp.s, O_CLOEXEC));
+static tme_status print_to(const io_place *at, const profile *p, int to) {
+  int fd = fcntl(to, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
   FILE *f = fd >= 0 ? fdopen(fd, "w") : NULL;
-  bool ok = f != NULL;
-  if (ok) {
-    print(p, f);
-    ok = !ferror(f);
-    ok = fclose(f) == 0 && ok;
-    ok = ok && rename(temp.s, p->path) == 0;
+  if (!f) {
+    int errnum = errno;
+    if (fd >= 0) close(fd);
+    return io_fail_errno(at, "cannot write", errnum);
   }
-  int why = errno;
-  if (!ok && fd >= 0) unlink(temp.s);
-  text_free(&temp);
-  errno = why;
-  return ok;
+  print(p, f);
+  bool ok = !ferror(f);
+  int errnum = errno;
+  if (fclose(f) != 0 && ok) {
+    errnum = errno;
+    ok = false;
+  }
+  return ok ? TME_OK : io_fail_errno(at, "cannot write", errnum);
 }
 
-bool profile_free(profile *p) {
-  if (!p) return true;
-  bool ok = write_file(p);
-  int why = errno;
+static tme_status write_file(const profile *p, error *e) {
+  io_place at = {"TME_PROFILE", p->path, NULL, e};
+  io_target t;
+  size_signal limit;
+  size_signal_block(&limit);
+  tme_status s = io_target_find(&at, &t);
+  if (s == TME_OK) s = io_target_open(&at, &t, true);
+  if (s == TME_OK) s = print_to(&at, p, t.temp.fd);
+  if (s == TME_OK) s = io_target_finish(&at, &t);
+  if (s == TME_OK) s = io_target_put(&at, &t);
+  io_target_free(&t);
+  size_signal_restore(&limit);
+  return s;
+}
+
+tme_status profile_free(profile *p, error *e) {
+  if (!p) return TME_OK;
+  tme_status s = write_file(p, e);
   pthread_mutex_destroy(&p->lock);
   mem_free(p->event);
   mem_free(p->path);
   mem_free(p);
-  errno = why;
-  return ok;
+  return s;
 }
 
 profile *engine_profile(tme_engine *e) { return e->profile; }

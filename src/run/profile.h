@@ -8,8 +8,8 @@ typedef struct profile profile;
 
 /* NULL with the reason when out of memory. The file is written by profile_free. */
 profile *profile_new(const char *path, error *e);
-/* Writes the file and ends. False, with errno set, if it could not be written. NULL is allowed. */
-bool profile_free(profile *p);
+/* Writes the file and ends; the error says why it could not be written. NULL is allowed. */
+tme_status profile_free(profile *p, error *e);
 void profile_add(profile *p, const char *category, const char *name, double begin_ms, uint64_t bytes);
 
 /* The engine's, NULL if it is off. */
