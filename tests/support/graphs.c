@@ -77,6 +77,7 @@ static bool smooth(int op) {
 
 static bool wanted(const maker *m, int op) {
   const op_def *d = op_get(op);
+  if (m->kind == GRAPH_EVERY) return true;
   if (d->outputs != 1 || d->family == FAMILY_svd || d->family == FAMILY_create) return false;
   return m->kind != GRAPH_SMOOTH || smooth(op);
 }
@@ -179,11 +180,39 @@ static bool fill_call(maker *m, graph_node *n) {
   return true;
 }
 
+enum { LARGEST = 6000 };
+
 static bool fits(const maker *m, tme_array *y) {
   tme_dtype t = tme_array_dtype(y);
-  if (tme_array_size(y) > 6000) return false;
+  if (tme_array_size(y) > LARGEST) return false;
   if (m->kind == GRAPH_SMOOTH) return t == m->dtype;
   return m->kind != GRAPH_INTS || t == TME_BOOL || dtype_is_int(t);
+}
+
+/* A node that can stand for the operand, or -1. */
+static int pick_like(maker *m, const operand *o) {
+  int n = m->g->n, first = n ? below(m, n) : 0;
+  for (int k = 0; k < n; k++) {
+    const tme_array *x = m->v[(first + k) % n];
+    if (tme_array_dtype(x) == o->dtype && tme_array_rank(x) == o->rank &&
+        !memcmp(tme_array_shape(x), o->shape, sizeof *o->shape * (size_t)o->rank))
+      return (first + k) % n;
+  }
+  return -1;
+}
+
+/* A call as the matrix has it: of nodes where some have the operands' types, else of leaves. */
+static bool draw_call(maker *m, graph_node *n) {
+  if (!matrix_draw(n->c.op, next_random(&m->state), &n->c)) return false;
+  for (int k = 0; k < n->c.nin; k++)
+    if (operand_size(&n->c.in[k]) > LARGEST) return false;
+  for (int k = 0; k < n->c.nin; k++) {
+    operand *o = &n->c.in[k];
+    n->src[k] = o->fill == FILL_INDEX || !below(m, 4) ? -1 : pick_like(m, o);
+    if (n->src[k] < 0 && m->g->n < GRAPH_NODES - 1) n->src[k] = add_leaf(m, o);
+    if (n->src[k] < 0) return false;
+  }
+  return true;
 }
 
 static bool try_call(maker *m) {
@@ -192,7 +221,8 @@ static bool try_call(maker *m) {
   tme_array *in[CELL_INPUTS] = {NULL}, *out[OP_MAX_OUTPUTS];
   if (!wanted(m, op)) return false;
   cell_init(&made.c, op, true);
-  bool good = fill_call(m, &made);
+  bool drawn = m->kind == GRAPH_EVERY && (op_get(op)->family == FAMILY_create || below(m, 2));
+  bool good = drawn ? draw_call(m, &made) : fill_call(m, &made);
   for (int k = 0; k < made.c.nin; k++) in[k] = m->v[made.src[k]];
   good = good && m->g->n < GRAPH_NODES && cell_apply(m->s, &made.c, in, out) == TME_OK && fits(m, out[0]);
   tme_clear_error(m->s);
@@ -206,7 +236,9 @@ static bool try_call(maker *m) {
 }
 
 void graph_make(random_graph *g, uint64_t seed, graph_kind kind, tme_dtype t, tme_engine *scratch) {
-  maker m = {.g = g, .kind = kind, .dtype = t, .state = seed * 0x9e3779b97f4a7c15u + 1, .s = tme_scope_new(scratch)};
+  maker m = {.g = g, .kind = kind, .dtype = t, .state = seed, .s = tme_scope_new(scratch)};
+  /* The generator adds a constant to its state and mixes it: states that are near would give each other's numbers. */
+  m.state = next_random(&m.state) * 0xd1342543de82ef95u;
   memset(g, 0, sizeof *g);
   for (int d = 0; d < 3; d++) m.dims[d] = 1 + below(&m, d == 0 ? 4 : 18);
   int leaves = 2 + below(&m, 4), calls = 5 + below(&m, 36);
@@ -242,6 +274,22 @@ void graph_print_nodes(const random_graph *g) {
   }
 }
 
+/* ---- which programs ------------------------------------------------------------------------------------------------------ */
+
+graph_turns graph_turns_of(int count) {
+  const char *only = getenv("TME_RANDOM_SEED"), *seconds = getenv("TME_RANDOM_SECONDS");
+  if (only && *only) return (graph_turns){.seed = strtoull(only, NULL, 10), .left = 1};
+  graph_turns t = {.seed = matrix_seed() % 1000000000, .left = count};
+  if (seconds && *seconds) t.until = now_ms() + 1e3 * atof(seconds);
+  return t;
+}
+
+bool graph_next(graph_turns *t, uint64_t *seed) {
+  bool more = t->until > 0 ? now_ms() < t->until : t->left-- > 0;
+  *seed = t->seed++;
+  return more;
+}
+
 /* ---- evaluation ---------------------------------------------------------------------------------------------------------- */
 
 /* Which sign a computed NaN has is not promised: negations and the order of operands are the code generator's choice.
@@ -257,11 +305,17 @@ static tme_array *leaf_value(tme_scope *s, const operand *o, bool wide) {
   return wide && dtype_is_float(o->dtype) ? tme_astype(s, v, TME_F64) : v;
 }
 
+bool graph_call(tme_scope *s, const graph_node *n, tme_array *const *in, tme_array **out) {
+  tme_array *x[CELL_INPUTS] = {NULL};
+  for (int k = 0; k < n->c.nin; k++) x[k] = in[k];
+  read_signs_of_numbers(s, n->c.op, x);
+  return cell_apply(s, &n->c, x, out) == TME_OK;
+}
+
 static tme_array *call_value(tme_scope *s, const graph_node *n, tme_array **v) {
   tme_array *in[CELL_INPUTS], *out[OP_MAX_OUTPUTS] = {NULL};
   for (int k = 0; k < n->c.nin; k++) in[k] = v[n->src[k]];
-  read_signs_of_numbers(s, n->c.op, in);
-  return cell_apply(s, &n->c, in, out) == TME_OK ? out[0] : NULL;
+  return graph_call(s, n, in, out) ? out[0] : NULL;
 }
 
 bool graph_build(const random_graph *g, tme_scope *s, bool each, bool wide, tme_array **v) {

@@ -8,6 +8,7 @@ enum { GRAPH_NODES = 56 };
 
 typedef enum graph_kind {
   GRAPH_ANY,   /* all operations on f32, f64, integers, bool and complex numbers: where rounding is to the bit */
+  GRAPH_EVERY, /* and every other one, with the arguments and the dtypes that the matrix calls it with */
   GRAPH_INTS,  /* whole numbers only: exact on every backend */
   GRAPH_SMOOTH /* one floating dtype, operations that small errors move little */
 } graph_kind;
@@ -24,6 +25,16 @@ typedef struct random_graph {
   graph_node node[GRAPH_NODES];
 } random_graph;
 
+/* The programs that a test makes: `count` of them, beginning at the matrix's seed. TME_RANDOM_SEED=n: that one alone;
+ * TME_RANDOM_SECONDS=t: as many as there is time for. */
+typedef struct graph_turns {
+  uint64_t seed;
+  int left;
+  double until; /* by the clock, if there is such a limit */
+} graph_turns;
+graph_turns graph_turns_of(int count);
+bool graph_next(graph_turns *t, uint64_t *seed);
+
 /* The same seed gives the same program. `scratch`: any engine, for type inference. */
 void graph_make(random_graph *g, uint64_t seed, graph_kind kind, tme_dtype t, tme_engine *scratch);
 void graph_release(random_graph *g);
@@ -35,6 +46,8 @@ bool graph_build(const random_graph *g, tme_scope *s, bool each, bool wide, tme_
 /* The same with the leaves as f64, and every floating value that a call gives larger or smaller by `noise` of it, all its
  * elements alike, as if it had been rounded. */
 bool graph_build_noisy(const random_graph *g, tme_scope *s, double noise, uint64_t seed, tme_array **v);
+/* The call of one node with arrays of the scope; sets all its outputs. */
+bool graph_call(tme_scope *s, const graph_node *n, tme_array *const *in, tme_array **out);
 bool graph_eval_roots(const random_graph *g, tme_scope *s, tme_array **v);
 /* The first root whose bits differ (NaNs are equal), or -1. */
 int graph_differs(const random_graph *g, tme_scope *a, tme_array **va, tme_scope *b, tme_array **vb);

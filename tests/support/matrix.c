@@ -38,6 +38,8 @@ struct matrix {
   int op;         /* the row at work */
   long row_cells; /* of this row */
   bool jit;       /* there is a compiler: nothing may be answered without it */
+  cell *drawn;    /* cells are not run: one of them, each as likely as any other, is wanted here */
+  uint64_t offered;
   long cells, failed, passed[OP_PUBLIC_COUNT];
   double ms[OP_PUBLIC_COUNT];
 };
@@ -270,6 +272,10 @@ static void flush(matrix *m) {
 }
 
 void matrix_add(matrix *m, cell *c) {
+  if (m->drawn) {
+    if (next_random(&m->seed) % ++m->offered == 0) *m->drawn = *c;
+    return;
+  }
   uint64_t hash = cell_hash(c);
   if (!chosen(m, c, hash)) return;
   for (int k = 0; k < c->nin; k++) operand_make(&c->in[k], hash, k);
@@ -308,6 +314,12 @@ static cells_fn *const families[FAMILY_COUNT] = {
     [FAMILY_take] = cells_take,
     [FAMILY_create] = cells_create,
 };
+
+bool matrix_draw(int op, uint64_t seed, cell *out) {
+  matrix m = {.share = SHARE_FULL, .seed = seed, .drawn = out};
+  families[op_get(op)->family](&m, op);
+  return m.offered > 0;
+}
 
 static matrix *matrix_new(void) {
   matrix *m = calloc(1, sizeof *m);

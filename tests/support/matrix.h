@@ -113,6 +113,8 @@ cells_fn cells_elementwise, cells_cast, cells_reduce, cells_softmax, cells_norm,
 
 /* Runs the cells of all rows; returns how many failed. */
 int matrix_run(void);
+/* One of the row's cells, its operands not made; false if it has none. */
+bool matrix_draw(int op, uint64_t seed, cell *out);
 /* Every row on engines that differ in their threads alone: how many cells have other bits than the first one gives. */
 int matrix_same_bits(tme_engine *const *engines, const char *const *labels, int n);
 /* The matrix's share: TME_MATRIX and the sanitizers decide; the seed: TME_MATRIX_SEED. */

@@ -1,0 +1,147 @@
+/* Random programs of every operation, called as the matrix calls it and with arguments of their own: what each call gives
+ * is what the reference gives for the same operands, within the matrix's bounds. Their operands are results of other
+ * calls, so that they hold what the matrix's do not. */
+#include "support/graphs.h"
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <cmocka.h>
+
+static tme_engine *reference, *cpu, *nojit;
+
+static int open_engines(void **state) {
+  (void)state;
+  reference = engine_of("reference", 0);
+  cpu = engine_of("cpu", 0);
+  nojit = engine_of("nojit", 0);
+  return reference && cpu && nojit ? 0 : -1;
+}
+
+static int close_engines(void **state) {
+  (void)state;
+  tme_engine_free(reference);
+  tme_engine_free(cpu);
+  tme_engine_free(nojit);
+  return 0;
+}
+
+/* The array's elements as the operand of a cell; false if it could not be evaluated. */
+static bool operand_of(tme_scope *s, tme_array *x, operand *o) {
+  *o = (operand){.dtype = tme_array_dtype(x), .rank = tme_array_rank(x)};
+  memcpy(o->shape, tme_array_shape(x), sizeof *o->shape * (size_t)o->rank);
+  int64_t next = (int64_t)tme_dtype_size(o->dtype);
+  for (int d = o->rank - 1; d >= 0; next *= o->shape[d--]) o->strides[d] = next;
+  o->data = (char *)(uintptr_t)tme_data(s, x);
+  return o->data || tme_error_code(s) == TME_OK;
+}
+
+static bool compare_call(const cell *c, tme_scope *r, tme_array *const *in, tme_array *const *want, tme_scope *s,
+                         tme_array *const *got, char why[static 200]) {
+  int outputs = op_get(c->op)->outputs;
+  const void *data[OP_MAX_OUTPUTS];
+  for (int o = 0; o < outputs; o++) data[o] = tme_data(s, got[o]);
+  if (op_get(c->op)->family == FAMILY_svd) return check_svd(c, (const tme_array *const *)got, data, why);
+  for (int o = 0; o < outputs; o++) {
+    bound b = {NULL, 0};
+    const void *right = cell_bound(r, c, in, want[o], &b) ? tme_data(r, want[o]) : NULL;
+    const double *absolute = right && b.array ? tme_data(r, b.array) : NULL;
+    if (!right || (b.array && !absolute)) {
+      snprintf(why, 200, "the reference: %.150s", tme_error(r));
+      return tme_error_code(r) == TME_OK; /* no elements */
+    }
+    if (!compare_output(c, tme_array_dtype(want[o]), tme_array_size(want[o]), data[o], right, absolute, b.ulps, why))
+      return false;
+  }
+  return true;
+}
+
+typedef enum verdict { RIGHT, WRONG, REFUSED } verdict;
+
+/* Calls node `i` with the values of v, compares, and makes v[i] of its first result. */
+static verdict judge(const random_graph *g, int i, tme_scope *s, tme_array **v, char why[static 200]) {
+  const graph_node *n = &g->node[i];
+  cell c = n->c;
+  tme_scope *r = tme_scope_new(reference);
+  tme_array *in[CELL_INPUTS] = {NULL}, *same[CELL_INPUTS] = {NULL}, *got[OP_MAX_OUTPUTS], *want[OP_MAX_OUTPUTS];
+  bool good = true;
+  for (int k = 0; k < c.nin && good; k++) {
+    operand *o = &c.in[k];
+    in[k] = v[n->src[k]];
+    good = operand_of(s, in[k], o);
+    same[k] = tme_wrap(r, o->dtype, o->rank, o->shape, o->strides, o->data, NULL, NULL);
+  }
+  int outputs = op_get(c.op)->outputs;
+  if (good && graph_call(s, n, in, got)) tme_eval_all(s, got, outputs);
+  if (good && graph_call(r, n, same, want)) tme_eval_all(r, want, outputs);
+  bool refused = tme_error_code(s) != TME_OK && tme_error_code(s) == tme_error_code(r); /* a decomposition of NaN */
+  good = good && tme_error_code(s) == TME_OK && tme_error_code(r) == TME_OK;
+  if (!good) snprintf(why, 200, "error: %.90s%.90s", tme_error(s), tme_error(r));
+  good = good && compare_call(&c, r, same, want, s, got, why);
+  v[i] = good ? got[0] : NULL;
+  tme_scope_free(r);
+  return good ? RIGHT : refused ? REFUSED : WRONG;
+}
+
+/* The first call that gives something else, or -1. A program ends where both engines refuse a call. */
+static int first_wrong(const random_graph *g, tme_engine *e, char why[static 200]) {
+  tme_array *v[GRAPH_NODES];
+  tme_scope *s = tme_scope_new(e);
+  verdict found = RIGHT;
+  int i = 0;
+  for (; i < g->n && found == RIGHT; i++) {
+    const operand *o = &g->node[i].c.in[0];
+    if (g->node[i].leaf)
+      v[i] = tme_wrap(s, o->dtype, o->rank, o->shape, o->strides, o->data, NULL, NULL);
+    else
+      found = judge(g, i, s, v, why);
+  }
+  tme_scope_free(s);
+  return found == WRONG ? i - 1 : -1;
+}
+
+static bool has_wrong(const random_graph *g, void *user) {
+  char why[200];
+  return first_wrong(g, user, why) >= 0;
+}
+
+static void show(random_graph *g, uint64_t seed, tme_engine *e, int wrong) {
+  char why[200] = "";
+  for (int i = 0; i < g->n; i++) g->node[i].root = i == wrong;
+  graph_shrink(g, e, has_wrong, e);
+  wrong = first_wrong(g, e, why);
+  printf("%s, TME_RANDOM_SEED=%llu, node %d: %s\n", e == cpu ? "cpu" : "nojit", (unsigned long long)seed, wrong, why);
+  graph_print_nodes(g);
+}
+
+/* Programs that are compiled take ten times as long: one of ten. */
+static void test_calls_are_the_reference(void **state) {
+  (void)state;
+  static const int counts[] = {[SHARE_QUICK] = 40, [SHARE_COMMIT] = 150, [SHARE_FULL] = 3000};
+  graph_turns turns = graph_turns_of(counts[matrix_share()] / (sanitized() ? 8 : 1));
+  uint64_t seed;
+  int failed = 0;
+  while (failed < 5 && graph_next(&turns, &seed)) {
+    random_graph g;
+    graph_make(&g, seed, GRAPH_EVERY, TME_F32, reference);
+    for (int compiled = 0; compiled < 2; compiled++) {
+      if (compiled && seed % 10) continue;
+      tme_engine *e = compiled ? cpu : nojit;
+      char why[200];
+      int wrong = first_wrong(&g, e, why);
+      if (wrong < 0) continue;
+      show(&g, seed, e, wrong);
+      failed++;
+      break;
+    }
+    graph_release(&g);
+  }
+  assert_int_equal(failed, 0);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {cmocka_unit_test(test_calls_are_the_reference)};
+  return cmocka_run_group_tests(tests, open_engines, close_engines);
+}
