@@ -685,6 +685,20 @@ static void chunks_with_a_limit(void **state) {
   }
 }
 
+static void blocks_that_begin_later(void **state) {
+  (void)state;
+  NEED_MODULE();
+  tme_dtype types[] = {TME_I64, TME_I32, TME_U8};
+  EACH_TARGET(t) {
+    for (int i = 0; i < COUNT(types); i++)
+      for (int64_t n = 128; n < 250; n += 107) { /* whole strips, and parts of one, in the last block */
+        check(t, sample_blocks(t, types[i], 3, n, 128, 2, false), 0);
+        check(t, sample_blocks(t, types[i], 3, n, 64, 1, false), 0);
+        check(t, sample_blocks(t, types[i], 70, n, 10, 2, true), 0);
+      }
+  }
+}
+
 static void reshapes(void **state) {
   (void)state;
   NEED_MODULE();
@@ -831,6 +845,7 @@ int main(void) {
       cmocka_unit_test_setup(strides, reset),
       cmocka_unit_test_setup(guards, reset),
       cmocka_unit_test_setup(chunks_with_a_limit, reset),
+      cmocka_unit_test_setup(blocks_that_begin_later, reset),
       cmocka_unit_test_setup(reshapes, reset),
       cmocka_unit_test_setup(gathers, reset),
       cmocka_unit_test_setup(objects_for_other_processors_are_closed, reset),

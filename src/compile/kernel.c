@@ -108,7 +108,8 @@ int k_axis_add(kernel *k, int64_t extent, unsigned flags, int width, int unroll)
                         .flags = (uint8_t)flags,
                         .width = (uint16_t)(width < 1 ? 1 : width),
                         .unroll = (uint8_t)(unroll < 1 ? 1 : unroll),
-                        .limit = -1};
+                        .limit = -1,
+                        .first = -1};
   return i;
 }
 

@@ -44,7 +44,7 @@ typedef struct k_axis {
   uint8_t unroll; /* vector axes: vectors per strip, >= 1 */
   uint16_t width; /* vector axes: lanes, a power of two >= 1 */
   int32_t limit;  /* -1, or an index expression: the loop ends at min(extent, limit) (the last chunk of a split axis) */
-  int32_t pad;
+  int32_t first;  /* -1, or an index expression: the loop begins there instead of at 0 (a block of a long sum) */
 } k_axis;
 
 typedef enum k_buf_role { BUF_IN, BUF_OUT, BUF_SCRATCH } k_buf_role;

@@ -118,7 +118,7 @@ static bool can_leave(const finish *f, int i, int loop) {
   const k_access *acc = &k->acc[in->imm];
   if (ix_axes(k, acc->ix) & bit) return false;
   /* A loop that never runs may be the reason why the element does not exist. */
-  if (!x->extent || (acc->dyn >= 0 && (x->sym >= 0 || x->limit >= 0))) return false;
+  if (!x->extent || (acc->dyn >= 0 && (x->sym >= 0 || x->limit >= 0 || x->first >= 0))) return false;
   return !f->written[acc->buf] || !loop_has(f, loop, K_STORE, acc->buf);
 }
 
@@ -283,6 +283,7 @@ static bool compact(kernel *k) {
   k->nacc = n;
   for (int i = 0; i < k->naxes; i++) {
     if (k->axes[i].limit >= 0) keep_ix(k, k->axes[i].limit, number);
+    if (k->axes[i].first >= 0) keep_ix(k, k->axes[i].first, number);
   }
   n = 0;
   for (int i = 0; i < k->nix; i++) {
@@ -297,6 +298,7 @@ static bool compact(kernel *k) {
   for (int i = 0; i < k->nacc; i++) k->acc[i].ix = number[k->acc[i].ix];
   for (int i = 0; i < k->naxes; i++) {
     if (k->axes[i].limit >= 0) k->axes[i].limit = number[k->axes[i].limit];
+    if (k->axes[i].first >= 0) k->axes[i].first = number[k->axes[i].first];
   }
   for (int i = 0; i < k->ninst; i++) {
     k_inst *in = &k->inst[i];

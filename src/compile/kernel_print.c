@@ -57,6 +57,10 @@ static void print_loop(const kernel *k, int axis, text *out) {
     text_add(out, " arg%d", x->sym);
   else
     text_add(out, " %lld", (long long)x->extent);
+  if (x->first >= 0) {
+    text_add(out, " from ");
+    print_ix(k, x->first, false, out);
+  }
   if (x->limit >= 0) {
     text_add(out, " limit ");
     print_ix(k, x->limit, false, out);

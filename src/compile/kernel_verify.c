@@ -41,7 +41,10 @@ static bool check_axes(const check *c) {
       return bad(c, "axis %d: %d lanes by %d", i, x->width, x->unroll);
     if (x->flags & AXIS_UNROLL && (x->sym >= 0 || x->limit >= 0 || x->flags & (AXIS_VECTOR | AXIS_PARALLEL)))
       return bad(c, "axis %d: an unrolled loop has a fixed extent and no other way to run", i);
+    if (x->first >= 0 && x->flags & (AXIS_UNROLL | AXIS_PARALLEL))
+      return bad(c, "axis %d: only a loop that is no task and not unrolled begins later", i);
     if (x->limit < -1 || x->limit >= k->nix) return bad(c, "axis %d: no expression %d", i, x->limit);
+    if (x->first < -1 || x->first >= k->nix) return bad(c, "axis %d: no expression %d", i, x->first);
   }
   return true;
 }
@@ -108,6 +111,8 @@ static bool check_loop(check *c) {
   }
   if (x->limit >= 0 && ix_axes(k, x->limit) & ~c->open)
     return bad(c, "the limit of axis %d depends on a loop that is not around it", axis);
+  if (x->first >= 0 && (ix_axes(k, x->first) & ~c->open || k->ix[x->first].lo < 0))
+    return bad(c, "axis %d begins where a loop says that is not around it, or before 0", axis);
   c->loop = c->at;
   c->open |= (uint64_t)1 << axis;
   return true;

@@ -2,6 +2,7 @@
  * its operands. */
 #include "compile/kernel_util.h"
 #include "compile/lower.h"
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -347,6 +348,14 @@ static int arithmetic(const k_inst *n, bool longest) {
   return op_is_prim(n->op) && !op_is_compare(n->op) && n->op != K_BITCAST && n->op != K_LIBM;
 }
 
+/* Iterations of one loop over an axis: blocks share the extent. */
+static double iterations(const kernel *k, const k_axis *a) {
+  double n = (double)a->extent;
+  for (uint64_t by = a->first >= 0 ? ix_axes(k, a->first) : 0; by; by &= by - 1)
+    n /= (double)k->axes[__builtin_ctzll(by)].extent;
+  return n;
+}
+
 /* How often instruction i runs in a task, lanes counted singly or whole vectors. */
 static double times_in_task(const kernel *k, int i, const int *open, int depth, uint64_t deps, bool lanes) {
   const k_inst *n = &k->inst[i];
@@ -360,7 +369,7 @@ static double times_in_task(const kernel *k, int i, const int *open, int depth, 
     if (a->flags & AXIS_PARALLEL)
       times /= vector && (!lanes || shared) ? a->width : 1;
     else if (!shared)
-      times *= vector && !lanes ? (double)ceil_div(a->extent, a->width) : (double)a->extent;
+      times *= vector && !lanes ? ceil(iterations(k, a) / a->width) : iterations(k, a);
   }
   return times;
 }

@@ -4,7 +4,7 @@
  *
  * The order of a sum depends on the shape alone: which reduced dimensions share a loop, the lanes and the unrolling do
  * not look at strides. Kept dimensions are merged where that leaves the indices free of division. */
-#include "compile/lower.h"
+#include "compile/lower_rows.h"
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -14,62 +14,21 @@ enum {
   CHUNK = 4096,             /* elements of a long row that one task of a map takes */
   SHORT_ROWS = 16,          /* a map with fewer rows than this has its rows cut into chunks */
   /* tiles of maps that read along one dimension and write along another */
-  TILE = 256,       /* elements of a row that is read, at most, */
-  TILE_MIXED = 64,  /* where other operands are read along the results, */
-  TILE_LEAST = 16,  /* and at least where there are */
-  TILES = 16,       /* fewer tiles than this */
-  TILE_LINES = 64,  /* lines of results, at most */
-  LEAST_ACROSS = 4, /* elements along either dimension that are worth a tile */
-  /* sums down the columns */
-  COLUMNS = 1024, /* that one task reduces, row by row, with the sums in its scratch memory */
-  ROWS_AT_ONCE = 4,
+  TILE = 256,          /* elements of a row that is read, at most, */
+  TILE_MIXED = 64,     /* where other operands are read along the results, */
+  TILE_LEAST = 16,     /* and at least where there are */
+  TILES = 16,          /* fewer tiles than this */
+  TILE_LINES = 64,     /* lines of results, at most */
+  LEAST_ACROSS = 4,    /* elements along either dimension that are worth a tile */
   FAR = 3,             /* elements from one to the next that are worth a transpose */
   FETCHED_ROW = 16384, /* bytes of a row, at most, that is fetched while the one before it is worked on */
   CACHED_ROW = 32768,  /* longest row that is kept between passes, in elements */
-  SUM_UNROLL = 4,      /* accumulators of a reduction along the vector axis */
   QUICK_FROM = 48      /* instructions of a map that takes one vector at a time at first */
 };
 
-/* Neighbouring dimensions that share one loop. */
-typedef struct run {
-  int first, last; /* dimensions, inclusive */
-  bool reduced;
-  int64_t extent;
-  int axis;      /* of the kernel */
-  int64_t chunk; /* 0, or the run is cut into chunks of so many elements, which are tasks */
-  int outer;     /* the parallel axis that counts the chunks */
-  int at;        /* -1, or the place in the run, where it is not simply its axis */
-} run;
-
-typedef struct rows {
-  builder b;
-  const group *G;
-  int gr;
-  run runs[TME_MAX_RANK];
-  int nruns;
-  bool uncut;                     /* every run is one loop, see emit_in_bounds */
-  bool columns;                   /* sums down the columns of long rows: see emit_columns */
-  int across;                     /* -1, or the run that is tiled with the last one: operands are read along it */
-  int64_t tile_length, tile_wide; /* elements of a tile along it, and along the last run */
-  bool down;                      /* tiles follow each other along it, not along the last one */
-  int ix[TME_MAX_RANK];           /* the index of each dimension of the full shape */
-  int *depth;                     /* per node: passes that must be over before its value can be computed */
-  int passes;
-  int pass;         /* the one being made */
-  expr_value *made; /* per node: a reduction's result, once its pass is over (re -1 before) */
-  /* values that several passes need and that are dear are kept in a scratch row */
-  int *first_pass; /* per node: the pass that computed it first, -1 */
-  int *cache;      /* per node: 0 no, 1 to be kept; >= 2: 2 + its scratch buffer */
-  bool dry;        /* a trial that only finds out which values those are */
-} rows;
-
-static const g_node *at(const rows *r, int i) { return &r->b.l->g->node[i]; }
-static bool member(const rows *r, int i) { return r->b.l->f->group_of[i] == r->gr; }
-static bool is_reduction(const rows *r, int i) { return node_classify(at(r, i)->op) == CLASS_REDUCE; }
-
 /* The member lies in the full space (and is not one value per row). */
 static bool is_full(const rows *r, int i) {
-  return !is_reduction(r, i) && type_same_shape(&at(r, i)->type, &r->G->full);
+  return !rows_reduction(r, i) && type_same_shape(&rows_node(r, i)->type, &r->G->full);
 }
 
 /* ---- passes --------------------------------------------------------------------------------------------------------- */
@@ -79,17 +38,17 @@ static void find_depths(rows *r) {
   const graph *g = r->b.l->g;
   r->passes = 1;
   for (int i = r->G->seed; i < g->n; i++) {
-    if (!member(r, i)) continue;
+    if (!rows_member(r, i)) continue;
     int d = 0;
     for (int k = 0; k < g->node[i].nin; k++) {
       int j = graph_in(g, i, k);
-      if (j >= 0 && member(r, j)) {
-        int after = r->depth[j] + is_reduction(r, j);
+      if (j >= 0 && rows_member(r, j)) {
+        int after = r->depth[j] + rows_reduction(r, j);
         d = after > d ? after : d;
       }
     }
     r->depth[i] = d;
-    bool looped = is_reduction(r, i) || (is_full(r, i) && r->b.l->f->stored[i]);
+    bool looped = rows_reduction(r, i) || (is_full(r, i) && r->b.l->f->stored[i]);
     if (looped && d + 1 > r->passes) r->passes = d + 1;
   }
 }
@@ -153,7 +112,7 @@ static uint32_t merge_reduced(const group *G) {
   return m;
 }
 
-static void set_indices(rows *r) {
+void rows_set_indices(rows *r) {
   kernel *k = r->b.k;
   for (int d = 0; d < TME_MAX_RANK; d++) r->ix[d] = ix_const(k, 0);
   for (int i = 0; i < r->nruns; i++) {
@@ -175,21 +134,21 @@ static void set_indices(rows *r) {
 /* Whether ix, an index of member i, is the one of the row that the kernel works on. */
 static bool own_row(const rows *r, int i, const int *ix) {
   const dim_map *m = &r->b.l->f->maps[i];
-  for (int d = 0; d < at(r, i)->type.rank; d++)
+  for (int d = 0; d < rows_node(r, i)->type.rank; d++)
     if (m->map[d] >= 0 && ix[d] != r->ix[m->map[d]]) return false;
   return true;
 }
 
 static bool own_point(const rows *r, int i, const int *ix) {
-  for (int d = 0; d < at(r, i)->type.rank; d++)
+  for (int d = 0; d < rows_node(r, i)->type.rank; d++)
     if (r->G->full.shape[d] != 1 && ix[d] != r->ix[d]) return false;
-  return type_same_shape(&at(r, i)->type, &r->G->full);
+  return type_same_shape(&rows_node(r, i)->type, &r->G->full);
 }
 
 static bool dear(const rows *r, int i) {
-  int op = at(r, i)->op;
+  int op = rows_node(r, i)->op;
   return op < OP_PUBLIC_COUNT && op_get(op)->family == FAMILY_elementwise && op_get(op)->ulp > 0 &&
-         !dtype_is_complex(at(r, i)->type.dtype);
+         !dtype_is_complex(rows_node(r, i)->type.dtype);
 }
 
 /* Where an element lies in a scratch row. */
@@ -205,7 +164,7 @@ static int row_index(rows *r) {
   return x;
 }
 
-static int64_t row_length(const rows *r) {
+int64_t rows_length(const rows *r) {
   int64_t n = 1;
   for (int i = 0; i < r->nruns; i++) n *= r->runs[i].reduced ? r->runs[i].extent : 1;
   return n;
@@ -213,13 +172,13 @@ static int64_t row_length(const rows *r) {
 
 static bool special(builder *b, int node, const int *ix, int guard, expr_value *out) {
   rows *r = b->user;
-  if (member(r, node) && is_reduction(r, node)) {
+  if (rows_member(r, node) && rows_reduction(r, node)) {
     if (r->made[node].re < 0 || !own_row(r, node, ix)) b->failure = "a reduction is needed before it is made";
     *out = r->made[node];
     return true;
   }
   bool along = r->nruns && r->runs[r->nruns - 1].reduced;
-  if (!along || guard >= 0 || !dear(r, node) || !own_point(r, node, ix) || row_length(r) > CACHED_ROW) return false;
+  if (!along || guard >= 0 || !dear(r, node) || !own_point(r, node, ix) || rows_length(r) > CACHED_ROW) return false;
   if (r->dry) {
     if (r->first_pass[node] < 0)
       r->first_pass[node] = r->pass;
@@ -228,19 +187,19 @@ static bool special(builder *b, int node, const int *ix, int guard, expr_value *
     else
       return false;
     if (r->cache[node] == 1) {
-      *out = (expr_value){k_const_f(b->k, expr_dtype(at(r, node)->type.dtype), 0), -1};
+      *out = (expr_value){k_const_f(b->k, expr_dtype(rows_node(r, node)->type.dtype), 0), -1};
       return true;
     }
     return false;
   }
   if (!r->cache[node]) return false;
-  tme_dtype t = expr_dtype(at(r, node)->type.dtype);
+  tme_dtype t = expr_dtype(rows_node(r, node)->type.dtype);
   if (r->cache[node] >= 2) {
     if (r->first_pass[node] == r->pass) return false; /* being computed */
     *out = (expr_value){k_load(b->k, k_access_add(b->k, r->cache[node] - 2, row_index(r))), -1};
     return true;
   }
-  r->cache[node] = 2 + builder_scratch(b, t, row_length(r));
+  r->cache[node] = 2 + builder_scratch(b, t, rows_length(r));
   r->first_pass[node] = r->pass;
   *out = builder_value(b, node, ix, guard);
   k_store(b->k, k_access_add(b->k, r->cache[node] - 2, row_index(r)), out->re);
@@ -262,7 +221,7 @@ static k_op combine_of(const graph *g, int node, tme_dtype t) {
   }
 }
 
-static int neutral(kernel *k, k_op combine, tme_dtype t) {
+int rows_neutral(kernel *k, k_op combine, tme_dtype t) {
   bool least = combine == K_MAX || combine == K_LARGER;
   switch (combine) {
   case K_MUL: return dtype_is_float(t) ? k_const_f(k, t, 1) : k_const_i(k, t, 1);
@@ -280,18 +239,11 @@ static int neutral(kernel *k, k_op combine, tme_dtype t) {
   }
 }
 
-typedef struct accumulator {
-  int node, acc[2]; /* real and imaginary part */
-  k_op combine;
-  tme_dtype dtype;
-} accumulator;
-
-/* The accumulators of the reductions of this pass, without the K_ACC. */
-static int find_accumulators(const rows *r, accumulator *accs) {
+int rows_accumulators(const rows *r, accumulator *accs) {
   const graph *g = r->b.l->g;
   int n = 0;
   for (int i = r->G->seed; i < g->n; i++) {
-    if (!member(r, i) || r->depth[i] != r->pass || !is_reduction(r, i)) continue;
+    if (!rows_member(r, i) || r->depth[i] != r->pass || !rows_reduction(r, i)) continue;
     accs[n] = (accumulator){.node = i, .acc = {-1, -1}, .dtype = expr_dtype(g->node[i].type.dtype)};
     accs[n].combine = combine_of(g, i, accs[n].dtype);
     n++;
@@ -299,8 +251,7 @@ static int find_accumulators(const rows *r, accumulator *accs) {
   return n;
 }
 
-/* What a reduction takes at the point r->ix, in the dtype that it sums in. */
-static expr_value reduced_value(rows *r, int reduction) {
+expr_value rows_reduced_value(rows *r, int reduction) {
   const graph *g = r->b.l->g;
   int x = graph_in(g, reduction, 0);
   tme_dtype from = g->node[x].type.dtype, to = g->node[reduction].type.dtype;
@@ -318,7 +269,7 @@ static void fetch_next_row(rows *r) {
   if (kept < 0 || kept == along) return;
   for (int i = 0; i < n; i++) {
     k_access a = k->acc[i];
-    int64_t unit, row, bytes = row_length(r) * (int64_t)tme_dtype_size((tme_dtype)k->bufs[a.buf].dtype);
+    int64_t unit, row, bytes = rows_length(r) * (int64_t)tme_dtype_size((tme_dtype)k->bufs[a.buf].dtype);
     if (k->bufs[a.buf].role != BUF_IN || a.dyn >= 0 || a.guard >= 0 || bytes > FETCHED_ROW) continue;
     if (!ix_affine(k, a.ix, r->runs[along].axis, &unit) || unit != 1) continue;
     if (!ix_affine(k, a.ix, r->runs[kept].axis, &row) || row == 0) continue;
@@ -335,43 +286,49 @@ static void emit_pass(rows *r, accumulator *accs) {
   builder *b = &r->b;
   kernel *k = b->k;
   const graph *g = b->l->g;
-  int naccs = find_accumulators(r, accs);
+  int naccs = rows_accumulators(r, accs);
   bool stores = false;
   for (int i = r->G->seed; i < g->n; i++)
-    stores |= member(r, i) && r->depth[i] == r->pass && is_full(r, i) && b->l->f->stored[i];
-  for (int i = 0; i < naccs; i++) {
-    accumulator *a = &accs[i];
-    for (int w = 0; w < (dtype_is_complex(g->node[a->node].type.dtype) ? 2 : 1); w++)
-      a->acc[w] = k_emit(k, K_ACC, a->dtype, neutral(k, a->combine, a->dtype), (int)a->combine, -1, 0);
-  }
+    stores |= rows_member(r, i) && r->depth[i] == r->pass && is_full(r, i) && b->l->f->stored[i];
+  for (int i = 0; i < naccs; i++)
+    if (blocks_sum(r, &accs[i]))
+      blocks_start(r, &accs[i]);
+    else
+      blocks_open(r, &accs[i]);
   if (!naccs && !stores) return;
-  int loops[TME_MAX_RANK], nloops = 0, mark = builder_mark(b);
-  if (row_length(r) > 0) {
-    for (int i = 0; i < r->nruns; i++)
+  int loops[TME_MAX_RANK + 1], nloops = 0, block = 0, mark = builder_mark(b);
+  if (rows_length(r) > 0) {
+    for (int i = 0; i < r->nruns; i++) {
+      if (i == r->cut) {
+        loops[nloops++] = k_loop(k, r->blocks);
+        block = nloops;
+        for (int j = 0; j < naccs; j++)
+          if (blocks_sum(r, &accs[j])) blocks_open(r, &accs[j]);
+      }
       if (r->runs[i].reduced) loops[nloops++] = k_loop(k, r->runs[i].axis);
+    }
     for (int i = 0; i < naccs; i++) {
-      expr_value v = reduced_value(r, accs[i].node);
+      expr_value v = rows_reduced_value(r, accs[i].node);
       for (int w = 0; w < 2 && accs[i].acc[w] >= 0; w++)
         k_emit(k, K_UPDATE, accs[i].dtype, accs[i].acc[w], w ? v.im : v.re, -1, 0);
     }
     for (int i = r->G->seed; i < g->n; i++)
-      if (member(r, i) && r->depth[i] == r->pass && is_full(r, i) && b->l->f->stored[i])
+      if (rows_member(r, i) && r->depth[i] == r->pass && is_full(r, i) && b->l->f->stored[i])
         builder_store(b, i, r->ix, builder_value(b, i, r->ix, -1));
     if (r->pass == 1) fetch_next_row(r); /* the first pass waits for this row; the second one finds it in the cache */
     builder_forget(b, mark);
+    while (nloops > block) k_end(k, loops[--nloops]);
+    for (int i = 0; i < naccs; i++)
+      if (blocks_sum(r, &accs[i])) blocks_close(r, &accs[i]);
     while (nloops) k_end(k, loops[--nloops]);
   }
-  for (int i = 0; i < naccs; i++)
-    for (int w = 0; w < 2 && accs[i].acc[w] >= 0; w++)
-      *(w ? &r->made[accs[i].node].im : &r->made[accs[i].node].re) =
-          k_emit(k, K_READ, accs[i].dtype, accs[i].acc[w], -1, -1, 0);
+  for (int i = 0; i < naccs; i++) r->made[accs[i].node] = blocks_result(r, &accs[i]);
 }
 
-/* Values that are one per row. */
-static void store_rows(rows *r) {
+void rows_store(rows *r) {
   const graph *g = r->b.l->g;
   for (int i = r->G->seed; i < g->n; i++) {
-    if (!member(r, i) || is_full(r, i) || !r->b.l->f->stored[i]) continue;
+    if (!rows_member(r, i) || is_full(r, i) || !r->b.l->f->stored[i]) continue;
     int ix[TME_MAX_RANK];
     for (int d = 0; d < g->node[i].type.rank; d++) {
       int from = r->b.l->f->maps[i].map[d];
@@ -413,6 +370,7 @@ static void add_axes(rows *r) {
     p->axis = k_axis_add(k, p->chunk ? p->chunk : p->extent, flags, 1, 1);
     if (p->chunk && p->axis >= 0 && p->extent % p->chunk != 0)
       k->axes[p->axis].limit = ix_add(k, ix_mul(k, ix_axis(k, p->outer), -p->chunk), ix_const(k, p->extent));
+    if (i == r->cut) blocks_limit(r, p->axis, 1);
   }
 }
 
@@ -421,7 +379,7 @@ static int64_t line_of(const rows *r) {
   const graph *g = r->b.l->g;
   int64_t line = CACHE_LINE;
   for (int i = r->G->seed; i < g->n; i++)
-    if (member(r, i) && r->b.l->f->stored[i]) {
+    if (rows_member(r, i) && r->b.l->f->stored[i]) {
       int64_t fit = CACHE_LINE / (int64_t)tme_dtype_size(g->node[i].type.dtype);
       line = fit < line ? fit : line;
     }
@@ -462,19 +420,24 @@ static void find_across(rows *r) {
   if (r->across >= 0) choose_tile(r, mixed);
 }
 
+size_t rows_ordered_bytes(const rows *r) {
+  for (int i = r->G->seed; i < r->b.l->g->n; i++) {
+    tme_dtype t = expr_dtype(rows_node(r, i)->type.dtype);
+    int op = rows_node(r, i)->op;
+    if (rows_member(r, i) && (op == OP_sum || op == OP_prod) && dtype_is_float(t)) return tme_dtype_size(t);
+  }
+  return 0;
+}
+
 /* Lanes and unrolling, once it is known what the kernel computes. */
 static void set_lanes(rows *r) {
   kernel *k = r->b.k;
   const graph *g = r->b.l->g;
-  size_t bytes = 0;
-  bool sums = false;
-  for (int i = r->G->seed; i < g->n; i++)
-    if (member(r, i) && is_reduction(r, i)) {
-      tme_dtype t = expr_dtype(g->node[i].type.dtype);
-      bool ordered = (g->node[i].op == OP_sum || g->node[i].op == OP_prod) && dtype_is_float(t);
-      if (ordered || (!sums && tme_dtype_size(t) > bytes)) bytes = tme_dtype_size(t);
-      sums |= ordered;
-    }
+  size_t ordered = rows_ordered_bytes(r), bytes = ordered;
+  for (int i = r->G->seed; i < g->n && !ordered; i++) {
+    size_t own = tme_dtype_size(expr_dtype(g->node[i].type.dtype));
+    if (rows_member(r, i) && rows_reduction(r, i) && own > bytes) bytes = own;
+  }
   bool reduces = r->G->kind == GROUP_ROWS, small = k->ninst < 24;
   for (int i = 0; i < k->naxes; i++) {
     k_axis *a = &k->axes[i];
@@ -528,80 +491,6 @@ static void set_streams(rows *r) {
   }
 }
 
-/* Long rows are reduced to one row of sums: a task adds rows to sums in its scratch memory, a few rows at a time, so
- * that it reads each row in one line. In registers, only a few columns would fit, and every read would be on another
- * page. The order is the same: from the first row to the last. */
-static bool is_columns(const rows *r) {
-  const graph *g = r->b.l->g;
-  int reduced = 0, last = r->nruns - 1;
-  for (int i = 0; i < r->nruns; i++) reduced += r->runs[i].reduced;
-  if (r->uncut || r->G->kind != GROUP_ROWS || r->passes != 1 || !reduced || r->runs[last].reduced ||
-      r->runs[last].extent < COLUMNS / 2)
-    return false;
-  for (int i = r->G->seed; i < g->n; i++)
-    if (member(r, i) && (dtype_is_complex(g->node[i].type.dtype) || (is_full(r, i) && r->b.l->f->stored[i])))
-      return false;
-  return row_length(r) > 0;
-}
-
-static int sums_access(rows *r, int buf) {
-  return k_access_add(r->b.k, buf, ix_axis(r->b.k, r->runs[r->nruns - 1].axis));
-}
-
-/* sums = combine(sums, row) for `rows` rows from `at` on, for all columns. */
-static void add_rows(rows *r, run *inner, const accumulator *accs, const int *bufs, int naccs, int at, int count) {
-  builder *b = &r->b;
-  kernel *k = b->k;
-  int mark = builder_mark(b), loop = k_loop(k, r->runs[r->nruns - 1].axis);
-  for (int i = 0; i < naccs; i++) {
-    int sum = k_load(k, sums_access(r, bufs[i]));
-    for (int u = 0; u < count; u++) {
-      inner->at = ix_add(k, at, ix_const(k, u));
-      set_indices(r);
-      sum = k_bin(k, accs[i].combine, sum, reduced_value(r, accs[i].node).re);
-    }
-    k_store(k, sums_access(r, bufs[i]), sum);
-  }
-  builder_forget(b, mark);
-  k_end(k, loop);
-}
-
-static bool emit_columns(rows *r, accumulator *accs) {
-  builder *b = &r->b;
-  kernel *k = b->k;
-  run *last = &r->runs[r->nruns - 1], *inner = last;
-  int naccs = find_accumulators(r, accs), loops[TME_MAX_RANK], nloops = 0;
-  int *bufs = mem_alloc(((size_t)naccs + 1) * sizeof *bufs);
-  if (!bufs) return false;
-  int loop = k_loop(k, last->axis);
-  for (int i = 0; i < naccs; i++) {
-    bufs[i] = builder_scratch(b, accs[i].dtype, last->chunk ? last->chunk : last->extent);
-    k_store(k, sums_access(r, bufs[i]), neutral(k, accs[i].combine, accs[i].dtype));
-  }
-  k_end(k, loop);
-  for (int i = 0; i < r->nruns; i++)
-    if (r->runs[i].reduced) inner = &r->runs[i];
-  for (int i = 0; i < r->nruns; i++)
-    if (r->runs[i].reduced && &r->runs[i] != inner) loops[nloops++] = k_loop(k, r->runs[i].axis);
-  int64_t blocks = inner->extent / ROWS_AT_ONCE, rest = inner->extent % ROWS_AT_ONCE;
-  if (blocks) {
-    int block = k_axis_add(k, blocks, AXIS_REDUCE, 1, 1);
-    loop = k_loop(k, block);
-    add_rows(r, inner, accs, bufs, naccs, ix_mul(k, ix_axis(k, block), ROWS_AT_ONCE), ROWS_AT_ONCE);
-    k_end(k, loop);
-  }
-  if (rest) add_rows(r, inner, accs, bufs, naccs, ix_const(k, blocks * ROWS_AT_ONCE), (int)rest);
-  while (nloops) k_end(k, loops[--nloops]);
-  inner->at = -1;
-  set_indices(r);
-  loop = k_loop(k, last->axis);
-  for (int i = 0; i < naccs; i++) r->made[accs[i].node].re = k_load(k, sums_access(r, bufs[i]));
-  store_rows(r);
-  k_end(k, loop);
-  mem_free(bufs);
-  return true;
-}
-
 static bool emit(rows *r, uint32_t merge, const char *name) {
   builder *b = &r->b;
   int n = b->l->g->n;
@@ -611,9 +500,10 @@ static bool emit(rows *r, uint32_t merge, const char *name) {
   b->user = r;
   kernel *k = b->k;
   find_runs(r, merge);
-  r->columns = is_columns(r);
+  r->columns = columns_fit(r);
+  blocks_find(r);
   add_axes(r);
-  set_indices(r);
+  rows_set_indices(r);
   for (int i = 0; i < n; i++) {
     r->made[i] = (expr_value){-1, -1};
     r->first_pass[i] = -1;
@@ -635,14 +525,13 @@ static bool emit(rows *r, uint32_t merge, const char *name) {
     if (!r->runs[i].reduced && r->runs[i].axis >= 0 && !(k->axes[r->runs[i].axis].flags & AXIS_PARALLEL))
       loops[nloops++] = k_loop(k, r->runs[i].axis);
   if (!parallel) loops[nloops++] = k_loop(k, k_axis_add(k, 1, AXIS_PARALLEL, 1, 1));
-  bool ok = true;
   r->pass = 0;
-  if (r->columns) ok = emit_columns(r, accs);
+  if (r->columns) columns_emit(r, accs);
   for (; r->pass < r->passes && !r->columns; r->pass++) emit_pass(r, accs);
-  if (!r->columns) store_rows(r);
+  if (!r->columns) rows_store(r);
   while (nloops) k_end(k, loops[--nloops]);
   mem_free(accs);
-  return ok;
+  return true;
 }
 
 static void start_again(rows *r) {

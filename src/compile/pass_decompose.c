@@ -49,6 +49,17 @@ static int reduce_nothing(graph *g, const g_node *n) {
   return graph_broadcast(g, one, n->type.rank, n->type.shape);
 }
 
+/* A product of n numbers is rounded n times, in whatever order: of many, in f64, which no product of f32 can tell from
+ * exact. -2 if there is nothing to be done. */
+static int decompose_product(graph *g, int x, const op_attrs *attrs, const op_type *type) {
+  enum { MANY = 512 };
+  const op_type *t = &g->node[x].type;
+  tme_dtype wide = TME_F64;
+  if (t->dtype == wide || !dtype_is_float(t->dtype) || type_size(t) <= MANY * type_size(type)) return -2;
+  x = graph_reduce(g, OP_prod, graph_cast(g, x, wide), attrs->axes, attrs->i[0]);
+  return graph_cast(g, x, type->dtype);
+}
+
 /* Attention has a kernel of its own, which keeps no weights; without keys, or keys without width, there is nothing to
  * multiply. */
 static int decompose_weights(graph *g, const g_node *n, const int *in, const op_attrs *attrs) {
@@ -71,7 +82,8 @@ static int decompose_node(graph *g, const g_node *n, const int *in, const op_att
   case FAMILY_attention: return decompose_weights(g, n, in, attrs);
   case FAMILY_reduce:
     if (!type_size(&g->node[in[0]].type)) return reduce_nothing(g, n);
-    return split ? split_reduction(g, n->op, in[0], attrs, &n->type) : -2;
+    if (split) return split_reduction(g, n->op, in[0], attrs, &n->type);
+    return n->op == OP_prod ? decompose_product(g, in[0], attrs, &n->type) : -2;
   default: return -2;
   }
 }

@@ -103,7 +103,12 @@ static void put_kept(text *out, const kernel *k, const k_inst *acc, bool extents
 
 static void put_loop(text *out, const kernel *k, int axis) {
   const k_axis *x = &k->axes[axis];
-  text_add(out, "for (int64_t i%d = 0; i%d < ", axis, axis);
+  text_add(out, "for (int64_t i%d = ", axis);
+  if (x->first >= 0)
+    put_ix(out, k, x->first, false);
+  else
+    text_add(out, "0");
+  text_add(out, "; i%d < ", axis);
   if (x->limit >= 0) text_add(out, "min(");
   if (x->sym >= 0)
     text_add(out, "(int64_t)args[%d]", x->sym);

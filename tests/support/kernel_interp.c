@@ -321,8 +321,8 @@ static void loop(interp *m, int i, bool counts) {
   unsigned inner = next->op == K_LOOP ? k->axes[next->a].flags : 0;
   bool deeper = counts && inner & AXIS_PARALLEL && !(inner & AXIS_VECTOR);
   int64_t n = x->sym >= 0 ? (int64_t)m->args[x->sym] : x->extent;
-  int64_t limit = x->limit >= 0 ? index_value(m, x->limit) : n;
-  for (int64_t v = 0; v < n && !(m->e && m->e->code); v++) {
+  int64_t limit = x->limit >= 0 ? index_value(m, x->limit) : n, first = x->first >= 0 ? index_value(m, x->first) : 0;
+  for (int64_t v = first; v < n && !(m->e && m->e->code); v++) {
     m->at[axis] = v;
     if (counts && !deeper) {
       int64_t task = m->task++;

@@ -255,6 +255,28 @@ kernel *sample_split(const emit_target *t, tme_dtype type, int64_t n, int64_t ch
   return finish(k);
 }
 
+kernel *sample_blocks(const emit_target *t, tme_dtype type, int64_t rows, int64_t columns, int64_t block, int unroll,
+                      bool down) {
+  kernel *k = kernel_new("blocks");
+  int a = k_buf_add(k, BUF_IN, type, 0, rows * columns), b = k_buf_add(k, BUF_OUT, type, 0, rows);
+  int lanes = sample_lanes(t, type), p = k_axis_add(k, (columns + block - 1) / block, AXIS_REDUCE, 1, 1);
+  int r = k_axis_add(k, rows, AXIS_PARALLEL | (down ? AXIS_VECTOR : 0), down ? lanes : 1, down ? unroll : 1);
+  int c = k_axis_add(k, columns, AXIS_REDUCE | (down ? 0 : AXIS_VECTOR), down ? 1 : lanes, down ? 1 : unroll);
+  k->axes[c].first = ix_mul(k, ix_axis(k, p), block);
+  k->axes[c].limit = ix_add(k, k->axes[c].first, ix_const(k, block));
+  int at = down ? ix_add(k, ix_mul(k, ix_axis(k, c), rows), ix_axis(k, r))
+                : ix_add(k, ix_mul(k, ix_axis(k, r), columns), ix_axis(k, c));
+  int section = k_loop(k, r), sum = k_emit(k, K_ACC, type, k_const_i(k, type, 0), K_ADD, -1, 0), outer = k_loop(k, p);
+  int acc = k_emit(k, K_ACC, type, k_const_i(k, type, 0), K_ADD, -1, 0), inner = k_loop(k, c);
+  k_emit(k, K_UPDATE, type, acc, load(k, a, at), -1, 0);
+  k_end(k, inner);
+  k_emit(k, K_UPDATE, type, sum, k_emit(k, K_READ, type, acc, -1, -1, 0), -1, 0);
+  k_end(k, outer);
+  store(k, b, ix_axis(k, r), k_emit(k, K_READ, type, sum, -1, -1, 0));
+  k_end(k, section);
+  return finish(k);
+}
+
 kernel *sample_reshape(const emit_target *t, tme_dtype type, int64_t rows, int64_t columns, bool row_tasks) {
   kernel *k = kernel_new("reshape");
   int64_t n = rows * columns;

@@ -37,6 +37,9 @@ kernel *sample_pad(const emit_target *t, tme_dtype type, int64_t n, int64_t pad)
 kernel *sample_pad_rows(const emit_target *t, tme_dtype type, int64_t rows, int64_t columns, int64_t pad);
 /* out[i] = a[i] + a[i] and sums[p] = the sum of chunk p; the last chunk of i is shorter. */
 kernel *sample_split(const emit_target *t, tme_dtype type, int64_t n, int64_t chunk, int unroll);
+/* out[r] = the sum over c of a[r][c], or with `down` that of a[c][r], in blocks of so many c. */
+kernel *sample_blocks(const emit_target *t, tme_dtype type, int64_t rows, int64_t columns, int64_t block, int unroll,
+                      bool down);
 /* out[i] = a[(i % columns) * rows + i / columns]: the reshape of a transpose. */
 kernel *sample_reshape(const emit_target *t, tme_dtype type, int64_t rows, int64_t columns, bool row_tasks);
 /* out[i][j] = table[index[i]][j]. */

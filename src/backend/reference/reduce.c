@@ -16,6 +16,7 @@ typedef struct reduction {
 } reduction;
 
 #define PLAIN(x) (x)
+#define NARROW(x) ((float)(x))
 #define SUM(a, b) ((a) + (b))
 #define PRODUCT(a, b) ((a) * (b))
 #define EITHER(a, b) ((uint8_t)((a) | (b)))
@@ -28,7 +29,8 @@ typedef struct reduction {
 
 static c64 sum_c64(c64 a, c64 b) { return (c64){a.re + b.re, a.im + b.im}; }
 static c128 sum_c128(c128 a, c128 b) { return (c128){a.re + b.re, a.im + b.im}; }
-static c64 product_c64(c64 a, c64 b) { return (c64){a.re * b.re - a.im * b.im, a.re * b.im + a.im * b.re}; }
+static c128 widen_c64(c64 a) { return (c128){a.re, a.im}; }
+static c64 narrow_c128(c128 a) { return (c64){(float)a.re, (float)a.im}; }
 static c128 product_c128(c128 a, c128 b) { return (c128){a.re * b.re - a.im * b.im, a.re * b.im + a.im * b.re}; }
 
 #define FN(name) sum_f16_##name
@@ -94,29 +96,30 @@ static c128 product_c128(c128 a, c128 b) { return (c128){a.re * b.re - a.im * b.
 #define COMBINE sum_c128
 #include "backend/reference/reduce_loops.inc"
 
+/* A product of n numbers is rounded n times, in whatever order: in twice the width nothing of it is left. */
 #define FN(name) prod_f16_##name
 #define ELEMENT uint16_t
-#define ACC float
+#define ACC double
 #define LOAD f16_to_f32
-#define STORE f16_from_f32
+#define STORE f16_from_f64
 #define NEUTRAL 1
 #define COMBINE PRODUCT
 #include "backend/reference/reduce_loops.inc"
 
 #define FN(name) prod_bf16_##name
 #define ELEMENT uint16_t
-#define ACC float
+#define ACC double
 #define LOAD bf16_to_f32
-#define STORE bf16_from_f32
+#define STORE bf16_from_f64
 #define NEUTRAL 1
 #define COMBINE PRODUCT
 #include "backend/reference/reduce_loops.inc"
 
 #define FN(name) prod_f32_##name
 #define ELEMENT float
-#define ACC float
+#define ACC double
 #define LOAD PLAIN
-#define STORE PLAIN
+#define STORE NARROW
 #define NEUTRAL 1
 #define COMBINE PRODUCT
 #include "backend/reference/reduce_loops.inc"
@@ -141,11 +144,11 @@ static c128 product_c128(c128 a, c128 b) { return (c128){a.re * b.re - a.im * b.
 
 #define FN(name) prod_c64_##name
 #define ELEMENT c64
-#define ACC c64
-#define LOAD PLAIN
-#define STORE PLAIN
-#define NEUTRAL ((c64){1, 0})
-#define COMBINE product_c64
+#define ACC c128
+#define LOAD widen_c64
+#define STORE narrow_c128
+#define NEUTRAL ((c128){1, 0})
+#define COMBINE product_c128
 #include "backend/reference/reduce_loops.inc"
 
 #define FN(name) prod_c128_##name

@@ -312,8 +312,15 @@ static void emit_tail(emitter *e, int loop, LLVMValueRef from, LLVMValueRef to, 
     if (known && a < z && z - a < lanes && instance_begin(e)) {
       emit_strip(e, loop, from, 1, lanes, to, false);
       instance_end(e);
-    } else if (!known && lanes > 1)
+    } else if (!known && e->k->axes[e->k->inst[loop].a].first >= 0) { /* as the last lanes of an extent that is known */
+      jam(e, e->k->inst[loop].a, 1);
+      region_begin(e, from, to, lanes, true, true, loop);
+      if (e->failed) return;
+      emit_strip(e, loop, from, 1, lanes, to, false);
+      region_end(e);
+    } else if (!known && lanes > 1) {
       emit_strips(e, loop, from, to, 1, 1);
+    }
     return;
   }
   jam(e, e->k->inst[loop].a, 1);
@@ -335,6 +342,13 @@ static LLVMValueRef loop_end(emitter *e, int axis) {
   return LLVMBuildSelect(e->b, LLVMBuildICmp(e->b, LLVMIntSLT, n, m, ""), n, m, "");
 }
 
+static LLVMValueRef loop_first(emitter *e, int axis) {
+  int first = e->k->axes[axis].first;
+  if (first < 0) return em_int(e, 0);
+  if (ix_axes(e->k, first) & e->jammed) em_fail(e, "axis %d: it begins where a vector axis says", axis);
+  return ix_scalar(e, first);
+}
+
 static void emit_vector(emitter *e, int loop, LLVMValueRef from, LLVMValueRef to) {
   const k_axis *x = &e->k->axes[e->k->inst[loop].a];
   if (x->extent >= (int64_t)x->width * x->unroll) from = emit_strips(e, loop, from, to, x->unroll, x->width);
@@ -343,16 +357,16 @@ static void emit_vector(emitter *e, int loop, LLVMValueRef from, LLVMValueRef to
 
 static void emit_sequential(emitter *e, int loop) {
   int axis = e->k->inst[loop].a;
-  LLVMValueRef n = loop_end(e, axis);
+  LLVMValueRef first = loop_first(e, axis), n = loop_end(e, axis);
   int64_t count = 0;
-  bool known = const_value(n, &count);
+  bool known = LLVMIsConstant(first) && const_value(n, &count);
   if (e->failed || (known && count <= 0)) return;
   if (known && count == 1) {
     at(e, axis, NULL, 0);
     emit_body(e, loop + 1, e->end[loop]);
     return;
   }
-  region_begin(e, em_int(e, 0), n, 1, !known, false, loop);
+  region_begin(e, first, n, 1, !known, false, loop);
   if (e->failed) return;
   at(e, axis, e->regions[e->depth].iv, 0);
   emit_body(e, loop + 1, e->end[loop]);
@@ -388,7 +402,7 @@ static void emit_loop(emitter *e, int loop) {
     if (axis_is_straight(k, axis))
       emit_straight_vector(e, loop);
     else
-      emit_vector(e, loop, em_int(e, 0), loop_end(e, axis));
+      emit_vector(e, loop, loop_first(e, axis), loop_end(e, axis));
   } else if (axis_is_unrolled(k, axis)) {
     for (int c = 0; c < (int)x->extent && !e->failed; c++) {
       at(e, axis, NULL, c);

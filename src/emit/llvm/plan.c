@@ -10,7 +10,7 @@ bool axis_is_unrolled(const kernel *k, int axis) {
 
 bool axis_is_straight(const kernel *k, int axis) {
   const k_axis *x = &k->axes[axis];
-  return (x->flags & AXIS_VECTOR) && x->sym < 0 && x->extent <= (int64_t)x->width * x->unroll;
+  return (x->flags & AXIS_VECTOR) && x->sym < 0 && x->first < 0 && x->extent <= (int64_t)x->width * x->unroll;
 }
 
 bool axis_is_side_by_side(const kernel *k, int axis) {
@@ -95,6 +95,7 @@ static void update_deps(emitter *e, int inst) {
     const k_axis *x = &k->axes[a];
     if (!(inside >> a & 1)) continue;
     if (x->limit >= 0) deps |= ix_axes(k, x->limit);
+    if (x->first >= 0) deps |= ix_axes(k, x->first);
     if ((x->flags & AXIS_VECTOR) && x->width > 1) {
       if (acc->lane_axis >= 0 && k->axes[acc->lane_axis].width != x->width)
         em_fail(e, "%%%d: an accumulator over vector axes of different widths", inst);
