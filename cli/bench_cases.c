@@ -254,7 +254,7 @@ void bench_fill(const bench_case *k, int i, int set, double *out) {
   uint64_t state = (uint64_t)(1 + i + 16 * set);
   int64_t n = bench_size(in);
   if (in->fill != FILL_NORMAL) {
-    for (int64_t j = 0; j < n; j++) out[j] = in->fill == FILL_ONES ? 1 : floor(BENCH_TOKENS * uniform(&state));
+    for (int64_t j = 0; j < n; j++) out[j] = in->fill == FILL_ONES ? 1 : floor((double)BENCH_TOKENS * uniform(&state));
     return;
   }
   /* Box and Muller: two at a time */

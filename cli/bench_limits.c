@@ -288,12 +288,12 @@ static void measure_peaks(bench_limits *l, const instruction_set *sets, int n, w
     int threads = all ? l->threads : 1;
     for (int i = 0; i < n; i++) {
       if (!sets[i].there) continue;
-      double vectors = 2.0 * CHAINS * sets[i].bytes;
+      double vectors = 2.0 * (double)CHAINS * sets[i].bytes;
       l->f32[all] = fmax(l->f32[all], rate(sets[i].f32, threads, 0, vectors / sizeof(float), quick));
       l->f64[all] = fmax(l->f64[all], rate(sets[i].f64, threads, 0, vectors / sizeof(double), quick));
       l->mix[all] = fmax(l->mix[all], rate(sets[i].mix, threads, 0, MIX * sets[i].bytes / 4.0, quick));
     }
-    if (bf16) l->bf16[all] = rate(bf16, threads, 0, 2.0 * CHAINS * 32, quick);
+    if (bf16) l->bf16[all] = rate(bf16, threads, 0, 2.0 * (double)CHAINS * 32, quick);
   }
 }
 

@@ -46,7 +46,7 @@ static scale find_scale(const bench_table *t) {
 }
 
 static double position(const scale *sc, double ms) {
-  return LEFT + WIDTH * log10(ms / sc->lo) / log10(sc->hi / sc->lo);
+  return (double)LEFT + (double)WIDTH * log10(ms / sc->lo) / log10(sc->hi / sc->lo);
 }
 
 static void draw_grid(FILE *f, const scale *sc, int bottom) {
@@ -77,8 +77,8 @@ static int draw_row(FILE *f, const bench_table *t, const bench_row *r, const sca
     fprintf(f,
             "<rect x=\"%d\" y=\"%d\" width=\"%.1f\" height=\"%d\" fill=\"%s\"/>"
             "<text x=\"%.1f\" y=\"%d\" font-size=\"9\">%.*f</text>\n",
-            LEFT, at, fmax(position(sc, v) - LEFT, 1), BAR - 2, color(s), fmax(position(sc, v), LEFT) + 4, at + BAR - 4,
-            (int)fmax(0, 2 - floor(log10(v))), v);
+            LEFT, at, fmax(position(sc, v) - (double)LEFT, 1), BAR - 2, color(s),
+            fmax(position(sc, v), (double)LEFT) + 4, at + BAR - 4, (int)fmax(0, 2 - floor(log10(v))), v);
     at += BAR;
   }
   fprintf(f, "<text x=\"%d\" y=\"%d\" text-anchor=\"end\">%s %s%s%s</text>\n", LEFT - 8, y + BAR * bars / 2 + 3,

@@ -12,10 +12,12 @@ typedef struct axes {
 
 static double clamp(double v, double lo, double hi) { return fmin(fmax(v, lo), hi); }
 
-static double x_of(const axes *a, double v) { return LEFT + WIDTH * clamp((log10(v) - a->x0) / (a->x1 - a->x0), 0, 1); }
+static double x_of(const axes *a, double v) {
+  return (double)LEFT + (double)WIDTH * clamp((log10(v) - a->x0) / (a->x1 - a->x0), 0, 1);
+}
 
 static double y_of(const axes *a, double v) {
-  return a->top + HEIGHT * (1 - clamp((log10(v) - a->y0) / (a->y1 - a->y0), 0, 1));
+  return a->top + (double)HEIGHT * (1 - clamp((log10(v) - a->y0) / (a->y1 - a->y0), 0, 1));
 }
 
 static double intensity(const bench_row *r) { return r->k->operations / bench_bytes(r); }

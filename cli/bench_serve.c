@@ -25,7 +25,7 @@ static json_t *prepare(service *s, const json_t *question, int *batch) {
 static json_t *run(service *s, int batch, double budget_ms) {
   json_t *samples = json_array();
   double ms = s->calls(s->state, batch), end = clock_ms() + budget_ms;
-  if (ms >= 0 && ms < BENCH_LONG_MS) ms = s->calls(s->state, batch);
+  if (ms >= 0 && ms < (double)BENCH_LONG_MS) ms = s->calls(s->state, batch);
   for (; ms >= 0 && json_array_size(samples) < 1000; ms = s->calls(s->state, batch)) {
     json_array_append_new(samples, json_real(ms));
     if (clock_ms() >= end) break;

@@ -53,7 +53,7 @@ static bool own_begin(own *o, const bench *b, double all_ms, contestant *s) {
 /* Calls for so long; false after the message. */
 static bool own_turn(own *o, const cli *c, double turn_ms, contestant *s) {
   double ms = own_calls(o, c, s->batch), end = clock_ms() + turn_ms;
-  if (ms >= 0 && ms < BENCH_LONG_MS) ms = own_calls(o, c, s->batch);
+  if (ms >= 0 && ms < (double)BENCH_LONG_MS) ms = own_calls(o, c, s->batch);
   for (; ms >= 0 && s->n < BENCH_SAMPLES; ms = own_calls(o, c, s->batch)) {
     s->ms[s->n++] = ms;
     if (clock_ms() >= end) return true;
@@ -64,7 +64,7 @@ static bool own_turn(own *o, const cli *c, double turn_ms, contestant *s) {
 /* Who is that much slower than the engine is known well enough, and would hold up everybody. */
 static bool far_behind(const contestant *s, const contestant *jit) {
   enum { TURNS = 5, FACTOR = 5 };
-  return s->turns >= TURNS && s->n > 0 && jit->n > 0 && s->ms[s->n - 1] > FACTOR * jit->ms[jit->n - 1];
+  return s->turns >= TURNS && s->n > 0 && jit->n > 0 && s->ms[s->n - 1] > (double)FACTOR * jit->ms[jit->n - 1];
 }
 
 static void take_turns(bench *b, own *engines, contestant *all) {
@@ -78,7 +78,7 @@ static void take_turns(bench *b, own *engines, contestant *all) {
   };
   const bench_case *k = engines[JIT].k;
   int rounds = b->quick ? QUICK_ROUNDS : ROUNDS;
-  double turn_ms = b->quick ? 15 : 20, late = clock_ms() + PATIENCE_MS;
+  double turn_ms = b->quick ? 15 : 20, late = clock_ms() + (double)PATIENCE_MS;
   for (int i = PLAIN; i <= JIT; i++)
     if (all[i].active) all[i].active = own_begin(&engines[i], b, turn_ms * rounds, &all[i]);
   for (int round = 0; round < rounds && (round < ENOUGH || clock_ms() < late); round++) {

@@ -127,15 +127,13 @@ static tme_array *index_array(interp *in, tme_array *a, const place *places, int
   }
   if (sliced) a = tme_slice(s, a, start, stop, step);
   /* From the last axis on, so that the axes before stay where they are. */
-  int drop[TME_MAX_RANK], dropped = 0, axis = 0;
+  int axis = 0;
   for (int i = 0; i < n; i++) axis += places[i].kind != PLACE_NEW;
   for (int i = n - 1; i >= 0; i--) {
     if (places[i].kind == PLACE_NEW) continue;
     axis--;
     if (places[i].kind == PLACE_INT) {
-      drop[0] = axis;
-      a = tme_squeeze(s, a, drop, 1);
-      dropped++;
+      a = tme_squeeze(s, a, &axis, 1);
     } else if (places[i].kind == PLACE_ARRAY) {
       a = tme_take(s, a, places[i].array, axis);
     }

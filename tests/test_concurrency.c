@@ -38,7 +38,7 @@ static void *evaluate_shared(void *user) {
   /* What hangs on shared arrays, each thread for itself. */
   tme_array *mine = tme_sum(s, tme_add(s, sh->z, sh->y), NULL, TME_ALL, false);
   double sum = 0;
-  ok = ok && tme_item(s, mine, &sum) == TME_OK && sum == 6.0 * LENGTH * (LENGTH - 1) / 2;
+  ok = ok && tme_item(s, mine, &sum) == TME_OK && sum == 6.0 * (double)LENGTH * (double)(LENGTH - 1) / 2;
   tme_scope_free(s);
   return ok ? NULL : "wrong";
 }

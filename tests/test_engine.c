@@ -407,7 +407,7 @@ static void long_chain(void **state) {
   assert_non_null(unused);
   double v = 0;
   assert_int_equal(tme_item(s, x, &v), TME_OK);
-  assert_true(v == N);
+  assert_true(v == (double)N);
   tme_release(x);
   tme_scope_free(s);
   /* And one that is never evaluated. */

@@ -55,7 +55,7 @@ static void signatures(void **state) {
   assert_true(p[2].kind == PARAM_FLOAT && p[2].value == 0 && p[2].slot == 0);
   p = op_get(OP_eye)->params;
   assert_true(p[1].value == -1 && p[1].slot == 1 && !p[0].has_default);
-  assert_true(p[3].kind == PARAM_DTYPE && p[3].value == TME_DTYPE_NONE && p[3].slot == 3);
+  assert_true(p[3].kind == PARAM_DTYPE && (tme_dtype)p[3].value == TME_DTYPE_NONE && p[3].slot == 3);
   p = op_get(OP_slice)->params;
   assert_true(p[3].kind == PARAM_PERDIM && p[3].slot == 2);
   p = op_get(OP_layer_norm)->params;

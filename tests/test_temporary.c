@@ -105,7 +105,7 @@ static int interrupted(int number, bool with_handler) {
     temporary_hook_named = true;
     if (with_handler) signal(number, on_signal);
     for (int i = 0; i < 100; i++) io_write(target("x.npy"), &src, 1, &e);
-    _exit(e.code);
+    _exit((int)e.code);
   }
   for (int i = 0; i < 1000000 && !others("x.npy", name); i++) usleep(10);
   assert_int_equal(kill(child, number), 0);

@@ -57,6 +57,6 @@ void abreast_find(executable *x, int threads) {
       sum += work(x, j);
       move(x, j, i + count++);
     }
-    if (sum >= WORTH_A_THREAD || launch_is_finest()) x->abreast[i] = count;
+    if (sum >= (double)WORTH_A_THREAD || launch_is_finest()) x->abreast[i] = count;
   }
 }

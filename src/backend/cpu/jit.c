@@ -353,7 +353,7 @@ void jit_worked(jit *j, jit_kernel *k, double ns) {
   int tier = atomic_load_explicit(&k->tier, memory_order_relaxed);
   if (tier == ENDED && atomic_compare_exchange_strong(&k->tier, &tier, FINAL)) tell_full(j, k->full);
   if (tier != QUICK || !atomic_load_explicit(&compiled_before, memory_order_relaxed)) return;
-  uint64_t more = ns < WORTH_FULL_NS ? (uint64_t)ns : WORTH_FULL_NS;
+  uint64_t more = ns < (double)WORTH_FULL_NS ? (uint64_t)ns : WORTH_FULL_NS;
   if (atomic_fetch_add(&k->worked_ns, more) + more < WORTH_FULL_NS) return;
   if (!atomic_compare_exchange_strong(&k->tier, &tier, ASKED)) return;
   atomic_fetch_add(&k->refs, 1);
