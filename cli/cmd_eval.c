@@ -23,7 +23,7 @@ static const char help[] =
     "                                   with Python's precedence, elementwise but for @\n"
     "  gelu(x), sum(x, axis=(0, 1), keepdims=true)\n"
     "                                   every operation of `tme ops`\n"
-    "  a[1:, ::-1], a[..., 0], a[:, none], a[indices]\n"
+    "  a[1:, ::-1], a[..., 0], a[:, none], a[indices], a[i, j], a[a > 0]\n"
     "  x.T, x.shape, x.dtype, x.ndim, x.size\n"
     "  1, 1e-5, 0xff, inf, nan, pi, e, true, false, none, float32, [1, 2, 3]\n"
     "  # to the end of the line         a comment\n";

@@ -156,6 +156,33 @@ class Language(Program):
         self.assertEqual(self.value("a.T.shape", a), [4, 3, 2])
         self.assertEqual([r["values"] for r in self.results("a.ndim, a.size", a)], [3, 24])
 
+    def test_indexing_by_masks(self):
+        a, flat = "a=a.npy", [float(i) for i in range(24)]
+        cube = [[flat[12 * i + 4 * j:12 * i + 4 * j + 4] for j in range(3)] for i in range(2)]
+        self.assertEqual(self.value("a[a % 5 == 0]", a), flat[::5])
+        self.assertEqual(self.value("a[[false, true]]", a), cube[1:])
+        self.assertEqual(self.value("a[sum(a, axis=2) > 30]", a), [cube[0][2]] + cube[1])
+        self.assertEqual(self.value("a[1, :, [true, false, false, true]]", a), [[r[k] for r in cube[1]] for k in (0, 3)])
+        self.assertEqual(self.value("a[:, a[0] > 4, none]", a), [[[v] for v in sum(p, [])[5:]] for p in cube])
+        self.assertEqual(self.results("a[a < 0]", a)[0]["shape"], [0])
+        self.assertEqual(self.results("a[:, zeros((3, 4), dtype=bool)]", a)[0]["shape"], [2, 0])
+        self.assertEqual(self.value("sum(x[x > 0])", "x=m.npy"), 21)
+
+    def test_indexing_by_several_arrays(self):
+        a, flat = "a=a.npy", [float(i) for i in range(24)]
+        cube = [[flat[12 * i + 4 * j:12 * i + 4 * j + 4] for j in range(3)] for i in range(2)]
+        self.assertEqual(self.value("a[[0, 1, -1], [2, 0, -3]]", a), [cube[0][2], cube[1][0], cube[1][0]])
+        self.assertEqual(self.value("a[[[0], [1]], [0, 2]]", a), [[p[0], p[2]] for p in cube])
+        self.assertEqual(self.value("a[:, [0, 2], [1, 3]]", a), [[p[0][1], p[2][3]] for p in cube])
+        self.assertEqual(self.value("a[[1, 0], :, [1, 3]]", a), [[r[1] for r in cube[1]], [r[3] for r in cube[0]]])
+        self.assertEqual(self.value("a[0, :, [1, 3]]", a), [[r[k] for r in cube[0]] for k in (1, 3)])
+        self.assertEqual(self.value("a[:, 0, [1, 3]]", a), [[p[0][k] for k in (1, 3)] for p in cube])
+        self.assertEqual(self.value("a[[1, 0], none, [1, 2]]", a), [[cube[1][1]], [cube[0][2]]])
+        self.assertEqual(self.value("a[[0, 1], [1, 2], [2, 3]]", a), [cube[0][1][2], cube[1][2][3]])
+        self.assertEqual(self.value("a[i - 1, i][:, 0]", a, "i=i.npy"), [cube[1][2][0], cube[1][0][0]])
+        self.assertEqual(self.results("a[[], [0]]", a)[0]["shape"], [0, 4])
+        self.assertEqual(self.results("a[[]]", a)[0]["shape"], [0, 3, 4])
+
     def test_svd(self):
         m = "m=m.npy"
         self.assertLess(self.value("u, s, vt = svd(m, full_matrices=false); max(abs(m - (u * s) @ vt))", m), 1e-5)
@@ -421,9 +448,14 @@ class Errors(Program):
         self.caret("m[0, 0, 0]", "3 places for an array of rank 2", "[", m)
         self.caret("m[..., ...]", "more than one", "...]", m)
         self.caret("m[::0]", "a step of 0", "0", m)
-        self.caret("m[m > 1]", "truth values", "m > 1", m)
+        self.caret("m[m[0] > 1]", "the mask has extent 3 where axis 0 has 2", "m[0] > 1", m)
+        self.caret("m[:, m > 1]", "3 places for an array of rank 2", "[", m)
+        self.caret("m[sum(m) > 1]", "a mask has at least one axis", "sum(m) > 1", m)
+        self.caret("m[[0.5]]", "an array of whole numbers or truth values", "[0.5]", m)
         self.caret("m[0.5]", "whole numbers", "0.5", m)
-        self.caret("m[[0], [1]]", "one array", "[1]", m)
+        self.caret("m[[0, 1], [0, 1, 2]]", "extents 2 and 3 do not broadcast", "[0, 1, 2]", m)
+        self.caret("m[[0, 1], [0, 3]]", "3 is out of range for an axis of extent 3", "[0, 3]", m)
+        self.caret("m[[0, -3], [0, 1]]", "-3 is out of range for an axis of extent 2", "[0, -3]", m)
         self.caret("(1, 2)[2]", "out of range", "2")
         self.caret("3[0]", "has no elements", "[")
 
