@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import unittest
+import zipfile
 
 TME = os.environ.get("TME_PROGRAM", "build/bin/tme")
 
@@ -469,6 +470,11 @@ class Errors(Program):
         with open(self.path("m.npy"), "rb") as f, open(self.path("cut.npy"), "wb") as g:
             g.write(f.read()[:-4])
         self.fails(1, "cut.npy", "eval", "x", "x=cut.npy")
+        zipfile.ZipFile(self.path("none.npz"), "w").close()
+        with open(self.path("none.safetensors"), "wb") as f:
+            f.write(struct.pack("<Q", 2) + b"{}")
+        for name in ("none.npz", "none.safetensors"):
+            self.fails(1, f"'{name}': holds no arrays\n", "eval", "x", f"x={name}")
 
     def test_limit_of_a_file_s_size(self):
         folder = tempfile.mkdtemp(dir=self.dir)

@@ -65,8 +65,11 @@ static tme_array *load(tme_scope *s, const char *spec, bool copy) {
     const io_place at = {"load", path, NULL, &err};
     text names = {0};
     for (int i = 0; i < list.n && i < 8; i++) text_add(&names, "%s%s", i ? ", " : "", list.a[i].name);
-    st = io_fail(&at, TME_ERR_ARGUMENT, "it holds %d arrays, name one of them as FILE:NAME: %s%s", list.n,
-                 names.s ? names.s : "", list.n > 8 ? ", ..." : "");
+    if (!list.n)
+      st = io_fail(&at, TME_ERR_ARGUMENT, "holds no arrays");
+    else
+      st = io_fail(&at, TME_ERR_ARGUMENT, "it holds %d arrays, name one of them as FILE:NAME: %s%s", list.n,
+                   names.s ? names.s : "", list.n > 8 ? ", ..." : "");
     text_free(&names);
   }
   if (st == TME_OK) {
