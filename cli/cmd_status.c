@@ -8,7 +8,8 @@ static const char help[] =
     "Compiles a real 2x2 product around all caches, runs it and checks its value. Exit code 0 if the JIT is active or\n"
     "disabled, 1 if it failed.\n\n"
     "      --json       one object with the keys status (active, disabled, error), reason, compiler (present,\n"
-    "                   missing), device, precision, backend, target, cache\n";
+    "                   missing), device, precision, backend, target, wish, cache; wish is null, or an object with the\n"
+    "                   keys wanted, got and reason for a device or backend asked for by name that cannot be had\n";
 
 enum { OPT_JSON = OPT_OWN };
 
@@ -16,13 +17,22 @@ static const char *state_name(tme_jit_state s) {
   return s == TME_JIT_ACTIVE ? "active" : s == TME_JIT_DISABLED ? "disabled" : "error";
 }
 
+void print_wish(const tme_jit_status *s) {
+  if (*s->wanted) printf("wanted     %s\ngot        %s: %s\n", s->wanted, s->got, s->wanted_reason);
+}
+
+json_t *wish_json(const tme_jit_status *s) {
+  if (!*s->wanted) return json_null();
+  return json_pack("{s:s, s:s, s:s}", "wanted", s->wanted, "got", s->got, "reason", s->wanted_reason);
+}
+
 static int print_status_json(const cli *c, const tme_jit_status *s) {
   const tme_stats *t = &s->stats;
   json_t *root = json_pack(
-      "{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:{s:I, s:I, s:I, s:I, s:I, s:f, s:I, s:I, s:I}}", "status",
+      "{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:{s:I, s:I, s:I, s:I, s:I, s:f, s:I, s:I, s:I}}", "status",
       state_name(s->state), "reason", s->reason, "compiler", s->compiler_present ? "present" : "missing", "device",
-      s->device, "precision", s->precision, "backend", s->backend, "target", s->target, "cache", "entries",
-      (json_int_t)t->entries, "hits", (json_int_t)t->hits, "misses", (json_int_t)t->misses, "evictions",
+      s->device, "precision", s->precision, "backend", s->backend, "target", s->target, "wish", wish_json(s), "cache",
+      "entries", (json_int_t)t->entries, "hits", (json_int_t)t->hits, "misses", (json_int_t)t->misses, "evictions",
       (json_int_t)t->evictions, "bytes", (json_int_t)t->bytes, "compile_ms", t->compile_ms, "failures",
       (json_int_t)t->failures, "disk_hits", (json_int_t)t->disk_hits, "disk_misses", (json_int_t)t->disk_misses);
   if (!root) {
@@ -41,6 +51,7 @@ static void print_status(const tme_jit_status *s) {
   printf("compiler   %s\n", s->compiler_present ? "present" : "missing");
   printf("device     %s\nprecision  %s\nbackend    %s\ntarget     %s\n", s->device, s->precision, s->backend,
          s->target);
+  print_wish(s);
   printf(
       "cache      %llu entries, %llu bytes; %llu hits, %llu misses, %llu evictions; on disk %llu hits, %llu misses\n",
       (unsigned long long)t->entries, (unsigned long long)t->bytes, (unsigned long long)t->hits,

@@ -20,6 +20,7 @@ static const char global_help[] =
     "                   mixed\n"
     "  --device D       auto (default), cpu, mlx, gpu (MLX's where there is one, else the CPU)\n"
     "  --backend B      auto (default), cpu, mlx, nojit, reference\n"
+    "                   D! and B!: an error, instead of another one with a warning, where it cannot be had\n"
     "  --threads N      threads that compute\n"
     "  --cache-dir DIR  where compiled kernels are kept; '' for no cache on disk\n"
     "  --no-jit         compile nothing\n"

@@ -507,6 +507,41 @@ class Errors(Program):
         self.assertNotIn("far", self.fails(2, "abacus", "eval", "1", "--backend", "abacus").split("expected")[1])
         self.fails(2, "far", "eval", "1", "--backend", "far")
 
+    def test_wishes(self):
+        r = tme("status", "--json", "--device", "cuda", cwd=self.dir)
+        self.assertEqual(json.loads(r.stdout)["wish"],
+                         {"wanted": "device cuda", "got": "device cpu", "reason": "this build has no backend for it"})
+        for command in ("status", "info"):
+            text = self.run_ok(command, env={"TME_DEVICE": "cuda"})
+            self.assertIn("\nwanted     device cuda\ngot        device cpu: this build has no backend for it\n", text)
+            self.assertNotIn("wanted", self.run_ok(command))
+            self.assertIsNone(json.loads(self.run_ok(command, "--json"))["wish"])
+        message = "the device cuda was asked for and is not there"
+        self.fails(2, message, "status", "--device", "cuda!")
+        self.fails(2, message, "eval", "1", env={"TME_DEVICE": "cuda!"})
+        self.fails(2, message, "eval", "1", "--device", "cuda", env={"TME_STRICT": "1"})
+
+    def test_mlx_that_is_not_there(self):
+        """A copy of the program without the module."""
+        root = os.path.dirname(os.path.dirname(os.path.abspath(TME)))
+        copy = tempfile.mkdtemp(dir=self.dir)
+        for folder, names in (("bin", ["tme"]), ("lib", [n for n in os.listdir(os.path.join(root, "lib"))
+                                                        if n.startswith(("libtme.so", "libtme-llvm."))])):
+            os.mkdir(os.path.join(copy, folder))
+            for name in names:
+                shutil.copy(os.path.join(root, folder, name), os.path.join(copy, folder))
+        program = os.path.join(copy, "bin", "tme")
+        for wish in ("backend", "device"):
+            env = dict(os.environ, **{f"TME_{wish.upper()}": "mlx"})
+            r = subprocess.run([program, "status", "--json"], capture_output=True, text=True, env=env, timeout=100)
+            status = json.loads(r.stdout)
+            self.assertEqual((status["wish"]["wanted"], status["backend"] != "mlx"), (f"{wish} mlx", True))
+            self.assertIn("libtme-mlx.so", status["wish"]["reason"])
+            self.assertEqual(r.stderr.count("\n"), r.stderr.count("warning"), r.stderr)
+            r = subprocess.run([program, "status", f"--{wish}", "mlx!"], capture_output=True, text=True, timeout=100)
+            self.assertEqual((r.returncode, r.stdout), (2, ""))
+            self.assertIn(f"the {wish} mlx was asked for and is not there: mlx: ", r.stderr)
+
     def test_log_levels(self):
         for level, lines in (("error", 0), ("warning", 1)):
             r = tme("--log", level, "--device", "cuda", "eval", "1", cwd=self.dir)
@@ -545,7 +580,7 @@ class Commands(Program):
 
     def test_status(self):
         status = json.loads(self.run_ok("status", "--json"))
-        self.assertEqual(list(status), ["status", "reason", "compiler", "device", "precision", "backend", "target",
+        self.assertEqual(list(status), ["status", "reason", "compiler", "device", "precision", "backend", "target", "wish",
                                         "cache"])
         self.assertEqual(list(status["cache"]), ["entries", "hits", "misses", "evictions", "bytes", "compile_ms",
                                                  "failures", "disk_hits", "disk_misses"])

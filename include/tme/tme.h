@@ -125,8 +125,11 @@ typedef struct tme_options {
   tme_log_fn *log;       /* NULL: no log */
   void *log_user;
   tme_log_level log_level; /* the most detailed level that is logged; TME_LOG; default: warnings */
-  int tune; /* 1: the ways to compute a product are timed at its first use, the choice is kept on disk; no result
+  int tune;   /* 1: the ways to compute a product are timed at its first use, the choice is kept on disk; no result
                changes. 0: default (off), -1: off; TME_TUNE=0|1 */
+  int strict; /* 1: a device or backend that was asked for by name, here or in the environment, and cannot be had is an
+                 error of tme_engine_open; of one of the two alone with a '!' behind its name: "mlx!". 0: default
+                 (off: another one is used, see tme_jit_status), -1: off; TME_STRICT=0|1 */
 } tme_options;
 
 TME_API void tme_options_init(tme_options *o);
@@ -160,6 +163,8 @@ typedef struct tme_jit_status {
   char reason[512]; /* why it is disabled or failed; empty when active */
   char device[64], precision[16], backend[16], target[128];
   tme_stats stats;
+  /* What was asked for by name and could not be had: "backend mlx", "backend cpu", and why; empty if there is nothing. */
+  char wanted[64], got[64], wanted_reason[512];
 } tme_jit_status;
 
 /* Compiles a real 2x2 product around all caches, runs it and checks its value (requirements E8). */

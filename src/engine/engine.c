@@ -12,63 +12,6 @@ threads *engine_threads(tme_engine *e) { return e->threads; }
 pool *engine_pool(tme_engine *e) { return e->pool; }
 backend *engine_fallback(tme_engine *e) { return e->fallback; }
 
-/* MLX is the way to an Apple GPU; elsewhere it is asked for. */
-static bool wants_mlx(const engine_config *c) {
-  if (strcmp(c->backend, "auto")) return !strcmp(c->backend, "mlx");
-#ifdef __APPLE__
-  if (!strcmp(c->device, "auto") || !strcmp(c->device, "gpu")) return true;
-#endif
-  return !strcmp(c->device, "mlx");
-}
-
-/* The backend that runs what it can; NULL with the reason if it is not there. */
-static backend *open_main(tme_engine *e, error *err) {
-  const engine_config *c = &e->config;
-  if (wants_mlx(c)) {
-    error why = {.code = TME_OK};
-    backend *b = backend_mlx_new(e, &why);
-    if (b) return b;
-    engine_log(e, TME_LOG_WARNING, "the backend mlx is not there, the next one is used: %s", why.text);
-  }
-  if (!strcmp(c->backend, "reference")) return backend_reference_new(e, false, err);
-  if (!strcmp(c->backend, "far")) return backend_far_new(e, err);
-  if (!strcmp(c->backend, "nojit")) {
-    snprintf(e->main_why, sizeof e->main_why, "the backend \"nojit\" was asked for");
-    return e->fallback;
-  }
-  if (!c->jit) {
-    snprintf(e->main_why, sizeof e->main_why, "%s", c->jit_off);
-    return e->fallback;
-  }
-  return backend_cpu_new(e, err);
-}
-
-static tme_status open_backends(tme_engine *e, error *err) {
-  bool plain = !strcmp(e->config.backend, "reference");
-  e->fallback = backend_reference_new(e, !plain, err);
-  if (!e->fallback) return err->code;
-  error why = {.code = TME_OK};
-  e->main = plain ? e->fallback : open_main(e, &why);
-  if (plain) snprintf(e->main_why, sizeof e->main_why, "the backend \"reference\" was asked for");
-  if (e->main) return TME_OK;
-  snprintf(e->main_why, sizeof e->main_why, "%.500s", why.text);
-  engine_log(e, TME_LOG_WARNING, "the backend %s is not there, %s is used: %s",
-             strcmp(e->config.backend, "auto") ? e->config.backend : "cpu", e->fallback->name, why.text);
-  e->main = e->fallback;
-  return TME_OK;
-}
-
-static void report_device(tme_engine *e) {
-  const char *device = e->config.device;
-  bool there = !strcmp(device, "auto") || !strcmp(device, "cpu") || !strcmp(device, e->main->device) ||
-               !strcmp(device, e->main->name);
-  if (!there)
-    engine_log(e, TME_LOG_WARNING, "the device %s is not there, the CPU is used: this build has no backend for it",
-               device);
-  engine_log(e, TME_LOG_INFO, "tme %s: device %s, backend %s, precision %s, %d thread%s", TME_VERSION, e->main->device,
-             e->main->name, e->config.precision, threads_count(e->threads), threads_count(e->threads) == 1 ? "" : "s");
-}
-
 static tme_status open_parts(tme_engine *e, error *err) {
   e->threads = threads_new(e->config.threads, err);
   if (!e->threads) return err->code;
@@ -80,7 +23,7 @@ static tme_status open_parts(tme_engine *e, error *err) {
     e->profile = profile_new(e->config.profile, err);
     if (!e->profile) return err->code;
   }
-  return open_backends(e, err);
+  return backends_open(e, err);
 }
 
 static void end(tme_engine *e) {
@@ -122,7 +65,8 @@ static tme_engine *open_engine(const tme_options *o, error *err) {
     end(e);
     return NULL;
   }
-  report_device(e);
+  engine_log(e, TME_LOG_INFO, "tme %s: device %s, backend %s, precision %s, %d thread%s", TME_VERSION, e->main->device,
+             e->main->name, e->config.precision, threads_count(e->threads), threads_count(e->threads) == 1 ? "" : "s");
   return e;
 }
 

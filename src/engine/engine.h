@@ -7,13 +7,14 @@
 
 /* The options with the environment and the defaults filled in. */
 typedef struct engine_config {
-  tme_dtype default_dtype; /* of floating arrays made without one: f32 for "mixed" */
-  bool mixed;              /* operands of products go to 16 bits, all else is f32 */
-  char precision[16];      /* as asked for */
-  char device[16];         /* "auto", "cpu", "cuda", "gpu", "mlx" */
-  char backend[16];        /* "auto", "cpu", "mlx", "nojit", "reference"; in tests "far" */
-  int threads;             /* 0: the processors allowed */
-  size_t memory;           /* that this process may use */
+  tme_dtype default_dtype;        /* of floating arrays made without one: f32 for "mixed" */
+  bool mixed;                     /* operands of products go to 16 bits, all else is f32 */
+  char precision[16];             /* as asked for */
+  char device[16];                /* "auto", "cpu", "cuda", "gpu", "mlx" */
+  char backend[16];               /* "auto", "cpu", "mlx", "nojit", "reference"; in tests "far" */
+  bool must_device, must_backend; /* it is an error if they are not there */
+  int threads;                    /* 0: the processors allowed */
+  size_t memory;                  /* that this process may use */
   size_t pool_bytes, cache_bytes, plan_entries, disk_bytes;
   char *cache_dir; /* "": no cache on disk */
   bool jit;

@@ -10,6 +10,11 @@
 typedef struct async_queue async_queue; /* run/async.c */
 typedef struct eval_run eval_run;       /* run/trace.h */
 
+/* As in tme_jit_status; all empty if every wish was met. */
+typedef struct engine_wish {
+  char wanted[64], got[64], reason[512];
+} engine_wish;
+
 struct tme_engine {
   atomic_int refs;
   engine_config config;
@@ -17,7 +22,8 @@ struct tme_engine {
   pool *pool;
   profile *profile; /* NULL: off */
   backend *main, *fallback;
-  char main_why[512]; /* why `main` is not the one that was asked for */
+  char main_why[512]; /* why `main` does not compile, if it does not */
+  engine_wish wish;   /* what was asked for by name and is not there */
 
   /* The graph lock: what hangs on what, which arrays are being computed, the plan cache. */
   pthread_mutex_t graph;
@@ -34,5 +40,8 @@ struct tme_engine {
   atomic_ullong evaluations, fallbacks, failures;
   atomic_bool jit_used, jit_missed; /* its first success, its first failure for good were logged */
 };
+
+/* Opens e->main and e->fallback. An error only where a wish that must be met is not (wishes.c). */
+tme_status backends_open(tme_engine *e, error *err);
 
 #endif

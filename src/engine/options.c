@@ -21,17 +21,27 @@ void tme_options_init(tme_options *o) {
   *o = (tme_options){.struct_size = sizeof *o};
 }
 
-/* One of the words, from the option or the variable; the first word where neither is given. */
+/* One of the words, from the option or the variable; the first word where neither is given. A '!' behind it sets *must,
+ * where that is asked for. */
 static tme_status choose(const char *option, const char *value, const char *variable, const char *const *words, int n,
-                         int *out, error *e) {
+                         int *out, bool *must, error *e) {
+  bool given = value && *value;
+  if (!given) value = env_get(variable);
   *out = 0;
-  if (!value || !*value) return env_choice(variable, words, n, out, e);
+  if (!value) return TME_OK;
+  size_t len = strlen(value);
+  bool exclaimed = must && len > 1 && value[len - 1] == '!';
+  if (exclaimed) {
+    *must = true;
+    len--;
+  }
   for (; *out < n; ++*out)
-    if (!strcmp(value, words[*out])) return TME_OK;
+    if (strlen(words[*out]) == len && !memcmp(value, words[*out], len)) return TME_OK;
+  if (!given) return env_choice(variable, words, n, out, e);
   char list[200] = "";
   for (int i = 0; i < n; i++) {
-    size_t len = strlen(list);
-    snprintf(list + len, sizeof list - len, "%s%s", i ? ", " : "", words[i]);
+    size_t used = strlen(list);
+    snprintf(list + used, sizeof list - used, "%s%s", i ? ", " : "", words[i]);
   }
   return fail(e, TME_ERR_ARGUMENT, "engine: %s '%.64s' is unknown, expected one of %s", option, value, list);
 }
@@ -82,9 +92,13 @@ static char *default_dir(void) {
 
 static tme_status choose_words(engine_config *c, const tme_options *o, error *e) {
   int precision, device, which;
-  tme_status s = choose("precision", o->precision, "TME_PRECISION", precisions, COUNT(precisions), &precision, e);
-  if (s == TME_OK) s = choose("device", o->device, "TME_DEVICE", devices, COUNT(devices), &device, e);
-  if (s == TME_OK) s = choose("backend", o->backend, "TME_BACKEND", backends, COUNT(backends), &which, e);
+  int64_t strict = 0;
+  tme_status s = choose("precision", o->precision, "TME_PRECISION", precisions, COUNT(precisions), &precision, NULL, e);
+  if (s == TME_OK && !o->strict) s = env_int("TME_STRICT", 0, 1, false, &strict, e);
+  c->must_device = c->must_backend = o->strict ? o->strict > 0 : strict != 0;
+  if (s == TME_OK) s = choose("device", o->device, "TME_DEVICE", devices, COUNT(devices), &device, &c->must_device, e);
+  if (s == TME_OK)
+    s = choose("backend", o->backend, "TME_BACKEND", backends, COUNT(backends), &which, &c->must_backend, e);
   if (s != TME_OK) return s;
   c->default_dtype = precision_dtypes[precision];
   snprintf(c->precision, sizeof c->precision, "%s", precisions[precision]);

@@ -39,6 +39,9 @@ void tme_engine_status(tme_engine *e, tme_jit_status *out) {
   snprintf(out->device, sizeof out->device, "%s", e->main->device);
   snprintf(out->precision, sizeof out->precision, "%s", e->config.precision);
   snprintf(out->backend, sizeof out->backend, "%s", e->main->name);
+  snprintf(out->wanted, sizeof out->wanted, "%s", e->wish.wanted);
+  snprintf(out->got, sizeof out->got, "%s", e->wish.got);
+  snprintf(out->wanted_reason, sizeof out->wanted_reason, "%s", e->wish.reason);
   if (e->main->status)
     e->main->status(e->main, out);
   else
