@@ -151,6 +151,13 @@ int k_loop(kernel *k, int axis) {
   return k_emit(k, K_LOOP, 0, axis, -1, -1, 0);
 }
 
+int k_loop_where(kernel *k, int axis, int cond) {
+  if (!k || cond < 0 || cond >= k->ninst) return refuse(k);
+  int loop = k_loop(k, axis);
+  if (loop >= 0) k->inst[loop].b = cond;
+  return loop;
+}
+
 void k_end(kernel *k, int loop) {
   if (!k || loop < 0 || loop >= k->ninst)
     refuse(k);

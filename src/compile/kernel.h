@@ -81,7 +81,7 @@ typedef struct k_access {
 /* Values have these dtypes: bool, integers, f32, f64; and f16, bf16 only between load, store and cast. */
 typedef enum k_op {
   K_NOP,
-  K_LOOP,     /* a: axis */
+  K_LOOP,     /* a: axis; b: -1, or a bool value: where it is false the loop does not run */
   K_END,      /* a: the instruction of its K_LOOP */
   K_CONST,    /* imm: the bits of the value, low bytes first; bool 0/1 */
   K_ARG,      /* imm: number of a run-time argument; its bits are args[imm] */
@@ -149,10 +149,13 @@ void kernel_free(kernel *k);
 /* A finished kernel with full_unroll vectors in its strips, to be freed by the caller; NULL if out of memory. */
 kernel *kernel_full(const kernel *k);
 int k_axis_add(kernel *k, int64_t extent, unsigned flags, int width, int unroll);
+/* The axis in a mask of axes; nothing for -1, an axis that could not be added. */
+static inline uint64_t axis_bit(int axis) { return axis < 0 ? 0 : (uint64_t)1 << axis; }
 int k_buf_add(kernel *k, k_buf_role role, tme_dtype t, int64_t lo, int64_t hi);
 int k_access_add(kernel *k, int buf, int ix);
 int k_emit(kernel *k, k_op op, tme_dtype t, int a, int b, int c, uint64_t imm);
-int k_loop(kernel *k, int axis); /* returns the instruction, for k_end */
+int k_loop(kernel *k, int axis);                 /* returns the instruction, for k_end */
+int k_loop_where(kernel *k, int axis, int cond); /* a sequential loop that runs where cond holds, which is seldom */
 void k_end(kernel *k, int loop);
 int k_const_f(kernel *k, tme_dtype t, double v); /* any value dtype; f32 is rounded once */
 int k_const_i(kernel *k, tme_dtype t, int64_t v);

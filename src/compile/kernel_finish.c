@@ -46,11 +46,12 @@ static void stop(finish *f) {
 
 static bool is_access(const k_inst *in) { return in->op == K_LOAD || in->op == K_STORE || in->op == K_PREFETCH; }
 
-/* The values that an instruction takes: operands, then those of its access. */
+/* The values that an instruction takes: operands, then those of its access; a loop's condition. */
 static int inputs(const kernel *k, const k_inst *in, int *out) {
   int n = 0, arity = inst_arity(in);
   int32_t o[3] = {in->a, in->b, in->c};
   for (int i = 0; i < arity; i++) out[n++] = o[i];
+  if (in->op == K_LOOP && in->b >= 0) out[n++] = in->b;
   if (is_access(in)) {
     const k_access *x = &k->acc[in->imm];
     if (x->dyn >= 0) out[n++] = x->dyn;
@@ -112,6 +113,7 @@ static bool can_leave(const finish *f, int i, int loop) {
   int axis = k->inst[loop].a;
   const k_axis *x = &k->axes[axis];
   uint64_t bit = (uint64_t)1 << axis;
+  if (k->inst[loop].b >= 0) return false; /* most often it does not run */
   if (in->op == K_INDEX) return !(ix_axes(k, (int)in->imm) & bit);
   if (in->op == K_READ) return !(k->inst[in->a].imm & bit) && !loop_has(f, loop, K_UPDATE, in->a);
   if (in->op != K_LOAD) return true;
@@ -240,7 +242,9 @@ static void rewrite(finish *f, const int *list, int n, k_inst *out) {
     k_inst in = k->inst[list[i]];
     if (in.op == K_END) {
       in.a = f->number[in.a];
-    } else if (in.op != K_LOOP) {
+    } else if (in.op == K_LOOP) {
+      in.b = renumber(f, in.b);
+    } else {
       int m = inst_arity(&in);
       in.a = m > 0 ? renumber(f, in.a) : -1;
       if (in.op != K_ACC) /* its b is an operation */

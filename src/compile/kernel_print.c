@@ -43,7 +43,8 @@ static void print_access(const kernel *k, const k_access *x, text *out) {
   if (x->guard >= 0) text_add(out, " if %%%d", x->guard);
 }
 
-static void print_loop(const kernel *k, int axis, text *out) {
+static void print_loop(const kernel *k, const k_inst *in, text *out) {
+  int axis = in->a;
   const k_axis *x = &k->axes[axis];
   static const char *const names[] = {"parallel", "vector", "unroll", "reduce"};
   text_add(out, "loop ");
@@ -65,6 +66,7 @@ static void print_loop(const kernel *k, int axis, text *out) {
     text_add(out, " limit ");
     print_ix(k, x->limit, false, out);
   }
+  if (in->b >= 0) text_add(out, " if %%%d", in->b);
 }
 
 static void print_const(const k_inst *in, text *out) {
@@ -93,7 +95,7 @@ static void print_name(k_op op, text *out) {
 static void print_inst(const kernel *k, int i, text *out) {
   const k_inst *in = &k->inst[i];
   if (in->op == K_LOOP) {
-    print_loop(k, in->a, out);
+    print_loop(k, in, out);
     return;
   }
   if (in->op != K_END && in->op != K_STORE && in->op != K_PREFETCH && in->op != K_UPDATE && in->op != K_NOP)

@@ -154,6 +154,15 @@ static bool check_operands(const check *c) {
          (n < 3 || check_operand(c, in->c, false));
 }
 
+static bool check_condition(const check *c) {
+  const kernel *k = c->k;
+  const k_inst *in = &k->inst[c->at];
+  if (in->b < 0) return true;
+  if (!check_operand(c, in->b, false)) return false;
+  if (k->inst[in->b].dtype != TME_BOOL) return bad(c, "the condition %%%d is not a bool", in->b);
+  return !k->axes[in->a].flags || bad(c, "a loop with a condition is a sequential one");
+}
+
 static bool check_open(const check *c, int ix) {
   uint64_t axes = ix_axes(c->k, ix) & ~c->open;
   return !axes || bad(c, "uses axis %d outside a loop over it", __builtin_ctzll(axes));
@@ -236,6 +245,8 @@ static bool check_acc_use(const check *c) {
   if (in->op == K_UPDATE) {
     if (k->inst[in->b].dtype != acc->dtype || (in->c >= 0 && k->inst[in->c].dtype != acc->dtype))
       return bad(c, "operands are not %s", tme_dtype_name((tme_dtype)acc->dtype));
+    for (int l = c->loop; l != c->parent[in->a]; l = c->parent[l])
+      if (k->inst[l].b >= 0) return bad(c, "in a loop with a condition, which %%%d is not in", in->a);
     return in->c < 0 || acc->b == K_ADD || bad(c, "a product only adds");
   }
   /* The running value of a sequential loop is well defined; lanes have none. */
@@ -303,7 +314,7 @@ static bool check_inst(check *c) {
   const k_inst *in = &k->inst[c->at];
   c->parent[c->at] = c->loop;
   if (in->op >= K_OP_COUNT || in->dtype >= TME_DTYPE_COUNT) return bad(c, "operation %d, dtype %d", in->op, in->dtype);
-  if (in->op == K_LOOP) return check_loop(c);
+  if (in->op == K_LOOP) return check_loop(c) && check_condition(c);
   if (in->op == K_END) return check_end(c);
   if (!check_operands(c)) return false;
   switch (in->op) {

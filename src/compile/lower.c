@@ -384,7 +384,9 @@ static void measure(kernel *k, bool longest) {
   kernel_deps(k, deps);
   for (int i = 0; i < k->ninst; i++) {
     const k_inst *n = &k->inst[i];
-    if (n->op == K_LOOP && depth < COUNT(open)) {
+    if (n->op == K_LOOP && n->b >= 0) {
+      while (k->inst[i].op != K_END || &k->inst[k->inst[i].a] != n) i++;
+    } else if (n->op == K_LOOP && depth < COUNT(open)) {
       if (k->axes[n->a].flags & AXIS_PARALLEL) section *= (double)k->axes[n->a].extent;
       open[depth++] = n->a;
     } else if (n->op == K_END) {

@@ -1,6 +1,9 @@
 /* Attention without the full matrix of scores: a task takes a few rows of q, makes their scores in a scratch buffer, turns
  * them into weights there, and multiplies them by v. The keys are packed transposed, so that scores are computed a
- * vector of keys at a time. Rows that may not look at a key never touch it: the loops over keys end early. */
+ * vector of keys at a time. The loops over keys end with the last one that a row of the task may look at.
+ *
+ * What weighs 0 is not looked at, but the sums are made of all values up to there, and 0 times NaN is NaN. So where they are
+ * not finite, which is seldom, they are made again with a choice for each value. */
 #include "compile/lower.h"
 #include "compile/math.h"
 #include <math.h>
@@ -57,10 +60,12 @@ static int masked_score(attention *a, int dot, const int *batch, int row, int ke
     ix[a->rank - 2] = row;
     ix[a->rank - 1] = key;
     int x = builder_operand(b, a->mask, a->rank, ix, -1).re;
-    if (at(a, a->mask)->type.dtype == TME_BOOL)
+    if (at(a, a->mask)->type.dtype == TME_BOOL) {
       s = k_select(k, x, s, least);
-    else
-      s = k_bin(k, K_ADD, s, k_cast(k, a->acc, x));
+    } else {
+      x = k_cast(k, a->acc, x);
+      s = k_select(k, k_bin(k, K_EQ, x, least), least, k_bin(k, K_ADD, s, x));
+    }
   }
   if (a->causal) s = k_select(k, k_bin(k, K_LT, k_index(k, key), k_index(k, keys_of(a, row))), s, least);
   return s;
@@ -111,7 +116,7 @@ static void emit_scores(attention *a, int scratch, int rows, const int *batch, i
   int row = ix_add(k, row0, ix_axis(k, ai)), kk = ix_axis(k, ad), ix[TME_MAX_RANK];
   int key = ix_add(k, ix_add(k, ix_mul(k, ix_axis(k, aband), wide), ix_axis(k, aj)), ix_const(k, c->first));
   int lband = k_loop(k, aband);
-  uint64_t kept = (uint64_t)1 << ai | (uint64_t)1 << aj;
+  uint64_t kept = axis_bit(ai) | axis_bit(aj);
   int acc = k_emit(k, K_ACC, a->acc, k_const_f(k, a->acc, 0), K_ADD, -1, kept);
   int ld = k_loop(k, ad), li = k_loop(k, ai), lj = k_loop(k, aj);
   int x = is_half(a) ? k_load(k, k_access_add(k, a->queries, ix_add(k, ix_mul(k, ix_axis(k, ai), a->d), kk)))
@@ -159,43 +164,89 @@ static void emit_weights(attention *a, int scratch, int sums, int rows, int row0
   k_end(k, loop);
 }
 
+/* A band of columns of the result: axes of a tile's rows, its columns and the keys. */
+typedef struct band {
+  const int *batch;
+  int scratch, sums; /* buffers: the weights, and what they add up to */
+  int row0, panel, col;
+  int arow, acol, akey;
+} band;
+
+/* The sums of the weights times v, in an accumulator; `choose`: without the values that weigh 0. */
+static int emit_sums(attention *a, const band *t, bool choose) {
+  builder *b = &a->b;
+  kernel *k = b->k;
+  int mark = builder_mark(b), row = ix_axis(k, t->arow), key = ix_axis(k, t->akey), ix[TME_MAX_RANK];
+  bool unrolled = t->arow >= 0 && k->axes[t->arow].flags & AXIS_UNROLL;
+  int acc = k_emit(k, K_ACC, a->acc, k_const_f(k, a->acc, 0), K_ADD, -1,
+                   axis_bit(t->acol) | (unrolled ? axis_bit(t->arow) : 0));
+  int lkey = k_loop(k, t->akey), lrow = unrolled ? k_loop(k, t->arow) : -1, lcol = k_loop(k, t->acol);
+  int weight = k_load(k, k_access_add(k, t->scratch, ix_add(k, ix_mul(k, row, a->m), key)));
+  const op_type *tv = &at(a, a->v)->type;
+  memcpy(ix, t->batch, sizeof ix);
+  shared_head(a, k, tv, ix);
+  int value = packed_load(b, &a->values, packed_matrix(k, tv, ix, a->rank), t->panel, key, ix_axis(k, t->acol)).re;
+  int zero = k_const_f(k, a->acc, 0);
+  if (choose) value = k_select(k, k_bin(k, K_NE, weight, zero), value, zero);
+  k_emit(k, K_UPDATE, a->acc, acc, weight, value, 0);
+  builder_forget(b, mark);
+  k_end(k, lcol);
+  if (unrolled) k_end(k, lrow);
+  k_end(k, lkey);
+  return acc;
+}
+
+/* Sums over what the weights add up to, to the result. */
+static void emit_store(attention *a, const band *t, int acc) {
+  kernel *k = a->b.k;
+  int mark = builder_mark(&a->b), lcol = k_loop(k, t->acol), row = ix_axis(k, t->arow), ix[TME_MAX_RANK];
+  int total = k_load(k, k_access_add(k, t->sums, row));
+  int value = k_bin(k, K_DIV, k_emit(k, K_READ, a->acc, acc, -1, -1, 0), total);
+  memcpy(ix, t->batch, sizeof ix);
+  ix[a->rank - 2] = ix_add(k, t->row0, row);
+  ix[a->rank - 1] = ix_add(k, t->col, ix_axis(k, t->acol));
+  builder_store(&a->b, a->node, ix, (expr_value){value, -1});
+  builder_forget(&a->b, mark);
+  k_end(k, lcol);
+}
+
+/* True if a sum is not finite though its weights are numbers. */
+static int emit_check(attention *a, const band *t, int acc) {
+  kernel *k = a->b.k;
+  int zero = k_const_f(k, a->acc, 0), nan = k_emit(k, K_ACC, a->acc, zero, K_ADD, -1, 0);
+  int lrow = k_loop(k, t->arow), lcol = k_loop(k, t->acol);
+  int total = k_load(k, k_access_add(k, t->sums, ix_axis(k, t->arow)));
+  int sum = k_emit(k, K_READ, a->acc, acc, -1, -1, 0), known = k_bin(k, K_EQ, total, total);
+  k_emit(k, K_UPDATE, a->acc, nan, k_select(k, known, k_bin(k, K_MUL, sum, zero), zero), -1, 0);
+  k_end(k, lcol);
+  k_end(k, lrow);
+  return k_bin(k, K_NE, k_emit(k, K_READ, a->acc, nan, -1, -1, 0), zero);
+}
+
 /* Weights times v, over the sums, to the result. */
 static void emit_result(attention *a, int scratch, int sums, int rows, const int *batch, int row0, const columns *c) {
   if (!c->count) return;
-  int64_t wide = c->wide;
-  builder *b = &a->b;
-  kernel *k = b->k;
-  int mark = builder_mark(b), last = keys_of(a, ix_add(k, row0, ix_const(k, rows - 1)));
-  int aband = k_axis_add(k, c->count, 0, 1, 1), ai = k_axis_add(k, rows, AXIS_UNROLL, 1, 1);
-  int aj = k_axis_add(k, wide, AXIS_VECTOR, a->lanes, (int)ceil_div(wide, a->lanes));
-  int am = axis_limited(a, a->m, AXIS_REDUCE, 1, 1, last);
-  int key = ix_axis(k, am), ix[TME_MAX_RANK];
-  int lband = k_loop(k, aband);
-  uint64_t kept = (uint64_t)1 << ai | (uint64_t)1 << aj;
-  int acc = k_emit(k, K_ACC, a->acc, k_const_f(k, a->acc, 0), K_ADD, -1, kept);
-  int lm = k_loop(k, am), li = k_loop(k, ai), lj = k_loop(k, aj);
-  int x = k_load(k, k_access_add(k, scratch, ix_add(k, ix_mul(k, ix_axis(k, ai), a->m), key)));
-  const op_type *tv = &at(a, a->v)->type;
-  memcpy(ix, batch, sizeof ix);
-  shared_head(a, k, tv, ix);
-  int panel = ix_add(k, ix_axis(k, aband), ix_const(k, c->panel));
-  int y = packed_load(b, &a->values, packed_matrix(k, tv, ix, a->rank), panel, key, ix_axis(k, aj)).re;
-  k_emit(k, K_UPDATE, a->acc, acc, x, y, 0);
-  builder_forget(b, mark);
-  k_end(k, lj);
-  k_end(k, li);
-  k_end(k, lm);
-  li = k_loop(k, ai);
-  lj = k_loop(k, aj);
-  int sum = k_load(k, k_access_add(k, sums, ix_axis(k, ai)));
-  int value = k_bin(k, K_DIV, k_emit(k, K_READ, a->acc, acc, -1, -1, 0), sum);
-  memcpy(ix, batch, sizeof ix);
-  ix[a->rank - 2] = ix_add(k, row0, ix_axis(k, ai));
-  ix[a->rank - 1] = ix_add(k, ix_add(k, ix_mul(k, ix_axis(k, aband), wide), ix_axis(k, aj)), ix_const(k, c->first));
-  builder_store(b, a->node, ix, (expr_value){value, -1});
-  builder_forget(b, mark);
-  k_end(k, lj);
-  k_end(k, li);
+  kernel *k = a->b.k;
+  int last = keys_of(a, ix_add(k, row0, ix_const(k, rows - 1))), aband = k_axis_add(k, c->count, 0, 1, 1);
+  int once = k_axis_add(k, 1, 0, 1, 1), arows = k_axis_add(k, rows, 0, 1, 1), lband = k_loop(k, aband);
+  band t = {.batch = batch,
+            .scratch = scratch,
+            .sums = sums,
+            .row0 = row0,
+            .panel = ix_add(k, ix_axis(k, aband), ix_const(k, c->panel)),
+            .col = ix_add(k, ix_mul(k, ix_axis(k, aband), c->wide), ix_const(k, c->first)),
+            .arow = k_axis_add(k, rows, AXIS_UNROLL, 1, 1),
+            .acol = k_axis_add(k, c->wide, AXIS_VECTOR, a->lanes, (int)ceil_div(c->wide, a->lanes)),
+            .akey = axis_limited(a, a->m, AXIS_REDUCE, 1, 1, last)};
+  int acc = emit_sums(a, &t, false), doubtful = emit_check(a, &t, acc), lrow = k_loop(k, t.arow);
+  emit_store(a, &t, acc);
+  k_end(k, lrow);
+  int lonce = k_loop_where(k, once, doubtful);
+  t.arow = arows;
+  lrow = k_loop(k, arows);
+  emit_store(a, &t, emit_sums(a, &t, true));
+  k_end(k, lrow);
+  k_end(k, lonce);
   k_end(k, lband);
 }
 
@@ -266,8 +317,6 @@ tme_status lower_attention(lowering *l, int gr, error *e) {
   char name[48], shape[200];
   type_shape_text(a.type, shape);
   snprintf(name, sizeof name, "attention %.30s", shape);
-  if (a.m == 0 || a.d == 0)
-    return fail(e, TME_ERR_UNSUPPORTED, "attention over no keys or keys of no width is left to the path without JIT");
   tme_status status = pack_operands(&a, e);
   if (status != TME_OK) return status;
   if (!builder_init(&a.b, l, name)) return fail_memory(e, name, sizeof(kernel));

@@ -343,7 +343,7 @@ static void emit_tile(product *p, const place *at, int rows) {
   int piece = ap < 0 ? ix_const(k, 0) : ix_axis(k, ap), jj = ix_axis(k, aj);
   int kk = ix_add(k, ix_mul(k, piece, part), ix_axis(k, ak));
   int row = ix_add(k, at->row, ix_axis(k, ai)), col = ix_add(k, at->col, jj);
-  uint64_t kept = (uint64_t)1 << ai | (uint64_t)1 << aj;
+  uint64_t kept = axis_bit(ai) | axis_bit(aj);
   /* -0 + s is s, whatever the sum so far is. */
   int zero = blocked && dtype_is_float(p->acc) ? k_const_f(k, p->acc, -0.0) : product_zero(p);
   for (int w = 0; w < (p->complex ? 2 : 1); w++) p->acc_id[w] = k_emit(k, K_ACC, p->acc, zero, K_ADD, -1, kept);

@@ -169,7 +169,7 @@ void own_sums(product *p, const own_task *t, bool epilogue) {
   int lrow = k_loop(k, arow), lpanel = k_loop(k, apanel), lj = k_loop(k, aj);
   int sum = own_sum(p, t, ix_axis(k, arow), ix_axis(k, apanel), ix_axis(k, aj));
   if (epilogue) {
-    p->spill_at = k->acc[sum].ix;
+    p->spill_at = sum < 0 ? -1 : k->acc[sum].ix;
     product_store(p, t->batch, ix_axis(k, arow), ix_add(k, own_column(p, t, ix_axis(k, apanel)), ix_axis(k, aj)));
   } else {
     k_store(k, sum, product_zero(p));

@@ -60,14 +60,6 @@ static int decompose_product(graph *g, int x, const op_attrs *attrs, const op_ty
   return graph_cast(g, x, type->dtype);
 }
 
-/* Attention has a kernel of its own, which keeps no weights; without keys, or keys without width, there is nothing to
- * multiply. */
-static int decompose_weights(graph *g, const g_node *n, const int *in, const op_attrs *attrs) {
-  const op_type *k = &g->node[in[1]].type;
-  if (n->op == OP_scaled_dot_product_attention && k->shape[k->rank - 1] && k->shape[k->rank - 2]) return -2;
-  return decompose_attention(g, n->op, in, n->nin, attrs, &n->type);
-}
-
 static int decompose_node(graph *g, const g_node *n, const int *in, const op_attrs *attrs, bool split) {
   if (n->op >= OP_PUBLIC_COUNT) return -2;
   switch (op_get(n->op)->family) {
@@ -79,7 +71,7 @@ static int decompose_node(graph *g, const g_node *n, const int *in, const op_att
   case FAMILY_join: return decompose_join(g, n->op, in, n->nin, attrs, &n->type);
   case FAMILY_create: return decompose_create(g, n->op, in, n->nin, attrs, &n->type);
   case FAMILY_matmul: return split ? split_product(g, n, in[0], in[1]) : decompose_matmul(g, n, in[0], in[1]);
-  case FAMILY_attention: return decompose_weights(g, n, in, attrs);
+  case FAMILY_attention: return decompose_attention(g, n->op, in, n->nin, attrs, &n->type);
   case FAMILY_reduce:
     if (!type_size(&g->node[in[0]].type)) return reduce_nothing(g, n);
     if (split) return split_reduction(g, n->op, in[0], attrs, &n->type);

@@ -101,8 +101,10 @@ static void put_kept(text *out, const kernel *k, const k_inst *acc, bool extents
   }
 }
 
-static void put_loop(text *out, const kernel *k, int axis) {
+static void put_loop(text *out, const kernel *k, const k_inst *in) {
+  int axis = in->a;
   const k_axis *x = &k->axes[axis];
+  if (in->b >= 0) text_add(out, "if (v%d) ", in->b);
   text_add(out, "for (int64_t i%d = ", axis);
   if (x->first >= 0)
     put_ix(out, k, x->first, false);
@@ -212,7 +214,7 @@ void emit_c(const kernel *k, text *out) {
     depth -= in->op == K_END;
     text_add(out, "%*s", 2 * depth, "");
     if (in->op == K_LOOP)
-      put_loop(out, k, in->a);
+      put_loop(out, k, in);
     else if (in->op == K_END)
       text_add(out, "}\n");
     else

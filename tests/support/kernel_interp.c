@@ -322,6 +322,7 @@ static void loop(interp *m, int i, bool counts) {
   bool deeper = counts && inner & AXIS_PARALLEL && !(inner & AXIS_VECTOR);
   int64_t n = x->sym >= 0 ? (int64_t)m->args[x->sym] : x->extent;
   int64_t limit = x->limit >= 0 ? index_value(m, x->limit) : n, first = x->first >= 0 ? index_value(m, x->first) : 0;
+  if (k->inst[i].b >= 0 && !m->value[k->inst[i].b]) return;
   for (int64_t v = first; v < n && !(m->e && m->e->code); v++) {
     m->at[axis] = v;
     if (counts && !deeper) {

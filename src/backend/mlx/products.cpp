@@ -28,7 +28,19 @@ array repeat_heads(const array &x, int64_t heads) {
   return own == 1 || own >= heads || heads % own ? x : mx::repeat(x, static_cast<int>(heads / own), -3);
 }
 
-// The result, or the weights alone.
+// p v without the values that weigh 0, which may be NaN or infinite: those that are so are counted apart from the others.
+array sums_of_seen(const array &p, const array &v) {
+  array zero = mx::zeros({}, v.dtype()), infinity = mx::full({}, INFINITY, v.dtype()), nan = mx::isnan(v);
+  array seen = mx::astype(mx::not_equal(p, zero), v.dtype());
+  array sums = mx::matmul(p, mx::where(mx::isfinite(v), v, zero));
+  for (const array &bound : {infinity, mx::negative(infinity)}) {
+    array reached = mx::astype(mx::logical_or(nan, mx::equal(v, bound)), v.dtype());
+    sums = mx::add(sums, mx::where(mx::greater(mx::matmul(seen, reached), zero), bound, zero));
+  }
+  return sums;
+}
+
+// The result, or the weights alone. Without a mask a value that weighs 0 is one that underflowed, and is read.
 array attention(values &v, int i, bool weights) {
   const g_node &n = v.g->node[i];
   const op_attrs &a = *graph_attrs(v.g, i);
@@ -36,14 +48,20 @@ array attention(values &v, int i, bool weights) {
   context c = {w, v.gpu, false};
   array q = widen(input(v, i, 0), t), k = widen(input(v, i, 1), t);
   int rows = q.shape(-2), keys = k.shape(-2), mask_at = weights ? 2 : 3;
-  if (!keys) return mx::zeros(shape_of(n.type), dtype_of(t));
+  if (!keys) return mx::full(shape_of(n.type), NAN, dtype_of(t));
   int64_t heads = q.ndim() > 2 ? q.shape(-3) : 1;
   k = repeat_heads(k, heads);
   array s = mx::multiply(mx::matmul(q, mx::swapaxes(k, -1, -2)), p_number(c, a.f[0]));
   array never = p_number(c, -INFINITY);
-  if (has_input(v, i, mask_at)) {
-    const array &mask = input(v, i, mask_at);
-    s = mask.dtype() == mx::bool_ ? mx::where(mask, s, never) : mx::add(s, mx::astype(mask, dtype_of(w)));
+  bool masked = has_input(v, i, mask_at);
+  if (masked) {
+    array mask = input(v, i, mask_at);
+    if (mask.dtype() != mx::bool_) {
+      mask = mx::astype(mask, dtype_of(w));
+      s = mx::add(s, mask);
+      mask = mx::not_equal(mask, never);
+    }
+    s = mx::where(mask, s, never);
   }
   if (a.i[0]) {
     array row = mx::reshape(mx::arange(keys - rows, keys, 1), {rows, 1});
@@ -56,8 +74,9 @@ array attention(values &v, int i, bool weights) {
   } else {
     p = s.size() ? mx::softmax(s, -1, true) : s;
   }
-  if (!weights) p = mx::matmul(p, repeat_heads(widen(input(v, i, 2), t), heads));
-  return narrow(p, t);
+  if (weights) return narrow(p, t);
+  array values_of_keys = repeat_heads(widen(input(v, i, 2), t), heads);
+  return narrow(masked || a.i[0] ? sums_of_seen(p, values_of_keys) : mx::matmul(p, values_of_keys), t);
 }
 
 // ---- singular values -------------------------------------------------------------------------------------------------

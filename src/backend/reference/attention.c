@@ -1,5 +1,5 @@
 /* scaled_dot_product_attention and attention_weights, one query at a time: scores, their softmax, the weighted sum of the
- * values. A query whose scores are all -infinity gives NaN; one without keys 0. */
+ * values. What weighs 0 is not looked at; a query whose scores are all -infinity, or that has no keys, gives NaN. */
 #include "backend/reference/convert.h"
 #include "backend/reference/rows.h"
 #include <math.h>
@@ -32,7 +32,7 @@ typedef struct attention {
           if (!*from) s[j] = -(REAL)INFINITY;                                                                          \
         } else {                                                                                                       \
           convert_run(t, from, 1, sizeof(REAL) == 4 ? TME_F32 : TME_F64, (char *)&add, 1, 1);                          \
-          s[j] += add;                                                                                                 \
+          s[j] = add == -(REAL)INFINITY ? add : s[j] + add;                                                            \
         }                                                                                                              \
       }                                                                                                                \
       if (a->c->attrs->i[0] && j > row + a->m - a->n) s[j] = -(REAL)INFINITY;                                          \
@@ -47,8 +47,9 @@ typedef struct attention {
     for (int64_t j = 0; j < a->m; j++) s[j] /= total;                                                                  \
     if (!a->v) return;                                                                                                 \
     memset(sum, 0, sizeof *sum *(size_t)a->wide);                                                                      \
+    for (int64_t l = 0; l < a->wide && !a->m; l++) sum[l] = (REAL)NAN;                                                 \
     for (int64_t j = 0; j < a->m; j++)                                                                                 \
-      for (int64_t l = 0; l < a->wide; l++) sum[l] += s[j] * v[j * a->wide + l];                                       \
+      for (int64_t l = 0; l < a->wide && s[j] != 0; l++) sum[l] += s[j] * v[j * a->wide + l];                          \
   }
 
 ATTENTION(f32, float)

@@ -356,8 +356,13 @@ static void emit_vector(emitter *e, int loop, LLVMValueRef from, LLVMValueRef to
 }
 
 static void emit_sequential(emitter *e, int loop) {
-  int axis = e->k->inst[loop].a;
+  int axis = e->k->inst[loop].a, cond = e->k->inst[loop].b;
   LLVMValueRef first = loop_first(e, axis), n = loop_end(e, axis);
+  if (cond >= 0) {
+    if (e->deps[cond] & e->jammed || em_lanes(e, cond) > 1)
+      em_fail(e, "%%%d: its condition depends on a vector axis", loop);
+    if (!e->failed) n = LLVMBuildSelect(e->b, em_value(e, cond), n, em_int(e, 0), "");
+  }
   int64_t count = 0;
   bool known = LLVMIsConstant(first) && const_value(n, &count);
   if (e->failed || (known && count <= 0)) return;

@@ -100,24 +100,45 @@ static int keep_where(graph *g, int condition, int scores, tme_dtype t) {
   return graph_op(g, OP_where, in, 3, NULL);
 }
 
+/* A key that is masked by -infinity is not looked at, whatever its score is. */
+static int masked(graph *g, int mask, int scores, tme_dtype t) {
+  if (mask < 0) return -1;
+  if (graph_get(g, mask)->type.dtype == TME_BOOL) return keep_where(g, mask, scores, t);
+  mask = graph_cast(g, mask, t);
+  int seen = graph_bin(g, OP_not_equal, mask, graph_number(g, t, -INFINITY));
+  return keep_where(g, seen, graph_bin(g, OP_add, scores, mask), t);
+}
+
+/* x with a last dimension of one 0 in place of one without numbers. */
+static int with_zeros(graph *g, int x) {
+  if (x < 0) return -1;
+  op_type t = graph_get(g, x)->type;
+  t.shape[t.rank - 1] = 1;
+  return graph_broadcast(g, graph_number(g, t.dtype, 0), t.rank, t.shape);
+}
+
+/* The weights are made of other operations. Attention has a kernel of its own, where there are keys that have a width: no
+ * keys give NaN, as a query that may look at none does, and of keys without width all scores are 0. */
+static int decompose_own(graph *g, int op, const int *in, int nin, const op_attrs *attrs, const op_type *type) {
+  const op_type *k = &graph_get(g, in[1])->type;
+  if (!k->shape[k->rank - 2]) return graph_broadcast(g, graph_number(g, type->dtype, NAN), type->rank, type->shape);
+  if (k->shape[k->rank - 1]) return -2;
+  int wide[4] = {with_zeros(g, in[0]), with_zeros(g, in[1]), in[2], nin > 3 ? in[3] : -1};
+  return graph_op(g, op, wide, nin, attrs);
+}
+
 int decompose_attention(graph *g, int op, const int *in, int nin, const op_attrs *attrs, const op_type *type) {
-  int q = graph_wide(g, in[0]), k = graph_wide(g, in[1]), v = has_values(op) ? graph_wide(g, in[2]) : k;
-  if (q < 0 || k < 0 || v < 0) return -1;
-  op_type tq = graph_get(g, q)->type, tk = graph_get(g, k)->type, tv = graph_get(g, v)->type;
-  op_type bq = batch_of(&tq), bk = batch_of(&tk), bv = batch_of(&tv), kv = bk;
+  if (has_values(op)) return decompose_own(g, op, in, nin, attrs, type);
+  int q = graph_wide(g, in[0]), k = graph_wide(g, in[1]);
+  if (q < 0 || k < 0) return -1;
+  op_type tq = graph_get(g, q)->type, tk = graph_get(g, k)->type;
+  op_type bq = batch_of(&tq), bk = batch_of(&tk);
   int64_t nm[2] = {tq.shape[tq.rank - 2], tk.shape[tk.rank - 2]};
   if (nm[1] == 0) return graph_broadcast(g, graph_number(g, type->dtype, 0), type->rank, type->shape);
-  if (!type_broadcast(&bk, &bv, &kv)) return -1;
-  int64_t group = head_group(&bq, &kv);
+  int64_t group = head_group(&bq, &bk);
   int s = graph_bin(g, OP_matmul, q, swap_last(g, repeat_heads(g, k, group)));
   s = graph_bin(g, OP_multiply, s, graph_number(g, tq.dtype, attrs->f[0]));
-  int mask = nin > mask_at(op) ? in[mask_at(op)] : -1;
-  if (mask >= 0) {
-    if (graph_get(g, mask)->type.dtype == TME_BOOL)
-      s = keep_where(g, mask, s, tq.dtype);
-    else
-      s = graph_bin(g, OP_add, s, graph_cast(g, mask, tq.dtype));
-  }
+  if (nin > mask_at(op) && in[mask_at(op)] >= 0) s = masked(g, in[mask_at(op)], s, tq.dtype);
   if (attrs->i[0]) {
     int row = graph_bin(g, OP_add, graph_iota(g, TME_I64, 2, nm, 0), graph_number(g, TME_I64, (double)(nm[1] - nm[0])));
     s = keep_where(g, graph_bin(g, OP_less_equal, graph_iota(g, TME_I64, 2, nm, 1), row), s, tq.dtype);
@@ -125,7 +146,5 @@ int decompose_attention(graph *g, int op, const int *in, int nin, const op_attrs
   if (s < 0) return -1;
   uint32_t last = 1u << (graph_get(g, s)->type.rank - 1);
   int p = graph_un(g, OP_exp, graph_bin(g, OP_subtract, s, graph_max_any(g, s, last)));
-  p = graph_bin(g, OP_divide, p, graph_reduce(g, OP_sum, p, last, true));
-  if (has_values(op)) p = graph_bin(g, OP_matmul, p, repeat_heads(g, v, group));
-  return graph_cast(g, p, type->dtype);
+  return graph_cast(g, graph_bin(g, OP_divide, p, graph_reduce(g, OP_sum, p, last, true)), type->dtype);
 }
