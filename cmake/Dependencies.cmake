@@ -18,4 +18,4 @@ add_library(tme_dependencies INTERFACE)
 # As system headers: their warnings are not ours.
 target_include_directories(tme_dependencies SYSTEM INTERFACE ${XXHASH_INCLUDE_DIR})
 target_link_libraries(tme_dependencies INTERFACE
-  tme_json PkgConfig::ZLIB Threads::Threads ${CMAKE_DL_LIBS})
+  m PkgConfig::ZLIB Threads::Threads ${CMAKE_DL_LIBS})

@@ -172,7 +172,7 @@ static tme_status parse(io_format f, const void *p, size_t n, const char *only, 
   assert_non_null(b);
   if (n) memcpy(b->data, p, n);
   *e = (error){0};
-  tme_status s = io_parse(f, "mem", b, only, l, e);
+  tme_status s = io_parse(f, "mem", b, only, false, l, e);
   io_bytes_release(b);
   return s;
 }
@@ -551,7 +551,9 @@ static void test_npz_refused(void **state) {
   f[0].deflate = true, f[0].claim = member.n + 1;
   REFUSED(1, TME_ERR_FORMAT, "cannot be inflated");
   f[0].deflate = true, f[0].claim = member.n - 1;
-  REFUSED(1, TME_ERR_FORMAT, "cannot be inflated");
+  REFUSED(1, TME_ERR_FORMAT, "truncated: expected 1000 bytes of data, found 999");
+  f[0].wrong_crc = 1;
+  REFUSED(1, TME_ERR_FORMAT, "array 'a': damaged: wrong checksum");
   f[0].deflate = true, f[0].zip64 = true, f[0].claim = (uint64_t)1 << 40;
   REFUSED(1, TME_ERR_FORMAT, "it claims 1099511627776 bytes");
   f[0].zip64 = true, f[0].claim = UINT64_MAX;
@@ -563,21 +565,6 @@ static void test_npz_refused(void **state) {
   f[0].data = (const uint8_t *)"not npy at all", f[0].n = 14;
   REFUSED(1, TME_ERR_FORMAT, "array 'a': not a .npy file");
 #undef REFUSED
-  /* Members over one another: forty times the same bytes. */
-  static zip_file many[40];
-  for (int i = 0; i < COUNT(many); i++) many[i] = plain;
-  make_zip(&b, "", many, 1);
-  size_t directory = 30 + 5 + member.n, entry = 46 + 5;
-  static blob over;
-  over.n = 0;
-  put(&over, b.p, directory);
-  for (int i = 0; i < COUNT(many); i++) put(&over, b.p + directory, entry);
-  put(&over, "PK\5\6", 4), put_le(&over, 0, 8), put_le(&over, entry * COUNT(many), 4), put_le(&over, directory, 4);
-  put_le(&over, 0, 2);
-  refused(IO_NPZ, &over, NULL, TME_ERR_FORMAT, "overlap");
-  io_list l;
-  parse_ok(IO_NPZ, &over, "a", &l);
-  io_list_free(&l);
 }
 
 /* ---- .safetensors ------------------------------------------------------------------------------------------------ */

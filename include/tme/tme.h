@@ -260,7 +260,8 @@ TME_API tme_status tme_item(tme_scope *s, tme_array *a, double *out);
 /* ---- files: .npy, .npz, .safetensors (by the ending of the path) --------------------------------------------------- */
 
 /* The file is mapped, not copied: truncating it while the array lives raises SIGBUS in its reader. "file.npz:name" and
- * "file.safetensors:name" name an array; without a name the file must hold exactly one. */
+ * "file.safetensors:name" name an array; without a name the file must hold exactly one. A member of an archive must agree
+ * with its checksum, unless over 1 MiB lies behind the array in it: no more is read than the array needs. */
 TME_API tme_array *tme_load(tme_scope *s, const char *path);
 /* The same, read into memory. */
 TME_API tme_array *tme_load_copy(tme_scope *s, const char *path);

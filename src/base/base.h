@@ -72,6 +72,8 @@ typedef struct text {
 void text_add(text *t, const char *fmt, ...) TME_PRINTF(2, 3);
 void text_bytes(text *t, const void *p, size_t n);
 void text_free(text *t);
+/* Without surrogates, overlong forms and values beyond Unicode. */
+bool utf8_valid(const char *from, size_t n);
 
 /* Milliseconds of a clock that never goes back. */
 double now_ms(void);

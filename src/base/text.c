@@ -53,3 +53,20 @@ void text_free(text *t) {
   mem_free(t->s);
   *t = (text){0};
 }
+
+bool utf8_valid(const char *from, size_t n) {
+  const unsigned char *s = (const unsigned char *)from, *end = s + n;
+  while (s < end) {
+    int more = *s < 0x80 ? 0 : *s >> 5 == 6 ? 1 : *s >> 4 == 14 ? 2 : *s >> 3 == 30 ? 3 : -1;
+    if (more < 0 || end - s <= more) return false;
+    static const uint32_t least[] = {0, 0x80, 0x800, 0x10000};
+    uint32_t c = more ? *s & (0x3fu >> more) : *s;
+    s++;
+    for (int i = 0; i < more; i++, s++) {
+      if (*s >> 6 != 2) return false;
+      c = c << 6 | (*s & 0x3fu);
+    }
+    if (c < least[more] || c > 0x10ffff || (c >= 0xd800 && c <= 0xdfff)) return false;
+  }
+  return true;
+}

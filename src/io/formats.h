@@ -35,13 +35,22 @@ tme_status io_bytes_open(const io_place *at, bool copy, io_bytes **out);
 
 /* The readers. The list must be empty and is to be freed by the caller even after an error. */
 tme_status npy_read(const io_place *at, io_bytes *b, io_list *out);
-tme_status npz_read(const io_place *at, io_bytes *b, const char *only, io_list *out);
-tme_status safetensors_read(const io_place *at, io_bytes *b, const char *only, io_list *out);
+tme_status npz_read(const io_place *at, io_bytes *b, const char *only, bool one, io_list *out);
+tme_status safetensors_read(const io_place *at, io_bytes *b, const char *only, bool one, io_list *out);
 /* One of them, with the answer for a name that is not there. */
-tme_status io_parse(io_format f, const char *path, io_bytes *b, const char *only, io_list *out, error *e);
+tme_status io_parse(io_format f, const char *path, io_bytes *b, const char *only, bool one, io_list *out, error *e);
 
-/* Reads `size` bytes from `start` on, which lie within `b`, as one .npy. `a` has its name already. */
-tme_status npy_read_part(const io_place *at, io_bytes *b, size_t start, size_t size, io_array *a);
+/* What the header of a .npy file says besides the array's dtype, shape and strides. */
+typedef struct npy_layout {
+  size_t head, bytes; /* the elements are `bytes` bytes behind the first `head` */
+  bool swap;
+} npy_layout;
+enum { NPY_START = 12 };
+bool npy_is(const uint8_t *p, size_t n);
+/* The length of the header of a .npy of `size` bytes, bounded, from its first NPY_START bytes, or as many as it has. */
+tme_status npy_head(const io_place *at, const uint8_t *p, uint64_t size, size_t *head);
+/* Its header, which lies at `p` whole. `a` has its name already. */
+tme_status npy_parse(const io_place *at, const uint8_t *p, size_t head, uint64_t size, io_array *a, npy_layout *out);
 
 /* A new, empty array of that name at the end of the list, or NULL if there is no memory. */
 io_array *io_list_add(io_list *l, const char *name, size_t name_len);

@@ -121,7 +121,7 @@ tme_status io_attach(const io_place *at, io_array *a, io_bytes *b, size_t start,
   return TME_OK;
 }
 
-tme_status io_parse(io_format f, const char *path, io_bytes *b, const char *only, io_list *out, error *e) {
+tme_status io_parse(io_format f, const char *path, io_bytes *b, const char *only, bool one, io_list *out, error *e) {
   io_place at = {"load", path, NULL, e};
   *out = (io_list){0};
   tme_status s = TME_OK;
@@ -133,8 +133,8 @@ tme_status io_parse(io_format f, const char *path, io_bytes *b, const char *only
       s = npy_read(&at, b, out);
     }
     break;
-  case IO_NPZ: s = npz_read(&at, b, only, out); break;
-  case IO_SAFETENSORS: s = safetensors_read(&at, b, only, out); break;
+  case IO_NPZ: s = npz_read(&at, b, only, one, out); break;
+  case IO_SAFETENSORS: s = safetensors_read(&at, b, only, one, out); break;
   case IO_UNKNOWN:
   case IO_FORMAT_COUNT:
     s = io_fail(&at, TME_ERR_ARGUMENT, "unknown ending, expected .npy, .npz or .safetensors");
@@ -147,18 +147,26 @@ tme_status io_parse(io_format f, const char *path, io_bytes *b, const char *only
   return s;
 }
 
-tme_status io_read(const char *path, const char *only, bool copy, io_list *out, error *e) {
+static tme_status read_file(const char *path, const char *only, bool one, bool copy, io_list *out, error *e) {
   *out = (io_list){0};
   io_place at = {"load", path ? path : "", NULL, e};
   if (!path) return io_fail(&at, TME_ERR_ARGUMENT, "no path was given");
   io_format f = io_format_of(path, strlen(path));
-  if (f == IO_UNKNOWN) return io_parse(f, path, NULL, only, out, e);
+  if (f == IO_UNKNOWN) return io_parse(f, path, NULL, only, one, out, e);
   io_bytes *b;
   tme_status s = io_bytes_open(&at, copy, &b);
   if (s != TME_OK) return s;
-  s = io_parse(f, path, b, only, out, e);
+  s = io_parse(f, path, b, only, one, out, e);
   io_bytes_release(b); /* the arrays hold their own references */
   return s;
+}
+
+tme_status io_read(const char *path, const char *only, bool copy, io_list *out, error *e) {
+  return read_file(path, only, false, copy, out, e);
+}
+
+tme_status io_read_one(const char *path, const char *only, bool copy, io_list *out, error *e) {
+  return read_file(path, only, true, copy, out, e);
 }
 
 tme_status io_split(const char *spec, char **path, char **name, error *e) {

@@ -24,12 +24,17 @@ typedef struct io_array {
 typedef struct io_list {
   io_array *a;
   int n;
+  int more; /* arrays that are in the file and not in the list */
 } io_list;
 
 /* Reads the list of arrays of a file, by the ending of its path. With `copy` the file is read into memory, else mapped.
  * `only` NULL or the one name that is wanted (others are skipped: a compressed member of an .npz is not inflated).
  * Big-endian .npy data is byte-swapped into a copy; Fortran order becomes strides. */
 tme_status io_read(const char *path, const char *only, bool copy, io_list *out, error *e);
+enum { IO_NAMES = 8 };
+/* The same where one array is wanted: of several, in a file and without a name, only the first IO_NAMES are listed, by
+ * their names alone, and the rest are counted. */
+tme_status io_read_one(const char *path, const char *only, bool copy, io_list *out, error *e);
 void io_list_free(io_list *l);
 
 /* One array to write: contiguous row-major data. */

@@ -60,16 +60,16 @@ static tme_array *load(tme_scope *s, const char *spec, bool copy) {
   io_list list = {0};
   tme_array *out = NULL;
   tme_status st = io_split(spec, &path, &name, &err);
-  if (st == TME_OK) st = io_read(path, name, copy, &list, &err);
+  if (st == TME_OK) st = io_read_one(path, name, copy, &list, &err);
   if (st == TME_OK && list.n != 1) {
     const io_place at = {"load", path, NULL, &err};
     text names = {0};
-    for (int i = 0; i < list.n && i < 8; i++) text_add(&names, "%s%s", i ? ", " : "", list.a[i].name);
+    for (int i = 0; i < list.n; i++) text_add(&names, "%s%s", i ? ", " : "", list.a[i].name);
     if (!list.n)
       st = io_fail(&at, TME_ERR_ARGUMENT, "holds no arrays");
     else
-      st = io_fail(&at, TME_ERR_ARGUMENT, "it holds %d arrays, name one of them as FILE:NAME: %s%s", list.n,
-                   names.s ? names.s : "", list.n > 8 ? ", ..." : "");
+      st = io_fail(&at, TME_ERR_ARGUMENT, "it holds %d arrays, name one of them as FILE:NAME: %s%s", list.n + list.more,
+                   names.s ? names.s : "", list.more ? ", ..." : "");
     text_free(&names);
   }
   if (st == TME_OK) {

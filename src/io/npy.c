@@ -172,35 +172,50 @@ static tme_status parse_header(scanner *s, io_array *a, bool *fortran, bool *swa
 
 static const uint8_t magic[6] = {0x93, 'N', 'U', 'M', 'P', 'Y'};
 
-tme_status npy_read_part(const io_place *at, io_bytes *b, size_t start, size_t size, io_array *a) {
-  const uint8_t *p = b->data + start;
-  if (size < 10 || memcmp(p, magic, sizeof magic) != 0) {
+bool npy_is(const uint8_t *p, size_t n) { return n >= sizeof magic && memcmp(p, magic, sizeof magic) == 0; }
+
+tme_status npy_head(const io_place *at, const uint8_t *p, uint64_t size, size_t *head) {
+  enum { LONGEST = 1 << 16 }; /* what is supported takes some hundred bytes */
+  if (size < 10 || !npy_is(p, 10)) {
     return io_fail(at, TME_ERR_FORMAT, "not a .npy file: expected it to begin with \\x93NUMPY and a version");
   }
   int major = p[6], minor = p[7];
   if (major < 1 || major > 3 || minor != 0) {
     return io_fail(at, TME_ERR_UNSUPPORTED, ".npy version %d.%d, expected 1.0, 2.0 or 3.0", major, minor);
   }
-  size_t head = major == 1 ? 10 : 12, len = p[8] | (size_t)p[9] << 8;
-  if (size < head) return io_fail(at, TME_ERR_FORMAT, "truncated .npy header");
+  size_t before = major == 1 ? 10 : 12, len = p[8] | (size_t)p[9] << 8;
+  if (size < before) return io_fail(at, TME_ERR_FORMAT, "truncated .npy header");
   if (major > 1) len |= (size_t)p[10] << 16 | (size_t)p[11] << 24;
-  if (len > size - head) {
-    return io_fail(at, TME_ERR_FORMAT, "truncated .npy header: expected %zu bytes, found %zu", len, size - head);
+  if (len > size - before) {
+    return io_fail(at, TME_ERR_FORMAT, "truncated .npy header: expected %zu bytes, found %llu", len,
+                   (unsigned long long)(size - before));
   }
-  scanner s = {p + head, p + head + len, at};
-  bool fortran = false, swap = false;
-  size_t bytes = 0;
-  tme_status st = parse_header(&s, a, &fortran, &swap);
-  if (st == TME_OK) st = io_layout(at, a, fortran, &bytes);
-  if (st != TME_OK) return st;
-  size_t left = size - head - len;
-  if (bytes > left) return io_fail(at, TME_ERR_FORMAT, "truncated: expected %zu bytes of data, found %zu", bytes, left);
-  return io_attach(at, a, b, start + head + len, bytes, swap);
+  if (len > LONGEST) {
+    return io_fail(at, TME_ERR_FORMAT, "a .npy header of %zu bytes, expected at most %d", len, LONGEST);
+  }
+  *head = before + len;
+  return TME_OK;
+}
+
+tme_status npy_parse(const io_place *at, const uint8_t *p, size_t head, uint64_t size, io_array *a, npy_layout *out) {
+  scanner s = {p + (p[6] == 1 ? 10 : 12), p + head, at};
+  bool fortran = false;
+  *out = (npy_layout){.head = head};
+  tme_status st = parse_header(&s, a, &fortran, &out->swap);
+  if (st == TME_OK) st = io_layout(at, a, fortran, &out->bytes);
+  if (st != TME_OK || out->bytes <= size - head) return st;
+  return io_fail(at, TME_ERR_FORMAT, "truncated: expected %zu bytes of data, found %llu", out->bytes,
+                 (unsigned long long)(size - head));
 }
 
 tme_status npy_read(const io_place *at, io_bytes *b, io_list *out) {
   io_array *a = io_list_add(out, "", 0);
-  return a ? npy_read_part(at, b, 0, b->size, a) : io_fail_memory(at, sizeof *a);
+  if (!a) return io_fail_memory(at, sizeof *a);
+  npy_layout l;
+  size_t head = 0;
+  tme_status s = npy_head(at, b->data, b->size, &head);
+  if (s == TME_OK) s = npy_parse(at, b->data, head, b->size, a, &l);
+  return s == TME_OK ? io_attach(at, a, b, l.head, l.bytes, l.swap) : s;
 }
 
 tme_status npy_header(const io_place *at, const io_source *a, char out[NPY_HEADER_MAX], size_t *size) {

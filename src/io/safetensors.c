@@ -1,6 +1,6 @@
 /* .safetensors: the length of a header, the header in JSON, and the elements. */
 #include "io/formats.h"
-#include <jansson.h>
+#include "io/json.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,86 +19,266 @@ static const struct {
 
 /* ---- reading ----------------------------------------------------------------------------------------------------- */
 
-static tme_status read_shape(const io_place *at, const json_t *shape, io_array *a) {
-  if (!json_is_array(shape)) return io_fail(at, TME_ERR_FORMAT, "no 'shape', expected a list of integers");
-  size_t rank = json_array_size(shape);
-  if (rank > TME_MAX_RANK) {
-    return io_fail(at, TME_ERR_UNSUPPORTED, "%zu dimensions, expected at most %d", rank, TME_MAX_RANK);
+/* One array, by what the header says about it. */
+typedef struct entry {
+  json_text name;
+  const uint8_t *info;
+  uint64_t begin, end; /* of its data */
+} entry;
+
+typedef struct reader {
+  const io_place *at;
+  io_bytes *bytes;
+  const uint8_t *header, *data; /* the header ends where the data begins */
+  entry *e;
+  size_t n, cap;
+} reader;
+
+static tme_status bad_header(const reader *r, const json_scan *s) {
+  return io_fail(r->at, TME_ERR_FORMAT, "bad .safetensors header: expected %s at byte %zu", s->wrong,
+                 (size_t)(s->p - r->header));
+}
+
+/* For messages about one array. */
+static io_place place_of(const reader *r, const entry *e, char name[256]) {
+  name[json_decode(&e->name, name, 255)] = 0;
+  return (io_place){r->at->verb, r->at->path, name, r->at->e};
+}
+
+static bool add_entry(reader *r, const json_text *name, const uint8_t *info) {
+  if (r->n == r->cap) {
+    size_t cap = r->cap ? r->cap + r->cap / 2 : 16;
+    entry *more = mem_realloc(r->e, cap * sizeof *more);
+    if (!more) return false;
+    r->e = more;
+    r->cap = cap;
   }
-  a->rank = (int)rank;
-  for (size_t i = 0; i < rank; i++) {
-    const json_t *d = json_array_get(shape, i);
-    if (!json_is_integer(d) || json_integer_value(d) < 0) {
-      return io_fail(at, TME_ERR_FORMAT, "bad 'shape', expected non-negative integers");
+  r->e[r->n++] = (entry){.name = *name, .info = info};
+  return true;
+}
+
+/* The names, and where what is said about them begins. */
+static tme_status find_entries(reader *r) {
+  json_scan s = {r->header, r->data, NULL};
+  if (!json_take(&s, '{')) {
+    return json_skip(&s) ? io_fail(r->at, TME_ERR_FORMAT, "bad .safetensors header: expected an object")
+                         : bad_header(r, &s);
+  }
+  bool more = !json_take(&s, '}');
+  while (more) {
+    json_text name;
+    if (!json_string(&s, &name) || !json_expect(&s, ':')) return bad_header(r, &s);
+    if (!json_is(&name, metadata) && !add_entry(r, &name, s.p)) return io_fail_memory(r->at, r->cap * sizeof *r->e);
+    if (!json_skip(&s)) return bad_header(r, &s);
+    more = json_take(&s, ',');
+    if (!more && !json_expect(&s, '}')) return bad_header(r, &s);
+  }
+  return json_end(&s) ? TME_OK : bad_header(r, &s);
+}
+
+static int by_name(const void *l, const void *r) {
+  return json_compare(&((const entry *)l)->name, &((const entry *)r)->name);
+}
+
+static int by_data(const void *l, const void *r) {
+  const entry *a = l, *b = r;
+  return a->begin != b->begin ? (a->begin < b->begin ? -1 : 1) : a->end != b->end ? (a->end < b->end ? -1 : 1) : 0;
+}
+
+static int by_place(const void *l, const void *r) {
+  const entry *a = l, *b = r;
+  return a->info < b->info ? -1 : a->info > b->info;
+}
+
+static void sort(reader *r, int (*order)(const void *, const void *)) {
+  if (r->n) qsort(r->e, r->n, sizeof *r->e, order);
+}
+
+static tme_status check_names(reader *r) {
+  char name[256];
+  sort(r, by_name);
+  for (size_t i = 1; i < r->n; i++) {
+    if (by_name(&r->e[i - 1], &r->e[i]) != 0) continue;
+    io_place at = place_of(r, &r->e[i], name);
+    return io_fail(&at, TME_ERR_FORMAT, "its name is a duplicate");
+  }
+  return TME_OK;
+}
+
+/* The format wants all bytes to be data, and none of them twice. */
+static tme_status check_data(reader *r) {
+  char name[256];
+  uint64_t end = 0, all = (uint64_t)(r->bytes->data + r->bytes->size - r->data);
+  sort(r, by_data);
+  for (size_t i = 0; i < r->n; end = r->e[i++].end) {
+    const entry *e = &r->e[i];
+    if (e->begin == end) continue;
+    io_place at = place_of(r, e, name);
+    return io_fail(&at, TME_ERR_FORMAT, "data_offsets [%llu, %llu] %s the array before, which ends at %llu",
+                   (unsigned long long)e->begin, (unsigned long long)e->end,
+                   e->begin < end ? "overlap" : "leave a gap behind", (unsigned long long)end);
+  }
+  if (end == all) return TME_OK;
+  return io_fail(r->at, TME_ERR_FORMAT, "the arrays end at byte %llu of %llu bytes of data", (unsigned long long)end,
+                 (unsigned long long)all);
+}
+
+/* What is said about one array. */
+typedef struct description {
+  json_text dtype;
+  int64_t shape[TME_MAX_RANK], offset[2];
+  size_t rank, offsets; /* as many as there are */
+  bool has_dtype, has_shape;
+} description;
+
+/* A list; the first `room` numbers are kept, and whether they are all whole ones. */
+static bool take_list(json_scan *s, int64_t *out, size_t room, size_t *n, bool *numbers) {
+  *n = 0;
+  *numbers = true;
+  if (!json_expect(s, '[')) return false;
+  if (json_take(s, ']')) return true;
+  do {
+    int64_t v = 0;
+    if (!json_integer(s, &v)) {
+      *numbers = false;
+      if (s->wrong || !json_skip(s)) return false;
     }
-    a->shape[i] = json_integer_value(d);
+    if (*n < room) out[*n] = v;
+    ++*n;
+  } while (json_take(s, ','));
+  return json_expect(s, ']');
+}
+
+static tme_status describe(const reader *r, const io_place *at, const entry *e, description *d) {
+  json_scan s = {e->info, r->data, NULL};
+  bool numbers = true;
+  *d = (description){.rank = 0};
+  bool more = json_take(&s, '{') && !json_take(&s, '}');
+  while (more) {
+    json_text key;
+    if (!json_string(&s, &key) || !json_expect(&s, ':')) return bad_header(r, &s);
+    json_scan list = s;
+    if (json_is(&key, "dtype") && json_string(&list, &d->dtype)) {
+      d->has_dtype = true;
+    } else if (json_is(&key, "shape") && json_take(&list, '[')) {
+      list = s;
+      d->has_shape = true;
+      if (!take_list(&list, d->shape, TME_MAX_RANK, &d->rank, &numbers)) return bad_header(r, &list);
+      for (size_t i = 0; i < d->rank && i < TME_MAX_RANK; i++) numbers = numbers && d->shape[i] >= 0;
+      if (!numbers) return io_fail(at, TME_ERR_FORMAT, "bad 'shape', expected non-negative integers");
+    } else if (json_is(&key, "data_offsets") && json_take(&list, '[')) {
+      list = s;
+      if (!take_list(&list, d->offset, 2, &d->offsets, &numbers)) return bad_header(r, &list);
+      if (!numbers) d->offsets = 0;
+    }
+    if (!json_skip(&s)) return bad_header(r, &s);
+    more = json_take(&s, ',');
+    if (!more && !json_expect(&s, '}')) return bad_header(r, &s);
+  }
+  if (!d->has_dtype)
+    return io_fail(at, TME_ERR_FORMAT, "no 'dtype', expected an object with dtype, shape, data_offsets");
+  if (!d->has_shape) return io_fail(at, TME_ERR_FORMAT, "no 'shape', expected a list of integers");
+  if (d->offsets != 2) return io_fail(at, TME_ERR_FORMAT, "no 'data_offsets', expected two integers");
+  uint64_t all = (uint64_t)(r->bytes->data + r->bytes->size - r->data);
+  if (d->offset[0] < 0 || d->offset[1] < d->offset[0] || (uint64_t)d->offset[1] > all) {
+    return io_fail(at, TME_ERR_FORMAT, "data_offsets [%lld, %lld] are not within the %llu bytes of data",
+                   (long long)d->offset[0], (long long)d->offset[1], (unsigned long long)all);
   }
   return TME_OK;
 }
 
-static tme_status read_offsets(const io_place *at, const json_t *pair, size_t data_size, size_t *begin, size_t *size) {
-  const json_t *from = json_array_get(pair, 0), *to = json_array_get(pair, 1);
-  if (json_array_size(pair) != 2 || !json_is_integer(from) || !json_is_integer(to)) {
-    return io_fail(at, TME_ERR_FORMAT, "no 'data_offsets', expected two integers");
-  }
-  json_int_t b = json_integer_value(from), e = json_integer_value(to);
-  if (b < 0 || e < b || (uint64_t)e > data_size) {
-    return io_fail(at, TME_ERR_FORMAT, "data_offsets [%lld, %lld] are not within the %zu bytes of data", (long long)b,
-                   (long long)e, data_size);
-  }
-  *begin = (size_t)b;
-  *size = (size_t)(e - b);
-  return TME_OK;
-}
-
-static tme_status read_tensor(const io_place *at, const json_t *info, io_bytes *bytes, size_t data_at, io_array *a) {
-  size_t begin = 0, size = 0, expected = 0;
-  tme_status s = read_shape(at, json_object_get(info, "shape"), a);
-  if (s == TME_OK) s = read_offsets(at, json_object_get(info, "data_offsets"), bytes->size - data_at, &begin, &size);
-  if (s == TME_OK) s = io_layout(at, a, false, &expected);
-  if (s != TME_OK) return s;
-  if (size != expected) {
-    return io_fail(at, TME_ERR_FORMAT, "its shape takes %zu bytes, but data_offsets span %zu", expected, size);
-  }
-  return io_attach(at, a, bytes, data_at + begin, size, false);
-}
-
-static tme_status read_entry(const io_place *file, const char *name, const json_t *info, bool asked, io_bytes *bytes,
-                             size_t data_at, io_list *out) {
-  io_place at = {file->verb, file->path, name, file->e};
-  const char *dtype = json_string_value(json_object_get(info, "dtype"));
-  if (!dtype) return io_fail(&at, TME_ERR_FORMAT, "no 'dtype', expected an object with dtype, shape, data_offsets");
+static int find_dtype(const json_text *t) {
   int k = 0;
-  while (k < COUNT(dtypes) && strcmp(dtype, dtypes[k].name) != 0) k++;
-  if (k == COUNT(dtypes)) {
-    /* A file with some 8-bit floats is still good for the rest of what it holds. */
-    return asked ? io_fail(&at, TME_ERR_DTYPE, "dtype %.40s is not supported", dtype) : TME_OK;
-  }
-  io_array *a = io_list_add(out, name, strlen(name));
-  if (!a) return io_fail_memory(&at, strlen(name) + 1);
-  a->dtype = dtypes[k].dtype;
-  return read_tensor(&at, info, bytes, data_at, a);
+  while (k < COUNT(dtypes) && !json_is(t, dtypes[k].name)) k++;
+  return k;
 }
 
-static tme_status read_entries(const io_place *at, json_t *root, io_bytes *bytes, size_t data_at, const char *only,
-                               io_list *out) {
-  if (only) {
-    const json_t *info = strcmp(only, metadata) != 0 ? json_object_get(root, only) : NULL;
-    return info ? read_entry(at, only, info, true, bytes, data_at, out) : TME_OK;
-  }
-  const char *name;
-  json_t *info;
-  for (int asked = 0; asked < 2 && out->n == 0; asked++) { /* where nothing can be read, the first one says why */
-    json_object_foreach(root, name, info) {
-      if (strcmp(name, metadata) == 0) continue;
-      tme_status s = read_entry(at, name, info, asked, bytes, data_at, out);
-      if (s != TME_OK) return s;
-    }
+/* Whether an array can be read here; what cannot, is no reason to refuse the rest of a file. */
+static bool supported(const description *d) { return d->rank <= TME_MAX_RANK && find_dtype(&d->dtype) < COUNT(dtypes); }
+
+/* Layout and size of an array that is supported. */
+static tme_status lay_out(const io_place *at, const description *d, io_array *a) {
+  size_t expected = 0;
+  a->dtype = dtypes[find_dtype(&d->dtype)].dtype;
+  a->rank = (int)d->rank;
+  memcpy(a->shape, d->shape, sizeof a->shape);
+  tme_status s = io_layout(at, a, false, &expected);
+  uint64_t size = (uint64_t)(d->offset[1] - d->offset[0]);
+  if (s != TME_OK || size == expected) return s;
+  return io_fail(at, TME_ERR_FORMAT, "its shape takes %zu bytes, but data_offsets span %llu", expected,
+                 (unsigned long long)size);
+}
+
+/* Every description, whichever array is wanted. */
+static tme_status check_entries(reader *r) {
+  char name[256];
+  for (size_t i = 0; i < r->n; i++) {
+    description d;
+    io_array a;
+    io_place at = place_of(r, &r->e[i], name);
+    tme_status s = describe(r, &at, &r->e[i], &d);
+    if (s == TME_OK && supported(&d)) s = lay_out(&at, &d, &a);
+    if (s != TME_OK) return s;
+    r->e[i].begin = (uint64_t)d.offset[0];
+    r->e[i].end = (uint64_t)d.offset[1];
   }
   return TME_OK;
 }
 
-tme_status safetensors_read(const io_place *at, io_bytes *b, const char *only, io_list *out) {
+static tme_status unsupported(const io_place *at, const description *d) {
+  if (d->rank > TME_MAX_RANK) {
+    return io_fail(at, TME_ERR_UNSUPPORTED, "%zu dimensions, expected at most %d", d->rank, TME_MAX_RANK);
+  }
+  char dtype[41];
+  dtype[json_decode(&d->dtype, dtype, sizeof dtype - 1)] = 0;
+  return io_fail(at, TME_ERR_DTYPE, "dtype %s is not supported", dtype);
+}
+
+/* Without `data`, its name alone. */
+static tme_status read_entry(const reader *r, const entry *e, bool asked, bool data, io_list *out) {
+  char name[256];
+  description d;
+  io_place at = place_of(r, e, name);
+  tme_status s = describe(r, &at, e, &d);
+  if (s != TME_OK) return s;
+  if (!supported(&d)) return asked ? unsupported(&at, &d) : TME_OK;
+  if (!data && out->n == IO_NAMES) {
+    out->more++;
+    return TME_OK;
+  }
+  char *decoded = mem_alloc(e->name.n + 1);
+  io_array *a = decoded ? io_list_add(out, decoded, json_decode(&e->name, decoded, e->name.n)) : NULL;
+  mem_free(decoded);
+  if (!a) return io_fail_memory(&at, e->name.n + 1);
+  if (!data) return TME_OK;
+  s = lay_out(&at, &d, a);
+  size_t start = (size_t)(r->data - r->bytes->data) + (size_t)d.offset[0];
+  return s == TME_OK ? io_attach(&at, a, r->bytes, start, (size_t)(d.offset[1] - d.offset[0]), false) : s;
+}
+
+static tme_status read_all(const reader *r, bool asked, bool data, io_list *out) {
+  for (size_t i = 0; i < r->n; i++) {
+    tme_status s = read_entry(r, &r->e[i], asked, data, out);
+    if (s != TME_OK) return s;
+  }
+  return TME_OK;
+}
+
+static tme_status read_wanted(const reader *r, const char *only, bool one, io_list *out) {
+  if (only) {
+    for (size_t i = 0; i < r->n; i++)
+      if (json_is(&r->e[i].name, only)) return read_entry(r, &r->e[i], true, true, out);
+    return TME_OK;
+  }
+  tme_status s = read_all(r, false, !one, out);
+  if (s == TME_OK && one && out->n == 1) {
+    io_list_free(out);
+    s = read_all(r, false, true, out);
+  }
+  return s == TME_OK && out->n == 0 ? read_all(r, true, true, out) : s; /* the first one says why */
+}
+
+tme_status safetensors_read(const io_place *at, io_bytes *b, const char *only, bool one, io_list *out) {
   if (b->size < 8) {
     return io_fail(at, TME_ERR_FORMAT, "not a .safetensors file: expected 8 bytes of header length, found %zu",
                    b->size);
@@ -110,15 +290,16 @@ tme_status safetensors_read(const io_place *at, io_bytes *b, const char *only, i
                    "not a .safetensors file, or truncated: a header of %llu bytes, expected at most %zu",
                    (unsigned long long)len, b->size - 8 < HEADER_MAX ? b->size - 8 : (size_t)HEADER_MAX);
   }
-  json_error_t why;
-  json_t *root = json_loadb((const char *)b->data + 8, (size_t)len, JSON_REJECT_DUPLICATES, &why);
-  if (!root) {
-    tme_status code = json_error_code(&why) == json_error_out_of_memory ? TME_ERR_MEMORY : TME_ERR_FORMAT;
-    return io_fail(at, code, "bad .safetensors header: %s (byte %d)", why.text, why.position);
+  reader r = {.at = at, .bytes = b, .header = b->data + 8, .data = b->data + 8 + (size_t)len};
+  tme_status s = find_entries(&r);
+  if (s == TME_OK) s = check_names(&r);
+  if (s == TME_OK) s = check_entries(&r);
+  if (s == TME_OK) s = check_data(&r);
+  if (s == TME_OK) {
+    sort(&r, by_place);
+    s = read_wanted(&r, only, one, out);
   }
-  tme_status s = json_is_object(root) ? read_entries(at, root, b, 8 + (size_t)len, only, out)
-                                      : io_fail(at, TME_ERR_FORMAT, "bad .safetensors header: expected an object");
-  json_decref(root);
+  mem_free(r.e);
   return s;
 }
 

@@ -28,24 +28,6 @@ size_t io_source_bytes(const io_source *a) {
   return bytes;
 }
 
-/* UTF-8 without surrogates, overlong forms and values beyond Unicode. */
-static bool is_utf8(const char *name) {
-  const unsigned char *s = (const unsigned char *)name;
-  while (*s) {
-    int more = *s < 0x80 ? 0 : *s >> 5 == 6 ? 1 : *s >> 4 == 14 ? 2 : *s >> 3 == 30 ? 3 : -1;
-    if (more < 0) return false;
-    static const uint32_t least[] = {0, 0x80, 0x800, 0x10000};
-    uint32_t c = more ? *s & (0x3fu >> more) : *s;
-    s++;
-    for (int i = 0; i < more; i++, s++) {
-      if (*s >> 6 != 2) return false;
-      c = c << 6 | (*s & 0x3fu);
-    }
-    if (c < least[more] || c > 0x10ffff || (c >= 0xd800 && c <= 0xdfff)) return false;
-  }
-  return true;
-}
-
 static tme_status check_source(const io_place *at, const io_source *a) {
   if (a->dtype < 0 || a->dtype >= TME_DTYPE_COUNT) return io_fail(at, TME_ERR_DTYPE, "unknown dtype %d", (int)a->dtype);
   if (a->rank < 0 || a->rank > TME_MAX_RANK) {
@@ -72,7 +54,7 @@ static tme_status check_names(const io_place *at, io_format f, const io_source *
     order[i] = &a[i];
     if (!a[i].name) {
       s = io_fail(at, TME_ERR_ARGUMENT, "array %d has no name", i);
-    } else if (!is_utf8(a[i].name)) {
+    } else if (!utf8_valid(a[i].name, strlen(a[i].name))) {
       s = io_fail(at, TME_ERR_ARGUMENT, "the name of array %d is not UTF-8", i);
     } else if (f == IO_SAFETENSORS && strcmp(a[i].name, "__metadata__") == 0) {
       s = io_fail(at, TME_ERR_ARGUMENT, "the name '__metadata__' is reserved in .safetensors");

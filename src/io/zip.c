@@ -2,7 +2,6 @@
 #include "io/zip.h"
 #include <limits.h>
 #include <string.h>
-#include <zlib.h>
 
 enum { END_SIZE = 22, LOCATOR_SIZE = 20, END64_SIZE = 56, ENTRY_SIZE = 46, LOCAL_SIZE = 30, COMMENT_MAX = 65535 };
 /* The most that deflate makes of one byte. */
@@ -124,37 +123,63 @@ static void zlib_free(voidpf opaque, voidpf p) {
 
 static uInt part(size_t n) { return n < UINT_MAX ? (uInt)n : UINT_MAX; }
 
-/* Z_STREAM_END if the stream ends exactly with the output. */
-static int inflate_all(z_stream *z, uint8_t *in, size_t in_size, uint8_t *out, size_t out_size) {
-  const uint8_t *in_end = in + in_size, *out_end = out + out_size;
-  z->next_in = in;
-  z->next_out = out;
-  int got = Z_OK;
-  while (got == Z_OK) { /* without progress it is Z_BUF_ERROR */
-    z->avail_in = part((size_t)(in_end - z->next_in));
-    z->avail_out = part((size_t)(out_end - z->next_out));
-    got = inflate(z, Z_NO_FLUSH);
-  }
-  return got == Z_STREAM_END && z->next_out != out_end ? Z_DATA_ERROR : got;
-}
-
-tme_status zip_inflate(const io_place *at, const zip_directory *d, const zip_member *m, size_t start, io_bytes **out) {
+tme_status zip_begin(const io_place *at, const zip_directory *d, const zip_member *m, size_t start, zip_stream *s) {
+  *s = (zip_stream){.left = m->size};
   if (m->size / DEFLATE_LIMIT > m->compressed || m->size > PTRDIFF_MAX) {
     return io_fail(at, TME_ERR_FORMAT, "it claims %llu bytes, more than its %llu compressed bytes can hold",
                    (unsigned long long)m->size, (unsigned long long)m->compressed);
   }
-  size_t size = (size_t)m->size;
-  z_stream z = {.zalloc = zlib_alloc, .zfree = zlib_free};
-  if (inflateInit2(&z, -MAX_WBITS) != Z_OK) return io_fail(at, TME_ERR_MEMORY, "out of memory while inflating");
-  io_bytes *b = io_bytes_new(size);
-  int got = b ? inflate_all(&z, d->bytes->data + start, (size_t)m->compressed, b->data, size) : Z_MEM_ERROR;
-  inflateEnd(&z);
-  if (got == Z_STREAM_END && crc32_z(0, b->data, size) == m->crc) {
-    *out = b;
-    return TME_OK;
+  s->z.zalloc = zlib_alloc;
+  s->z.zfree = zlib_free;
+  s->z.next_in = d->bytes->data + start;
+  s->in_end = s->z.next_in + m->compressed;
+  s->open = inflateInit2(&s->z, -MAX_WBITS) == Z_OK;
+  return s->open ? TME_OK : io_fail(at, TME_ERR_MEMORY, "out of memory while inflating");
+}
+
+static tme_status damaged(const io_place *at) { return io_fail(at, TME_ERR_FORMAT, "damaged: it cannot be inflated"); }
+
+tme_status zip_take(const io_place *at, zip_stream *s, uint8_t *out, size_t n) {
+  const uint8_t *end = out + n;
+  int got = Z_OK;
+  s->z.next_out = out;
+  while (got == Z_OK && s->z.next_out < end) { /* without progress it is Z_BUF_ERROR */
+    s->z.avail_in = part((size_t)(s->in_end - s->z.next_in));
+    s->z.avail_out = part((size_t)(end - s->z.next_out));
+    got = inflate(&s->z, Z_NO_FLUSH);
   }
-  io_bytes_release(b);
-  if (got == Z_MEM_ERROR) return io_fail_memory(at, size);
-  return io_fail(at, TME_ERR_FORMAT,
-                 got == Z_STREAM_END ? "damaged: wrong checksum" : "damaged: it cannot be inflated");
+  if (got == Z_MEM_ERROR) return io_fail(at, TME_ERR_MEMORY, "out of memory while inflating");
+  if ((got != Z_OK && got != Z_STREAM_END) || s->z.next_out < end) return damaged(at);
+  s->left -= n;
+  s->crc = (uint32_t)crc32_z(s->crc, out, n);
+  return TME_OK;
+}
+
+/* The end of the stream may come with the last bytes or behind them. */
+static bool at_end(zip_stream *s) {
+  uint8_t none;
+  s->z.next_out = &none;
+  s->z.avail_out = 1;
+  s->z.avail_in = part((size_t)(s->in_end - s->z.next_in));
+  return inflate(&s->z, Z_NO_FLUSH) == Z_STREAM_END && s->z.next_out == &none;
+}
+
+tme_status zip_finish(const io_place *at, zip_stream *s, const zip_member *m) {
+  uint8_t some[4096];
+  while (s->left) {
+    tme_status st = zip_take(at, s, some, s->left < sizeof some ? (size_t)s->left : sizeof some);
+    if (st != TME_OK) return st;
+  }
+  if (!at_end(s)) return damaged(at);
+  return s->crc == m->crc ? TME_OK : io_fail(at, TME_ERR_FORMAT, "damaged: wrong checksum");
+}
+
+void zip_end(zip_stream *s) {
+  if (s->open) inflateEnd(&s->z);
+  s->open = false;
+}
+
+tme_status zip_check_stored(const io_place *at, const zip_directory *d, const zip_member *m, size_t start) {
+  uint32_t crc = (uint32_t)crc32_z(0, d->bytes->data + start, (size_t)m->size);
+  return crc == m->crc ? TME_OK : io_fail(at, TME_ERR_FORMAT, "damaged: wrong checksum");
 }
