@@ -59,6 +59,9 @@ tme_array *value_array(interp *in, const value *v, size_t at, const char *what);
 bool value_int(interp *in, const value *v, size_t at, const char *what, int64_t *out);
 bool value_float(interp *in, const value *v, size_t at, const char *what, double *out);
 bool value_bool(interp *in, const value *v, size_t at, const char *what, bool *out);
+/* A bound that was given: the number itself, or its neighbour, as far outside of any array, if it is what the engine takes
+ * for one that was not. */
+int64_t value_beside_none(int64_t v);
 /* One whole number or a list of them; `none` stands for none inside the list, where allowed (else pass NULL). */
 bool value_ints(interp *in, const value *v, size_t at, const char *what, const int64_t *none, int64_t **out, int *n);
 value value_of_array(tme_array *a);

@@ -11,6 +11,7 @@ static bool slice_bounds(interp *in, const node *n, place *p) {
     if (!n->bound[k]) continue;
     if (!eval_node(in, n->bound[k], &v)) return false;
     if (v.kind != VALUE_NONE && !value_int(in, &v, n->bound[k]->at, "slice", bounds[k])) return false;
+    if (v.kind != VALUE_NONE) *bounds[k] = value_beside_none(*bounds[k]);
   }
   if (p->step == 0) return problem_at(in->problem, n->bound[2]->at, "slice: a step of 0");
   return true;

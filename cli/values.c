@@ -161,6 +161,8 @@ bool value_bool(interp *in, const value *v, size_t at, const char *what, bool *o
   return true;
 }
 
+int64_t value_beside_none(int64_t v) { return v == TME_NONE ? v + 1 : v; }
+
 bool value_ints(interp *in, const value *v, size_t at, const char *what, const int64_t *none, int64_t **out, int *n) {
   *n = is_list(v) ? v->u.list.n : 1;
   const value *items = is_list(v) ? v->u.list.items : v;
@@ -171,6 +173,8 @@ bool value_ints(interp *in, const value *v, size_t at, const char *what, const i
       (*out)[i] = *none;
     else if (!value_int(in, &items[i], at, what, &(*out)[i]))
       return false;
+    else if (none)
+      (*out)[i] = value_beside_none((*out)[i]);
   }
   return true;
 }

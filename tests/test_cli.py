@@ -147,6 +147,10 @@ class Language(Program):
         self.assertEqual(self.value("a[0, 1, 2]", a), cube[0][1][2])
         self.assertEqual(self.value("a[..., 0]", a), [[r[0] for r in p] for p in cube])
         self.assertEqual(self.value("a[1:, ::-1]", a), [p[::-1] for p in cube[1:]])
+        # the number that the engine takes for a bound that is not given
+        self.assertEqual(self.value("arange(3)[-9223372036854775807-1::-1]"), [])
+        self.assertEqual(self.value("arange(3)[:-9223372036854775807-1:-1]"), [2, 1, 0])
+        self.assertEqual(self.value("slice(arange(3), [-9223372036854775807-1], [none], [-1])"), [])
         self.assertEqual(self.value("a[0, :, 1:3]", a), [r[1:3] for r in cube[0]])
         self.assertEqual(self.value("a[0, none, 0, :, None]", a), [[[x] for x in cube[0][0]]])
         self.assertEqual(self.value("a[:, [2, 0]]", a), [[p[2], p[0]] for p in cube])

@@ -27,7 +27,13 @@ typedef int ternary(kernel *k, int x, int y, int z);
 static real lgamma_ref(real x) { return (real)lgamma((double)x); }
 
 static real one_plus_exp_ref(real x) { return 1 + expl(x); }
-static real one_plus_exp2_ref(real x) { return 1 + exp2l(x); }
+static real silu_ref(real x) { return isinf(x) && x < 0 ? -0.0L : x / (1 + expl(-x)); }
+static real silu2_ref(real x) { return isinf(x) && x < 0 ? -0.0L : x / (1 + exp2l(-2 * x)); }
+
+static int silu(kernel *k, int x) { return math_over_one_plus_exp(k, x, k_un(k, K_NEG, x)); }
+static int silu2(kernel *k, int x) {
+  return math_over_one_plus_exp2(k, x, k_bin(k, K_MUL, x, k_const_f(k, (tme_dtype)k->inst[x].dtype, -2)));
+}
 static real sigmoid_ref(real x) { return 1 / (1 + expl(-x)); }
 
 /* Allowed errors in ulp; those of f64 include the C library's where that is called. */
@@ -43,7 +49,8 @@ static const struct {
     {"sinh", math_sinh, sinhl, 0.6, 2.5},
     {"cosh", math_cosh, coshl, 0.6, 2.5},
     {"one_plus_exp", math_one_plus_exp, one_plus_exp_ref, 1.5, 1.5},
-    {"one_plus_exp2", math_one_plus_exp2, one_plus_exp2_ref, 1.5, 1.5},
+    {"over_one_plus_exp", silu, silu_ref, 2.5, 2.5},
+    {"over_one_plus_exp2", silu2, silu2_ref, 2.5, 2.5},
     {"sigmoid", math_sigmoid, sigmoid_ref, 2.5, 2},
     {"tanh", math_tanh, tanhl, 2.5, 2},
     {"log", math_log, logl, 1, 1},
@@ -79,8 +86,8 @@ static const struct {
 
 static const double specials[] = {0, -0.0, 1, -1, 2, -2, 0.5, -0.5, 3, -3, INFINITY, -INFINITY, NAN, 0x1p-149,
                                   -0x1p-149, 0x1p-126, 0x1p-1074, 1e-40, 4.5, -4.5, 0x1p24, 0x1p53, -0x1p24 - 1,
-                                  FLT_MAX, -FLT_MAX, DBL_MAX, 0.625, 0.9277, 9.2, 88.7228, -87.4, -103.97, 709.78,
-                                  -745.1, 0.25, -0.25, 10, 100,
+                                  FLT_MAX, -FLT_MAX, DBL_MAX, 0.625, 0.9277, 9.2, 88.7228, -87.4, -91.16, -99, -108,
+                                  -720, -745, -103.97, 709.78, -745.1, 0.25, -0.25, 10, 100,
                                   /* near multiples of pi/2, the last nearest of all f32 */
                                   0x1.921fb6p+0, 0x1.921fb6p+1, -0x1.2d97c8p+2, 0x1.921fb6p+20, 0x1.921fb6p+27,
                                   106667408, 0x1.fffffep+27, 0x1p28, 16367173 * 0x1p72};

@@ -94,5 +94,8 @@ uint16_t f16_from_f64(double d); /* one rounding */
 float bf16_to_f32(uint16_t h);
 uint16_t bf16_from_f32(float f);
 uint16_t bf16_from_f64(double d);
+/* The number, or one of its neighbours in f64 so that rounding it to 16 bits gives what rounding the number would. */
+double int_to_odd(int64_t v);
+double uint_to_odd(uint64_t v);
 
 #endif

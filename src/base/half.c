@@ -68,3 +68,14 @@ uint16_t bf16_from_f32(float f) {
 }
 
 uint16_t bf16_from_f64(double d) { return narrow(d, 8, 7); }
+
+/* Beyond 2^53 the low 11 bits become one bit that tells whether they were 0. */
+double int_to_odd(int64_t v) {
+  if (v >= -((int64_t)1 << 53) && v <= (int64_t)1 << 53) return (double)v;
+  return (double)((v & ~(int64_t)0x7ff) | (v & 0x7ff ? 0x800 : 0));
+}
+
+double uint_to_odd(uint64_t v) {
+  if (v <= (uint64_t)1 << 53) return (double)v;
+  return (double)((v & ~(uint64_t)0x7ff) | (v & 0x7ff ? 0x800 : 0));
+}

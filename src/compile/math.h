@@ -13,8 +13,11 @@ int math_exp_nonpositive(kernel *k, int x); /* the same bits as math_exp for x <
 int math_exp2(kernel *k, int x);
 int math_expm1(kernel *k, int x);
 int math_one_plus_exp(kernel *k, int x);
-int math_one_plus_exp2(kernel *k, int x); /* 1 + 2^x */
-int math_sigmoid(kernel *k, int x);       /* 1 / (1 + exp(-x)) */
+/* x / (1 + exp(t)), x / (1 + 2^t), where t is so large for all x below -128 (f64: -1024) that nothing is left: the quotient
+ * keeps its digits where the divisor is out of range, and is -0 for -infinity. */
+int math_over_one_plus_exp(kernel *k, int x, int t);
+int math_over_one_plus_exp2(kernel *k, int x, int t);
+int math_sigmoid(kernel *k, int x); /* 1 / (1 + exp(-x)) */
 int math_sinh(kernel *k, int x);
 int math_cosh(kernel *k, int x);
 int math_tanh(kernel *k, int x);

@@ -127,10 +127,25 @@ int math_one_plus_exp(kernel *k, int x) {
   return k_fma(k, exp_series(k, d.r, 13, 2), power(k, d.shifted), m_num(k, x, 1));
 }
 
-int math_one_plus_exp2(kernel *k, int x) {
-  int c = m_at_most(k, m_at_least(k, x, -60), is_f32(k, x) ? 129 : 1025);
-  reduced d = reduce_binary(k, c, magic(k, x, one_exponent(k, x) - 1));
-  return k_fma(k, exp2_series(k, d.r, 2), power(k, d.shifted), m_num(k, x, 1));
+static int gate_down(const kernel *k, int x) { return is_f32(k, x) ? 40 : 128; }
+
+/* x times 2^-down / (2^-down + 2^-down e), scaled back: nothing overflows where the quotient is not 0, or is x as far
+ * as anyone can see, and a denormal one keeps its digits. */
+static int gate(kernel *k, int x, int series, int power, int low) {
+  int down = m_num(k, x, ldexp(1, -gate_down(k, x))), far = is_f32(k, x) ? -128 : -1024;
+  int r = m_mul(k, m_div(k, m_at_least(k, x, far), k_fma(k, series, power, down)), down);
+  return m_sel(k, low, x, r);
+}
+
+int math_over_one_plus_exp(kernel *k, int x, int t) {
+  reduced d = reduce(k, m_at_most(k, t, is_f32(k, x) ? 114 : 760), magic(k, x, one_exponent(k, x) - gate_down(k, x)));
+  return gate(k, x, exp_series(k, d.r, 13, 1), power(k, d.shifted), m_ltn(k, t, -60));
+}
+
+int math_over_one_plus_exp2(kernel *k, int x, int t) {
+  reduced d =
+      reduce_binary(k, m_at_most(k, t, is_f32(k, x) ? 164 : 1096), magic(k, x, one_exponent(k, x) - gate_down(k, x)));
+  return gate(k, x, exp2_series(k, d.r, 1), power(k, d.shifted), m_ltn(k, t, -80));
 }
 
 /* exp(x) - 1 = 2^n ((exp(r) - 1) + (1 - 2^-n)), computed at half its size so that 2^n does not overflow. */

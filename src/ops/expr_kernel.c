@@ -7,7 +7,8 @@
 /* What the expressions are built into. */
 typedef struct context {
   kernel *k;
-  tme_dtype t; /* expr_dtype of the operands */
+  tme_dtype t;    /* expr_dtype of the operands */
+  tme_dtype half; /* the 16-bit float that t stands for; else t */
   bool is_complex;
 } context;
 
@@ -121,6 +122,23 @@ static expr_value modulo(context *c, expr_value a, expr_value b) {
   return real(k_select(k, k_bin(k, K_EQ, v, zero), expr_copysign(k, zero, b.re), v));
 }
 
+/* Of 16-bit floats: their product is exact in f64; the sum is rounded to odd there, so that the one rounding that counts
+ * is that to 16 bits. */
+static int fma_once(context *c, int x, int y, int z) {
+  kernel *k = c->k;
+  if (c->half != TME_F16 && c->half != TME_BF16) return k_fma_once(k, x, y, z);
+  int p = k_bin(k, K_MUL, k_cast(k, TME_F64, x), k_cast(k, TME_F64, y)), w = k_cast(k, TME_F64, z);
+  int sum = k_bin(k, K_ADD, p, w), of_w = k_bin(k, K_SUB, sum, p), zero = k_const_f(k, TME_F64, 0);
+  int lost = k_bin(k, K_ADD, k_bin(k, K_SUB, p, k_bin(k, K_SUB, sum, of_w)), k_bin(k, K_SUB, w, of_w));
+  int bits = k_bitcast(k, TME_I64, sum), one = k_const_i(k, TME_I64, 1);
+  int even = k_bin(k, K_NE, k_bin(k, K_AND, bits, one), one);
+  int inexact = k_bin(k, K_AND, even, k_bin(k, K_GT, k_un(k, K_ABS, lost), zero));
+  int outward = k_bin(k, K_XOR, k_bin(k, K_GT, lost, zero), k_bin(k, K_LT, sum, zero));
+  int next = k_bin(k, K_ADD, bits, k_select(k, outward, one, k_const_i(k, TME_I64, -1)));
+  int odd = k_bitcast(k, TME_F64, k_select(k, inexact, next, bits));
+  return k_cast(k, TME_F32, k_cast(k, c->half, odd));
+}
+
 /* ---- functions ----------------------------------------------------------------------------------------------- */
 
 typedef expr_value complex_fn(kernel *, expr_value);
@@ -213,7 +231,8 @@ static expr_value next_after(context *c, expr_value a, expr_value b) {
 #define SUB(a, b) binary(c, K_SUB, a, b)
 #define MUL(a, b) multiply(c, a, b)
 #define DIV(a, b) divide(c, a, b)
-#define FMA(x, y, z) real(k_fma_once(c->k, (x).re, (y).re, (z).re))
+#define FMA(x, y, z) real(k_fma(c->k, (x).re, (y).re, (z).re))
+#define FMA_ONCE(x, y, z) real(fma_once(c, (x).re, (y).re, (z).re))
 #define NEG(a) unary(c, K_NEG, a)
 #define ABS(a) absolute(c, a)
 #define SIGN(a) sign(c, a)
@@ -253,7 +272,8 @@ static expr_value next_after(context *c, expr_value a, expr_value b) {
 #define ERFC(a) function(c, math_erfc, NULL, a)
 #define LGAMMA(a) function(c, math_lgamma, NULL, a)
 #define ONE_PLUS_EXP(a) function(c, math_one_plus_exp, NULL, a)
-#define ONE_PLUS_EXP2(a) function(c, math_one_plus_exp2, NULL, a)
+#define OVER_ONE_PLUS_EXP(a, t) function2(c, math_over_one_plus_exp, a, t)
+#define OVER_ONE_PLUS_EXP2(a, t) function2(c, math_over_one_plus_exp2, a, t)
 #define SIGMOID(a) function(c, math_sigmoid, NULL, a)
 #define EQ(a, b) compare(c, K_EQ, a, b)
 #define NE(a, b) compare(c, K_NE, a, b)
@@ -291,7 +311,7 @@ expr_value expr_emit(kernel *k, int op, tme_dtype t, const expr_value *in) {
 #include "ops/ops.def"
 #undef ELEMENTWISE
   };
-  context c = {.k = k, .t = expr_dtype(t), .is_complex = dtype_is_complex(t)};
+  context c = {.k = k, .t = expr_dtype(t), .half = t, .is_complex = dtype_is_complex(t)};
   const op_def *d = op_get(op);
   if (!d || !emit[op]) {
     k->failed = true;
@@ -303,25 +323,20 @@ expr_value expr_emit(kernel *k, int op, tme_dtype t, const expr_value *in) {
 
 /* ---- conversions ----------------------------------------------------------------------------------------------- */
 
-static int cast_real(kernel *k, int v, tme_dtype from, tme_dtype to) {
-  if (to == TME_F16 || to == TME_BF16) {
-    /* Integers wider than 24 bits through f64, so that the first rounding is harmless. */
-    if (dtype_is_int(from) && tme_dtype_size(from) >= 4) v = k_cast(k, TME_F64, v);
-    if (dtype_is_int(from) || from == TME_BOOL) v = expr_type(k, v) == TME_F64 ? v : k_cast(k, TME_F32, v);
-    return k_cast(k, TME_F32, k_cast(k, to, v));
-  }
+static int cast_real(kernel *k, int v, tme_dtype to) {
+  if (to == TME_F16 || to == TME_BF16) return k_cast(k, TME_F32, k_cast(k, to, v));
   return k_cast(k, expr_dtype(to), v);
 }
 
 expr_value expr_cast(kernel *k, expr_value v, tme_dtype from, tme_dtype to) {
   if (from == to) return v;
-  tme_dtype part_from = dtype_real(from), part_to = dtype_real(to);
+  tme_dtype part_to = dtype_real(to);
   if (to == TME_BOOL && v.im >= 0) {
     int re = k_cast(k, TME_BOOL, v.re), im = k_cast(k, TME_BOOL, v.im);
     return real(k_bin(k, K_OR, re, im));
   }
-  expr_value out = real(cast_real(k, v.re, part_from, part_to));
-  if (dtype_is_complex(to)) out.im = v.im >= 0 ? cast_real(k, v.im, part_from, part_to) : k_const_f(k, part_to, 0);
+  expr_value out = real(cast_real(k, v.re, part_to));
+  if (dtype_is_complex(to)) out.im = v.im >= 0 ? cast_real(k, v.im, part_to) : k_const_f(k, part_to, 0);
   return out;
 }
 

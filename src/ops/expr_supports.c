@@ -39,7 +39,8 @@ enum { POWER_OF_INTS = 1, COMPLEX_FUNCTION = 2, NEIGHBOUR = 4 };
 #define LGAMMA(a) ((a) | COMPLEX_FUNCTION)
 #define SIGMOID(a) ((a) | COMPLEX_FUNCTION)
 #define ONE_PLUS_EXP(a) ((a) | COMPLEX_FUNCTION)
-#define ONE_PLUS_EXP2(a) ((a) | COMPLEX_FUNCTION)
+#define OVER_ONE_PLUS_EXP(a, b) ((a) | (b) | COMPLEX_FUNCTION)
+#define OVER_ONE_PLUS_EXP2(a, b) ((a) | (b) | COMPLEX_FUNCTION)
 #define TAN(a) ((a) | COMPLEX_FUNCTION)
 #define ASIN(a) ((a) | COMPLEX_FUNCTION)
 #define ACOS(a) ((a) | COMPLEX_FUNCTION)
@@ -73,6 +74,7 @@ enum { POWER_OF_INTS = 1, COMPLEX_FUNCTION = 2, NEIGHBOUR = 4 };
 #define POW(a, b) ((a) | (b) | POWER_OF_INTS | COMPLEX_FUNCTION)
 #define NEXTAFTER(a, b) ((a) | (b) | NEIGHBOUR)
 #define FMA(a, b, c) ((a) | (b) | (c))
+#define FMA_ONCE(a, b, c) ((a) | (b) | (c))
 #define SELECT(p, a, b) ((p) | (a) | (b))
 
 static const uint8_t missing[OP_PUBLIC_COUNT] = {

@@ -80,7 +80,8 @@ static uint64_t cast(tme_dtype to, tme_dtype from, uint64_t v) {
   switch (to) {
   case TME_BOOL: return from_int ? v != 0 : d != 0;
   case TME_F16: return f16_from_f64(d);
-  case TME_BF16: return bf16_from_f64(d);
+  case TME_BF16: /* from 64-bit integers too */
+    return bf16_from_f64(!from_int ? d : is_signed(from) ? int_to_odd(as_signed(from, v)) : uint_to_odd(v));
   case TME_F32: /* from 64-bit integers in one rounding */
     if (from_int) return of_f32(is_signed(from) ? (float)as_signed(from, v) : (float)v);
     return of_f32((float)d);

@@ -84,10 +84,7 @@ array saturated(tme_dtype t, double v) {
 
 // ---- arithmetic ------------------------------------------------------------------------------------------------------
 
-array p_fma(const context &c, const array &x, const array &y, const array &z) {
-  if (c.exact) throw declined{"MLX has no fused multiply-add"};
-  return mx::add(mx::multiply(x, y), z);
-}
+array p_fma_once() { throw declined{"MLX has no fused multiply-add"}; }
 
 array p_neg(const context &c, const array &x) {
   return is_int(c.type) && !is_signed(c.type) ? mx::subtract(p_number(c, 0), x) : mx::negative(x);
@@ -231,6 +228,11 @@ array p_sincos(const context &c, const array &x, bool sine) {
 array p_erf(const context &c, const array &x) {
   if (c.type == TME_F64) throw declined{"MLX computes erf of f64 in f32"};
   return mx::where(mx::equal(x, p_number(c, 0)), x, mx::erf(x)); // MLX's erf(0) is -0
+}
+
+array p_gate(const context &c, const array &x, const array &e, const array &root) {
+  array tail = mx::multiply(mx::multiply(mx::maximum(x, p_number(c, -1024)), root), root);
+  return mx::where(mx::greater(e, p_number(c, 0x1p64)), tail, mx::divide(x, mx::add(p_number(c, 1), e)));
 }
 
 array p_erfc(const context &, const array &) { throw declined{"MLX has no erfc, and 1 - erf loses its tail"}; }

@@ -43,7 +43,7 @@ array literal(tme_dtype t, const uint64_t bits[2]);
 array cast(const array &x, tme_dtype from, tme_dtype to, bool gpu);
 
 array p_number(const context &c, double v);
-array p_fma(const context &c, const array &x, const array &y, const array &z);
+array p_fma_once();
 array p_neg(const context &c, const array &x);
 array p_abs(const context &c, const array &x);
 array p_sign(const context &c, const array &x);
@@ -55,6 +55,8 @@ array p_hypot(const context &c, const array &x, const array &y);
 array p_round(const context &c, array (*f)(const array &, mx::StreamOrDevice), const array &x);
 array p_exp(const context &c, const array &x);
 array p_sincos(const context &c, const array &x, bool sine);
+// x / (1 + e): where e is large by its root's reciprocal, twice, and with finite x.
+array p_gate(const context &c, const array &x, const array &e, const array &root);
 array p_erf(const context &c, const array &x);
 array p_erfc(const context &c, const array &x);
 array p_lgamma(const context &c, const array &x);

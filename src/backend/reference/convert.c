@@ -48,6 +48,9 @@ static uint64_t saturate_unsigned(double v, double hi, uint64_t most) {
   return isnan(v) || v <= 0 ? 0 : v >= hi ? most : (uint64_t)v;
 }
 
+/* An integer as an f64 that is to be rounded once more. */
+#define TO_ODD(x) _Generic(x, int64_t : int_to_odd, uint64_t : uint_to_odd)(x)
+
 /* from_int of an integer x, from_float of a double x. */
 #define STORE(type, from_int, from_float)                                                                              \
   switch (b->kind) {                                                                                                   \
@@ -84,7 +87,7 @@ static void store(const block *b, tme_dtype t, void *dst, int64_t step, int64_t 
   case TME_I32: STORE(int32_t, x, saturate(x, INT32_MIN, INT32_MAX, INT32_MIN, INT32_MAX));
   case TME_I64: STORE(int64_t, x, saturate(x, -0x1p63, 0x1p63, INT64_MIN, INT64_MAX));
   case TME_F16: STORE(uint16_t, f16_from_f64((double)x), f16_from_f64(x));
-  case TME_BF16: STORE(uint16_t, bf16_from_f64((double)x), bf16_from_f64(x));
+  case TME_BF16: STORE(uint16_t, bf16_from_f64(TO_ODD(x)), bf16_from_f64(x));
   case TME_F32: STORE(float, x, x);
   default: STORE(double, x, x);
   }

@@ -2,6 +2,7 @@
 #include "backend/reference/elementwise.h"
 #include "backend/reference/iter.h"
 #include <math.h>
+#include <string.h>
 
 enum { BLOCK = 256 };
 
@@ -35,9 +36,29 @@ static uint16_t next_half(tme_dtype t, uint16_t a, uint16_t b) {
   return (uint16_t)((x < y) == (x > 0) ? a + 1 : a - 1);
 }
 
-static void next_halves(tme_dtype t, int64_t n, uint16_t *out, const uint16_t *x, const uint16_t *y, int64_t sx,
-                        int64_t sy) {
-  for (int64_t i = 0; i < n; i++) out[i] = next_half(t, x[i * sx], y[i * sy]);
+/* x * y + z in f64, the sum rounded to odd: rounded to 16 bits after that, it is so once. */
+static double fma_to_odd(double x, double y, double z) {
+  double product = x * y, sum = product + z, of_z = sum - product, lost = (product - (sum - of_z)) + (z - of_z);
+  int64_t bits;
+  memcpy(&bits, &sum, sizeof bits);
+  if (!(fabs(lost) > 0) || (bits & 1)) return sum;
+  return nextafter(sum, lost > 0 ? (double)INFINITY : -(double)INFINITY);
+}
+
+/* What the loops of f32 would round twice, or do not know. */
+static bool is_of_halves(int op) { return op == OP_nextafter || op == OP_fma; }
+
+static void own_halves(int op, tme_dtype t, int64_t n, uint16_t *out, const char *const in[3], const int64_t step[3]) {
+  const uint16_t *x = (const void *)in[0], *y = (const void *)in[1], *z = (const void *)in[2];
+  for (int64_t i = 0; i < n; i++) {
+    uint16_t a = x[i * step[0]], b = y[i * step[1]];
+    if (op == OP_nextafter) {
+      out[i] = next_half(t, a, b);
+    } else {
+      double v = fma_to_odd((double)widen(t, a), (double)widen(t, b), (double)widen(t, z[i * step[2]]));
+      out[i] = t == TME_F16 ? f16_from_f64(v) : bf16_from_f64(v);
+    }
+  }
 }
 
 /* A run of 16-bit floats, block by block through f32. Operands of 1 byte (a condition) are passed on. */
@@ -84,9 +105,8 @@ tme_status ref_elementwise(ref_call *c, error *e) {
     }
     char *to = out->data + it.offset[0] * (int64_t)tme_dtype_size(out->type.dtype);
     const char *y = c->nin > 1 ? in[1] : in[0], *z = c->nin > 2 ? in[2] : in[0];
-    if (half && c->op == OP_nextafter)
-      next_halves(t, it.inner, (uint16_t *)(void *)to, (const uint16_t *)(const void *)in[0],
-                  (const uint16_t *)(const void *)in[1], step[0], step[1]);
+    if (half && is_of_halves(c->op))
+      own_halves(c->op, t, it.inner, (uint16_t *)(void *)to, in, step);
     else if (half)
       half_run(loop, t, c, it.inner, to, in, step);
     else

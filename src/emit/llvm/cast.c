@@ -85,6 +85,19 @@ static LLVMValueRef narrow_to_odd(const width *w, LLVMValueRef d) {
   return bits(w, pick(w, inexact, LLVMBuildOr(w->b, toward, u32(w, 1), ""), u), TME_F32);
 }
 
+/* A 64-bit integer as an f64 that is rounded once more: see int_to_odd(). */
+static LLVMValueRef wide_to_odd(const width *w, int from, LLVMValueRef v) {
+  LLVMValueRef low = em_bits(w->e, TME_U64, w->lanes, 0x7ff), sticky = em_bits(w->e, TME_U64, w->lanes, 0x800);
+  LLVMValueRef zero = LLVMConstNull(LLVMTypeOf(v)), rest = LLVMBuildAnd(w->b, v, low, "");
+  LLVMValueRef odd = pick(w, LLVMBuildICmp(w->b, LLVMIntEQ, rest, zero, ""), zero, sticky);
+  odd = LLVMBuildOr(w->b, LLVMBuildSub(w->b, v, rest, ""), odd, "");
+  LLVMValueRef half = em_bits(w->e, TME_U64, w->lanes, (uint64_t)1 << 53), from_low = v;
+  if (from == TME_I64) from_low = LLVMBuildAdd(w->b, v, half, "");
+  LLVMValueRef all = em_bits(w->e, TME_U64, w->lanes, (uint64_t)1 << (from == TME_I64 ? 54 : 53));
+  v = pick(w, LLVMBuildICmp(w->b, LLVMIntULE, from_low, all, ""), v, odd);
+  return em_cast(w->e, TME_F64, from, v, w->lanes);
+}
+
 /* ---- all others -------------------------------------------------------------------------------------------------- */
 
 static LLVMValueRef to_int(const width *w, int to, LLVMValueRef v) {
@@ -107,6 +120,8 @@ LLVMValueRef em_cast(emitter *e, int to, int from, LLVMValueRef v, int lanes) {
   if (to == TME_F16 || to == TME_BF16) {
     if (from == TME_F64)
       v = narrow_to_odd(&w, v);
+    else if (from == TME_I64 || from == TME_U64)
+      v = narrow_to_odd(&w, wide_to_odd(&w, from, v));
     else if (from != TME_F32 && from != TME_F16 && from != TME_BF16 && from != TME_BOOL)
       v = narrow_to_odd(&w, em_cast(e, TME_F64, from, v, lanes));
     else
