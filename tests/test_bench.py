@@ -27,7 +27,7 @@ class Bench(unittest.TestCase):
     def bench(self, *args, env=None):
         """Quick, without the system's CBLAS, which need not be there."""
         return subprocess.run([TME, "bench", "--quick", "--no-cblas", "--python", sys.executable, *args],
-                              capture_output=True, text=True, cwd=self.dir, timeout=200,
+                              capture_output=True, text=True, cwd=self.dir, timeout=1000,
                               env=dict(os.environ, **env) if env else None)
 
     def rows(self, *args, **kwargs):
@@ -114,11 +114,11 @@ class Bench(unittest.TestCase):
 
     def test_missing_model(self):
         r = subprocess.run([TME, "bench", "--no-cblas", "--all", "--only", "minilm*", "--no-plain", "--minilm",
-                            "missing.safetensors"], capture_output=True, text=True, cwd=self.dir, timeout=200)
+                            "missing.safetensors"], capture_output=True, text=True, cwd=self.dir, timeout=1000)
         self.assertEqual(r.returncode, 1)
         self.assertIn("missing.safetensors", r.stderr)
         r = subprocess.run([TME, "bench", "--no-cblas", "--all", "--only", "minilm*", "--no-plain", "--python", "false"],
-                           capture_output=True, text=True, cwd=self.dir, timeout=200)
+                           capture_output=True, text=True, cwd=self.dir, timeout=1000)
         self.assertEqual(r.returncode, 0, r.stderr)
         self.assertIn("minilm: it ended; left out", r.stderr)
 

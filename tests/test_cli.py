@@ -22,7 +22,7 @@ TME = os.environ.get("TME_PROGRAM", "build/bin/tme")
 
 def tme(*args, cwd=None, env=None):
     environment = dict(os.environ, **env) if env else None
-    return subprocess.run([TME, *args], capture_output=True, text=True, cwd=cwd, env=environment, timeout=100)
+    return subprocess.run([TME, *args], capture_output=True, text=True, cwd=cwd, env=environment, timeout=1000)
 
 
 def write_npy(path, rows, descr="<f4", shape=None):
@@ -483,7 +483,7 @@ class Errors(Program):
     def test_limit_of_a_file_s_size(self):
         folder = tempfile.mkdtemp(dir=self.dir)
         r = subprocess.run([TME, "eval", "sin(arange(100000, dtype=float32))", "-o", "y.npy"], capture_output=True,
-                           text=True, cwd=folder, timeout=100,
+                           text=True, cwd=folder, timeout=1000,
                            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (5000, 5000)))
         self.assertEqual(r.returncode, 1, r.stderr)
         self.assertIn("y.npy", r.stderr)
@@ -566,7 +566,7 @@ class Errors(Program):
         for _ in range(int(os.environ.get("TME_FUZZ", "150"))):
             text = " ".join(generator.choice(words) for _ in range(generator.randint(1, 14)))
             r = subprocess.run([TME, "eval", "--", text, "m=m.npy", "x=2"], capture_output=True, cwd=self.dir,
-                               timeout=60)
+                               timeout=1000)
             self.assertIn(r.returncode, (0, 1), (text, r.stderr))
             if r.returncode:
                 self.assertTrue(r.stderr.startswith(b"tme: eval: "), (text, r.stderr))

@@ -17,7 +17,7 @@ LEFT = ".tme-0123456789abcdef.tmp"
 
 
 def tme(*args, cwd, env=None):
-    return subprocess.run([TME, *args], capture_output=True, text=True, cwd=cwd, timeout=100,
+    return subprocess.run([TME, *args], capture_output=True, text=True, cwd=cwd, timeout=1000,
                           env=dict(os.environ, **(env or {})))
 
 
@@ -136,7 +136,7 @@ class Files(unittest.TestCase):
         os.symlink("/proc/self/fd/1", self.path("out.npy"))
         with open(self.path("target"), "w") as f:
             r = subprocess.run([TME, "eval", "x = 1; 2 + 3", "-o", "x=out.npy"], stdout=f, stderr=subprocess.PIPE,
-                               text=True, cwd=self.dir, timeout=100)
+                               text=True, cwd=self.dir, timeout=1000)
         self.assertEqual(r.returncode, 1)
         self.assertIn("out.npy': it is an open descriptor", r.stderr)
         self.assertEqual(sorted(os.listdir(self.dir)), ["out.npy", "target"])

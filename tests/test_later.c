@@ -39,7 +39,7 @@ static void add(later *l, int n) {
 }
 
 static void wait_for(const record *r, int worked) {
-  for (int i = 0; i < 100000 && atomic_load(&r->worked) < worked; i++) usleep(100);
+  for (int i = 0; i < 1000000 && atomic_load(&r->worked) < worked; i++) usleep(100);
   assert_int_equal(atomic_load(&r->worked), worked);
 }
 
@@ -106,7 +106,7 @@ static void failing_allocations(void **state) {
 static int in_child(int (*fn)(void)) {
   pid_t pid = fork();
   if (!pid) {
-    alarm(30);
+    alarm(300);
     _exit(fn());
   }
   int status = -1;
@@ -133,7 +133,7 @@ static later *inherited;
 static int go_on(void) {
   int before = atomic_load(&shared.worked);
   later_add(inherited, (void *)(intptr_t)1);
-  for (int i = 0; i < 100000 && atomic_load(&shared.worked) <= before; i++) usleep(100);
+  for (int i = 0; i < 1000000 && atomic_load(&shared.worked) <= before; i++) usleep(100);
   later_free(inherited, 0);
   return atomic_load(&shared.worked) > before ? 0 : 1;
 }

@@ -97,7 +97,7 @@ static void note_beginning(void *user, int thread, int64_t t0, int64_t t1) {
   beginnings *b = user;
   int_fast64_t none = -1;
   if (atomic_compare_exchange_strong(&b->first[thread], &none, t0)) atomic_fetch_add(&b->begun, 1);
-  for (int i = 0; i < 5000 && atomic_load(&b->begun) < 3; i++) usleep(1000); /* until all have one, or 5 s */
+  for (int i = 0; i < 60000 && atomic_load(&b->begun) < 3; i++) usleep(1000); /* until all have one, or a minute */
 }
 
 static void own_share_first(void **state) {
@@ -165,7 +165,7 @@ static int in_child(int (*fn)(threads *t), threads *t) {
   pid_t pid = fork();
   assert_true(pid >= 0);
   if (pid == 0) {
-    alarm(20);
+    alarm(300);
     _exit(fn(t));
   }
   int status;
