@@ -257,6 +257,7 @@ static void mlx_clear_cache(backend *base) { mlx_cache_clear(((mlx_backend *)bas
 static void mlx_close(backend *base) {
   mlx_backend *b = base->state;
   mlx_cache_free(b->cache);
+  if (b->cache && opened_in == fork_generation()) b->module->finish();
   mem_free(b);
 }
 

@@ -200,6 +200,10 @@ tme_status self_test(const mlx_options *o, const char *folder, error *e) {
 
 uint64_t memory() { return mx::get_active_memory() + mx::get_cache_memory(); }
 
+void finish() {
+  on_worker([] {});
+}
+
 } // namespace
 
 const device_state &device_of() { return state; }
@@ -232,5 +236,5 @@ private_folder::~private_folder() {
 
 extern "C" __attribute__((visibility("default"))) const mlx_module tme_mlx_module = {
     MLX_MODULE_VERSION,     TME_MLX_BUILT, tme_mlx::loaded,  tme_mlx::open,      tme_mlx::supports, tme_mlx::make,
-    tme_mlx::free_function, tme_mlx::run,  tme_mlx::release, tme_mlx::self_test, tme_mlx::memory,
+    tme_mlx::free_function, tme_mlx::run,  tme_mlx::release, tme_mlx::self_test, tme_mlx::memory,   tme_mlx::finish,
 };

@@ -6,7 +6,7 @@
 
 #include "compile/graph.h"
 
-enum { MLX_MODULE_VERSION = 1 };
+enum { MLX_MODULE_VERSION = 2 };
 
 /* How a leaf comes to MLX. */
 typedef struct mlx_layout {
@@ -85,6 +85,8 @@ typedef struct mlx_module {
   tme_status (*self_test)(const mlx_options *o, const char *folder, error *e);
   /* Bytes that MLX holds. */
   uint64_t (*memory)(void);
+  /* Waits until all functions that were freed are gone: the end of the process takes away what they are made of. */
+  void (*finish)(void);
 } mlx_module;
 
 #endif

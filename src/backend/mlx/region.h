@@ -41,6 +41,8 @@ std::vector<int> axes_of(uint32_t mask);
 // 16-bit floats as f32, others as they are; and back.
 array widen(const array &x, tme_dtype t);
 array narrow(const array &x, tme_dtype t);
+// Sums of numbers: axes in ascending order; of many terms, in blocks.
+array sum_over(const array &x, const std::vector<int> &axes, bool keepdims);
 
 } // namespace tme_mlx
 

@@ -20,23 +20,30 @@ bool is_empty(const op_type &t) {
   return false;
 }
 
+// A product of n numbers is rounded n times: of many, in twice the width.
+array product(const array &x, tme_dtype t, double n, const std::vector<int> &axes, bool keepdims, bool gpu) {
+  bool many = n > 512;
+  if (many && t == TME_C64)
+    throw declined{"long products of complex numbers would be rounded to complex64 at every step"};
+  if (many && gpu && is_float(t)) throw declined{"long products are made in float64, which MLX has on the CPU alone"};
+  if (!many || !is_float(t) || t == TME_F64) return mx::prod(x, axes, keepdims);
+  return mx::astype(mx::prod(mx::astype(x, mx::float64), axes, keepdims), x.dtype());
+}
+
 // MLX's kernels expect at least one element.
-array reduce(int op, const array &x, const op_type &type, const op_type &in, uint32_t mask, bool keepdims) {
+array reduce(int op, const array &x, const op_type &type, const op_type &in, uint32_t mask, bool keepdims, bool gpu) {
   if (is_empty(in)) return mx::full(shape_of(type), constant(type.dtype, op == OP_prod || op == OP_all));
   if (!mask) return x;
   std::vector<int> axes = axes_of(mask);
   switch (op) {
-  case OP_sum: return mx::sum(x, axes, keepdims);
-  case OP_prod: return mx::prod(x, axes, keepdims);
+  case OP_sum:
+    return is_float(type.dtype) || is_complex(type.dtype) ? sum_over(x, axes, keepdims) : mx::sum(x, axes, keepdims);
+  case OP_prod: return product(x, type.dtype, count_of(in, mask), axes, keepdims, gpu);
   case OP_min: return mx::min(x, axes, keepdims);
   case OP_max: return mx::max(x, axes, keepdims);
   case OP_any: return mx::any(x, axes, keepdims);
   default: return mx::all(x, axes, keepdims);
   }
-}
-
-array sum_over(const array &x, const std::vector<int> &axes, bool keepdims) {
-  return axes.empty() ? x : mx::sum(x, axes, keepdims);
 }
 
 array log_sum_exp(const context &c, const array &x, const std::vector<int> &axes, bool keepdims) {
@@ -85,17 +92,19 @@ array search(values &v, int i) {
   return mx::reshape(mx::astype(at, mx::int64), shape_of(n.type));
 }
 
+// MLX's own adds up a row in few accumulators.
 array softmax(values &v, int i) {
+  constexpr int64_t MOST_SOFTMAX = 1024;
   const g_node &n = v.g->node[i];
   int axis = static_cast<int>(graph_attrs(v.g, i)->i[0]);
   tme_dtype t = n.type.dtype;
   array x = input(v, i, 0);
   if (is_empty(n.type)) return x;
-  if (n.op == OP_softmax && t != TME_F64) return mx::softmax(x, axis, true);
+  if (n.op == OP_softmax && t != TME_F64 && n.type.shape[axis] <= MOST_SOFTMAX) return mx::softmax(x, axis, true);
   context c = {is_half(t) ? TME_F32 : t, v.gpu, false};
   x = widen(x, t);
   array d = mx::subtract(x, mx::max(x, axis, true)), p = p_exp(c, d);
-  array sum = mx::sum(p, axis, true);
+  array sum = sum_over(p, {axis}, true);
   return narrow(n.op == OP_softmax ? mx::divide(p, sum) : mx::subtract(d, mx::log(sum)), t);
 }
 
@@ -116,9 +125,10 @@ array norm(values &v, int i) {
   }
   context c = {is_half(t) ? TME_F32 : t, v.gpu, false};
   x = widen(x, t);
-  array count = p_number(c, static_cast<double>(n.type.shape[n.type.rank - 1]));
-  if (centred) x = mx::subtract(x, mx::divide(mx::sum(x, -1, true), count));
-  array square = mx::divide(mx::sum(mx::multiply(x, x), -1, true), count);
+  int last = n.type.rank - 1;
+  array count = p_number(c, static_cast<double>(n.type.shape[last]));
+  if (centred) x = mx::subtract(x, mx::divide(sum_over(x, {last}, true), count));
+  array square = mx::divide(sum_over(mx::multiply(x, x), {last}, true), count);
   array y = mx::divide(x, mx::sqrt(mx::add(square, p_number(c, eps))));
   if (weight) y = mx::multiply(y, widen(*weight, t));
   if (bias) y = mx::add(y, widen(*bias, t));
@@ -145,7 +155,7 @@ std::vector<array> build_rows(values &v, int i) {
   const op_attrs &a = *graph_attrs(v.g, i);
   tme_dtype t = n.type.dtype;
   array x = widen(input(v, i, 0), t);
-  return {narrow(reduce(n.op, x, n.type, input_type(v, i, 0), a.axes, a.i[0]), t)};
+  return {narrow(reduce(n.op, x, n.type, input_type(v, i, 0), a.axes, a.i[0], v.gpu), t)};
 }
 
 } // namespace tme_mlx
