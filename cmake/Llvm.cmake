@@ -100,5 +100,6 @@ target_link_options(tme-llvm PRIVATE
   LINKER:--version-script=${llvm_exports} LINKER:--exclude-libs,ALL LINKER:-Bsymbolic LINKER:--gc-sections)
 if(llvm_linkage STREQUAL "static" AND NOT TME_SANITIZE)
   target_link_options(tme-llvm PRIVATE -static-libstdc++ -static-libgcc)
+  target_compile_definitions(tme-llvm PRIVATE TME_OWN_CXX)
 endif()
 add_dependencies(tme-llvm tme_generated)

@@ -159,7 +159,7 @@ static int ended(void) {
   record r = {0};
   later *l = later_new(work, drop, &r, NULL);
   add(l, 1);
-  later_end_all();
+  fork_end();
   int worked = atomic_load(&r.worked);
   add(l, 5);
   usleep(20000);

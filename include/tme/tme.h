@@ -139,7 +139,9 @@ TME_API tme_engine *tme_engine_open(const tme_options *o, char *why, size_t why_
 TME_API tme_engine *tme_engine_new(const tme_options *o);
 /* Drops the caller's reference; the engine ends when the last array and scope made from it are gone. NULL is allowed.
  * An engine that ends goes on compiling what it has begun to compile for later calls and processes, for 50 ms and the
- * kernel under way then. */
+ * kernel under way then. The process may fork at any moment, but not in a function that the engine calls; the child goes
+ * on with the engine, but for asynchronous evaluations, which end as cancelled. It may also end at any moment, once what is
+ * being compiled is compiled. */
 TME_API void tme_engine_free(tme_engine *e);
 
 typedef struct tme_stats {

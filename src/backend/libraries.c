@@ -1,14 +1,25 @@
 /* CBLAS and LAPACK, opened when they are first asked for. */
 #include "backend/libraries.h"
+#include "base/env.h"
+#include "base/fork.h"
+#include "base/room.h"
 #include <dlfcn.h>
 #include <limits.h>
 #include <math.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
-static libraries found;
 static char name[80];
+static libraries found = {.name = name};
+
+/* OpenBLAS ends the process, or tries for ever, where it gets no memory: for a buffer of each of its threads as it is opened,
+ * and for one of each caller. Where the address space is limited it is opened only if that is there for sure, and called by
+ * one thread at a time. */
+static bool limited;
+static pthread_mutex_t turn = PTHREAD_MUTEX_INITIALIZER;
 
 /* A function's address into the pointer at `to`: ISO C has no cast for it. */
 static void look_up(void *handle, const char *symbol, void *to) {
@@ -54,11 +65,28 @@ static void take_openblas(void *handle, const char *file) {
     snprintf(name, sizeof name, "%s", set_threads ? "openblas" : file);
 }
 
-static void open_all(void) {
+static bool has_room(void) {
+  enum { LIBRARY = 64 << 20, MOST_THREADS = 128 };
+  const size_t buffer = (size_t)160 << 20; /* with a thread's stack */
+  int64_t threads = sysconf(_SC_NPROCESSORS_CONF), asked = threads;
+  if (env_int("OPENBLAS_NUM_THREADS", 1, MOST_THREADS, false, &asked, NULL) == TME_OK && asked < threads)
+    threads = asked;
+  if (threads > MOST_THREADS) threads = MOST_THREADS;
+  return room_for(LIBRARY + (size_t)(threads + 1) * buffer);
+}
+
+/* A product that is large enough for the caller's buffer, which is kept. */
+static void make_buffer(void) {
+  enum { N = 64, ROW_MAJOR = 101, AS_IT_IS = 111 };
+  float *a = found.sgemm ? mem_calloc((size_t)2 * N * N, sizeof *a) : NULL;
+  if (a) found.sgemm(ROW_MAJOR, AS_IT_IS, AS_IT_IS, N, N, N, 1, a, N, a, N, 0, a + N * N, N);
+  mem_free(a);
+}
+
+static void open_files(void) {
   static const char *const openblas[] = {"libopenblas.so.0", "libopenblas.so"};
   static const char *const blas[] = {"libblas.so.3"}, *const lapack[] = {"liblapack.so.3"};
   const char *file = "";
-  found.name = name;
   void *handle = open_first(openblas, COUNT(openblas), &file);
   if (handle) {
     take_openblas(handle, file);
@@ -78,10 +106,34 @@ static void open_all(void) {
   }
 }
 
-const libraries *libraries_get(void) {
+static void open_all(void) {
+  limited = room_limited();
+  if (limited && !has_room()) return;
+  open_files();
+  if (limited) make_buffer();
+}
+
+/* No fork comes between the beginning and the end of it. */
+static bool open_once(void) {
   static pthread_once_t once = PTHREAD_ONCE_INIT;
+  static atomic_bool opened;
+  if (atomic_load(&opened)) return true;
+  if (!fork_hold()) return false;
   pthread_once(&once, open_all);
+  atomic_store(&opened, true);
+  fork_release();
+  return true;
+}
+
+const libraries *libraries_use(void) {
+  if (fork_library_lost() || !open_once() || !fork_use_library()) return NULL;
+  if (limited) pthread_mutex_lock(&turn);
   return &found;
+}
+
+void libraries_leave(void) {
+  if (limited) pthread_mutex_unlock(&turn);
+  fork_leave_library();
 }
 
 /* What gesdd takes, and its work space. */
@@ -141,9 +193,8 @@ static void fill_nan(void *to, tme_dtype real, int64_t n) {
 }
 
 /* Row-major A is column-major A' = conj(V) S U': LAPACK's u is our vt and its vt our u, as they lie in memory. */
-bool lapack_svd(tme_dtype t, char jobz, int64_t m, int64_t n, void *a, void *u, void *s, void *vt, bool *converged,
+static bool svd(tme_dtype t, char jobz, int64_t m, int64_t n, void *a, void *u, void *s, void *vt, bool *converged,
                 error *e) {
-  libraries_get();
   if (!available(t) || m > INT_MAX || n > INT_MAX || m < 1 || n < 1) return false;
   int64_t k = m < n ? m : n, u_columns = jobz == 'A' ? m : k, vt_rows = jobz == 'A' ? n : k;
   tme_dtype real = dtype_real(t);
@@ -185,4 +236,12 @@ bool lapack_svd(tme_dtype t, char jobz, int64_t m, int64_t n, void *a, void *u, 
   mem_free(g.rwork);
   mem_free(g.work);
   return !too_large;
+}
+
+bool lapack_svd(tme_dtype t, char jobz, int64_t m, int64_t n, void *a, void *u, void *s, void *vt, bool *converged,
+                error *e) {
+  if (!libraries_use()) return false;
+  bool done = svd(t, jobz, m, n, a, u, s, vt, converged, e);
+  libraries_leave();
+  return done;
 }

@@ -19,8 +19,10 @@ typedef struct libraries {
   void (*dgemm)(int, int, int, int, int, int, double, const double *, int, const double *, int, double, double *, int);
 } libraries;
 
-/* Opened once per process, RTLD_LOCAL, set to one thread of their own. Never NULL; missing functions are NULL. */
-const libraries *libraries_get(void);
+/* Opened once per process, RTLD_LOCAL, set to one thread of their own. Missing functions are NULL. NULL where they may not be
+ * used: the process is ending, or was forked while another thread used them; else libraries_leave() follows the last call. */
+const libraries *libraries_use(void);
+void libraries_leave(void);
 
 /* The SVD of one row-major matrix through LAPACK (real or complex, f32 or f64). jobz: 'A' full, 'S' thin, 'N' values
  * only. `a` is destroyed; u is m x (m or k), vt (n or k) x n, row-major, k = min(m, n). Returns false if there is no LAPACK.

@@ -1,16 +1,16 @@
 #include "base/later.h"
 #include "base/fork.h"
+#include "base/lock.h"
 #include "base/stack.h"
 #include <fenv.h>
 #include <math.h>
 #include <pthread.h>
-#include <stdatomic.h>
 #include <string.h>
 
 struct later {
   later_fn *work, *drop;
   void *user;
-  pthread_mutex_t lock; /* guards all below */
+  lock lock; /* guards all below */
   void **item;
   size_t n, cap;
   bool running, started; /* the thread takes items; it is to be joined */
@@ -19,14 +19,6 @@ struct later {
   unsigned generation; /* of fork, in which the thread was started */
 };
 
-static atomic_bool ended;
-
-void later_end_all(void) {
-  atomic_store(&ended, true);
-  fork_hold();
-  fork_release();
-}
-
 later *later_new(later_fn *work, later_fn *drop, void *user, error *e) {
   later *l = mem_calloc(1, sizeof *l);
   if (!l) {
@@ -34,25 +26,25 @@ later *later_new(later_fn *work, later_fn *drop, void *user, error *e) {
     return NULL;
   }
   *l = (later){.work = work, .drop = drop, .user = user, .generation = fork_generation(), .last_ms = INFINITY};
-  pthread_mutex_init(&l->lock, NULL);
+  lock_init(&l->lock, LOCK_INNER);
   return l;
 }
 
 /* The first item, or NULL: then the thread ends. */
 static void *take(later *l) {
-  pthread_mutex_lock(&l->lock);
-  void *first = l->n && !atomic_load(&ended) && now_ms() < l->last_ms ? l->item[0] : NULL;
+  lock_take(&l->lock);
+  void *first = l->n && now_ms() < l->last_ms ? l->item[0] : NULL;
   if (first)
     memmove(l->item, l->item + 1, --l->n * sizeof *l->item);
   else
     l->running = false;
-  pthread_mutex_unlock(&l->lock);
+  lock_give(&l->lock);
   return first;
 }
 
 /* Taken and worked on in one hold: a child finds every item in the queue or done, and the lock open. */
 static bool work_on_one(later *l) {
-  fork_hold();
+  if (!fork_hold()) return false;
   void *item = take(l);
   if (item) l->work(l->user, item);
   fork_release();
@@ -92,25 +84,25 @@ static bool start(later *l) {
 }
 
 void later_add(later *l, void *item) {
-  pthread_mutex_lock(&l->lock);
+  lock_take(&l->lock);
   bool taken = put(l, item);
   if (taken && !start(l)) {
     l->n--;
     taken = false;
   }
-  pthread_mutex_unlock(&l->lock);
+  lock_give(&l->lock);
   if (!taken) l->drop(l->user, item);
 }
 
 void later_free(later *l, double patience_ms) {
   if (!l) return;
-  pthread_mutex_lock(&l->lock);
+  lock_take(&l->lock);
   l->last_ms = now_ms() + patience_ms;
   bool join = l->started && l->generation == fork_generation();
-  pthread_mutex_unlock(&l->lock);
+  lock_give(&l->lock);
   if (join) pthread_join(l->thread, NULL);
   for (size_t i = 0; i < l->n; i++) l->drop(l->user, l->item[i]);
-  pthread_mutex_destroy(&l->lock);
+  lock_end(&l->lock);
   mem_free(l->item);
   mem_free(l);
 }

@@ -8,15 +8,11 @@ typedef struct later later;
 typedef void later_fn(void *user, void *item);
 
 /* Each item is given to `work` on the thread, which is started by the first one and has a large stack, or to `drop` if
- * there is no thread to be had or the queue is freed. No fork begins while `work` runs, so it calls nothing that may wait
- * for who forks: no user's function. NULL if out of memory. */
+ * there is no thread to be had or the queue is freed. `work` runs in fork_hold(): no fork begins meanwhile, and nothing once
+ * fork_end() was called. NULL if out of memory. */
 later *later_new(later_fn *work, later_fn *drop, void *user, error *e);
 void later_add(later *l, void *item);
 /* Items may still begin for so long; waits for the last one that has. */
 void later_free(later *l, double patience_ms);
-
-/* From now on no item of any queue begins; waits for one that has. For the end of the process, before what `work` uses is
- * taken down. */
-void later_end_all(void);
 
 #endif

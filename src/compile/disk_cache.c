@@ -1,10 +1,10 @@
 #include "compile/disk_cache.h"
 #include "base/env.h"
 #include "base/hash.h"
+#include "base/lock.h"
 #include "compile/disk_files.h"
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -26,7 +26,7 @@ struct disk_cache {
   int fd; /* the folder */
   char *dir;
   size_t max_bytes;
-  pthread_mutex_t lock; /* of what follows */
+  lock lock; /* of what follows */
   disk_stats stats;
   unsigned puts_since_scan; /* other processes put as well, so the sum is looked up now and then */
   bool scanned;
@@ -71,15 +71,12 @@ disk_cache *disk_cache_open(const char *dir, size_t max_bytes, error *e) {
     fail_memory(e, "disk cache", sizeof *d);
   else
     fd = disk_folder_open(path, e);
-  if (fd < 0 || pthread_mutex_init(&d->lock, NULL) != 0) {
-    if (fd >= 0) {
-      fail(e, TME_ERR_MEMORY, "disk cache: cannot make a lock");
-      close(fd);
-    }
+  if (fd < 0) {
     mem_free(d);
     mem_free(path);
     return NULL;
   }
+  lock_init(&d->lock, LOCK_INNER);
   d->fd = fd;
   d->dir = path;
   d->max_bytes = max_bytes;
@@ -89,7 +86,7 @@ disk_cache *disk_cache_open(const char *dir, size_t max_bytes, error *e) {
 void disk_cache_close(disk_cache *d) {
   if (!d) return;
   close(d->fd);
-  pthread_mutex_destroy(&d->lock);
+  lock_end(&d->lock);
   mem_free(d->dir);
   mem_free(d);
 }
@@ -146,11 +143,11 @@ static verdict read_entry(disk_cache *d, const void *key, size_t key_size, uint8
 
 bool disk_cache_get(disk_cache *d, const void *key, size_t key_size, uint8_t **value, size_t *size) {
   verdict v = read_entry(d, key, key_size, value, size);
-  pthread_mutex_lock(&d->lock);
+  lock_take(&d->lock);
   d->stats.hits += v == FOUND;
   d->stats.misses += v != FOUND;
   d->stats.rejected += v == REJECTED;
-  pthread_mutex_unlock(&d->lock);
+  lock_give(&d->lock);
   return v == FOUND;
 }
 
@@ -186,11 +183,11 @@ static bool scan(disk_cache *d, bool trim) {
 }
 
 static void account(disk_cache *d, size_t added) {
-  pthread_mutex_lock(&d->lock);
+  lock_take(&d->lock);
   d->stats.bytes += added;
   d->stats.entries++;
   if (!d->scanned || ++d->puts_since_scan >= SCAN_EVERY || d->stats.bytes > d->max_bytes) scan(d, true);
-  pthread_mutex_unlock(&d->lock);
+  lock_give(&d->lock);
 }
 
 tme_status disk_cache_put(disk_cache *d, const void *key, size_t key_size, const void *value, size_t size, error *e) {
@@ -225,22 +222,22 @@ tme_status disk_cache_clear(disk_cache *d, error *e) {
     if (unlinkat(d->fd, files[i].name, 0) != 0 && errno != ENOENT)
       s = fail(e, TME_ERR_IO, "disk cache: cannot delete %s/%s: %s", d->dir, files[i].name, strerror(errno));
   mem_free(files);
-  pthread_mutex_lock(&d->lock);
+  lock_take(&d->lock);
   scan(d, false);
-  pthread_mutex_unlock(&d->lock);
+  lock_give(&d->lock);
   return s;
 }
 
 void disk_cache_scan(disk_cache *d, disk_stats *out) {
-  pthread_mutex_lock(&d->lock);
+  lock_take(&d->lock);
   scan(d, false);
   *out = d->stats;
-  pthread_mutex_unlock(&d->lock);
+  lock_give(&d->lock);
 }
 
 void disk_cache_stats(const disk_cache *d, disk_stats *out) {
-  pthread_mutex_t *lock = (pthread_mutex_t *)&d->lock; /* the caller's view is const, the cache is not */
-  pthread_mutex_lock(lock);
+  lock *guard = (lock *)&d->lock; /* the caller's view is const, the cache is not */
+  lock_take(guard);
   *out = d->stats;
-  pthread_mutex_unlock(lock);
+  lock_give(guard);
 }

@@ -36,11 +36,9 @@ static void end(tme_engine *e) {
   pool_free(e->pool);
   error why = {.code = TME_OK};
   if (profile_free(e->profile, &why) != TME_OK) engine_log(e, TME_LOG_WARNING, "%s", why.text);
-  pthread_mutex_destroy(&e->graph);
-  pthread_cond_destroy(&e->computed);
-  pthread_mutex_destroy(&e->log_lock);
-  pthread_mutex_destroy(&e->fallback_lock);
-  pthread_mutex_destroy(&e->async_lock);
+  lock_end(&e->graph);
+  lock_end(&e->log_lock);
+  lock_end(&e->async_lock);
   config_free(&e->config);
   mem_free(e);
 }
@@ -56,11 +54,9 @@ static tme_engine *open_engine(const tme_options *o, error *err) {
     return NULL;
   }
   atomic_init(&e->refs, 1);
-  pthread_mutex_init(&e->graph, NULL);
-  pthread_cond_init(&e->computed, NULL);
-  pthread_mutex_init(&e->log_lock, NULL);
-  pthread_mutex_init(&e->fallback_lock, NULL);
-  pthread_mutex_init(&e->async_lock, NULL);
+  lock_init(&e->graph, LOCK_GRAPH);
+  lock_init(&e->log_lock, LOCK_USERS);
+  lock_init(&e->async_lock, LOCK_INNER);
   if (open_parts(e, err) != TME_OK) {
     end(e);
     return NULL;
@@ -119,9 +115,9 @@ static void clear_disk(tme_engine *e, error *err) {
 
 tme_status tme_engine_clear_cache(tme_engine *e, bool disk) {
   if (!e) return TME_ERR_ARGUMENT;
-  pthread_mutex_lock(&e->graph);
+  lock_take(&e->graph);
   lru_clear(e->plans);
-  pthread_mutex_unlock(&e->graph);
+  lock_give(&e->graph);
   if (e->main->clear_cache) e->main->clear_cache(e->main);
   error why = {.code = TME_OK};
   if (disk) clear_disk(e, &why);

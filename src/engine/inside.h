@@ -2,10 +2,11 @@
 #ifndef TME_ENGINE_INSIDE_H
 #define TME_ENGINE_INSIDE_H
 
+#include "base/flight.h"
+#include "base/lock.h"
 #include "base/lru.h"
 #include "engine/engine.h"
 #include "run/profile.h"
-#include <pthread.h>
 
 typedef struct async_queue async_queue; /* run/async.c */
 typedef struct eval_run eval_run;       /* run/trace.h */
@@ -25,15 +26,15 @@ struct tme_engine {
   char main_why[512]; /* why `main` does not compile, if it does not */
   engine_wish wish;   /* what was asked for by name and is not there */
 
-  /* The graph lock: what hangs on what, which arrays are being computed, the plan cache. */
-  pthread_mutex_t graph;
-  pthread_cond_t computed; /* arrays were published, or given up */
+  /* The graph lock: what hangs on what, which arrays are being computed, the plan cache. It changes when arrays were
+   * published, or given up. */
+  lock graph;
   int waiters;
   uint64_t published; /* how often that happened */
   uint64_t epoch;     /* number of the latest traversal */
   lru *plans;
 
-  pthread_mutex_t log_lock, fallback_lock, async_lock;
+  lock log_lock, async_lock;
   async_queue *async; /* NULL until the first asynchronous evaluation */
 
   _Atomic(eval_run *) runs[8]; /* memory of earlier evaluations */

@@ -6,9 +6,9 @@
 bool engine_logs(const tme_engine *e, tme_log_level level) { return e->config.log && level <= e->config.log_level; }
 
 static void put(tme_engine *e, tme_log_level level, const char *message) {
-  pthread_mutex_lock(&e->log_lock);
+  lock_take(&e->log_lock);
   e->config.log(e->config.log_user, level, message);
-  pthread_mutex_unlock(&e->log_lock);
+  lock_give(&e->log_lock);
 }
 
 void engine_log(tme_engine *e, tme_log_level level, const char *fmt, ...) {

@@ -13,9 +13,9 @@ void tme_engine_stats(tme_engine *e, tme_stats *out) {
   out->pool_peak = p.peak;
   out->pool_hits = p.hits;
   out->pool_misses = p.misses;
-  pthread_mutex_lock(&e->graph);
+  lock_take(&e->graph);
   lru_stats plans = lru_stats_of(e->plans);
-  pthread_mutex_unlock(&e->graph);
+  lock_give(&e->graph);
   out->plan_entries = plans.entries;
   out->plan_hits = plans.hits;
   out->plan_misses = plans.misses;

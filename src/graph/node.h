@@ -21,8 +21,8 @@ struct tme_array {
   int64_t offset;                /* elements from the start of the buffer */
   int64_t strides[TME_MAX_RANK]; /* in elements */
   /* Under the engine's graph lock: */
-  uint64_t mark; /* what a traversal knows of it: epoch << 24 | number */
-  bool running;  /* some thread computes it */
+  uint64_t mark;    /* what a traversal knows of it: epoch << 24 | number */
+  unsigned running; /* fork_generation() + 1 of the process that computes it: its children have not that thread */
 };
 
 /* How a literal is kept: as the caller gave it, whatever dtype it takes later. */

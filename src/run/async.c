@@ -18,8 +18,7 @@ struct tme_event {
 
 struct async_queue {
   pthread_t thread;
-  pthread_mutex_t lock;
-  pthread_cond_t more, ready;
+  lock *guard; /* the engine's: of what follows. It changes when there is more to do, and when something is done */
   tme_event *first, **last;
   int n;
   bool stop;
@@ -56,47 +55,40 @@ static void *worker(void *user) {
   async_queue *q = user;
   int in_vain = 0; /* evaluations in a row that were found busy */
   uint64_t seen = 0;
-  pthread_mutex_lock(&q->lock);
+  lock_take(q->guard);
   for (;;) {
-    while (!q->first && !q->stop) pthread_cond_wait(&q->more, &q->lock);
+    while (!q->first && !q->stop) lock_wait(q->guard);
     tme_event *ev = q->first;
     if (!ev) break;
     q->first = ev->next;
     if (!q->first) q->last = &q->first;
     q->n--;
-    pthread_mutex_unlock(&q->lock);
+    lock_give(q->guard);
     tme_engine *e = ev->scope->engine;
     if (!in_vain) seen = eval_published(e);
     bool busy, done = work(ev, &busy);
     /* The event holds a scope and so the engine: these are not its last references. */
     for (int i = 0; done && i < ev->n; i++) node_release(ev->a[i]->node);
-    pthread_mutex_lock(&q->lock);
+    lock_take(q->guard);
     if (done) {
       in_vain = 0;
       atomic_store_explicit(&ev->done, true, memory_order_release);
-      pthread_cond_broadcast(&q->ready);
+      lock_wake(q->guard);
       continue;
     }
     append(q, ev);
     in_vain = busy ? in_vain + 1 : 0;
     if (in_vain < q->n) continue;
     in_vain = 0;
-    pthread_mutex_unlock(&q->lock);
+    lock_give(q->guard);
     eval_wait(e, seen);
-    pthread_mutex_lock(&q->lock);
+    lock_take(q->guard);
   }
-  pthread_mutex_unlock(&q->lock);
+  lock_give(q->guard);
   return NULL;
 }
 
-static void queue_free(async_queue *q) {
-  pthread_mutex_destroy(&q->lock);
-  pthread_cond_destroy(&q->more);
-  pthread_cond_destroy(&q->ready);
-  mem_free(q);
-}
-
-static async_queue *queue_new(error *err) {
+static async_queue *queue_new(tme_engine *e, error *err) {
   async_queue *q = mem_calloc(1, sizeof *q);
   if (!q) {
     fail_memory(err, "eval_async", sizeof *q);
@@ -104,25 +96,23 @@ static async_queue *queue_new(error *err) {
   }
   q->last = &q->first;
   q->generation = fork_generation();
-  pthread_mutex_init(&q->lock, NULL);
-  pthread_cond_init(&q->more, NULL);
-  pthread_cond_init(&q->ready, NULL);
+  q->guard = &e->async_lock;
   sigset_t all, old;
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &old);
   int failed = pthread_create(&q->thread, NULL, worker, q);
   pthread_sigmask(SIG_SETMASK, &old, NULL);
   if (!failed) return q;
-  queue_free(q);
+  mem_free(q);
   fail(err, TME_ERR_MEMORY, "eval_async: no thread can be started");
   return NULL;
 }
 
 static async_queue *queue_of(tme_engine *e, error *err) {
-  pthread_mutex_lock(&e->async_lock);
+  lock_take(&e->async_lock);
   async_queue *q = e->async;
-  if (!q || q->generation != fork_generation()) q = e->async = queue_new(err);
-  pthread_mutex_unlock(&e->async_lock);
+  if (!q || q->generation != fork_generation()) q = e->async = queue_new(e, err);
+  lock_give(&e->async_lock);
   return q;
 }
 
@@ -130,24 +120,22 @@ void async_end(tme_engine *e) {
   async_queue *q = e->async;
   if (!q) return;
   e->async = NULL;
-  if (q->generation != fork_generation()) { /* the parent's: its lock may be held by a thread that is not here */
-    mem_free(q);
-    return;
+  if (q->generation == fork_generation()) { /* else its thread is the parent's */
+    lock_take(q->guard);
+    q->stop = true;
+    lock_wake(q->guard);
+    lock_give(q->guard);
+    pthread_join(q->thread, NULL);
   }
-  pthread_mutex_lock(&q->lock);
-  q->stop = true;
-  pthread_cond_signal(&q->more);
-  pthread_mutex_unlock(&q->lock);
-  pthread_join(q->thread, NULL);
-  queue_free(q);
+  mem_free(q);
 }
 
 static void submit(async_queue *q, tme_event *ev) {
   tme_engine *e = ev->scope->engine;
-  pthread_mutex_lock(&q->lock);
+  lock_take(q->guard);
   append(q, ev);
-  pthread_cond_signal(&q->more);
-  pthread_mutex_unlock(&q->lock);
+  lock_wake(q->guard);
+  lock_give(q->guard);
   /* The worker may be waiting for another thread: there is other work now. */
   eval_nudge(e);
 }
@@ -193,9 +181,9 @@ static void wait_for(tme_event *ev) {
     atomic_store(&ev->done, true);
     return;
   }
-  pthread_mutex_lock(&q->lock);
-  while (!atomic_load(&ev->done)) pthread_cond_wait(&q->ready, &q->lock);
-  pthread_mutex_unlock(&q->lock);
+  lock_take(q->guard);
+  while (!atomic_load(&ev->done)) lock_wait(q->guard);
+  lock_give(q->guard);
 }
 
 tme_status tme_event_wait(tme_event *ev) {

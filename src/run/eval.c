@@ -4,51 +4,51 @@
 #include "run/trace.h"
 
 uint64_t eval_published(tme_engine *e) {
-  pthread_mutex_lock(&e->graph);
+  lock_take(&e->graph);
   uint64_t n = e->published;
-  pthread_mutex_unlock(&e->graph);
+  lock_give(&e->graph);
   return n;
 }
 
 void eval_wait(tme_engine *e, uint64_t seen) {
-  pthread_mutex_lock(&e->graph);
+  lock_take(&e->graph);
   e->waiters++;
-  while (e->published == seen) pthread_cond_wait(&e->computed, &e->graph);
+  while (e->published == seen) lock_wait(&e->graph);
   e->waiters--;
-  pthread_mutex_unlock(&e->graph);
+  lock_give(&e->graph);
 }
 
 /* Under the lock. */
 static void wake_others(tme_engine *e) {
   e->published++;
-  if (e->waiters) pthread_cond_broadcast(&e->computed);
+  if (e->waiters) lock_wake(&e->graph);
 }
 
 void eval_nudge(tme_engine *e) {
-  pthread_mutex_lock(&e->graph);
+  lock_take(&e->graph);
   wake_others(e);
-  pthread_mutex_unlock(&e->graph);
+  lock_give(&e->graph);
 }
 
 /* Traces, and takes the plan from the cache if it is there. `wait`: for another thread that is at work on what is needed.
  * `count`: as a hit or a miss. */
 static trace_result trace_and_find(tme_engine *e, eval_run *r, tme_array *const *a, int n, bool mark, bool wait,
                                    bool count, error *err) {
-  pthread_mutex_lock(&e->graph);
+  lock_take(&e->graph);
   trace_result t;
   while ((t = trace(e, r, a, n, mark, err)) == TRACE_BUSY && wait) {
     uint64_t seen = e->published;
-    pthread_mutex_unlock(&e->graph);
+    lock_give(&e->graph);
     run_drop(r);
     eval_wait(e, seen);
-    pthread_mutex_lock(&e->graph);
+    lock_take(&e->graph);
   }
   if (t == TRACE_READY) {
     size_t bytes = (size_t)r->nsig * sizeof *r->sig;
     r->plan = count ? lru_get(e->plans, r->sig, bytes) : lru_peek(e->plans, r->sig, bytes);
     if (r->plan) plan_retain(r->plan);
   }
-  pthread_mutex_unlock(&e->graph);
+  lock_give(&e->graph);
   return t;
 }
 
@@ -74,9 +74,9 @@ tme_status eval_plan(tme_engine *e, eval_run *r, error *err) {
   if (!r->plan) return err->code;
   size_t bytes = sizeof *r->plan + (size_t)r->nsig * 64 + (size_t)r->nodes * sizeof(g_node);
   plan_retain(r->plan);
-  pthread_mutex_lock(&e->graph);
+  lock_take(&e->graph);
   tme_status s = lru_put(e->plans, r->sig, (size_t)r->nsig * sizeof *r->sig, r->plan, bytes, NULL);
-  pthread_mutex_unlock(&e->graph);
+  lock_give(&e->graph);
   if (s != TME_OK) plan_release(NULL, r->plan);
   if (engine_debug(e, 1))
     engine_log(e, TME_LOG_DEBUG, "plan: %d operations, %d regions, made in %.3f ms", r->nodes, r->plan->nsteps,
@@ -119,17 +119,17 @@ static tme_status run(tme_engine *e, eval_run *r, const atomic_bool *cancel, err
 
 /* The roots get their values, or may be computed by others. */
 static void publish(tme_engine *e, eval_run *r, bool computed) {
-  pthread_mutex_lock(&e->graph);
+  lock_take(&e->graph);
   for (int i = 0; i < r->nroots; i++) {
     tme_array *a = r->root[i];
     if (computed) {
       array_set(a, r->out[i].buf, r->out[i].offset, r->out[i].strides);
       if (node_done(a->node)) run_let_go(r, a->node);
     }
-    a->running = false;
+    a->running = 0;
   }
   wake_others(e);
-  pthread_mutex_unlock(&e->graph);
+  lock_give(&e->graph);
 }
 
 tme_status eval_finish(tme_engine *e, eval_run *r, const atomic_bool *cancel, error *err) {

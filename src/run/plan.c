@@ -38,13 +38,9 @@ executable *plan_instead(plan *p, plan_step *s, error *e) {
   executable *x = atomic_load_explicit(&s->instead, memory_order_acquire);
   if (x) return x;
   backend *b = p->engine->fallback;
-  pthread_mutex_lock(&p->engine->fallback_lock);
-  x = atomic_load_explicit(&s->instead, memory_order_acquire);
-  if (!x) {
-    x = b->prepare(b, s->region.graph, e);
-    atomic_store_explicit(&s->instead, x, memory_order_release);
-  }
-  pthread_mutex_unlock(&p->engine->fallback_lock);
+  executable *made = b->prepare(b, s->region.graph, e);
+  if (!made || atomic_compare_exchange_strong(&s->instead, &x, made)) return made;
+  b->free_executable(b, made); /* another thread was faster */
   return x;
 }
 

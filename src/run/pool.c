@@ -1,6 +1,6 @@
 /* Blocks of host memory that are kept when they are freed: fresh pages cost more than the arithmetic on them. */
+#include "base/lock.h"
 #include "run/buffer.h"
-#include <pthread.h>
 #include <sys/mman.h>
 
 /* Sizes are 2^k * (4, 5, 6, 7) / 4, and multiples of 64: four steps per power of two. */
@@ -14,7 +14,7 @@ typedef struct free_list {
 
 struct pool {
   atomic_size_t refs; /* the owner's, and one per buffer in use */
-  pthread_mutex_t lock;
+  lock lock;
   size_t keep, limit;
   uint64_t clock;
   pool_stats stats;
@@ -79,14 +79,14 @@ pool *pool_new(size_t keep, size_t limit, error *e) {
   atomic_init(&p->refs, 1);
   p->keep = keep;
   p->limit = limit;
-  pthread_mutex_init(&p->lock, NULL);
+  lock_init(&p->lock, LOCK_INNER);
   return p;
 }
 
 static void drop(pool *p) {
   if (atomic_fetch_sub_explicit(&p->refs, 1, memory_order_acq_rel) != 1) return;
   pool_trim(p);
-  pthread_mutex_destroy(&p->lock);
+  lock_end(&p->lock);
   mem_free(p);
 }
 
@@ -103,7 +103,7 @@ buffer *pool_get(pool *p, size_t bytes) {
   size_t size;
   int c = class_of(bytes, &size);
   if (c < 0 || c >= CLASSES) return NULL;
-  pthread_mutex_lock(&p->lock);
+  lock_take(&p->lock);
   buffer *b = p->list[c].first;
   p->list[c].used_at = ++p->clock;
   if (b) {
@@ -113,7 +113,7 @@ buffer *pool_get(pool *p, size_t bytes) {
     count_use(p, b);
   }
   bool refused = !b && size >= large && (size > p->limit || p->stats.used > p->limit - size);
-  pthread_mutex_unlock(&p->lock);
+  lock_give(&p->lock);
   if (refused) return NULL;
   if (!b) {
     b = block_new(size);
@@ -123,10 +123,10 @@ buffer *pool_get(pool *p, size_t bytes) {
       b = block_new(size);
     }
     if (!b) return NULL;
-    pthread_mutex_lock(&p->lock);
+    lock_take(&p->lock);
     p->stats.misses++;
     count_use(p, b);
-    pthread_mutex_unlock(&p->lock);
+    lock_give(&p->lock);
   }
   atomic_fetch_add_explicit(&p->refs, 1, memory_order_relaxed);
   atomic_init(&b->refs, 1);
@@ -148,13 +148,13 @@ void *pool_expect(pool *p, size_t bytes) {
   size_t size;
   int c = class_of(bytes, &size);
   if (c < 0 || c >= CLASSES) return NULL;
-  pthread_mutex_lock(&p->lock);
+  lock_take(&p->lock);
   const pool_stats *now = &p->stats;
   bool room = size <= p->limit && now->used <= p->limit - size && size <= p->keep && now->kept <= p->keep - size;
   buffer *b = room && !p->list[c].first ? block_new(size) : NULL;
   void *start = b ? b->data : NULL;
   if (b) keep(p, c, b);
-  pthread_mutex_unlock(&p->lock);
+  lock_give(&p->lock);
   return start;
 }
 
@@ -195,7 +195,7 @@ static void free_blocks(buffer *b) {
 static void give_back(pool *p, buffer *b) {
   size_t size;
   int c = class_of(b->bytes, &size);
-  pthread_mutex_lock(&p->lock);
+  lock_take(&p->lock);
   p->stats.used -= b->bytes;
   buffer *out = b->bytes <= p->keep ? make_room(p, b->bytes) : NULL;
   if (b->bytes <= p->keep) {
@@ -204,7 +204,7 @@ static void give_back(pool *p, buffer *b) {
     b->next = NULL;
     out = b;
   }
-  pthread_mutex_unlock(&p->lock);
+  lock_give(&p->lock);
   free_blocks(out);
   drop(p);
 }
@@ -212,7 +212,7 @@ static void give_back(pool *p, buffer *b) {
 void pool_trim(pool *p) {
   if (!p) return;
   buffer *out = NULL;
-  pthread_mutex_lock(&p->lock);
+  lock_take(&p->lock);
   for (int c = 0; c < CLASSES; c++)
     while (p->list[c].first) {
       buffer *b = p->list[c].first;
@@ -221,14 +221,14 @@ void pool_trim(pool *p) {
       out = b;
     }
   p->stats.kept = 0;
-  pthread_mutex_unlock(&p->lock);
+  lock_give(&p->lock);
   free_blocks(out);
 }
 
 void pool_get_stats(pool *p, pool_stats *out) {
-  pthread_mutex_lock(&p->lock);
+  lock_take(&p->lock);
   *out = p->stats;
-  pthread_mutex_unlock(&p->lock);
+  lock_give(&p->lock);
 }
 
 /* ---- buffers ----------------------------------------------------------------------------------------------------- */

@@ -20,7 +20,7 @@ typedef struct record {
 struct profile {
   char *path;
   double start;
-  pthread_mutex_t lock;
+  lock lock;
   record *event;
   size_t n, cap;
 };
@@ -33,7 +33,7 @@ profile *profile_new(const char *path, error *e) {
     fail_memory(e, "profile", sizeof *p);
     return NULL;
   }
-  pthread_mutex_init(&p->lock, NULL);
+  lock_init(&p->lock, LOCK_INNER);
   p->start = now_ms();
   return p;
 }
@@ -48,7 +48,7 @@ static int thread_number(void) {
 
 void profile_add(profile *p, const char *category, const char *name, double begin_ms, uint64_t bytes) {
   double end = now_ms();
-  pthread_mutex_lock(&p->lock);
+  lock_take(&p->lock);
   if (p->n == p->cap && p->cap < MOST_EVENTS) {
     size_t cap = p->cap ? 2 * p->cap : 256;
     record *more = mem_realloc(p->event, cap * sizeof *more);
@@ -66,7 +66,7 @@ void profile_add(profile *p, const char *category, const char *name, double begi
     r->bytes = bytes;
     r->thread = thread_number();
   }
-  pthread_mutex_unlock(&p->lock);
+  lock_give(&p->lock);
 }
 
 /* A JSON string: names come from the library, but a backend may put anything into them. */
@@ -134,7 +134,7 @@ static tme_status write_file(const profile *p, error *e) {
 tme_status profile_free(profile *p, error *e) {
   if (!p) return TME_OK;
   tme_status s = write_file(p, e);
-  pthread_mutex_destroy(&p->lock);
+  lock_end(&p->lock);
   mem_free(p->event);
   mem_free(p->path);
   mem_free(p);

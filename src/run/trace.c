@@ -1,5 +1,6 @@
 /* Tracing: an iterative walk in post-order that numbers values by marks in the arrays. */
 #include "run/trace.h"
+#include "base/fork.h"
 #include <string.h>
 
 /* The literals that may shape the code; all others are arguments. */
@@ -220,15 +221,15 @@ static bool settle_view(eval_run *r, tme_array *a) {
 
 /* Adds an array to the roots, once: it counts as running from here on. */
 static bool add_root(eval_run *r, tme_array *a) {
-  if (a->running) return true;
+  if (a->running == r->process) return true;
   if (!table_reserve(&r->root, &r->cap_root, r->nroots + 1, sizeof *r->root)) return false;
   r->root[r->nroots++] = a;
-  a->running = true;
+  a->running = r->process;
   return true;
 }
 
 static void clear_roots(eval_run *r) {
-  for (int i = 0; i < r->nroots; i++) r->root[i]->running = false;
+  for (int i = 0; i < r->nroots; i++) r->root[i]->running = 0;
   r->nroots = 0;
 }
 
@@ -248,7 +249,7 @@ static bool cut(eval_run *r, tme_array *last) {
 }
 
 static trace_result walk(eval_run *r, tme_array *root) {
-  if (root->running) return TRACE_BUSY;
+  if (root->running == r->process) return TRACE_BUSY;
   r->depth = 0;
   if (!push(r, root)) return TRACE_FAILED;
   while (r->depth) {
@@ -265,7 +266,7 @@ static trace_result walk(eval_run *r, tme_array *root) {
       if (x && !marked(r, x->mark) && !is_given(x)) down = x;
     }
     if (down) {
-      if (down->running) return TRACE_BUSY;
+      if (down->running == r->process) return TRACE_BUSY;
       if (!push(r, down)) return TRACE_FAILED;
       continue;
     }
@@ -330,9 +331,10 @@ static void forget(eval_run *r) {
 trace_result trace(tme_engine *e, eval_run *r, tme_array *const *a, int n, bool mark, error *err) {
   forget(r);
   r->epoch = ++e->epoch;
+  r->process = fork_generation() + 1;
   trace_result t = trace_all(e, r, a, n);
   if (r->has_input && mark) {
-    for (int i = 0; i < r->nroots; i++) r->root[i]->running = false;
+    for (int i = 0; i < r->nroots; i++) r->root[i]->running = 0;
     fail(err, TME_ERR_ARGUMENT, "eval: an input of tme_compile has no value");
     return TRACE_FAILED;
   }
@@ -348,6 +350,6 @@ trace_result trace(tme_engine *e, eval_run *r, tme_array *const *a, int n, bool 
     for (int i = 0; i < r->nroots; i++) put_value(r, i, value_of(r->root[i]->mark));
   }
   if (t != TRACE_READY || !mark)
-    for (int i = 0; i < r->nroots; i++) r->root[i]->running = false;
+    for (int i = 0; i < r->nroots; i++) r->root[i]->running = 0;
   return t;
 }

@@ -27,8 +27,9 @@ struct eval_run {
   int cap_sig, cap_leaf, cap_input, cap_arg, cap_root, cap_out, cap_slot, cap_stack, cap_drop;
   int values, nodes; /* numbered values; operations among them */
   uint64_t epoch;
-  bool has_input; /* an input of tme_compile was met */
-  bool partial;   /* the graph is too large for one plan: the roots are part of what was asked for */
+  unsigned process; /* what `running` of an array is, while this one computes it */
+  bool has_input;   /* an input of tme_compile was met */
+  bool partial;     /* the graph is too large for one plan: the roots are part of what was asked for */
 };
 
 typedef enum trace_result {

@@ -13,7 +13,8 @@ void code_arena_free(code_arena *a); /* after all its code */
 
 /* Loads the allocated sections of a relocatable ELF64 object (x86-64 or AArch64, whatever the host is), applies its
  * relocations, and finds `symbol`. The object is hostile input: every size and offset is checked, only a short list of
- * relocations within its own sections is allowed, no undefined symbol, exactly one global function. */
+ * relocations within its own sections is allowed, no undefined symbol, exactly one global function. No fork may come
+ * meanwhile: hold a lock of base/lock.h where other threads may fork. */
 code *code_load(code_arena *a, const uint8_t *object, size_t size, const char *symbol, error *e);
 void *code_entry(const code *c);
 size_t code_size(const code *c); /* bytes of executable memory */

@@ -1,8 +1,8 @@
 #include "backend/cpu/code_pages.h"
 #include "base/fd.h"
 #include "base/fork.h"
+#include "base/lock.h"
 #include <errno.h>
-#include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -23,7 +23,8 @@ struct page_block {
   page_block *next;
   uint8_t *address;
   size_t pages, used;
-  int fd; /* -1: anonymous */
+  int fd;      /* -1: anonymous, or sealed */
+  bool sealed; /* nothing is filled any more */
   dev_t dev;
   ino_t ino;
   unsigned forks; /* fork_count() when it was made */
@@ -31,7 +32,7 @@ struct page_block {
 };
 
 struct code_pages {
-  pthread_mutex_t lock;
+  lock lock;
   page_block *blocks;
   size_t page;
   bool no_memfd; /* it was refused before */
@@ -57,11 +58,7 @@ code_pages *pages_new(error *e) {
     return NULL;
   }
   p->page = (size_t)page;
-  if (pthread_mutex_init(&p->lock, NULL) != 0) {
-    mem_free(p);
-    fail(e, TME_ERR_MEMORY, "code: cannot make a lock");
-    return NULL;
-  }
+  lock_init(&p->lock, LOCK_INNER);
   return p;
 }
 
@@ -77,7 +74,7 @@ void pages_free(code_pages *p) {
     next = b->next;
     unmap_block(p, b);
   }
-  pthread_mutex_destroy(&p->lock);
+  lock_end(&p->lock);
   mem_free(p);
 }
 
@@ -136,12 +133,39 @@ static page_block *new_block(code_pages *p, size_t pages, error *e) {
   return b;
 }
 
-/* A memfd is shared with every process forked since: a page freed here may still run there, so none is filled again.
- * The descriptor may also be another file by now, in a program that closes all it does not know. */
-static bool may_fill(const page_block *b) {
-  if (b->fd < 0) return true;
+/* The descriptor may be another file by now, in a program that closes all it does not know. */
+static bool is_open(const page_block *b) {
   struct stat st;
-  return b->forks == fork_count() && fstat(b->fd, &st) == 0 && st.st_dev == b->dev && st.st_ino == b->ino;
+  return fstat(b->fd, &st) == 0 && st.st_dev == b->dev && st.st_ino == b->ino;
+}
+
+/* A memfd is shared with every process forked since: a page freed here may still run there, so none is filled again, and
+ * the descriptor and what lies behind the last page in use are given back. */
+static void seal(const code_pages *p, page_block *b) {
+  size_t pages = b->pages;
+  while (pages > 1 && !b->taken[pages - 1]) pages--;
+  if (pages < b->pages) munmap(b->address + pages * p->page, (b->pages - pages) * p->page);
+  b->pages = pages;
+  if (is_open(b)) close(b->fd);
+  b->fd = -1;
+  b->sealed = true;
+}
+
+static bool may_fill(const code_pages *p, page_block *b) {
+  if (b->fd >= 0 && (b->forks != fork_count() || !is_open(b))) seal(p, b);
+  return !b->sealed;
+}
+
+/* Seals the blocks that may not be filled, and drops those of them that hold nothing. */
+static void drop_sealed(code_pages *p) {
+  for (page_block **at = &p->blocks, *b; (b = *at);) {
+    if (may_fill(p, b) || b->used) {
+      at = &b->next;
+    } else {
+      *at = b->next;
+      unmap_block(p, b);
+    }
+  }
 }
 
 /* The first of `count` free pages in a row, or b->pages. */
@@ -156,10 +180,11 @@ static size_t find_run(const page_block *b, size_t count) {
 
 tme_status pages_take(code_pages *p, size_t bytes, page_run *out, error *e) {
   size_t count = (bytes - 1) / p->page + 1, first = 0;
-  pthread_mutex_lock(&p->lock);
+  lock_take(&p->lock);
+  drop_sealed(p);
   page_block *b = p->blocks;
   for (; b; b = b->next)
-    if ((first = find_run(b, count)) < b->pages && may_fill(b)) break;
+    if (!b->sealed && (first = find_run(b, count)) < b->pages) break;
   if (!b) {
     first = 0;
     b = new_block(p, count, e);
@@ -169,7 +194,7 @@ tme_status pages_take(code_pages *p, size_t bytes, page_run *out, error *e) {
     b->used += count;
     *out = (page_run){b, b->address + first * p->page, first, count, count * p->page};
   }
-  pthread_mutex_unlock(&p->lock);
+  lock_give(&p->lock);
   return b ? TME_OK : TME_ERR_MEMORY;
 }
 
@@ -201,16 +226,16 @@ tme_status pages_fill(const page_run *r, const void *code, size_t bytes, error *
 }
 
 void pages_give(code_pages *p, const page_run *r) {
-  pthread_mutex_lock(&p->lock);
+  lock_take(&p->lock);
   page_block *b = r->block;
   memset(b->taken + r->first, false, r->count);
   b->used -= r->count;
   bool last = p->blocks == b && !b->next;
-  if (b->used == 0 && (!last || !may_fill(b))) {
+  if (b->used == 0 && (!last || !may_fill(p, b))) {
     page_block **at = &p->blocks;
     while (*at != b) at = &(*at)->next;
     *at = b->next;
     unmap_block(p, b);
   }
-  pthread_mutex_unlock(&p->lock);
+  lock_give(&p->lock);
 }

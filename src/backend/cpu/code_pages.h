@@ -17,7 +17,8 @@ code_pages *pages_new(error *e);
 void pages_free(code_pages *p);
 /* At least `bytes` (> 0), whole pages. */
 tme_status pages_take(code_pages *p, size_t bytes, page_run *out, error *e);
-/* Fills the start of a run that nobody executes, and makes it ready to run. */
+/* Fills the start of a run that nobody executes, and makes it ready to run. Between taking and filling there may be no
+ * fork: hold a lock of base/lock.h. */
 tme_status pages_fill(const page_run *r, const void *code, size_t bytes, error *e);
 void pages_give(code_pages *p, const page_run *r);
 

@@ -1,17 +1,20 @@
 #include "backend/cpu/code.h"
 #include "base/fd.h"
+#include "base/lock.h"
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 /* perf knows one map for a process, by its number, so it is shared by all engines. It is never an existing file: in a
  * folder that everybody may write to, that may be somebody's trap. */
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static lock guard;
+static pthread_once_t once = PTHREAD_ONCE_INIT;
 static int map = -1;
 static pid_t owner; /* a child of fork() needs its own */
+
+static void begin(void) { lock_init(&guard, LOCK_INNER); }
 
 static bool write_line(int fd, const char *s, size_t n) {
   ssize_t put;
@@ -29,7 +32,8 @@ tme_status code_perf_map(const code *c, const char *name, error *e) {
     if ((unsigned char)line[i] < ' ') line[i] = '_';
   line[length++] = '\n';
   tme_status s = TME_OK;
-  pthread_mutex_lock(&lock);
+  pthread_once(&once, begin);
+  lock_take(&guard);
   pid_t self = getpid();
   snprintf(path, sizeof path, "/tmp/perf-%ld.map", (long)self);
   if (map >= 0 && owner != self) {
@@ -41,6 +45,6 @@ tme_status code_perf_map(const code *c, const char *name, error *e) {
     owner = self;
   }
   if (map < 0 || !write_line(map, line, length)) s = fail(e, TME_ERR_IO, "%s: %s", path, strerror(errno));
-  pthread_mutex_unlock(&lock);
+  lock_give(&guard);
   return s;
 }

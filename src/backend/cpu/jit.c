@@ -3,13 +3,15 @@
 #include "backend/cpu/jit.h"
 #include "backend/cpu/code.h"
 #include "base/caches.h"
+#include "base/flight.h"
+#include "base/fork.h"
 #include "base/later.h"
 #include "base/module.h"
 #include "base/lru.h"
+#include "base/room.h"
 #include "emit/emit.h"
 #include "engine/engine.h"
 #include <dlfcn.h>
-#include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,6 +23,7 @@
  * its own, when they have run for about as long as that takes. A process that found all its code opens no compiler for
  * the second. */
 enum { FINAL, QUICK, ASKED, ENDED /* and not told yet */ };
+enum { MODULE_ROOM = 192 << 20, COMPILATION_ROOM = 64 << 20 };
 enum { WORTH_FULL_NS = 3000000, PATIENCE_MS = 50 /* to write for later processes what was asked for in this one */ };
 
 typedef struct full_tier {
@@ -43,16 +46,18 @@ struct jit {
   tme_engine *engine;
   emit_target target;
   lower_target lower;
-  pthread_mutex_t lock; /* guards all below */
+  lock lock; /* guards all below */
   code_arena *arena;
   lru *cache;
+  flights compiling;
   later *later; /* kernels to be compiled in full; has a lock of its own */
   bool disk_tried;
   disk_cache *disk;
+  error no_disk; /* why it is not there */
   bool module_tried;
   const emit_module *module;
-  char why[512]; /* the compiler cannot be used */
-  bool announced;
+  char why[512];                    /* the compiler cannot be used */
+  bool asked, announced, disk_told; /* the compiler was needed; that and no_disk were logged */
   double compile_ms;
   uint64_t compilations;
 };
@@ -105,10 +110,9 @@ static jit_kernel *load_object(jit *j, const uint8_t *bytes, size_t size, const 
     fail_memory(e, "loading compiled code", sizeof *k);
     return NULL;
   }
-  pthread_mutex_lock(&j->lock);
-  if (!j->arena) j->arena = code_arena_new(e);
-  if (j->arena) k->code = code_load(j->arena, bytes, size, "kernel", e);
-  pthread_mutex_unlock(&j->lock);
+  lock_take(&j->lock);
+  k->code = code_load(j->arena, bytes, size, "kernel", e);
+  lock_give(&j->lock);
   if (!k->code) {
     mem_free(k);
     return NULL;
@@ -124,13 +128,18 @@ static jit_kernel *load_object(jit *j, const uint8_t *bytes, size_t size, const 
 
 /* ---- the compiler's module --------------------------------------------------------------------------------------------- */
 
-/* The lock is held. */
+/* The lock is held, and fork_hold(). */
 static const emit_module *open_module(jit *j) {
   if (j->module_tried) return j->module;
   j->module_tried = true;
   char path[4096];
   if (PLANTED(JIT_FAIL_OPEN)) {
     snprintf(j->why, sizeof j->why, "the compiler's module could not be opened: planted failure");
+    j->module_tried = false;
+    return NULL;
+  }
+  if (!room_for(MODULE_ROOM)) {
+    snprintf(j->why, sizeof j->why, "the limit of the address space leaves no room for the compiler");
     j->module_tried = false;
     return NULL;
   }
@@ -154,43 +163,75 @@ static const emit_module *open_module(jit *j) {
   return m;
 }
 
+/* Once the process is ending nothing is compiled. */
+static bool may_compile(error *e) {
+  if (fork_hold()) return true;
+  fail(e, TME_ERR_JIT, "the process is ending");
+  return false;
+}
+
 static const emit_module *compiler(jit *j, error *e) {
-  pthread_mutex_lock(&j->lock);
+  if (!may_compile(e)) return NULL;
+  lock_take(&j->lock);
   const emit_module *m = open_module(j);
-  bool announce = !j->announced;
-  j->announced = true;
-  char why[sizeof j->why];
-  memcpy(why, j->why, sizeof why);
-  pthread_mutex_unlock(&j->lock);
-  if (announce && m)
-    engine_log(j->engine, TME_LOG_INFO, "JIT: LLVM %s compiles for %s", m->llvm_version, j->target.cpu);
-  else if (announce)
-    engine_log(j->engine, TME_LOG_WARNING, "JIT: %s; kernels that no cache has are computed without JIT", why);
-  if (!m) fail(e, TME_ERR_JIT, "%s", why);
+  j->asked = true;
+  if (!m) fail(e, TME_ERR_JIT, "%s", j->why);
+  lock_give(&j->lock);
+  fork_release();
   return m;
 }
 
-/* LLVM takes itself down as the process ends: nobody may be compiling then. What was set up by a whole compilation is
- * taken down after this was. */
-static atomic_bool compiled_before;
-static pthread_once_t once_compiled = PTHREAD_ONCE_INIT;
+/* What was found out about compiler and disk, once. Not while other threads wait for this one: the callback may wait for
+ * them. */
+static void announce(jit *j) {
+  lock_take(&j->lock);
+  const emit_module *m = j->module;
+  error no_disk = j->disk_told ? (error){0} : j->no_disk;
+  bool first = j->asked && !j->announced;
+  j->announced = j->asked;
+  j->disk_told = j->disk_tried;
+  char why[sizeof j->why];
+  memcpy(why, j->why, sizeof why);
+  lock_give(&j->lock);
+  if (no_disk.code != TME_OK) engine_log(j->engine, TME_LOG_WARNING, "JIT: no cache on disk: %s", no_disk.text);
+  if (first && m)
+    engine_log(j->engine, TME_LOG_INFO, "JIT: LLVM %s compiles for %s", m->llvm_version, j->target.cpu);
+  else if (first)
+    engine_log(j->engine, TME_LOG_WARNING, "JIT: %s; kernels that no cache has are computed without JIT", why);
+}
 
-static void after_first(void) { atomic_store(&compiled_before, atexit(later_end_all) == 0); }
+static atomic_uint compilations; /* of the process */
+
+/* LLVM ends the process where it gets no memory. Whatever else takes it meanwhile, most kernels need a tenth of this. */
+static tme_status check_room(const kernel *k, error *e) {
+  if (room_for(COMPILATION_ROOM * (size_t)fork_holders())) return TME_OK;
+  return fail(e, TME_ERR_MEMORY, "%s: the limit of the address space leaves no room to compile it", k->name);
+}
+
+/* In fork_hold(). At the end of the process files that were begun are written to their end, and a shared LLVM takes itself
+ * down: nobody may be compiling by then. */
+static tme_status compile_object(const jit *j, const emit_module *m, const kernel *k, emit_object *object, error *e) {
+  tme_status s = check_room(k, e);
+  if (s == TME_OK) s = m->compile(k, &j->target, object, e);
+  fork_expect_end(&compilations);
+  return s;
+}
 
 static jit_kernel *compile(jit *j, const emit_module *m, const kernel *k, emit_object *object, double *ms, error *e) {
   if (PLANTED(JIT_FAIL_COMPILE)) {
     fail(e, TME_ERR_JIT, "%s: planted failure of the compiler", k->name);
     return NULL;
   }
+  if (!may_compile(e)) return NULL;
   double begin = now_ms();
-  tme_status status = m->compile(k, &j->target, object, e);
+  tme_status status = compile_object(j, m, k, object, e);
   *ms = now_ms() - begin;
+  fork_release();
   if (status != TME_OK) return NULL;
-  pthread_mutex_lock(&j->lock);
+  lock_take(&j->lock);
   j->compile_ms += *ms;
   j->compilations++;
-  pthread_mutex_unlock(&j->lock);
-  pthread_once(&once_compiled, after_first);
+  lock_give(&j->lock);
   return load_object(j, object->bytes, object->size, k->name, e);
 }
 
@@ -201,19 +242,33 @@ static void tell_compiled(jit *j, const char *name, double ms, size_t bytes) {
 
 /* ---- the caches --------------------------------------------------------------------------------------------------------- */
 
-disk_cache *jit_disk(jit *j) {
-  pthread_mutex_lock(&j->lock);
-  if (!j->disk_tried) {
-    const engine_config *c = engine_config_of(j->engine);
-    error why = {0};
+static void open_disk(jit *j) {
+  const engine_config *c = engine_config_of(j->engine);
+  error why = {0};
+  disk_cache *d = c->cache_dir[0] && c->disk_bytes ? disk_cache_open(c->cache_dir, c->disk_bytes, &why) : NULL;
+  lock_take(&j->lock);
+  bool first = !j->disk_tried;
+  if (first) {
     j->disk_tried = true;
-    if (c->cache_dir[0] && c->disk_bytes) {
-      j->disk = disk_cache_open(c->cache_dir, c->disk_bytes, &why);
-      if (!j->disk) engine_log(j->engine, TME_LOG_WARNING, "JIT: no cache on disk: %s", why.text);
-    }
+    j->disk = d;
+    j->no_disk = why;
   }
-  disk_cache *d = j->disk;
-  pthread_mutex_unlock(&j->lock);
+  lock_give(&j->lock);
+  if (!first) disk_cache_close(d);
+}
+
+/* It stays what it is from the first opening on. */
+static disk_cache *disk_of(jit *j) {
+  lock_take(&j->lock);
+  bool tried = j->disk_tried;
+  lock_give(&j->lock);
+  if (!tried) open_disk(j);
+  return j->disk;
+}
+
+disk_cache *jit_disk(jit *j) {
+  disk_cache *d = disk_of(j);
+  announce(j);
   return d;
 }
 
@@ -229,16 +284,15 @@ static bool make_key(const jit *j, const kernel *k, text *key) {
   return !key->failed;
 }
 
+/* The lock is held. */
 static void keep(jit *j, const text *key, jit_kernel *k, size_t size) {
   atomic_fetch_add(&k->refs, 1); /* the cache's reference */
-  pthread_mutex_lock(&j->lock);
   if (lru_put(j->cache, key->s, key->len, k, size, NULL) != TME_OK)
     atomic_fetch_sub(&k->refs, 1); /* not kept: it lives as long as its plan */
-  pthread_mutex_unlock(&j->lock);
 }
 
 static jit_kernel *from_disk(jit *j, const text *key, const char *name) {
-  disk_cache *d = jit_disk(j);
+  disk_cache *d = disk_of(j);
   uint8_t *bytes = NULL;
   size_t size = 0;
   if (!d || !disk_cache_get(d, key->s, key->len, &bytes, &size)) return NULL;
@@ -252,20 +306,21 @@ static jit_kernel *compile_to_disk(jit *j, const emit_module *m, const kernel *k
                                    error *unkept, error *e) {
   emit_object object = {0};
   jit_kernel *r = compile(j, m, k, &object, ms, e);
-  disk_cache *d = r ? jit_disk(j) : NULL;
+  disk_cache *d = r ? disk_of(j) : NULL;
   if (d) disk_cache_put(d, key->s, key->len, object.bytes, object.size, unkept);
   m->free_bytes(object.bytes);
   return r;
 }
 
-static jit_kernel *compile_now(jit *j, const kernel *k, const text *key, error *e) {
-  error unkept = {0};
+/* What a compilation is to be told of. */
+typedef struct news {
+  error unkept;
   double ms;
+} news;
+
+static jit_kernel *compile_now(jit *j, const kernel *k, const text *key, news *n, error *e) {
   const emit_module *m = compiler(j, e);
-  jit_kernel *r = m ? compile_to_disk(j, m, k, key, &ms, &unkept, e) : NULL;
-  if (unkept.code != TME_OK) engine_log(j->engine, TME_LOG_INFO, "JIT: %s", unkept.text);
-  if (r) tell_compiled(j, k->name, ms, code_size(r->code));
-  return r;
+  return m ? compile_to_disk(j, m, k, key, &n->ms, &n->unkept, e) : NULL;
 }
 
 /* The kernel in full, to be compiled later; NULL if there is no memory for it, and the first tier stays. */
@@ -278,7 +333,7 @@ static full_tier *full_new(const kernel *k) {
 }
 
 /* From disk in full, if an earlier process came that far; else as it is, with the full kernel for later. */
-static jit_kernel *find_or_compile(jit *j, const kernel *k, const text *key, jit_origin *from, error *e) {
+static jit_kernel *find_or_compile(jit *j, const kernel *k, const text *key, jit_origin *from, news *n, error *e) {
   full_tier *full = k->full_unroll ? full_new(k) : NULL;
   text full_key = {0};
   jit_kernel *r = full && make_key(j, full->kernel, &full_key) ? from_disk(j, &full_key, k->name) : NULL;
@@ -286,7 +341,7 @@ static jit_kernel *find_or_compile(jit *j, const kernel *k, const text *key, jit
   text_free(&full_key);
   if (!r) r = from_disk(j, key, k->name);
   *from = r ? JIT_ON_DISK : JIT_COMPILED;
-  if (!r) r = compile_now(j, k, key, e);
+  if (!r) r = compile_now(j, k, key, n, e);
   if (r && quick) {
     r->full = full;
     atomic_init(&r->tier, QUICK);
@@ -296,23 +351,40 @@ static jit_kernel *find_or_compile(jit *j, const kernel *k, const text *key, jit
   return r;
 }
 
+/* For this thread and all that wait for the same. */
+static jit_kernel *make(jit *j, const kernel *k, const text *key, flight *f, jit_origin *from, error *e) {
+  error why = {0};
+  news n = {0};
+  jit_kernel *r = find_or_compile(j, k, key, from, &n, &why);
+  size_t tiers = r && r->full ? 1 + (size_t)k->full_unroll : 1; /* the second is about so many times as long */
+  lock_take(&j->lock);
+  if (r) keep(j, key, r, tiers * code_size(r->code));
+  int others = flight_land(&j->compiling, &j->lock, f, r, &why);
+  if (r) atomic_fetch_add(&r->refs, others);
+  lock_give(&j->lock);
+  announce(j);
+  if (n.unkept.code != TME_OK) engine_log(j->engine, TME_LOG_INFO, "JIT: %s", n.unkept.text);
+  if (r && *from == JIT_COMPILED) tell_compiled(j, k->name, n.ms, code_size(r->code));
+  if (!r) fail(e, why.code, "%s", why.text);
+  return r;
+}
+
 jit_kernel *jit_get(jit *j, const kernel *k, jit_origin *from, error *e) {
   text key = {0};
+  flight *f;
+  void *others = NULL;
   *from = JIT_IN_MEMORY;
   if (!make_key(j, k, &key)) {
     text_free(&key);
     fail_memory(e, k->name, key.cap);
     return NULL;
   }
-  pthread_mutex_lock(&j->lock);
+  lock_take(&j->lock);
   jit_kernel *r = lru_get(j->cache, key.s, key.len);
   if (r) atomic_fetch_add(&r->refs, 1);
-  pthread_mutex_unlock(&j->lock);
-  if (!r) {
-    r = find_or_compile(j, k, &key, from, e);
-    size_t tiers = r && r->full ? 1 + (size_t)k->full_unroll : 1; /* the second is about so many times as long */
-    if (r) keep(j, &key, r, tiers * code_size(r->code));
-  }
+  bool mine = !r && flight_begin(&j->compiling, &j->lock, key.s, key.len, &f, &others, e);
+  lock_give(&j->lock);
+  if (!r) r = mine ? make(j, k, &key, f, from, e) : others;
   text_free(&key);
   return r;
 }
@@ -324,9 +396,9 @@ static void compile_full(void *user, void *item) {
   full_tier *f = k->full;
   text key = {0};
   error unkept = {0};
-  pthread_mutex_lock(&j->lock);
+  lock_take(&j->lock);
   const emit_module *m = open_module(j); /* the process has, if not this engine */
-  pthread_mutex_unlock(&j->lock);
+  lock_give(&j->lock);
   if (!make_key(j, f->kernel, &key))
     fail_memory(&f->why, f->kernel->name, key.cap);
   else if (!m)
@@ -352,7 +424,7 @@ static void tell_full(jit *j, const full_tier *f) {
 void jit_worked(jit *j, jit_kernel *k, double ns) {
   int tier = atomic_load_explicit(&k->tier, memory_order_relaxed);
   if (tier == ENDED && atomic_compare_exchange_strong(&k->tier, &tier, FINAL)) tell_full(j, k->full);
-  if (tier != QUICK || !atomic_load_explicit(&compiled_before, memory_order_relaxed)) return;
+  if (tier != QUICK || !atomic_load_explicit(&compilations, memory_order_relaxed)) return;
   uint64_t more = ns < (double)WORTH_FULL_NS ? (uint64_t)ns : WORTH_FULL_NS;
   if (atomic_fetch_add(&k->worked_ns, more) + more < WORTH_FULL_NS) return;
   if (!atomic_compare_exchange_strong(&k->tier, &tier, ASKED)) return;
@@ -361,19 +433,19 @@ void jit_worked(jit *j, jit_kernel *k, double ns) {
 }
 
 void jit_clear(jit *j) {
-  pthread_mutex_lock(&j->lock);
+  lock_take(&j->lock);
   lru_clear(j->cache);
-  pthread_mutex_unlock(&j->lock);
+  lock_give(&j->lock);
 }
 
 void jit_stats(jit *j, tme_stats *out) {
   disk_stats d = {0};
-  pthread_mutex_lock(&j->lock);
+  lock_take(&j->lock);
   lru_stats s = lru_stats_of(j->cache);
   if (j->disk) disk_cache_stats(j->disk, &d);
   out->compile_ms += j->compile_ms;
   out->compilations += j->compilations;
-  pthread_mutex_unlock(&j->lock);
+  lock_give(&j->lock);
   out->entries += s.entries;
   out->hits += s.hits;
   out->misses += s.misses;
@@ -392,10 +464,11 @@ jit *jit_new(tme_engine *e, error *err) {
     return NULL;
   }
   j->engine = e;
-  pthread_mutex_init(&j->lock, NULL);
+  lock_init(&j->lock, LOCK_CODE);
+  j->arena = code_arena_new(err);
   j->cache = lru_new(engine_config_of(e)->cache_bytes, 0, drop_kernel, NULL, err);
   j->later = later_new(compile_full, drop_kernel, j, err);
-  if (!j->cache || !j->later) {
+  if (!j->arena || !j->cache || !j->later) {
     jit_free(j);
     return NULL;
   }
@@ -418,22 +491,27 @@ void jit_free(jit *j) {
   lru_free(j->cache);
   code_arena_free(j->arena);
   disk_cache_close(j->disk);
-  pthread_mutex_destroy(&j->lock);
+  lock_end(&j->lock);
   mem_free(j);
 }
 
 const lower_target *jit_lower_target(const jit *j) { return &j->lower; }
 
 bool jit_usable(jit *j) {
-  pthread_mutex_lock(&j->lock);
+  lock_take(&j->lock);
   bool usable = !j->module_tried || j->module;
-  pthread_mutex_unlock(&j->lock);
+  lock_give(&j->lock);
   return usable;
 }
 
 tme_status jit_disassemble(jit *j, const kernel *k, bool ir, text *out, error *e) {
   const emit_module *m = compiler(j, e);
-  return m ? m->disassemble(k, &j->target, ir, out, e) : TME_ERR_JIT;
+  announce(j);
+  if (!m || !may_compile(e)) return TME_ERR_JIT;
+  tme_status s = check_room(k, e);
+  if (s == TME_OK) s = m->disassemble(k, &j->target, ir, out, e);
+  fork_release();
+  return s;
 }
 
 /* ---- the self-test ------------------------------------------------------------------------------------------------------- */
@@ -481,9 +559,10 @@ void jit_self_test(jit *j, tme_jit_status *out) {
   else if ((m = compiler(j, &why)))
     made = compile(j, m, k, &object, &ms, &why);
   if (m) m->free_bytes(object.bytes);
-  pthread_mutex_lock(&j->lock);
+  announce(j);
+  lock_take(&j->lock);
   out->compiler_present = j->module != NULL;
-  pthread_mutex_unlock(&j->lock);
+  lock_give(&j->lock);
   if (!made) {
     out->state = out->compiler_present ? TME_JIT_FAILED : TME_JIT_DISABLED;
     snprintf(out->reason, sizeof out->reason, "%.500s", why.text);

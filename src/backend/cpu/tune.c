@@ -2,9 +2,9 @@
  * is trusted no more than those; and whatever it says, results are right. */
 #include "backend/cpu/tune.h"
 #include "backend/cpu/run.h"
+#include "base/flight.h"
 #include "compile/disk_cache.h"
 #include "engine/engine.h"
-#include <pthread.h>
 #include <string.h>
 
 enum { FEWEST_RUNS = 2, MOST_RUNS = 10 };
@@ -14,7 +14,8 @@ enum { FEWEST_RUNS = 2, MOST_RUNS = 10 };
 struct tuner {
   backend *b;
   jit *j;
-  pthread_mutex_t lock; /* of what follows; also, nobody times beside somebody else */
+  lock lock; /* of what follows */
+  flights timing;
   tuned_products known;
 };
 
@@ -143,13 +144,22 @@ static int find_out(tuner *t, const product_class *c) {
   return choice;
 }
 
-/* The usual way where nothing can be found out. */
+/* The usual way where nothing can be found out. Nobody times beside somebody else. */
 static int choice_of(tuner *t, const product_class *c) {
-  pthread_mutex_lock(&t->lock);
-  const tuned_product *known = tuned_find(&t->known, c);
-  int choice = known ? known->choice : find_out(t, c);
-  if (!known && choice >= 0) tuned_add(&t->known, c, choice); /* else it is looked for again */
-  pthread_mutex_unlock(&t->lock);
+  const tuned_product *known;
+  flight *f = NULL;
+  void *nothing;
+  lock_take(&t->lock);
+  while (!(known = tuned_find(&t->known, c)) && !flight_begin(&t->timing, &t->lock, NULL, 0, &f, &nothing, NULL))
+    continue;
+  int choice = known ? known->choice : -1;
+  lock_give(&t->lock);
+  if (known) return choice;
+  choice = find_out(t, c);
+  lock_take(&t->lock);
+  if (choice >= 0) tuned_add(&t->known, c, choice); /* else it is looked for again */
+  flight_land(&t->timing, &t->lock, f, NULL, NULL);
+  lock_give(&t->lock);
   return choice < 0 ? 0 : choice;
 }
 
@@ -181,20 +191,20 @@ tuner *tuner_new(backend *b, jit *j, error *e) {
   }
   t->b = b;
   t->j = j;
-  pthread_mutex_init(&t->lock, NULL);
+  lock_init(&t->lock, LOCK_INNER);
   return t;
 }
 
 void tuner_clear(tuner *t) {
   if (!t) return;
-  pthread_mutex_lock(&t->lock);
+  lock_take(&t->lock);
   tuned_free(&t->known);
-  pthread_mutex_unlock(&t->lock);
+  lock_give(&t->lock);
 }
 
 void tuner_free(tuner *t) {
   if (!t) return;
   tuned_free(&t->known);
-  pthread_mutex_destroy(&t->lock);
+  lock_end(&t->lock);
   mem_free(t);
 }

@@ -1,9 +1,9 @@
 #include "backend/mlx/cache.h"
 #include "base/env.h"
+#include "base/lock.h"
 #include "base/lru.h"
 #include <errno.h>
 #include <ftw.h>
-#include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,7 +20,7 @@ struct mlx_entry {
 struct mlx_cache {
   const mlx_module *module;
   mlx_options options;
-  pthread_mutex_t lock; /* guards all below */
+  lock lock; /* guards all below */
   lru *functions;
   double compile_ms;
   uint64_t compilations;
@@ -114,19 +114,19 @@ static mlx_entry *make_entry(mlx_cache *c, const graph *region, error *e) {
 }
 
 mlx_entry *mlx_cache_get(mlx_cache *c, const mlx_key *k, const graph *region, error *e) {
-  pthread_mutex_lock(&c->lock);
+  lock_take(&c->lock);
   mlx_entry *f = lru_get(c->functions, k->bytes, k->size);
   if (f) atomic_fetch_add(&f->refs, 1);
-  pthread_mutex_unlock(&c->lock);
+  lock_give(&c->lock);
   if (f) return f;
   f = make_entry(c, region, e);
   if (!f) return NULL;
   atomic_fetch_add(&f->refs, 1); /* the cache's reference */
-  pthread_mutex_lock(&c->lock);
+  lock_take(&c->lock);
   size_t bytes = sizeof *f + (size_t)region->n * (sizeof(g_node) + BYTES_PER_NODE);
   if (lru_put(c->functions, k->bytes, k->size, f, bytes, NULL) != TME_OK)
     atomic_fetch_sub(&f->refs, 1); /* not kept: it serves once */
-  pthread_mutex_unlock(&c->lock);
+  lock_give(&c->lock);
   return f;
 }
 
@@ -163,10 +163,10 @@ tme_status mlx_entry_run(mlx_cache *c, mlx_entry *f, const mlx_input *in, const 
   remove_folder(folder);
   if (s != TME_OK) return s;
   atomic_store(&f->ran, true);
-  pthread_mutex_lock(&c->lock);
+  lock_take(&c->lock);
   c->compile_ms += ms;
   c->compilations++;
-  pthread_mutex_unlock(&c->lock);
+  lock_give(&c->lock);
   return s;
 }
 
@@ -180,11 +180,11 @@ void mlx_cache_self_test(mlx_cache *c, error *e) {
 /* ---- the cache --------------------------------------------------------------------------------------------------- */
 
 void mlx_cache_stats(mlx_cache *c, tme_stats *out) {
-  pthread_mutex_lock(&c->lock);
+  lock_take(&c->lock);
   lru_stats s = lru_stats_of(c->functions);
   out->compile_ms += c->compile_ms;
   out->compilations += c->compilations;
-  pthread_mutex_unlock(&c->lock);
+  lock_give(&c->lock);
   out->entries += s.entries;
   out->hits += s.hits;
   out->misses += s.misses;
@@ -193,9 +193,9 @@ void mlx_cache_stats(mlx_cache *c, tme_stats *out) {
 }
 
 void mlx_cache_clear(mlx_cache *c) {
-  pthread_mutex_lock(&c->lock);
+  lock_take(&c->lock);
   lru_clear(c->functions);
-  pthread_mutex_unlock(&c->lock);
+  lock_give(&c->lock);
 }
 
 mlx_cache *mlx_cache_new(const mlx_module *m, const mlx_options *o, size_t bytes, error *e) {
@@ -206,7 +206,7 @@ mlx_cache *mlx_cache_new(const mlx_module *m, const mlx_options *o, size_t bytes
   }
   c->module = m;
   c->options = *o;
-  pthread_mutex_init(&c->lock, NULL);
+  lock_init(&c->lock, LOCK_INNER);
   c->functions = lru_new(bytes, 0, drop_entry, NULL, e);
   if (c->functions) return c;
   mlx_cache_free(c);
@@ -216,6 +216,6 @@ mlx_cache *mlx_cache_new(const mlx_module *m, const mlx_options *o, size_t bytes
 void mlx_cache_free(mlx_cache *c) {
   if (!c) return;
   lru_free(c->functions);
-  pthread_mutex_destroy(&c->lock);
+  lock_end(&c->lock);
   mem_free(c);
 }

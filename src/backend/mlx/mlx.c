@@ -29,7 +29,7 @@ typedef struct mlx_backend {
 
 /* ---- the module -------------------------------------------------------------------------------------------------- */
 
-static pthread_mutex_t opening = PTHREAD_MUTEX_INITIALIZER;
+static pthread_mutex_t opening = PTHREAD_MUTEX_INITIALIZER; /* taken in fork_hold() */
 static const mlx_module *opened; /* never closed: its thread and MLX's live as long as the process */
 static unsigned opened_in;       /* fork_generation of that time */
 
@@ -63,6 +63,10 @@ static const mlx_module *load_module(error *e) {
 }
 
 static const mlx_module *open_module(error *e) {
+  if (!fork_hold()) {
+    fail(e, TME_ERR_DEVICE, "mlx: the process is ending");
+    return NULL;
+  }
   pthread_mutex_lock(&opening);
   unsigned generation = fork_generation();
   const mlx_module *m = opened;
@@ -75,6 +79,7 @@ static const mlx_module *open_module(error *e) {
     opened_in = generation;
   }
   pthread_mutex_unlock(&opening);
+  fork_release();
   return m;
 }
 

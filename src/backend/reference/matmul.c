@@ -153,7 +153,7 @@ tme_status ref_matmul(ref_call *c, error *e) {
   batch.rank -= (x->type.rank > 1) + (y->type.rank > 1);
   p.a = operand_of(x, true, &batch);
   p.b = operand_of(y, false, &batch);
-  if (c->libraries && (p.wide == TME_F32 || p.wide == TME_F64)) p.lib = libraries_get();
+  if (c->libraries && (p.wide == TME_F32 || p.wide == TME_F64)) p.lib = libraries_use();
   size_t size = tme_dtype_size(p.wide), m = (size_t)p.a.shape[0], n = (size_t)p.b.shape[1], k = (size_t)p.a.shape[1];
   p.pack_a = mem_alloc(m * k * size);
   p.pack_b = mem_alloc(k * n * size);
@@ -163,6 +163,7 @@ tme_status ref_matmul(ref_call *c, error *e) {
     run(&p, &batch, &c->out[0]);
   else
     s = fail_memory(e, "matmul", (m * k + k * n + m * n) * size);
+  if (p.lib) libraries_leave();
   mem_free(p.pack_a);
   mem_free(p.pack_b);
   mem_free(p.sums);

@@ -26,6 +26,22 @@ static void on_fatal_error(const char *reason) {
   longjmp(*escape, 1);
 }
 
+/* Likewise where it, or its C++ library, gets no memory. C has no names for these two functions. */
+void install_bad_alloc_handler(void (*handler)(void *user, const char *reason, bool diagnose),
+                               void *user) __asm__("_ZN4llvm31install_bad_alloc_error_handlerEPFvPvPKcbES0_");
+static void on_bad_alloc(void *user, const char *reason, bool diagnose) {
+  (void)user, (void)diagnose;
+  on_fatal_error(reason);
+}
+
+#ifdef TME_OWN_CXX /* else operator new is the whole process's */
+void (*set_new_handler(void (*handler)(void)))(void) __asm__("_ZSt15set_new_handlerPFvvE");
+static void on_no_memory(void) {
+  on_fatal_error("out of memory");
+  set_new_handler(NULL); /* nobody to jump to: the next attempt ends the process */
+}
+#endif
+
 static void set_up(void) {
   /* These cost half of the time of code generation and gain nothing on loops that are written out already. */
   static const char *const options[] = {"tme",
@@ -38,6 +54,10 @@ static void set_up(void) {
   LLVMInitializeNativeAsmPrinter();
   LLVMParseCommandLineOptions(COUNT(options), options, NULL);
   LLVMInstallFatalErrorHandler(on_fatal_error);
+  install_bad_alloc_handler(on_bad_alloc, NULL);
+#ifdef TME_OWN_CXX
+  set_new_handler(on_no_memory);
+#endif
 }
 
 static void on_diagnostic(LLVMDiagnosticInfoRef info, void *user) {

@@ -1,0 +1,18 @@
+#include "base/room.h"
+#include <sys/mman.h>
+#include <sys/resource.h>
+
+static bool finite(int resource) {
+  struct rlimit limit;
+  return getrlimit(resource, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY;
+}
+
+bool room_limited(void) { return finite(RLIMIT_AS) || finite(RLIMIT_DATA); }
+
+bool room_for(size_t bytes) {
+  if (!room_limited()) return true;
+  void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (p == MAP_FAILED) return false;
+  munmap(p, bytes);
+  return true;
+}
