@@ -6,7 +6,7 @@ A process a library, so that they do not disturb each other. Lines of JSON in, a
     (start)                  {"ready": "numpy 2.1", "compiles": false} or {"error": "why"}
     {"op": "matmul", "inputs": [{"shape": [64, 64], "scale": 1, "offset": 0}, ...], "dtype": ..., "file": ...}
                              {"ready": true, "first_ms": time of the first call} or {"ready": false, "error": "why"}
-    {"run": 60}              {"ms": [...]}: samples of about 60 ms
+    {"run": 60}              {"ms": [...]}: samples of about 60 ms; or {"ms": [], "error": "why"}
 
 A sample is one call that ends when its result is in memory; calls below 20 us are timed in batches. Each turn begins
 with a call that does not count, since others used the machine in between, unless it is a long one. Two sets of inputs
@@ -392,6 +392,12 @@ class Call:
         return samples
 
 
+def reason(e):
+    """On one line that is not too long: compilers' messages have pages."""
+    text = " ".join(f"{type(e).__name__}: {e}".split())
+    return text if len(text) <= 300 else text[:297] + "..."
+
+
 def serve(name, out):
     def say(answer):
         out.write(json.dumps(answer) + "\n")
@@ -408,22 +414,31 @@ def serve(name, out):
         return
     try:
         peer = PEERS[name]()
-    except Exception as e:  # whatever keeps a library from loading
-        say({"error": f"cannot be imported: {type(e).__name__}: {e}"})
+    except BaseException as e:  # whatever keeps a library from loading
+        say({"error": f"cannot be imported: {reason(e)}"})
+        return
+    try:
+        import numpy
+        numpy.random.default_rng
+    except BaseException as e:
+        say({"error": f"its inputs are made by NumPy, which cannot be imported: {reason(e)}"})
         return
     say({"ready": f"{name} {peer.version}", "compiles": peer.compiles})
     call = None
     for line in sys.stdin:
         question = json.loads(line)
         if "run" in question:
-            say({"ms": call.turn(question["run"]) if call else []})
+            try:
+                say({"ms": call.turn(question["run"]) if call else []})
+            except Exception as e:
+                say({"ms": [], "error": reason(e)})
             continue
         call = None
         try:
             call = Call(peer, **question)
             say({"ready": True, "first_ms": call.first_ms})
         except Exception as e:  # what a library cannot do is left out of the table
-            say({"ready": False, "error": f"{type(e).__name__}: {e}"})
+            say({"ready": False, "error": reason(e)})
 
 
 if __name__ == "__main__":

@@ -99,6 +99,8 @@ typedef struct worker {
   char *line;
   size_t used, room;
   double first_ms; /* of the case it was prepared for */
+  char row[80];    /* that case */
+  char said[400];  /* the last reason for a row that it is left out of */
 } worker;
 
 /* Starts `argv`, which serves lines of JSON as bench/peers.py says. False after the message. */

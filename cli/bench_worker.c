@@ -63,30 +63,44 @@ static bool spawn(worker *w, char *const *argv) {
   return false;
 }
 
-void worker_stop(worker *w) {
+/* Its input and output end, and so does it. How, as waitpid says. */
+static int end_of(worker *w) {
+  int status = 0;
   if (w->pid > 0) {
     close(w->to); /* the end of its input ends it */
     close(w->from);
     /* What it writes to its caches as it ends counts for the next. */
     pid_t ended = 0;
     for (int ms = 0; ms < END_MS && ended == 0; ms++) {
-      ended = waitpid(w->pid, NULL, WNOHANG);
+      ended = waitpid(w->pid, &status, WNOHANG);
       if (ended == 0) nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
     }
     if (ended == 0) {
       kill(w->pid, SIGTERM);
-      waitpid(w->pid, NULL, 0);
+      waitpid(w->pid, &status, 0);
     }
   }
   free(w->line);
   w->line = NULL;
   w->pid = 0;
+  return status;
 }
+
+void worker_stop(worker *w) { end_of(w); }
 
 static bool lost(worker *w, const cli *c, const char *why) {
   complain(c, "%s: %s; left out", w->name, why);
   worker_stop(w);
   return false;
+}
+
+/* It closed its output: how it ended says more than that it did. */
+static void ended(worker *w, const cli *c) {
+  int status = end_of(w);
+  if (WIFSIGNALED(status))
+    complain(c, "%s: it was ended by signal %d (%s); left out", w->name, WTERMSIG(status), strsignal(WTERMSIG(status)));
+  else
+    complain(c, "%s: it ended with exit code %d; left out", w->name, WEXITSTATUS(status));
 }
 
 /* The next line as an object; NULL after the message. */
@@ -109,7 +123,10 @@ static json_t *receive(worker *w, const cli *c) {
     if (ready < 0 && errno == EINTR) continue;
     ssize_t n = ready > 0 ? read(w->from, w->line + w->used, w->room - w->used - 1) : -1;
     if (n <= 0) {
-      lost(w, c, ready == 0 ? "no answer in three minutes" : "it ended");
+      if (ready == 0)
+        lost(w, c, "no answer in three minutes");
+      else
+        ended(w, c);
       return NULL;
     }
     w->used += (size_t)n;
@@ -126,9 +143,15 @@ static json_t *ask(worker *w, const cli *c, json_t *question) {
   char *text = question ? json_dumps(question, JSON_COMPACT) : NULL;
   json_decref(question);
   bool sent = text && dprintf(w->to, "%s\n", text) > 0;
+  if (sent) {
+    free(text);
+    return receive(w, c);
+  }
+  if (text)
+    ended(w, c);
+  else
+    lost(w, c, "out of memory");
   free(text);
-  if (sent) return receive(w, c);
-  lost(w, c, "it could not be asked");
   return NULL;
 }
 
@@ -158,6 +181,14 @@ bool worker_start(worker *w, const cli *c, const char *name, char *const *argv) 
   return ready;
 }
 
+/* Why it has no figure in a row; the same reason once. */
+static void explain(worker *w, const cli *c, const json_t *answer) {
+  const char *why = text_of(answer, "error");
+  if (!*why || !strcmp(why, w->said)) return;
+  complain(c, "%s: %s: %s; left out of this row", w->name, w->row, why);
+  snprintf(w->said, sizeof w->said, "%s", why);
+}
+
 bool worker_prepare(worker *w, const cli *c, const bench_case *k, tme_dtype dtype) {
   if (w->pid <= 0) return false;
   json_t *inputs = json_array();
@@ -173,6 +204,8 @@ bool worker_prepare(worker *w, const cli *c, const bench_case *k, tme_dtype dtyp
   if (!answer) return false;
   bool ready = json_is_true(json_object_get(answer, "ready"));
   w->first_ms = json_number_value(json_object_get(answer, "first_ms"));
+  snprintf(w->row, sizeof w->row, "%s %s %s", k->op, k->shape, tme_dtype_name(dtype));
+  if (!ready) explain(w, c, answer);
   json_decref(answer);
   return ready;
 }
@@ -181,6 +214,7 @@ int worker_run(worker *w, const cli *c, double budget_ms, double *samples, int n
   if (w->pid <= 0) return n;
   json_t *answer = ask(w, c, json_pack("{s:f}", "run", budget_ms));
   if (!answer) return n;
+  explain(w, c, answer);
   size_t i;
   const json_t *v;
   json_array_foreach(json_object_get(answer, "ms"), i, v) {

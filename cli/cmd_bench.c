@@ -25,7 +25,8 @@ static const char help[] =
     "      --only PATTERN   rows whose \"op shape dtype\" contains PATTERN (a shell pattern)\n"
     "      --dtype T        float32 (default), float64, float16, bfloat16\n"
     "      --vs LIST        libraries of numpy, torch, torch-compile, jax, mlx, mlx-openblas, and the bare routines of\n"
-    "                       onednn, libxsmm; those that are missing are left out. The best peer is the fastest of the\n"
+    "                       onednn, libxsmm; those that are missing or fail are left out, and\n"
+    "                       the reason is given. The best peer is the fastest of the\n"
     "                       former: routines write to memory that they are given\n"
     "      --python PY      the interpreter that has them (default: python3)\n"
     "      --minilm FILE    weights of the row minilm, model.safetensors of all-MiniLM-L6-v2 (default: those of the\n"
@@ -245,7 +246,11 @@ static int read_options(bench *b, int argc, char **argv, bool *done) {
     case OPT_NO_CBLAS: b->cblas = false; break;
     case OPT_NO_PLAIN: b->plain = false; break;
     case OPT_JSON: b->json = true; break;
-    case OPT_PLOT: b->plot = optarg; break;
+    case OPT_PLOT:
+      if (fnmatch("*.svg", optarg, 0) != 0)
+        return usage_error(b->c, "--plot '%s': a name that ends in .svg expected", optarg);
+      b->plot = optarg;
+      break;
     case OPT_SERVE: b->serve = optarg; break;
     case OPT_DTYPE:
       b->dtype = tme_dtype_parse(optarg);

@@ -49,7 +49,7 @@ static int run(cli *c, int argc, char **argv) {
       print_operation(op);
   }
   if (json && memory) {
-    json_dumpf(list, stdout, JSON_INDENT(1));
+    json_dumpf(list, stdout, JSON_INDENT(2));
     fputc('\n', stdout);
   }
   json_decref(list);

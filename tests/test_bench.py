@@ -107,10 +107,45 @@ class Bench(unittest.TestCase):
         self.assertEqual(r.returncode, 0, r.stderr)
         self.assertIn("nonsense: unknown library", r.stderr)
         self.assertIn("jax: cannot be imported: ImportError: no such luck; left out", r.stderr)
+        self.assertNotIn("\njax: ", r.stdout)
         for name in ("onednn", "libxsmm"):
             r = self.bench("--only", "matmul 128", "--no-plain", "--vs", name)
             self.assertEqual(r.returncode, 0, r.stderr)
             self.assertTrue(f"{name}: " in r.stdout or f"tme: bench: {name}: " in r.stderr, (r.stdout, r.stderr))
+
+    def peer(self, name, text):
+        """A library of the interpreter, as a package beside the run; returns the environment that has it."""
+        folder = os.path.join(self.dir, *name.split("."))
+        os.makedirs(folder)
+        for part in range(1, len(name.split(".")) + 1):
+            with open(os.path.join(self.dir, *name.split(".")[:part], "__init__.py"), "a") as f:
+                f.write(text if part == len(name.split(".")) else "")
+        return {"PYTHONPATH": self.dir}
+
+    def test_peers_that_fail(self):
+        jax = "import types, sys; __version__ = '0'; numpy = types.ModuleType('jax.numpy'); sys.modules['jax.numpy'] = numpy\n" \
+              "for t in ('float16', 'bfloat16', 'float32', 'float64'): setattr(numpy, t, t)\n"
+        for text, message in (
+                (jax, "jax: add 1024x1024 float32: AttributeError: module 'jax' has no attribute 'config'; left out of"),
+                ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", "jax: it was ended by signal 9 (Killed); left out"),
+                ("raise SystemExit(3)", "jax: cannot be imported: SystemExit: 3; left out"),
+                ("import os; os._exit(3)", "jax: it ended with exit code 3; left out")):
+            with self.subTest(message):
+                r = self.bench("--only", "add*", "--no-plain", "--vs", "jax", env=self.peer("jax", text))
+                self.assertEqual(r.returncode, 0, r.stderr)
+                self.assertIn(message, r.stderr)
+                self.assertEqual(r.stderr.count("jax: "), 1, r.stderr)
+                shutil.rmtree(os.path.join(self.dir, "jax"))
+
+    def test_peer_without_numpy(self):
+        env = self.peer("mlx.core", "__version__ = '1.0'; cpu = float16 = bfloat16 = float32 = float64 = 0\n"
+                                    "def set_default_device(d): pass\n")
+        self.peer("numpy", "raise ModuleNotFoundError(\"No module named 'numpy'\")\n")
+        r = self.bench("--only", "add*", "--no-plain", "--vs", "mlx", env=env)
+        self.assertEqual(r.returncode, 0, r.stderr)
+        self.assertIn("mlx: its inputs are made by NumPy, which cannot be imported: ModuleNotFoundError: "
+                      "No module named 'numpy'; left out", r.stderr)
+        self.assertNotIn("mlx", r.stdout)
 
     def test_missing_model(self):
         r = subprocess.run([TME, "bench", "--no-cblas", "--all", "--only", "minilm*", "--no-plain", "--minilm",
@@ -120,13 +155,14 @@ class Bench(unittest.TestCase):
         r = subprocess.run([TME, "bench", "--no-cblas", "--all", "--only", "minilm*", "--no-plain", "--python", "false"],
                            capture_output=True, text=True, cwd=self.dir, timeout=1000)
         self.assertEqual(r.returncode, 0, r.stderr)
-        self.assertIn("minilm: it ended; left out", r.stderr)
+        self.assertIn("minilm: it ended with exit code 1; left out", r.stderr)
 
     def test_usage(self):
         for args, message in ((("--only", "nothing at all"), "names no row; --all has more"),
                               (("--only", "nothing at all", "--all"), "names no row"),
                               (("--dtype", "int8"), "int8"), (("--minilm",), "needs a value"),
-                              (("--serve", "tea"), "got 'tea'")):
+                              (("--serve", "tea"), "got 'tea'"),
+                              (("--plot", "x.png"), "--plot 'x.png': a name that ends in .svg expected")):
             with self.subTest(args):
                 r = self.bench(*args)
                 self.assertEqual(r.returncode, 2, r.stderr)
