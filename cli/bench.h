@@ -3,7 +3,6 @@
 #define CLI_BENCH_H
 
 #include "cli.h"
-#include <jansson.h>
 #include <stdio.h>
 #include <sys/types.h>
 

@@ -130,8 +130,7 @@ bool report_json(const bench_table *t) {
       return false;
     }
   }
-  bool ok = list && json_dumpf(list, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(6)) == 0;
-  putchar('\n');
+  bool ok = list && write_json(list);
   json_decref(list);
   return ok;
 }

@@ -4,6 +4,7 @@
 
 #include "tme/tme.h"
 #include <getopt.h>
+#include <jansson.h>
 
 /* Exit codes besides 0. */
 enum { EXIT_EVALUATION = 1, EXIT_USAGE = 2 };
@@ -33,9 +34,11 @@ bool parse_integer(const char *text, long lo, long hi, long *out);
 int finish_output(const cli *c, int code);
 /* What an interrupt would leave behind is removed. */
 void handle_interrupts(void);
+/* A value and a line's end on standard output, laid out as all JSON of the program is. False if that failed. */
+bool write_json(const json_t *value);
 /* What was asked for by name and could not be had, if there is something: as text, and as a value of JSON (null). */
 void print_wish(const tme_jit_status *s);
-struct json_t *wish_json(const tme_jit_status *s);
+json_t *wish_json(const tme_jit_status *s);
 double clock_ms(void);
 /* A line on standard error that the next one replaces, if that is a terminal; progress_end() removes it. */
 void progress(const char *fmt, ...) TME_PRINTF(1, 2);

@@ -3,7 +3,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -88,8 +87,7 @@ static int print_json(const cli *c, const char *what, const char *path, const en
     complain(c, "out of memory");
     return EXIT_EVALUATION;
   }
-  json_dumpf(root, stdout, JSON_INDENT(1));
-  fputc('\n', stdout);
+  write_json(root);
   json_decref(root);
   return 0;
 }

@@ -1,7 +1,6 @@
 /* tme eval: evaluate an expression, print the results, write files. */
 #include "output.h"
 #include "print.h"
-#include <jansson.h>
 #include <stdlib.h>
 #include <unistd.h>
 

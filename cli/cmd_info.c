@@ -1,6 +1,5 @@
 /* tme info: the engine as it is set up. */
 #include "cli.h"
-#include <jansson.h>
 #include <stdio.h>
 
 static const char help[] = "usage: tme info [--json]\n\n"
@@ -18,8 +17,7 @@ static int print_info_json(const cli *c, tme_engine *e, const tme_jit_status *s)
     complain(c, "out of memory");
     return EXIT_EVALUATION;
   }
-  json_dumpf(root, stdout, JSON_INDENT(2));
-  fputc('\n', stdout);
+  write_json(root);
   json_decref(root);
   return 0;
 }

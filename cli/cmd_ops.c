@@ -1,7 +1,6 @@
 /* tme ops: the operations and their parameters. */
 #include "cli.h"
 #include "eval.h"
-#include <jansson.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -48,10 +47,7 @@ static int run(cli *c, int argc, char **argv) {
     else
       print_operation(op);
   }
-  if (json && memory) {
-    json_dumpf(list, stdout, JSON_INDENT(2));
-    fputc('\n', stdout);
-  }
+  if (json && memory) write_json(list);
   json_decref(list);
   if (!memory) complain(c, "out of memory");
   return finish_output(c, memory ? 0 : EXIT_EVALUATION);

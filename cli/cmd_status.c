@@ -1,6 +1,5 @@
 /* tme status: does the JIT work here? */
 #include "cli.h"
-#include <jansson.h>
 #include <stdio.h>
 
 static const char help[] =
@@ -39,8 +38,7 @@ static int print_status_json(const cli *c, const tme_jit_status *s) {
     complain(c, "out of memory");
     return EXIT_EVALUATION;
   }
-  json_dumpf(root, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(6));
-  fputc('\n', stdout);
+  write_json(root);
   json_decref(root);
   return 0;
 }

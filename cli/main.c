@@ -115,6 +115,11 @@ static void fill_missing_streams(void) {
   }
 }
 
+bool write_json(const json_t *value) {
+  bool ok = json_dumpf(value, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(6)) == 0;
+  return putchar('\n') != EOF && ok;
+}
+
 static const command *find_command(const char *name) {
   for (int i = 0; i < COMMANDS; i++)
     if (!strcmp(name, commands[i]->name)) return commands[i];

@@ -546,6 +546,12 @@ class Errors(Program):
             self.assertEqual((r.returncode, r.stdout), (2, ""))
             self.assertIn(f"the {wish} mlx was asked for and is not there: mlx: ", r.stderr)
 
+    def test_layout_of_json(self):
+        for args in (("status",), ("info",), ("ops",), ("cache", "stats"), ("eval", "1")):
+            text = self.run_ok(*args, "--json")
+            self.assertRegex(text, r"\A[^\n]*\n  [^ ]")
+            self.assertTrue(text.endswith("\n") and not text.endswith("\n\n"))
+
     def test_log_levels(self):
         for level, lines in (("error", 0), ("warning", 1)):
             r = tme("--log", level, "--device", "cuda", "eval", "1", cwd=self.dir)
