@@ -34,11 +34,11 @@ double best_peer(const bench_table *t, const bench_row *r, int *peer) {
 
 static void print_limits(const bench_limits *l) {
   static const char *const levels[LEVELS] = {"L2", "L3", "memory"};
-  printf("limits, one thread / %d threads: f32 %.1f / %.1f GFLOP/s, f64 %.1f / %.1f", l->threads, l->f32[0], l->f32[1],
-         l->f64[0], l->f64[1]);
+  printf("limits, one thread / %d thread%s: f32 %.1f / %.1f GFLOP/s, f64 %.1f / %.1f", l->threads, PLURAL(l->threads),
+         l->f32[0], l->f32[1], l->f64[0], l->f64[1]);
   if (l->bf16[1] > 0) printf(", bf16 %.1f / %.1f", l->bf16[0], l->bf16[1]);
   printf(", functions %.1f / %.1f Gop/s", l->mix[0], l->mix[1]);
-  printf("\nlimits, %d threads, read / copied (both ways): ", l->threads);
+  printf("\nlimits, %d thread%s, read / copied (both ways): ", l->threads, PLURAL(l->threads));
   for (int i = 0; i < LEVELS; i++) printf("%s%s %.1f / %.1f", i ? ", " : "", levels[i], l->read[i], l->copy[i]);
   printf(" GB/s\n");
 }

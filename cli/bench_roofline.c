@@ -129,8 +129,8 @@ void draw_roofline(FILE *f, const bench_table *t, int y) {
   axes a = find_axes(t, y + TOP);
   fprintf(
       f,
-      "<text x=\"%d\" y=\"%d\" font-size=\"14\">Roofline on %d threads: filled tme, hollow the best library</text>\n",
-      LEFT, y + 14, l->threads);
+      "<text x=\"%d\" y=\"%d\" font-size=\"14\">Roofline on %d thread%s: filled tme, hollow the best library</text>\n",
+      LEFT, y + 14, l->threads, PLURAL(l->threads));
   draw_axes(f, &a);
   draw_level(f, &a, "L2", l->copy[LEVEL_L2], l->f32[1], "#2ca02c", 24);
   draw_level(f, &a, "L3", l->copy[LEVEL_L3], l->f32[1], "#ff7f0e", 110);

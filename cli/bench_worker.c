@@ -113,7 +113,7 @@ static json_t *receive(worker *w, const cli *c) {
       size_t room = w->room ? 2 * w->room : 4096;
       char *line = room <= LONGEST ? realloc(w->line, room) : NULL;
       if (!line) {
-        lost(w, c, "an answer too long");
+        lost(w, c, "its answer is too long");
         return NULL;
       }
       w->line = line;
@@ -134,7 +134,7 @@ static json_t *receive(worker *w, const cli *c) {
     if (w->line[w->used - 1] == '\n') break;
   }
   json_t *answer = json_loads(w->line, 0, NULL);
-  if (!answer) lost(w, c, "an answer that is no JSON");
+  if (!answer) lost(w, c, "its answer is not JSON");
   return answer;
 }
 

@@ -16,6 +16,9 @@ typedef struct cli {
   int exit_code; /* set when cli_option returns OPT_STOP */
 } cli;
 
+/* The plural's letter in a message. */
+#define PLURAL(n) ((n) == 1 ? "" : "s")
+
 /* "tme: eval: MESSAGE" on standard error. */
 void complain(const cli *c, const char *fmt, ...) TME_PRINTF(2, 3);
 /* complain(), a hint at --help, and EXIT_USAGE. */

@@ -115,10 +115,10 @@ static int start_peers(bench *b) {
   if (b->cblas) add_peer(b, "cblas");
   if (!b->vs) return 0;
   if (snprintf(b->names, sizeof b->names, "%s", b->vs) >= (int)sizeof b->names)
-    return usage_error(b->c, "--vs: too long");
+    return usage_error(b->c, "--vs: the list is too long");
   for (char *rest = b->names, *name; (name = strsep(&rest, ","));) {
     if (!*name || (b->cblas && !strcmp(name, "cblas"))) continue;
-    if (b->table.npeers == BENCH_PEERS) return usage_error(b->c, "--vs: at most %d", BENCH_PEERS);
+    if (b->table.npeers == BENCH_PEERS) return usage_error(b->c, "--vs: at most %d libraries", BENCH_PEERS);
     add_peer(b, name);
   }
   return 0;

@@ -37,7 +37,7 @@ static int run(cli *c, int argc, char **argv) {
   if (json) return finish_output(c, print_info_json(c, e, &s));
   const char *dir = tme_engine_cache_dir(e);
   printf("tme        %s, %d operations\n", tme_version(), tme_op_count());
-  printf("device     %s, %d thread%s\n", s.device, tme_engine_threads(e), tme_engine_threads(e) == 1 ? "" : "s");
+  printf("device     %s, %d thread%s\n", s.device, tme_engine_threads(e), PLURAL(tme_engine_threads(e)));
   printf("target     %s\n", s.target);
   printf("precision  %s\n", s.precision);
   printf("backend    %s\n", s.backend);

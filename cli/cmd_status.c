@@ -51,11 +51,12 @@ static void print_status(const tme_jit_status *s) {
          s->target);
   print_wish(s);
   printf(
-      "cache      %llu entries, %llu bytes; %llu hits, %llu misses, %llu evictions; on disk %llu hits, %llu misses\n",
-      (unsigned long long)t->entries, (unsigned long long)t->bytes, (unsigned long long)t->hits,
-      (unsigned long long)t->misses, (unsigned long long)t->evictions, (unsigned long long)t->disk_hits,
-      (unsigned long long)t->disk_misses);
-  printf("compile    %.1f ms, %llu failures\n", t->compile_ms, (unsigned long long)t->failures);
+      "cache      %llu entr%s, %llu byte%s; %llu hit%s, %llu miss%s, %llu eviction%s; on disk %llu hit%s, %llu miss%s\n",
+      (unsigned long long)t->entries, t->entries == 1 ? "y" : "ies", (unsigned long long)t->bytes, PLURAL(t->bytes),
+      (unsigned long long)t->hits, PLURAL(t->hits), (unsigned long long)t->misses, t->misses == 1 ? "" : "es",
+      (unsigned long long)t->evictions, PLURAL(t->evictions), (unsigned long long)t->disk_hits, PLURAL(t->disk_hits),
+      (unsigned long long)t->disk_misses, t->disk_misses == 1 ? "" : "es");
+  printf("compile    %.1f ms, %llu failure%s\n", t->compile_ms, (unsigned long long)t->failures, PLURAL(t->failures));
 }
 
 static int run(cli *c, int argc, char **argv) {

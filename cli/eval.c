@@ -178,7 +178,7 @@ bool eval_node(interp *in, const node *n, value *out) {
   case NODE_CHAIN: return eval_chain(in, n, out);
   case NODE_CALL: return eval_call(in, n, out);
   case NODE_SUFFIXED: return eval_suffixed(in, n, out);
-  case NODE_ELLIPSIS: return problem_at(in->problem, n->at, "'...' has a meaning in an index alone");
+  case NODE_ELLIPSIS: return problem_at(in->problem, n->at, "'...' is allowed in an index alone");
   default: return problem_at(in->problem, n->at, "this has no value of its own");
   }
 }

@@ -56,7 +56,7 @@ static bool read_place(interp *in, const node *n, place *p, int *count) {
 static bool read_places(interp *in, const node *index, int rank, place *places, int *count) {
   int n = 0, axes = 0, ellipsis = -1;
   for (const node *c = index->child; c; c = c->next) {
-    if (n > MAX_PLACES - TME_MAX_RANK) return problem_at(in->problem, c->at, "index: too many places");
+    if (n > MAX_PLACES - TME_MAX_RANK) return problem_at(in->problem, c->at, "index: too many indices");
     if (c->kind == NODE_ELLIPSIS) {
       if (ellipsis >= 0) return problem_at(in->problem, c->at, "index: more than one '...'");
       ellipsis = n;
@@ -67,7 +67,8 @@ static bool read_places(interp *in, const node *index, int rank, place *places, 
     axes += places[n].kind == PLACE_NEW ? 0 : m;
     n += m;
   }
-  if (axes > rank) return problem_at(in->problem, index->at, "index: %d places for an array of rank %d", axes, rank);
+  if (axes > rank)
+    return problem_at(in->problem, index->at, "index: too many indices: %d for an array of rank %d", axes, rank);
   int missing = rank - axes, at = ellipsis < 0 ? n : ellipsis;
   for (int i = n - 1; i >= at; i--) places[i + missing] = places[i];
   for (int i = at; i < at + missing; i++)
@@ -158,8 +159,8 @@ static bool index_list(interp *in, const value *v, const node *index, value *out
     return problem_at(in->problem, index->at, "index: one whole number expected for %s", value_kind_name(v->kind));
   if (!eval_node(in, index->child, &i) || !value_int(in, &i, index->child->at, "index", &at)) return false;
   if (at < -v->u.list.n || at >= v->u.list.n)
-    return problem_at(in->problem, index->child->at, "index: %lld is out of range for %d elements", (long long)at,
-                      v->u.list.n);
+    return problem_at(in->problem, index->child->at, "index: %lld is out of range for %d element%s", (long long)at,
+                      v->u.list.n, v->u.list.n == 1 ? "" : "s");
   *out = v->u.list.items[at < 0 ? at + v->u.list.n : at];
   return true;
 }

@@ -55,7 +55,7 @@ static bool lex_number(const char *source, token *t, problem *p) {
     t->f = strtod(s, &end);
   }
   t->len = (size_t)(end - s);
-  if (letter(*end) || digit(*end)) return problem_at(p, t->at, "syntax error: this is no number");
+  if (letter(*end) || digit(*end)) return problem_at(p, t->at, "syntax error: invalid number");
   return true;
 }
 
@@ -91,7 +91,7 @@ static bool lex_symbol(const char *source, token *t, problem *p) {
     t->len = 1;
     return true;
   }
-  if (*s == '"' || *s == '\'') return problem_at(p, t->at, "syntax error: there are no texts; names need no quotes");
+  if (*s == '"' || *s == '\'') return problem_at(p, t->at, "syntax error: there are no strings; names need no quotes");
   if ((unsigned char)*s < 0x20 || (unsigned char)*s >= 0x7f)
     return problem_at(p, t->at, "syntax error: unexpected character (byte 0x%02x)", (unsigned)(unsigned char)*s);
   return problem_at(p, t->at, "syntax error: unexpected character '%c'", *s);

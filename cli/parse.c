@@ -111,7 +111,7 @@ static node *parse_call(parser *ps) {
       arg->name_len = ps->t->len;
       ps->t += 2;
     } else if (keywords) {
-      problem_at(ps->p, ps->t->at, "syntax error: an argument without a name after one with a name");
+      problem_at(ps->p, ps->t->at, "syntax error: a positional argument follows one with a name");
       return NULL;
     }
     arg->child = parse_expression(ps);
@@ -285,7 +285,7 @@ static node *parse_binary(parser *ps, binding loosest) {
     binding binds = operators[t->op].binds;
     if (binds < loosest || binds == BIND_NONE) break;
     if (binds == BIND_COMPARE && compared) {
-      problem_at(ps->p, t->at, "comparisons in a row are not supported: write (a < b) & (b < c)");
+      problem_at(ps->p, t->at, "chained comparisons are not supported: write (a < b) & (b < c)");
       return NULL;
     }
     compared = binds == BIND_COMPARE;

@@ -73,7 +73,7 @@ static int add_input(session *s, const char *text) {
   const char *equals = strchr(text, '=');
   size_t len = equals ? (size_t)(equals - text) : 0;
   if (!equals) return usage_error(s->c, "'%s': an input is given as NAME=FILE or NAME=NUMBER", text);
-  if (!valid_name(text, len)) return usage_error(s->c, "'%.*s' is no name for an input", (int)len, text);
+  if (!valid_name(text, len)) return usage_error(s->c, "'%.*s' is not a valid name for an input", (int)len, text);
   if (interp_get(&s->in, text, len)) return usage_error(s->c, "the input '%.*s' is given twice", (int)len, text);
   if (!equals[1]) return usage_error(s->c, "the input '%.*s' names no file", (int)len, text);
   value v;

@@ -44,7 +44,7 @@ typedef struct nest {
 static bool nest_shape(interp *in, const value *v, size_t at, const char *what, nest *t) {
   while (is_list(v)) {
     if (t->rank == TME_MAX_RANK)
-      return problem_at(in->problem, at, "%s: a list nested more than %d deep", what, TME_MAX_RANK);
+      return problem_at(in->problem, at, "%s: the list is nested more than %d levels deep", what, TME_MAX_RANK);
     t->shape[t->rank++] = v->u.list.n;
     if (v->u.list.n == 0) break;
     v = &v->u.list.items[0];
@@ -75,7 +75,7 @@ static tme_array *list_array(interp *in, const value *v, size_t at, const char *
   size_t size = 1;
   for (int i = 0; i < t.rank; i++)
     if (__builtin_mul_overflow(size, (size_t)t.shape[i], &size) || size > SIZE_MAX / 2) {
-      problem_at(in->problem, at, "%s: a list too large", what);
+      problem_at(in->problem, at, "%s: the list is too large", what);
       return NULL;
     }
   t.floats = arena_alloc(in->memory, size + 1, sizeof *t.floats);

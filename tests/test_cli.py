@@ -198,7 +198,7 @@ class Language(Program):
         self.assertEqual(self.value("[x, y, z]", "x=0x10", "y=-1e3", "z=-inf"), [16, -1000, "-inf"])
         self.assertEqual(self.value("x", "x=-9223372036854775808"), -2**63)
         self.fails(2, "does not fit in 64 bits", "eval", "x", "x=99999999999999999999")
-        self.fails(2, "no number", "eval", "x", "x=12ab")
+        self.fails(2, "invalid number", "eval", "x", "x=12ab")
         self.fails(1, "12ab.npy", "eval", "x", "x=12ab.npy")
 
     def test_precision(self):
@@ -394,15 +394,15 @@ class Errors(Program):
         self.caret("1 2", "an operator or ';' expected", "2")
         self.caret("a = 1\nb = a $ 2", "unexpected character '$'", "$")
         self.caret("1 = 2", "only names", "=")
-        self.caret("1 < 2 < 3", "comparisons in a row", "< 3")
-        self.caret("sum(x=1, 2)", "an argument without a name", "2")
+        self.caret("1 < 2 < 3", "chained comparisons", "< 3")
+        self.caret("sum(x=1, 2)", "a positional argument follows", "2")
         self.caret("1 + not 2", "brackets around 'not", "not")
-        self.caret("3x", "no number", "3x")
+        self.caret("3x", "invalid number", "3x")
         self.caret("99999999999999999999", "64 bits", "9")
         self.caret("1 - 9223372036854775808", "64 bits", "9")
         self.caret("-9223372036854775808 ** 2", "64 bits", "9")
         self.caret("m[]", "an index expected", "]")
-        self.caret("'text'", "no texts", "'")
+        self.caret("'text'", "there are no strings", "'")
         self.caret("m.(3)", "the name of an attribute", "(")
         self.caret("sum(1)(2)", "only operations can be called", "(2)")
         self.fails(1, "an expression expected", "eval", "")
@@ -450,11 +450,11 @@ class Errors(Program):
     def test_index(self):
         m = "m=m.npy"
         self.caret("m[2]", "out of range for axis 0 of extent 2", "2", m)
-        self.caret("m[0, 0, 0]", "3 places for an array of rank 2", "[", m)
+        self.caret("m[0, 0, 0]", "too many indices: 3 for an array of rank 2", "[", m)
         self.caret("m[..., ...]", "more than one", "...]", m)
         self.caret("m[::0]", "a step of 0", "0", m)
         self.caret("m[m[0] > 1]", "the mask has extent 3 where axis 0 has 2", "m[0] > 1", m)
-        self.caret("m[:, m > 1]", "3 places for an array of rank 2", "[", m)
+        self.caret("m[:, m > 1]", "too many indices: 3 for an array of rank 2", "[", m)
         self.caret("m[sum(m) > 1]", "a mask has at least one axis", "sum(m) > 1", m)
         self.caret("m[[0.5]]", "an array of whole numbers or truth values", "[0.5]", m)
         self.caret("m[0.5]", "whole numbers", "0.5", m)
@@ -492,7 +492,7 @@ class Errors(Program):
     def test_usage(self):
         for args, message in ((["eval"], "an expression is missing"), ([], "a command is missing"),
                               (["frobnicate"], "no command"), (["eval", "1", "x"], "NAME=FILE"),
-                              (["eval", "1", "2x=m.npy"], "no name"), (["eval", "1", "and=m.npy"], "no name"),
+                              (["eval", "1", "2x=m.npy"], "not a valid name"), (["eval", "1", "and=m.npy"], "not a valid name"),
                               (["eval", "1", "x=1", "x=2"], "twice"), (["eval", "1", "x="], "names no file"),
                               (["eval", "1", "--frob"], "--frob"), (["eval", "1", "--json=3"], "takes no value"),
                               (["eval", "-x", "x=3"], "goes after --"), (["eval", "1", "--precision"], "needs a value"),
@@ -545,6 +545,11 @@ class Errors(Program):
             r = subprocess.run([program, "status", f"--{wish}", "mlx!"], capture_output=True, text=True, timeout=100)
             self.assertEqual((r.returncode, r.stdout), (2, ""))
             self.assertIn(f"the {wish} mlx was asked for and is not there: mlx: ", r.stderr)
+
+    def test_plurals(self):
+        text = self.run_ok("explain", "sum(x)", "x=m.npy") + self.run_ok("status")
+        self.assertNotRegex(text, r"\b1 (tasks|operations|inputs|regions|threads|hits|misses|entries|failures|evictions|bytes)\b")
+        self.assertRegex(text, r"\b1 task, ")
 
     def test_layout_of_json(self):
         for args in (("status",), ("info",), ("ops",), ("cache", "stats"), ("eval", "1")):

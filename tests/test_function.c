@@ -108,7 +108,7 @@ static void bad_functions(void **state) {
   tme_array *out = x;
   assert_int_equal(tme_call(s, f, &v, 1, &out), TME_ERR_ARGUMENT);
   assert_null(out);
-  test_error(s, tme_error_code(s), "call: 1 inputs, the function has 2");
+  test_error(s, tme_error_code(s), "call: 1 input, the function has 2");
   assert_int_equal(tme_call(s, f, (tme_array *[]){v, test_matrix(s, 2, 4, 1)}, 2, &out), TME_ERR_SHAPE);
   test_error(s, tme_error_code(s), "call: input 1 is float32 (2, 4), the function was compiled for float32 (4, 4)");
   assert_int_equal(tme_call(s, f, (tme_array *[]){v, tme_astype(s, v, TME_F64)}, 2, &out), TME_ERR_DTYPE);

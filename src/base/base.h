@@ -6,6 +6,8 @@
 #include <stdarg.h>
 
 #define COUNT(a) ((int)(sizeof(a) / sizeof *(a)))
+/* The plural's letter in a message: "%d axis" is "1 axis", "%d array%s" is "2 arrays". */
+#define PLURAL(n) ((n) == 1 ? "" : "s")
 
 /* An error on its way up: the first one stays. */
 typedef struct error {

@@ -62,7 +62,7 @@ static tme_engine *open_engine(const tme_options *o, error *err) {
     return NULL;
   }
   engine_log(e, TME_LOG_INFO, "tme %s: device %s, backend %s, precision %s, %d thread%s", TME_VERSION, e->main->device,
-             e->main->name, e->config.precision, threads_count(e->threads), threads_count(e->threads) == 1 ? "" : "s");
+             e->main->name, e->config.precision, threads_count(e->threads), PLURAL(threads_count(e->threads)));
   return e;
 }
 

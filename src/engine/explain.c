@@ -47,7 +47,7 @@ static tme_status explain(tme_engine *e, eval_run *r, unsigned flags, text *out,
     graph_dot(g, out);
   } else {
     bool cached = r->plan;
-    text_add(out, "graph: %d operations, %d input%s%s\n", r->nodes, r->nleaves, r->nleaves == 1 ? "" : "s",
+    text_add(out, "graph: %d operation%s, %d input%s%s\n", r->nodes, PLURAL(r->nodes), r->nleaves, PLURAL(r->nleaves),
              r->partial ? " (its first part: it is too large for one plan)" : "");
     graph_print(g, out);
     st = explain_cut(e, g, out, err);

@@ -58,8 +58,8 @@ static bool take_perdim(call *c, const op_param *p, const tme_arg *a) {
   if (!take_list(c, p, l, a)) return false;
   int rank = c->nin ? c->in[0]->type.rank : 0;
   if (l->n < 0 || l->n == rank) return true;
-  fail(&c->s->err, TME_ERR_ARGUMENT, "%s: %s has %d entries, expected one for each of the %d dimensions", c->def->name,
-       p->name, l->n, rank);
+  fail(&c->s->err, TME_ERR_ARGUMENT, "%s: %s has %d entr%s, expected one for each of the array's axes, %d",
+       c->def->name, p->name, l->n, l->n == 1 ? "y" : "ies", rank);
   return false;
 }
 
@@ -226,7 +226,8 @@ tme_status apply(tme_scope *s, int op, const tme_arg *args, int nargs, tme_array
   if (nargs < 0 || (nargs && !args) || !out)
     return fail(&s->err, TME_ERR_ARGUMENT, "%s: the arguments are missing", d->name);
   if (nargs > d->nparams)
-    return fail(&s->err, TME_ERR_ARGUMENT, "%s(%s): %d arguments given", d->name, d->signature, nargs);
+    return fail(&s->err, TME_ERR_ARGUMENT, "%s(%s): %d arguments given, more than it has", d->name, d->signature,
+                nargs);
   tme_array *in[FEW];
   const op_type *types[FEW];
   tme_dtype cast[FEW];

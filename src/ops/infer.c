@@ -22,8 +22,9 @@ tme_status op_infer(op_call *c, op_type *out, error *e) {
   const op_def *d = op_get(c->op);
   if (!d) return fail(e, TME_ERR_ARGUMENT, "operation number %d does not exist", c->op);
   if (d->ninputs >= 0 ? c->nin != d->ninputs : c->nin < 1)
-    return fail(e, TME_ERR_ARGUMENT, "%s(%s): takes %s%d arrays, not %d", d->name, d->signature,
-                d->ninputs >= 0 ? "" : "at least ", d->ninputs >= 0 ? d->ninputs : 1, c->nin);
+    return fail(e, TME_ERR_ARGUMENT, "%s(%s): takes %s%d array%s, not %d", d->name, d->signature,
+                d->ninputs >= 0 ? "" : "at least ", d->ninputs >= 0 ? d->ninputs : 1,
+                PLURAL(d->ninputs < 0 ? 1 : d->ninputs), c->nin);
   if (d->family != FAMILY_elementwise && !c->attrs)
     return fail(e, TME_ERR_ARGUMENT, "%s(%s): its parameters are missing", d->name, d->signature);
   for (int p = 0; p < d->nparams; p++)
@@ -113,7 +114,8 @@ tme_status infer_axes(op_call *c, int rank, bool none_is_empty, error *e) {
     a->axes = none_is_empty ? 0 : all;
   }
   if (a->axes & ~all)
-    return fail(e, TME_ERR_ARGUMENT, "%s: an axis is out of range for %d dimensions", op_name(c->op), rank);
+    return fail(e, TME_ERR_ARGUMENT, "%s: an axis is out of range for %d dimension%s", op_name(c->op), rank,
+                PLURAL(rank));
   a->has_axes = AXES_MASK;
   a->list[2] = (op_list){0};
   return TME_OK;

@@ -79,8 +79,8 @@ tme_status eval_plan(tme_engine *e, eval_run *r, error *err) {
   lock_give(&e->graph);
   if (s != TME_OK) plan_release(NULL, r->plan);
   if (engine_debug(e, 1))
-    engine_log(e, TME_LOG_DEBUG, "plan: %d operations, %d regions, made in %.3f ms", r->nodes, r->plan->nsteps,
-               now_ms() - t);
+    engine_log(e, TME_LOG_DEBUG, "plan: %d operation%s, %d region%s, made in %.3f ms", r->nodes, PLURAL(r->nodes),
+               r->plan->nsteps, PLURAL(r->plan->nsteps), now_ms() - t);
   return TME_OK;
 }
 
@@ -139,8 +139,8 @@ tme_status eval_finish(tme_engine *e, eval_run *r, const atomic_bool *cancel, er
   publish(e, r, s == TME_OK);
   atomic_fetch_add_explicit(&e->evaluations, 1, memory_order_relaxed);
   if (engine_debug(e, 1))
-    engine_log(e, TME_LOG_DEBUG, "eval: %d operations, plan %s, %.3f ms", r->nodes, cached ? "cached" : "new",
-               now_ms() - t);
+    engine_log(e, TME_LOG_DEBUG, "eval: %d operation%s, plan %s, %.3f ms", r->nodes, PLURAL(r->nodes),
+               cached ? "cached" : "new", now_ms() - t);
   plan_release(NULL, r->plan);
   r->plan = NULL;
   run_give(e, r);

@@ -220,7 +220,7 @@ static tme_status call(tme_scope *s, const tme_function *f, tme_array *const *in
   if (!f || !outputs) return scope_null(s, f ? "call: the list of results" : "call: the function");
   /* The count comes first: with a wrong one the list may be shorter than it says. */
   if (ninputs != f->nin)
-    return fail(&s->err, TME_ERR_ARGUMENT, "call: %d inputs, the function has %d", ninputs, f->nin);
+    return fail(&s->err, TME_ERR_ARGUMENT, "call: %d input%s, the function has %d", ninputs, PLURAL(ninputs), f->nin);
   tme_status st = eval_list(s, "call", inputs, ninputs);
   if (st != TME_OK) return st;
   error err;

@@ -128,12 +128,14 @@ static void describe_kernel(backend *b, const step *s, launch l, unsigned flags,
   error no_code = {.code = TME_OK}, no_text = {.code = TME_OK};
   bool borrowed = l.code;
   if (!borrowed) load_kernel(b, s, &l, &no_code);
-  text_add(out,
-           "kernel %s: %lld tasks, about %.0f us, %.0f operations, %d thread%s, %lld bytes of scratch; code: %s%s%s\n",
-           s->label, (long long)l.tasks, (double)l.tasks * s->kernel->task_cost * 1e-3,
-           (double)l.tasks * s->kernel->task_ops, l.threads, l.threads == 1 ? "" : "s",
-           (long long)s->kernel->scratch_bytes, l.code ? origins[l.origin] : "none, ", no_code.text,
-           l.code && jit_is_quick(l.code) ? ", in full when it has run for long" : "");
+  double operations = (double)l.tasks * s->kernel->task_ops;
+  text_add(
+      out,
+      "kernel %s: %lld task%s, about %.0f us, %.0f operation%s, %d thread%s, %lld byte%s of scratch; code: %s%s%s\n",
+      s->label, (long long)l.tasks, PLURAL(l.tasks), (double)l.tasks * s->kernel->task_cost * 1e-3, operations,
+      PLURAL(operations), l.threads, PLURAL(l.threads), (long long)s->kernel->scratch_bytes,
+      PLURAL(s->kernel->scratch_bytes), l.code ? origins[l.origin] : "none, ", no_code.text,
+      l.code && jit_is_quick(l.code) ? ", in full when it has run for long" : "");
   if (!borrowed) jit_release(l.code);
   if (flags & TME_EXPLAIN_IR) kernel_print(s->kernel, out);
   if (flags & TME_EXPLAIN_SOURCE) emit_c(s->kernel, out);

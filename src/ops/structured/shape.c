@@ -26,13 +26,15 @@ static tme_status infer_reshape(op_call *c, op_type *out, error *e) {
   }
   if (open >= 0) {
     if (product <= 0 || n % product)
-      return fail(e, TME_ERR_SHAPE, "reshape: %s has %lld elements, which do not fit shape %s", a, (long long)n, b);
+      return fail(e, TME_ERR_SHAPE, "reshape: %s has %lld element%s, which shape %s cannot hold", a, (long long)n,
+                  PLURAL(n), b);
     shape->v[open] = n / product;
   }
   tme_status s = infer_extents(c, shape, out, e);
   if (s != TME_OK) return s;
   if (open < 0 && product != n)
-    return fail(e, TME_ERR_SHAPE, "reshape: %s has %lld elements, which do not fit shape %s", a, (long long)n, b);
+    return fail(e, TME_ERR_SHAPE, "reshape: %s has %lld element%s, which shape %s cannot hold", a, (long long)n,
+                PLURAL(n), b);
   return TME_OK;
 }
 
@@ -45,13 +47,14 @@ static tme_status infer_transpose(op_call *c, op_type *out, error *e) {
     for (int d = 0; d < x->rank; d++) axes->v[d] = x->rank - 1 - d;
   }
   if (axes->n != x->rank)
-    return fail(e, TME_ERR_ARGUMENT, "transpose: %d axes for an array of %d dimensions", axes->n, x->rank);
+    return fail(e, TME_ERR_ARGUMENT, "transpose: %d ax%s for an array of %d dimension%s", axes->n,
+                axes->n == 1 ? "is" : "es", x->rank, PLURAL(x->rank));
   unsigned seen = 0;
   for (int d = 0; d < x->rank; d++) {
     int64_t axis = axes->v[d] < 0 ? axes->v[d] + x->rank : axes->v[d];
     if (axis < 0 || axis >= x->rank || (seen >> axis & 1))
-      return fail(e, TME_ERR_ARGUMENT, "transpose: axis %lld is %s for %d dimensions", (long long)axes->v[d],
-                  axis < 0 || axis >= x->rank ? "out of range" : "given twice", x->rank);
+      return fail(e, TME_ERR_ARGUMENT, "transpose: axis %lld is %s for %d dimension%s", (long long)axes->v[d],
+                  axis < 0 || axis >= x->rank ? "out of range" : "given twice", x->rank, PLURAL(x->rank));
     seen |= 1u << axis;
     axes->v[d] = axis;
     out->shape[d] = x->shape[axis];
@@ -62,7 +65,8 @@ static tme_status infer_transpose(op_call *c, op_type *out, error *e) {
 /* A list with one entry per dimension; entries that are not given are TME_NONE. */
 static tme_status per_dimension(const op_call *c, op_list *l, int rank, error *e) {
   if (l->n > rank)
-    return fail(e, TME_ERR_ARGUMENT, "%s: %d entries for an array of %d dimensions", op_name(c->op), l->n, rank);
+    return fail(e, TME_ERR_ARGUMENT, "%s: %d entries for an array of %d dimension%s", op_name(c->op), l->n, rank,
+                PLURAL(rank));
   for (int d = l->n < 0 ? 0 : l->n; d < rank; d++) l->v[d] = TME_NONE;
   l->n = rank;
   return TME_OK;
