@@ -74,6 +74,7 @@ static bool to_argument(interp *in, const tme_op_info *op, const parameter *p, c
     arg->kind = TME_ARG_FLOAT;
     return value_float(in, v, at, what, &arg->u.f);
   }
+  if (is(p, "number")) return value_number(in, v, at, what, arg);
   if (is(p, "axes") || is(p, "ints") || is(p, "perdim")) {
     int64_t *ints;
     if (!value_ints(in, v, at, what, is(p, "perdim") ? &neutral : NULL, &ints, &arg->n)) return false;

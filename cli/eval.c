@@ -169,7 +169,7 @@ static bool eval_suffixed(interp *in, const node *n, value *out) {
 
 bool eval_node(interp *in, const node *n, value *out) {
   switch (n->kind) {
-  case NODE_INT: *out = (value){VALUE_INT, {.i = n->i}}; return true;
+  case NODE_INT: *out = value_of_uint(n->i); return true;
   case NODE_FLOAT: *out = (value){VALUE_FLOAT, {.f = n->f}}; return true;
   case NODE_NAME: return eval_name(in, n, out);
   case NODE_LIST:

@@ -8,6 +8,7 @@ typedef enum value_kind {
   VALUE_NONE,
   VALUE_BOOL,
   VALUE_INT,
+  VALUE_UINT, /* beyond int64 */
   VALUE_FLOAT,
   VALUE_DTYPE,
   VALUE_ARRAY,
@@ -20,6 +21,7 @@ typedef struct value {
   union {
     bool b;
     int64_t i;
+    uint64_t u;
     double f;
     tme_dtype dtype;
     tme_array *array;
@@ -53,11 +55,14 @@ const value *interp_get(const interp *in, const char *name, size_t len);
 /* values.c */
 const char *value_kind_name(value_kind k); /* "a list" */
 bool value_is_plain(const value *v);       /* a number or truth value */
-/* Lists of numbers become arrays. NULL with a problem at `at`, which says that `what` was expected there. */
+value value_of_uint(uint64_t u);           /* VALUE_INT where that holds it */
+/* Numbers and lists of numbers become untyped arrays. NULL with a problem at `at`, which says that `what` was expected there. */
 tme_array *value_array(interp *in, const value *v, size_t at, const char *what);
 /* Arrays with one element are evaluated. */
 bool value_int(interp *in, const value *v, size_t at, const char *what, int64_t *out);
 bool value_float(interp *in, const value *v, size_t at, const char *what, double *out);
+/* A number for a parameter of that kind; whole ones keep their 64 bits. */
+bool value_number(interp *in, const value *v, size_t at, const char *what, tme_arg *out);
 bool value_bool(interp *in, const value *v, size_t at, const char *what, bool *out);
 /* A bound that was given: the number itself, or its neighbour, as far outside of any array, if it is what the engine takes
  * for one that was not. */

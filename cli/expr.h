@@ -87,9 +87,8 @@ typedef struct token {
   size_t at, len;
   char mark;
   operator_id op;
-  int64_t i;
+  uint64_t i;
   double f;
-  bool beyond; /* 2**63, a whole number only behind a minus sign: `i` is the smallest one */
 } token;
 
 /* Tokens of the source, the last one TOKEN_END; NULL with a problem. */
@@ -120,7 +119,7 @@ typedef struct node {
   operator_id op;
   const char *name; /* not terminated */
   size_t name_len;
-  int64_t i;
+  uint64_t i;
   double f;
   struct node *bound[3];
 } node;

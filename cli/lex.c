@@ -44,12 +44,8 @@ static bool lex_number(const char *source, token *t, problem *p) {
   if (hex || (s[whole] != '.' && s[whole] != 'e' && s[whole] != 'E')) {
     errno = 0;
     t->kind = TOKEN_INT;
-    t->i = strtoll(s, &end, hex ? 16 : 10);
-    t->beyond = errno == ERANGE && !hex && strtoull(s, NULL, 10) == (uint64_t)INT64_MAX + 1;
-    if (t->beyond)
-      t->i = INT64_MIN;
-    else if (errno == ERANGE)
-      return problem_at(p, t->at, "%.*s does not fit in 64 bits", (int)(end - s), s);
+    t->i = strtoull(s, &end, hex ? 16 : 10);
+    if (errno == ERANGE) return problem_at(p, t->at, "%.*s does not fit in 64 bits", (int)(end - s), s);
   } else {
     t->kind = TOKEN_FLOAT;
     t->f = strtod(s, &end);

@@ -219,7 +219,8 @@ tme_engine *cli_engine(cli *c) {
   char why[600] = "";
   /* The program's default is float32, the library's float16; the variable stands above both. */
   const char *variable = secure_getenv("TME_PRECISION");
-  if (!c->options.precision && (!variable || !*variable)) c->options.precision = "float32";
+  c->precision_asked = c->options.precision || (variable && *variable);
+  if (!c->precision_asked) c->options.precision = "float32";
   c->engine = tme_engine_open(&c->options, why, sizeof why);
   if (!c->engine) complain(c, "%s", *why ? why : "the engine could not be opened");
   return c->engine;

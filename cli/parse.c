@@ -180,10 +180,6 @@ static node *parse_primary(parser *ps) {
     if (t[1].kind == TOKEN_PUNCTUATION && t[1].mark == '(') return parse_call(ps);
     return make_name(ps, NODE_NAME);
   }
-  if (t->kind == TOKEN_INT && t->beyond) {
-    problem_at(ps->p, t->at, "%.*s does not fit in 64 bits", (int)t->len, ps->source + t->at);
-    return NULL;
-  }
   if (t->kind == TOKEN_INT || t->kind == TOKEN_FLOAT) {
     node *n = make(ps, t->kind == TOKEN_INT ? NODE_INT : NODE_FLOAT, t->at);
     if (!n) return NULL;
@@ -244,21 +240,9 @@ static node *parse_power(parser *ps) {
   return chain;
 }
 
-/* The smallest whole number, whose digits alone are none. */
-static node *parse_smallest(parser *ps) {
-  node *n = make(ps, NODE_INT, ps->t->at);
-  if (!n) return NULL;
-  n->i = INT64_MIN;
-  ps->t += 2;
-  n->end = here(ps);
-  return n;
-}
-
 static node *parse_unary(parser *ps, binding loosest) {
   const token *t = ps->t;
   if (t->kind != TOKEN_OPERATOR) return parse_power(ps);
-  if (t->op == OPERATOR_SUB && t[1].beyond && (t[2].kind != TOKEN_OPERATOR || t[2].op != OPERATOR_POW))
-    return parse_smallest(ps);
   if (!operators[t->op].prefix) return unexpected(ps, "a value");
   bool negation = t->op == OPERATOR_NOT;
   if (negation && loosest > BIND_NOT) {

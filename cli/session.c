@@ -99,10 +99,19 @@ static const char *label_of(session *s, const node *n, int i) {
   return text;
 }
 
+/* What was computed from numbers alone has the precision that was asked for, else all its digits. */
+static tme_array *settled(session *s, tme_array *a) {
+  tme_dtype t = tme_array_dtype(a), asked = tme_engine_default_dtype(s->c->engine);
+  if (!tme_is_untyped(a) || !s->c->precision_asked || (t != TME_F64 && t != TME_C128)) return a;
+  if (t == TME_C128) asked = asked == TME_F64 ? TME_C128 : TME_C64;
+  return tme_astype(s->in.scope, a, asked);
+}
+
 static bool add_result(session *s, const node *n, int i, const value *v) {
   result *r = &s->results[s->nresults];
   r->array = value_array(&s->in, v, n->at, "result");
-  if (!r->array) return false;
+  if (r->array) r->array = settled(s, r->array);
+  if (!r->array) return engine_problem(&s->in, n->at);
   r->label = label_of(s, n, i);
   s->nresults++;
   return r->label || problem_memory(&s->problem);
@@ -139,6 +148,7 @@ int session_open(session *s, cli *c, int argc, char **argv) {
   s->source = argv[0];
   s->program = parse(&s->memory, s->source, &s->problem);
   if (!s->program) return session_report(s);
+  c->options.untyped = 1;
   tme_engine *engine = cli_engine(c);
   if (!engine) return EXIT_USAGE;
   s->in = (interp){.scope = tme_scope_new(engine), .memory = &s->memory, .problem = &s->problem};

@@ -4,12 +4,26 @@
 #include <stdio.h>
 
 const char *value_kind_name(value_kind k) {
-  static const char *const names[] = {"none",    "a truth value", "a whole number", "a number",
+  static const char *const names[] = {"none",     "a truth value", "a whole number", "a whole number", "a number",
                                       "a dtype", "an array",      "a list",         "a tuple"};
   return names[k];
 }
 
-bool value_is_plain(const value *v) { return v->kind == VALUE_BOOL || v->kind == VALUE_INT || v->kind == VALUE_FLOAT; }
+bool value_is_plain(const value *v) { return v->kind >= VALUE_BOOL && v->kind <= VALUE_FLOAT; }
+
+value value_of_uint(uint64_t u) {
+  return u > INT64_MAX ? (value){VALUE_UINT, {.u = u}} : (value){VALUE_INT, {.i = (int64_t)u}};
+}
+
+/* Of what is plain. */
+static double number_of(const value *v) {
+  switch (v->kind) {
+  case VALUE_BOOL: return v->u.b;
+  case VALUE_INT: return (double)v->u.i;
+  case VALUE_UINT: return (double)v->u.u;
+  default: return v->u.f;
+  }
+}
 
 value value_of_array(tme_array *a) { return (value){VALUE_ARRAY, {.array = a}}; }
 
@@ -36,9 +50,10 @@ typedef struct nest {
   int rank;
   int64_t shape[TME_MAX_RANK];
   value_kind kind;
+  bool negative;
   double *floats;
-  int64_t *ints;
-  int64_t n; /* elements read so far */
+  uint64_t *ints; /* in two's complement */
+  int64_t n;      /* elements read so far */
 } nest;
 
 static bool nest_shape(interp *in, const value *v, size_t at, const char *what, nest *t) {
@@ -63,9 +78,9 @@ static bool nest_read(interp *in, const value *v, size_t at, const char *what, i
   if (is_list(v)) return problem_at(in->problem, at, "%s: the lists within the list differ in depth", what);
   if (!value_is_plain(v)) return wrong(in, v, at, what, "a list of numbers");
   if (v->kind > t->kind) t->kind = v->kind;
-  t->ints[t->n] = v->kind == VALUE_BOOL ? v->u.b : v->kind == VALUE_INT ? v->u.i : 0;
-  t->floats[t->n] = v->kind == VALUE_FLOAT ? v->u.f : (double)t->ints[t->n];
-  t->n++;
+  t->negative |= v->kind == VALUE_INT && v->u.i < 0;
+  t->ints[t->n] = v->kind == VALUE_BOOL ? v->u.b : v->kind == VALUE_FLOAT ? 0 : v->u.u;
+  t->floats[t->n++] = number_of(v);
   return true;
 }
 
@@ -86,13 +101,16 @@ static tme_array *list_array(interp *in, const value *v, size_t at, const char *
   }
   if (!nest_read(in, v, at, what, 0, &t)) return NULL;
   tme_array *a;
-  if (t.kind == VALUE_FLOAT || t.n == 0) {
-    a = tme_astype(in->scope, tme_from(in->scope, TME_F64, t.rank, t.shape, t.floats),
-                   tme_engine_default_dtype(tme_scope_engine(in->scope)));
-  } else {
-    a = tme_from(in->scope, TME_I64, t.rank, t.shape, t.ints);
-    if (t.kind == VALUE_BOOL) a = tme_astype(in->scope, a, TME_BOOL);
+  if (t.kind == VALUE_UINT && t.negative) {
+    problem_at(in->problem, at, "%s: no dtype holds all whole numbers of the list", what);
+    return NULL;
   }
+  if (t.kind == VALUE_FLOAT || t.n == 0)
+    a = tme_from(in->scope, TME_F64, t.rank, t.shape, t.floats);
+  else
+    a = tme_from(in->scope, t.kind == VALUE_UINT ? TME_U64 : TME_I64, t.rank, t.shape, t.ints);
+  if (t.kind == VALUE_BOOL && t.n) a = tme_astype(in->scope, a, TME_BOOL);
+  a = tme_untyped(in->scope, a);
   if (!a) engine_problem(in, at);
   return a;
 }
@@ -103,6 +121,7 @@ tme_array *value_array(interp *in, const value *v, size_t at, const char *what) 
   case VALUE_ARRAY: return v->u.array;
   case VALUE_BOOL: a = tme_boolean(in->scope, v->u.b); break;
   case VALUE_INT: a = tme_integer(in->scope, v->u.i); break;
+  case VALUE_UINT: a = tme_unsigned(in->scope, v->u.u); break;
   case VALUE_FLOAT: a = tme_number(in->scope, v->u.f); break;
   case VALUE_LIST:
   case VALUE_TUPLE: return list_array(in, v, at, what);
@@ -113,39 +132,60 @@ tme_array *value_array(interp *in, const value *v, size_t at, const char *what) 
   return a;
 }
 
-static bool item(interp *in, const value *v, size_t at, const char *what, const char *wanted, double *out) {
-  if (tme_array_size(v->u.array) != 1)
+/* The one element of an array as a plain value, integers with all their bits. */
+static bool item(interp *in, tme_array *a, size_t at, const char *what, const char *wanted, value *out) {
+  tme_scope *s = in->scope;
+  tme_dtype t = tme_array_dtype(a);
+  if (tme_array_size(a) != 1)
     return problem_at(in->problem, at, "%s: %s expected, got an array of %lld elements", what, wanted,
-                      (long long)tme_array_size(v->u.array));
-  return tme_item(in->scope, v->u.array, out) == TME_OK || engine_problem(in, at);
+                      (long long)tme_array_size(a));
+  bool whole = t >= TME_U8 && t <= TME_I64;
+  *out = (value){whole ? VALUE_INT : t == TME_BOOL ? VALUE_BOOL : VALUE_FLOAT, {.i = 0}};
+  double f = 0;
+  bool ok;
+  if (!whole)
+    ok = tme_item(s, a, &f) == TME_OK;
+  else if (t == TME_U64)
+    ok = tme_read(s, a, &out->u.u, sizeof out->u.u) == TME_OK;
+  else
+    ok = tme_read(s, tme_astype(s, a, TME_I64), &out->u.i, sizeof out->u.i) == TME_OK;
+  if (!ok) return engine_problem(in, at);
+  if (t == TME_U64) *out = value_of_uint(out->u.u);
+  if (t == TME_BOOL) out->u.b = f != 0;
+  if (out->kind == VALUE_FLOAT) out->u.f = f;
+  return true;
+}
+
+/* *v as a plain value. */
+static bool plain(interp *in, const value *v, size_t at, const char *what, const char *wanted, value *out) {
+  *out = *v;
+  if (v->kind == VALUE_ARRAY) return item(in, v->u.array, at, what, wanted, out);
+  return value_is_plain(v) || wrong(in, v, at, what, wanted);
 }
 
 bool value_float(interp *in, const value *v, size_t at, const char *what, double *out) {
-  switch (v->kind) {
-  case VALUE_FLOAT: *out = v->u.f; return true;
-  case VALUE_INT: *out = (double)v->u.i; return true;
-  case VALUE_BOOL: *out = v->u.b; return true;
-  case VALUE_ARRAY: return item(in, v, at, what, "a number", out);
-  default: return wrong(in, v, at, what, "a number");
-  }
+  value p;
+  if (!plain(in, v, at, what, "a number", &p)) return false;
+  *out = number_of(&p);
+  return true;
+}
+
+bool value_number(interp *in, const value *v, size_t at, const char *what, tme_arg *out) {
+  value p;
+  if (!plain(in, v, at, what, "a number", &p)) return false;
+  *out = (tme_arg){.kind = TME_ARG_INT, .u.i = p.kind == VALUE_BOOL ? p.u.b : p.u.i};
+  if (p.kind == VALUE_UINT) *out = (tme_arg){.kind = TME_ARG_UINT, .u.u = p.u.u};
+  if (p.kind == VALUE_FLOAT) *out = (tme_arg){.kind = TME_ARG_FLOAT, .u.f = p.u.f};
+  return true;
 }
 
 bool value_int(interp *in, const value *v, size_t at, const char *what, int64_t *out) {
-  double f;
-  if (v->kind == VALUE_INT || v->kind == VALUE_BOOL) {
-    *out = v->kind == VALUE_INT ? v->u.i : v->u.b;
-    return true;
-  }
-  if (v->kind == VALUE_ARRAY) {
-    if (!item(in, v, at, what, "a whole number", &f)) return false;
-  } else if (v->kind == VALUE_FLOAT) {
-    f = v->u.f;
-  } else {
-    return wrong(in, v, at, what, "a whole number");
-  }
-  if (!(fabs(f) < 9e18) || f != trunc(f))
+  value p;
+  if (!plain(in, v, at, what, "a whole number", &p)) return false;
+  double f = number_of(&p);
+  if (p.kind == VALUE_UINT || (p.kind == VALUE_FLOAT && (!(fabs(f) < 9e18) || f != trunc(f))))
     return problem_at(in->problem, at, "%s: a whole number expected, got %g", what, f);
-  *out = (int64_t)f;
+  *out = p.kind == VALUE_FLOAT ? (int64_t)f : p.kind == VALUE_BOOL ? p.u.b : p.u.i;
   return true;
 }
 
@@ -155,7 +195,7 @@ bool value_bool(interp *in, const value *v, size_t at, const char *what, bool *o
     *out = v->u.b;
     return true;
   }
-  if (v->kind != VALUE_INT && v->kind != VALUE_ARRAY) return wrong(in, v, at, what, "true or false");
+  if (v->kind != VALUE_INT && v->kind != VALUE_UINT && v->kind != VALUE_ARRAY) return wrong(in, v, at, what, "true or false");
   if (!value_float(in, v, at, what, &f)) return false;
   *out = f != 0;
   return true;

@@ -199,7 +199,8 @@ static void creation(void **state) {
   (void)state;
   static const tme_dtype types[] = {TME_I8, TME_U64, TME_F16, TME_BF16, TME_F32, TME_F64};
   for (int t = 0; t < COUNT(types); t++) {
-    op_attrs shape = {.f = {3.5}, .i = {types[t]}, .list = {{2, {3, 2}}}};
+    op_attrs shape = {
+        .num = {number_of_double(dtype_is_int(types[t]) ? 3 : 3.5)}, .i = {types[t]}, .list = {{2, {3, 2}}}};
     compare(OP_zeros, NULL, 0, &shape);
     compare(OP_ones, NULL, 0, &shape);
     compare(OP_full, NULL, 0, &shape);
@@ -207,10 +208,10 @@ static void creation(void **state) {
     compare(OP_eye, NULL, 0, &eye);
     eye.i[2] = -5;
     compare(OP_eye, NULL, 0, &eye);
-    op_attrs range = {.f = {1, 30, 3}, .i = {types[t]}};
+    op_attrs range = {.num = {number_of_int(1), number_of_int(30), number_of_int(3)}, .i = {types[t]}};
     compare(OP_arange, NULL, 0, &range);
     if (!dtype_is_float(types[t])) continue;
-    range.f[2] = 0.7;
+    range.num[2] = number_of_double(0.7);
     compare(OP_arange, NULL, 0, &range);
     for (int n = 0; n < 4; n++)
       for (int endpoint = 0; endpoint < 2; endpoint++) {

@@ -372,7 +372,11 @@ static void slices(void **state) {
           "slice: 2 entries for an array of 1 dimension");
 }
 
-static op_attrs numbers(double a, double b, double c, int dtype) { return (op_attrs){.f = {a, b, c}, .i = {dtype}}; }
+static op_number given(double v) { return isnan(v) ? (op_number){0} : number_of_double(v); }
+
+static op_attrs numbers(double a, double b, double c, int dtype) {
+  return (op_attrs){.num = {given(a), given(b), given(c)}, .i = {dtype}};
+}
 
 static void creation(void **state) {
   (void)state;

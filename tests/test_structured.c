@@ -504,7 +504,7 @@ static void views(void **state) {
   for (int64_t i = 0; i < 24; i++)
     assert_true(array_real(&y, i) == (double)((1 - i / 12) * 12 + i / 4 % 3 * 4 + 3 - i % 4));
   array_free(&y);
-  op_attrs p = {.f = {-7}, .list = {{3, {0, 1, 2}}, {3, {1, 0, 0}}}};
+  op_attrs p = {.num = {number_of_int(-7)}, .list = {{3, {0, 1, 2}}, {3, {1, 0, 0}}}};
   y = both_ways(OP_pad, &x, &p);
   for (int64_t i = 0; i < 3 * 4 * 6; i++) {
     int64_t at[3] = {i / 24, i / 6 % 4 - 1, i % 6 - 2};
@@ -581,7 +581,7 @@ static void creation(void **state) {
   (void)state;
   static const tme_dtype types[] = {TME_BOOL, TME_U8, TME_I64, TME_F16, TME_F32, TME_F64, TME_C64};
   for (int t = 0; t < COUNT(types); t++) {
-    op_attrs shape = {.f = {1}, .i = {types[t]}, .list = {{2, {3, 2}}}};
+    op_attrs shape = {.num = {number_of_int(1)}, .i = {types[t]}, .list = {{2, {3, 2}}}};
     array zeros = array_op(OP_zeros, NULL, 0, &shape), ones = array_op(OP_ones, NULL, 0, &shape);
     array full = array_op(OP_full, NULL, 0, &shape);
     op_attrs e = {.i = {3, 5, 1, types[t]}};
@@ -600,7 +600,8 @@ static void creation(void **state) {
     array_free(&eye);
     array_free(&low);
   }
-  op_attrs ints = {.f = {10, -5, -3}, .i = {TME_I32}}, reals = {.f = {0, 1, 0.1}, .i = {TME_F64}};
+  op_attrs ints = {.num = {number_of_int(10), number_of_int(-5), number_of_int(-3)}, .i = {TME_I32}};
+  op_attrs reals = {.num = {number_of_int(0), number_of_int(1), number_of_double(0.1)}, .i = {TME_F64}};
   array a = array_op(OP_arange, NULL, 0, &ints), b = array_op(OP_arange, NULL, 0, &reals);
   for (int64_t i = 0; i < 5; i++) assert_true(array_real(&a, i) == (double)(10 - 3 * i));
   for (int64_t i = 0; i < 10; i++) assert_true(array_real(&b, i) == (double)i * 0.1);

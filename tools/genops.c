@@ -58,7 +58,7 @@ static void parameter(const param *p) {
     printf(", int64_t %s", p->name);
   else if (is(p, "bool"))
     printf(", bool %s", p->name);
-  else if (is(p, "float"))
+  else if (is(p, "float") || is(p, "number"))
     printf(", double %s", p->name);
   else
     printf(", tme_dtype %s", p->name);
@@ -85,7 +85,7 @@ static void argument(const param *p) {
     printf("arg_ints(%s, n%s)", n, n);
   else if (is(p, "perdim"))
     printf("arg_perdim(%s, x)", n);
-  else if (is(p, "float"))
+  else if (is(p, "float") || is(p, "number"))
     printf("arg_float(%s)", n);
   else
     printf("arg_int((int64_t)%s)", n);
@@ -103,7 +103,8 @@ int main(int argc, char **argv) {
         "/* The operations. Generated from src/ops/ops.def; included by tme/tme.h.\n"
         " *\n"
         " * Optional arrays may be NULL. Axes: a pointer and a count, TME_ALL for the default. Lists with one entry per\n"
-        " * dimension may be NULL for their default. An optional float is not given by NAN. */\n"
+        " * dimension may be NULL for their default. An optional float is not given by NAN. Whole\n"
+        " * numbers beyond 2^53, which a double does not hold: tme_apply, or tme_integer and tme_broadcast_to. */\n"
         "#ifndef TME_OPS_GENERATED_H\n#define TME_OPS_GENERATED_H\n\n#include \"tme/tme.h\"\n\n"
         "#ifdef __cplusplus\nextern \"C\" {\n#endif\n\n");
   if (source) printf("/* Generated from src/ops/ops.def. */\n#include \"graph/apply.h\"\n\n");

@@ -130,6 +130,9 @@ typedef struct tme_options {
   int strict; /* 1: a device or backend that was asked for by name, here or in the environment, and cannot be had is an
                  error of tme_engine_open; of one of the two alone with a '!' behind its name: "mlx!". 0: default
                  (off: another one is used, see tme_jit_status), -1: off; TME_STRICT=0|1 */
+  int untyped; /* 1: untyped floating numbers are float64, and so is what is computed from them, or made without a dtype:
+                  untyped in its turn, until it meets an array. 0: default (off), -1: off: they have the precision, and
+                  only numbers without dimensions stay untyped */
 } tme_options;
 
 TME_API void tme_options_init(tme_options *o);
@@ -218,10 +221,16 @@ TME_API tme_array *tme_from(tme_scope *s, tme_dtype t, int rank, const int64_t *
  * live and stay unchanged until `release(user)` is called (NULL: until the engine ends). */
 TME_API tme_array *tme_wrap(tme_scope *s, tme_dtype t, int rank, const int64_t *shape, const int64_t *strides,
                             const void *data, void (*release)(void *user), void *user);
-/* An untyped literal: takes the dtype of what it meets, else the default of its kind. */
+/* An untyped literal: takes the dtype of what it meets, else the default of its kind. One that this dtype cannot hold (300
+ * where uint8 is, 2^63 where int64 is, 1e6 where float16 is) is an error of the operation. Comparisons with a literal are of
+ * the values themselves, except that floats are compared with the float that is nearest to it. */
 TME_API tme_array *tme_number(tme_scope *s, double v);
 TME_API tme_array *tme_integer(tme_scope *s, int64_t v);
+TME_API tme_array *tme_unsigned(tme_scope *s, uint64_t v);
 TME_API tme_array *tme_boolean(tme_scope *s, bool v);
+/* The same array as an untyped one: a list of numbers, which takes the dtype of what it meets as a literal does. */
+TME_API tme_array *tme_untyped(tme_scope *s, tme_array *a);
+TME_API bool tme_is_untyped(const tme_array *a);
 
 /* Computes `a` (or all `n`, in one plan) and waits. NULL in the list is an error that was already reported. */
 TME_API tme_status tme_eval(tme_scope *s, tme_array *a);
@@ -256,7 +265,7 @@ TME_API void tme_function_free(tme_function *f);
 TME_API const void *tme_data(tme_scope *s, tme_array *a);
 /* Evaluates and copies all elements, row-major, into `dst` of `bytes` bytes. */
 TME_API tme_status tme_read(tme_scope *s, tme_array *a, void *dst, size_t bytes);
-/* The value of an array with one element, as a double (complex: the real part). */
+/* The value of an array with one element, as a double (complex: the real part); tme_read gives 64-bit integers whole. */
 TME_API tme_status tme_item(tme_scope *s, tme_array *a, double *out);
 
 /* ---- files: .npy, .npz, .safetensors (by the ending of the path) --------------------------------------------------- */
@@ -305,7 +314,7 @@ TME_API void tme_string_free(char *text);
 
 /* One operation of ops.def. `signature` lists its parameters as "name:kind=default", a name alone is an array: "x,
  * axis:axes=none, keepdims:bool=false". Kinds: array, array? (may be absent), arrays, axis, axes (several), ints, perdim
- * (one number per dimension of the first array), int, bool, float, dtype. */
+ * (one number per dimension of the first array), int, bool, float, number (a value of the result's dtype), dtype. */
 typedef struct tme_op_info {
   const char *name, *signature, *doc;
   int outputs;
@@ -323,7 +332,8 @@ typedef enum tme_arg_kind {
   TME_ARG_ARRAYS,
   TME_ARG_INT, /* also booleans and dtypes */
   TME_ARG_INTS,
-  TME_ARG_FLOAT
+  TME_ARG_FLOAT,
+  TME_ARG_UINT /* where a number is taken: beyond INT64_MAX */
 } tme_arg_kind;
 
 typedef struct tme_arg {
@@ -335,6 +345,7 @@ typedef struct tme_arg {
     int64_t i;
     const int64_t *ints;
     double f;
+    uint64_t u;
   } u;
 } tme_arg;
 

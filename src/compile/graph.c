@@ -227,6 +227,7 @@ static void add_axes(text *out, uint32_t axes) {
 static void add_attrs(const op_def *d, const op_attrs *a, const char *sep, text *out) {
   for (int i = 0; i < d->nparams; i++) {
     const op_param *p = &d->params[i];
+    char value[32];
     if (p->kind <= PARAM_ARRAYS) continue;
     text_add(out, "%s%s=", sep, p->name);
     switch (p->kind) {
@@ -234,6 +235,10 @@ static void add_attrs(const op_def *d, const op_attrs *a, const char *sep, text 
     case PARAM_INTS:
     case PARAM_PERDIM: add_list(out, &a->list[p->slot]); break;
     case PARAM_FLOAT: text_add(out, "%.17g", a->f[p->slot]); break;
+    case PARAM_NUMBER:
+      number_text(&a->num[p->slot], value);
+      text_add(out, "%s", value);
+      break;
     case PARAM_DTYPE: text_add(out, "%s", tme_dtype_name((tme_dtype)a->i[p->slot])); break;
     case PARAM_BOOL: text_add(out, "%s", a->i[p->slot] ? "true" : "false"); break;
     default: text_add(out, "%lld", (long long)a->i[p->slot]); break;
@@ -250,6 +255,10 @@ static void add_literal(const g_node *n, text *out) {
   literal_value(n->type.dtype, n->bits, v);
   if (dtype_is_complex(n->type.dtype))
     text_add(out, " %.9g%+.9gi", v[0], v[1]);
+  else if (n->type.dtype == TME_I64)
+    text_add(out, " %lld", (long long)n->bits[0]);
+  else if (n->type.dtype == TME_U64)
+    text_add(out, " %llu", (unsigned long long)n->bits[0]);
   else
     text_add(out, " %.17g", v[0]);
 }

@@ -146,7 +146,7 @@ static expr_value value_pad(builder *b, int node, const int *ix, int guard) {
   int x = graph_in(g, node, 0), inner[TME_MAX_RANK], inside = -1;
   const op_type *t = &g->node[x].type;
   uint64_t bits[2];
-  literal_bits(t->dtype, a->f[0], bits);
+  number_bits(&a->num[0], t->dtype, bits);
   if (type_size(t) == 0) return expr_const(k, t->dtype, bits);
   for (int d = 0; d < t->rank; d++) {
     inner[d] = ix_add(k, ix[d], ix_const(k, -a->list[0].v[d]));

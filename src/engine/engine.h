@@ -8,6 +8,8 @@
 /* The options with the environment and the defaults filled in. */
 typedef struct engine_config {
   tme_dtype default_dtype;        /* of floating arrays made without one: f32 for "mixed" */
+  tme_dtype untyped_dtype;        /* of untyped floating values: f64, or the default dtype */
+  bool untyped;                   /* what is computed from them alone is untyped too */
   bool mixed;                     /* operands of products go to 16 bits, all else is f32 */
   char precision[16];             /* as asked for */
   char device[16];                /* "auto", "cpu", "cuda", "gpu", "mlx" */

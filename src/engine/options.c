@@ -102,6 +102,8 @@ static tme_status choose_words(engine_config *c, const tme_options *o, error *e)
   if (s != TME_OK) return s;
   c->default_dtype = precision_dtypes[precision];
   snprintf(c->precision, sizeof c->precision, "%s", precisions[precision]);
+  c->untyped = o->untyped > 0;
+  c->untyped_dtype = c->untyped ? TME_F64 : c->default_dtype;
   c->mixed = !strcmp(c->precision, "mixed");
   snprintf(c->device, sizeof c->device, "%s", devices[device]);
   snprintf(c->backend, sizeof c->backend, "%s", backends[which]);

@@ -2,6 +2,7 @@
 #include "graph/apply.h"
 #include "graph/compose.h"
 #include "engine/scope.h"
+#include "graph/untyped.h"
 #include <math.h>
 #include <string.h>
 
@@ -14,6 +15,7 @@ typedef struct call {
   bool failed;
   tme_array **in;
   op_attrs attrs;
+  op_type base; /* of check_power */
 } call;
 
 static bool refuse(call *c, const op_param *p, const char *expected) {
@@ -87,6 +89,21 @@ static bool take_float(call *c, const op_param *p, const tme_arg *a) {
   return a->kind != TME_ARG_ABSENT || p->has_default || refuse(c, p, "given");
 }
 
+static bool take_number(call *c, const op_param *p, const tme_arg *a) {
+  op_number *v = &c->attrs.num[p->slot];
+  if (a->kind == TME_ARG_INT)
+    *v = number_of_int(a->u.i);
+  else if (a->kind == TME_ARG_UINT)
+    *v = number_of_uint(a->u.u);
+  else if (a->kind == TME_ARG_FLOAT)
+    *v = p->none && isnan(a->u.f) ? (op_number){0} : number_of_double(a->u.f);
+  else if (a->kind != TME_ARG_ABSENT)
+    return refuse(c, p, "a number");
+  else
+    *v = p->none ? (op_number){0} : number_of_int((int64_t)p->value);
+  return a->kind != TME_ARG_ABSENT || p->has_default || refuse(c, p, "given");
+}
+
 static bool take(call *c, const op_param *p, const tme_arg *a) {
   switch (p->kind) {
   case PARAM_ARRAY:
@@ -109,6 +126,7 @@ static bool take(call *c, const op_param *p, const tme_arg *a) {
   case PARAM_INTS: return take_list(c, p, &c->attrs.list[p->slot], a);
   case PARAM_PERDIM: return take_perdim(c, p, a);
   case PARAM_FLOAT: return take_float(c, p, a);
+  case PARAM_NUMBER: return take_number(c, p, a);
   case PARAM_AXIS:
   case PARAM_INT:
   case PARAM_BOOL:
@@ -121,9 +139,7 @@ static bool take(call *c, const op_param *p, const tme_arg *a) {
  * NULL when out of memory. */
 static node *convert(tme_engine *e, tme_array *a, tme_dtype t) {
   node *n = a->node;
-  if (n->op == OP_literal)
-    return node_literal(e, t, a->type.weak, (literal_kind)n->kind, n->kind == LITERAL_DOUBLE ? n->literal.f : 0,
-                        n->kind == LITERAL_INT ? n->literal.i : 0);
+  if (n->op == OP_literal) return node_literal(e, t, a->type.weak, n->literal);
   op_attrs attrs = {.i = {t}};
   op_type type = a->type;
   type.dtype = t;
@@ -132,7 +148,7 @@ static node *convert(tme_engine *e, tme_array *a, tme_dtype t) {
 
 /* The value of full() is an argument of the plan as every other changing number is. */
 static node *make_full(tme_engine *e, const op_attrs *attrs, const op_type *type) {
-  node *value = node_literal(e, type->dtype, false, LITERAL_DOUBLE, attrs->f[0], 0);
+  node *value = node_literal(e, type->dtype, false, attrs->num[0]);
   if (!value) return NULL;
   op_attrs shape = {.list = {{.n = type->rank}}};
   memcpy(shape.list[0].v, type->shape, sizeof type->shape);
@@ -156,6 +172,8 @@ static node *make(call *c, tme_dtype *cast, const op_type *types) {
   bool structured = c->def->family != FAMILY_elementwise;
   if (c->op == OP_clip) c->op = compose_clip(c->in, cast, &c->nin);
   if (c->op == OP_full) return make_full(e, &c->attrs, types);
+  if (c->op == OP_astype && c->in[0]->node->op == OP_literal && c->in[0]->type.weak)
+    return node_literal(e, types->dtype, false, c->in[0]->node->literal);
   if (c->def->family == FAMILY_shape && array_buffer(c->in[0])) {
     node *view = make_view(e, c->op, c->in[0], &c->attrs, types);
     if (view) return view;
@@ -175,25 +193,106 @@ static node *make(call *c, tme_dtype *cast, const op_type *types) {
   return n;
 }
 
+/* The node's outputs to the scope, f32 ones as `narrow` if that is a dtype. Takes over the reference. */
+static bool give(call *c, node *n, tme_dtype narrow, tme_array **out) {
+  int outputs = c->def->outputs, done = 0;
+  for (; n && done < outputs; done++) {
+    tme_array *a = &n->out[done];
+    bool rounds = narrow != TME_DTYPE_NONE && a->type.dtype == TME_F32;
+    node *own = rounds ? convert(c->s->engine, a, narrow) : node_retain(n);
+    if (!own) break;
+    out[done] = rounds ? &own->out[0] : a;
+  }
+  bool ok = n && done == outputs;
+  for (int i = 0; i < done; i++) {
+    if (ok)
+      scope_add(c->s, out[i]);
+    else
+      node_release(out[i]->node);
+  }
+  node_release(n);
+  return ok;
+}
+
+/* Untyped operands among the others: what the dtype that they are to have does not hold is an error. */
+static bool check_untyped(call *c, const tme_dtype *cast) {
+  for (int i = 0; i < c->nin; i++) {
+    tme_array *a = c->in[i];
+    if (!a || !a->type.weak || c->def->family == FAMILY_cast) continue;
+    if (!untyped_fits(c->s, c->op, a, cast[i] == TME_DTYPE_NONE ? a->type.dtype : cast[i])) return false;
+  }
+  return true;
+}
+
+/* Integers to the power of untyped negative ones: of untyped integers floats, of others an error. */
+static tme_status check_power(call *c, tme_dtype floating, const op_type **in) {
+  if (c->op != OP_pow || !c->in[1]->type.weak || dtype_kind(c->in[0]->type.dtype) > TAKES_INT) return TME_OK;
+  if (dtype_kind(c->in[1]->type.dtype) > TAKES_INT) return TME_OK;
+  bool negative;
+  tme_status s = untyped_negative(c->s, c->in[1], &negative);
+  if (s != TME_OK || !negative) return s;
+  if (!c->in[0]->type.weak)
+    return fail(&c->s->err, TME_ERR_ARGUMENT,
+                "pow: %s to the power of a negative whole number is none; take 1 / x ** n, or convert x with astype",
+                tme_dtype_name(c->in[0]->type.dtype));
+  c->base = *in[0];
+  c->base.dtype = floating;
+  in[0] = &c->base;
+  return TME_OK;
+}
+
 static tme_status infer(call *c, const op_type **in, tme_dtype *cast, tme_array **out) {
-  for (int i = 0; i < c->nin; i++) in[i] = c->in[i] ? &c->in[i]->type : NULL;
+  const engine_config *config = engine_config_of(c->s->engine);
+  bool untyped = true, floats = false;
+  for (int i = 0; i < c->nin; i++) {
+    in[i] = c->in[i] ? &c->in[i]->type : NULL;
+    if (!in[i] || in[i]->weak) continue;
+    untyped = false;
+    floats |= dtype_kind(in[i]->dtype) > TAKES_INT;
+  }
+  error *err = &c->s->err;
   op_call o = {.op = c->op,
                .nin = c->nin,
                .in = in,
                .attrs = c->def->family == FAMILY_elementwise ? NULL : &c->attrs,
-               .default_float = engine_config_of(c->s->engine)->default_dtype,
+               .default_float = untyped ? config->untyped_dtype : config->default_dtype,
+               .untyped = config->untyped,
                .cast = cast};
+  /* Integers are not brought down to 16-bit floats: what is made of them is f32, and rounds once at the end. */
+  tme_dtype narrow = TME_DTYPE_NONE;
+  bool half = o.default_float == TME_F16 || o.default_float == TME_BF16;
+  if (half && c->nin && !floats && c->def->family != FAMILY_cast) {
+    narrow = o.default_float;
+    o.default_float = TME_F32;
+  }
   op_type types[OP_MAX_OUTPUTS];
-  error *err = &c->s->err;
-  tme_status s = op_infer(&o, types, err);
+  tme_status s = check_power(c, o.default_float, in);
+  if (s == TME_OK) s = op_infer(&o, types, err);
   if (s != TME_OK) return s;
-  int outputs = c->def->outputs;
-  if (!scope_reserve(c->s, outputs)) return fail_memory(err, c->def->name, sizeof *c->s->array);
-  node *n = make(c, cast, types);
-  if (!n) return fail_memory(err, c->def->name, sizeof *n);
-  if (outputs > 1) atomic_fetch_add_explicit(&n->refs, outputs - 1, memory_order_relaxed);
-  for (int i = 0; i < outputs; i++) out[i] = scope_add(c->s, &n->out[i]);
-  return TME_OK;
+  if (c->op == OP_pow && in[0] == &c->base) cast[0] = c->base.dtype;
+  if (!check_untyped(c, cast)) return err->code;
+  if (!scope_reserve(c->s, c->def->outputs)) return fail_memory(err, c->def->name, sizeof *c->s->array);
+  return give(c, make(c, cast, types), narrow, out) ? TME_OK : fail_memory(err, c->def->name, sizeof(node));
+}
+
+static tme_status compare(call *c, const op_type **in, tme_dtype *cast, tme_array **out) {
+  node *a = c->in[0]->node, *b = c->in[1]->node, *own = NULL;
+  if (a->op == OP_literal && b->op == OP_literal && c->in[0]->type.weak && c->in[1]->type.weak) {
+    op_number v = number_of_int(compare_literals(c->op, &a->literal, &b->literal));
+    *out = scope_take(c->s, node_literal(c->s->engine, TME_BOOL, true, v), c->def->name);
+    return *out ? TME_OK : c->s->err.code;
+  }
+  if (!compare_literal(c->s, &c->op, c->in, &own)) return fail_memory(&c->s->err, c->def->name, sizeof(node));
+  c->def = op_get(c->op);
+  tme_status s = TME_OK;
+  if (compare_mixes_signs(c->in)) {
+    *out = compare_mixed_signs(c->s, c->op, c->in);
+    if (!*out) s = c->s->err.code;
+  } else {
+    s = infer(c, in, cast, out);
+  }
+  node_release(own);
+  return s;
 }
 
 static bool take_all(call *c, const tme_arg *args, int nargs) {
@@ -242,7 +341,7 @@ tme_status apply(tme_scope *s, int op, const tme_arg *args, int nargs, tme_array
     return apply_many(&c, args, nargs, args[0].n, out);
   if (!take_all(&c, args, nargs)) return s->err.code;
   if (op == OP_round && c.attrs.i[0]) return compose_round(s, in[0], c.attrs.i[0], out);
-  return infer(&c, types, cast, out);
+  return is_comparison(d->rule) ? compare(&c, types, cast, out) : infer(&c, types, cast, out);
 }
 
 tme_status tme_apply(tme_scope *s, const char *op, const tme_arg *args, int nargs, tme_array **out) {

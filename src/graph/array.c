@@ -31,16 +31,46 @@ int tme_array_rank(const tme_array *a) { return a ? a->type.rank : 0; }
 const int64_t *tme_array_shape(const tme_array *a) { return a ? a->type.shape : NULL; }
 int64_t tme_array_size(const tme_array *a) { return a ? type_size(&a->type) : 0; }
 
-static tme_array *literal(tme_scope *s, tme_dtype t, literal_kind kind, double f, int64_t i, const char *what) {
-  return s ? scope_take(s, node_literal(s->engine, t, true, kind, f, i), what) : NULL;
+static tme_array *literal(tme_scope *s, tme_dtype t, op_number v, const char *what) {
+  return s ? scope_take(s, node_literal(s->engine, t, true, v), what) : NULL;
 }
 
 tme_array *tme_number(tme_scope *s, double v) {
-  return s ? literal(s, engine_config_of(s->engine)->default_dtype, LITERAL_DOUBLE, v, 0, "number") : NULL;
+  return s ? literal(s, engine_config_of(s->engine)->untyped_dtype, number_of_double(v), "number") : NULL;
 }
 
-tme_array *tme_integer(tme_scope *s, int64_t v) { return literal(s, TME_I64, LITERAL_INT, 0, v, "integer"); }
-tme_array *tme_boolean(tme_scope *s, bool v) { return literal(s, TME_BOOL, LITERAL_INT, 0, v, "boolean"); }
+tme_array *tme_integer(tme_scope *s, int64_t v) { return literal(s, TME_I64, number_of_int(v), "integer"); }
+
+tme_array *tme_unsigned(tme_scope *s, uint64_t v) {
+  return literal(s, v > INT64_MAX ? TME_U64 : TME_I64, number_of_uint(v), "unsigned");
+}
+
+tme_array *tme_boolean(tme_scope *s, bool v) { return literal(s, TME_BOOL, number_of_int(v), "boolean"); }
+
+bool tme_is_untyped(const tme_array *a) { return a && a->type.weak; }
+
+/* A view of all of it, which costs nothing. */
+tme_array *tme_untyped(tme_scope *s, tme_array *a) {
+  if (!s || !a || a->type.weak) return s ? a : NULL;
+  if (a->node->engine != s->engine) {
+    fail(&s->err, TME_ERR_ARGUMENT, "untyped: the array belongs to another engine");
+    return NULL;
+  }
+  op_type type = a->type;
+  type.weak = true;
+  op_attrs shape = {.list = {{.n = type.rank}}};
+  memcpy(shape.list[0].v, type.shape, sizeof type.shape);
+  node *n;
+  if (a->node->op == OP_literal) {
+    n = node_literal(s->engine, type.dtype, true, a->node->literal);
+  } else if (array_buffer(a)) {
+    n = node_new(s->engine, OP_leaf, NULL, 0, NULL, &type, 1);
+    if (n) array_set(&n->out[0], buffer_retain(array_buffer(a)), a->offset, a->strides);
+  } else {
+    n = node_new(s->engine, OP_reshape, &a, 1, &shape, &type, 1);
+  }
+  return scope_take(s, n, "untyped");
+}
 
 /* Checks what the caller says of its memory. */
 static tme_status check(error *e, const char *what, tme_dtype t, int rank, const int64_t *shape, const void *data,

@@ -35,15 +35,10 @@ node *node_new(tme_engine *e, int op, tme_array *const *in, int nin, const op_at
   return n;
 }
 
-node *node_literal(tme_engine *e, tme_dtype t, bool weak, literal_kind kind, double f, int64_t i) {
+node *node_literal(tme_engine *e, tme_dtype t, bool weak, op_number v) {
   op_type type = {.dtype = t, .weak = weak};
   node *n = node_new(e, OP_literal, NULL, 0, NULL, &type, 1);
-  if (!n) return NULL;
-  n->kind = (uint8_t)kind;
-  if (kind == LITERAL_DOUBLE)
-    n->literal.f = f;
-  else
-    n->literal.i = i;
+  if (n) n->literal = v;
   return n;
 }
 
@@ -105,32 +100,6 @@ bool strides_contiguous(const op_type *t, const int64_t *strides) {
     step *= t->shape[d];
   }
   return true;
-}
-
-/* A double that rounds to 16-bit floats as the integer itself would: bits below the double's last are kept as one. */
-static double sticky_double(int64_t v) {
-  uint64_t u = v < 0 ? 0 - (uint64_t)v : (uint64_t)v;
-  if (u >> 53) u = (u >> 11 | ((u & 0x7ff) != 0)) << 11;
-  return v < 0 ? -(double)u : (double)u;
-}
-
-void node_literal_bits(const node *n, tme_dtype t, uint64_t bits[2]) {
-  if (n->kind == LITERAL_DOUBLE) {
-    literal_bits(t, n->literal.f, bits);
-    return;
-  }
-  int64_t v = n->literal.i;
-  if (dtype_is_int(t)) {
-    size_t width = 8 * tme_dtype_size(t);
-    bits[0] = width == 64 ? (uint64_t)v : (uint64_t)v & (((uint64_t)1 << width) - 1);
-    bits[1] = 0;
-  } else if (t == TME_F32 || t == TME_C64) {
-    literal_bits(t, (double)(float)v, bits);
-  } else if (t == TME_F16 || t == TME_BF16) {
-    literal_bits(t, sticky_double(v), bits);
-  } else {
-    literal_bits(t, t == TME_BOOL ? v != 0 : (double)v, bits);
-  }
 }
 
 bool array_view_of(int op, const tme_array *x, const op_attrs *attrs, const op_type *type, int64_t *offset,

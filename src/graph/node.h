@@ -25,24 +25,17 @@ struct tme_array {
   unsigned running; /* fork_generation() + 1 of the process that computes it: its children have not that thread */
 };
 
-/* How a literal is kept: as the caller gave it, whatever dtype it takes later. */
-typedef enum literal_kind { LITERAL_DOUBLE, LITERAL_INT } literal_kind;
-
 struct node {
   atomic_int refs;
   uint16_t op;
   uint8_t outputs;
-  uint8_t kind; /* OP_literal: literal_kind */
   int nin;
   tme_engine *engine; /* a reference */
   tme_array **in;     /* NULL entries for absent optional arrays; nin is 0 once all outputs are computed */
   op_attrs *attrs;
-  union {
-    double f;
-    int64_t i;
-  } literal;
-  uint64_t mark; /* of a node with several outputs, as in tme_array */
-  node *next;    /* work list of node_release */
+  op_number literal; /* OP_literal: as the caller gave it, whatever dtype it takes later */
+  uint64_t mark;     /* of a node with several outputs, as in tme_array */
+  node *next;        /* work list of node_release */
   tme_array out[];
 };
 
@@ -51,7 +44,7 @@ struct node {
 node *node_new(tme_engine *e, int op, tme_array *const *in, int nin, const op_attrs *attrs, const op_type *types,
                int outputs);
 /* A literal of rank 0; `weak`: untyped. */
-node *node_literal(tme_engine *e, tme_dtype t, bool weak, literal_kind kind, double f, int64_t i);
+node *node_literal(tme_engine *e, tme_dtype t, bool weak, op_number v);
 node *node_retain(node *n);
 /* Frees iteratively: chains of millions of nodes need no stack. NULL is allowed. Not under the graph lock: memory of
  * the caller's is given back by the caller's function. */
@@ -66,9 +59,6 @@ void array_set(tme_array *a, buffer *b, int64_t offset, const int64_t *strides);
 bool strides_contiguous(const op_type *t, const int64_t *strides);
 /* Row-major strides in elements. */
 void type_strides(const op_type *t, int64_t strides[static TME_MAX_RANK]);
-
-/* The value of a literal as bits of dtype t, converted once from what the caller gave. */
-void node_literal_bits(const node *n, tme_dtype t, uint64_t bits[2]);
 
 /* If `op` applied to the computed array x is a strided view, where it lies in x's buffer. */
 bool array_view_of(int op, const tme_array *x, const op_attrs *attrs, const op_type *type, int64_t *offset,

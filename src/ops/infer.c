@@ -2,6 +2,19 @@
 #include "ops/ops.h"
 #include <string.h>
 
+/* Whether the results are untyped: made of untyped values alone, or of nothing and without a dtype. What only chooses
+ * among values (a condition, indices) does not count. */
+static bool is_untyped(const op_call *c, const op_def *d) {
+  if (d->family == FAMILY_cast) return false;
+  if (!c->nin)
+    for (int p = 0; p < d->nparams; p++)
+      if (d->params[p].kind == PARAM_DTYPE) return c->untyped && c->attrs->i[d->params[p].slot] == TME_DTYPE_NONE;
+  int first = d->rule == RULE_WHERE, end = d->family == FAMILY_take ? 1 : c->nin;
+  for (int i = first; i < end; i++)
+    if (c->in[i] && !c->in[i]->weak) return false;
+  return true;
+}
+
 tme_status op_infer(op_call *c, op_type *out, error *e) {
   static op_infer_fn *const families[FAMILY_COUNT] = {
       [FAMILY_elementwise] = infer_elementwise,
@@ -32,7 +45,9 @@ tme_status op_infer(op_call *c, op_type *out, error *e) {
       return fail(e, TME_ERR_ARGUMENT, "%s(%s): %s is missing", d->name, d->signature, d->params[p].name);
   for (int i = 0; c->cast && i < c->nin; i++) c->cast[i] = TME_DTYPE_NONE;
   memset(out, 0, sizeof *out * (size_t)d->outputs);
+  bool weak = is_untyped(c, d);
   tme_status s = families[d->family](c, out, e);
+  for (int i = 0; i < d->outputs; i++) out[i].weak = weak && (c->untyped || !out[i].rank);
   for (int i = 0; i < d->outputs && s == TME_OK; i++) s = type_check_size(&out[i], d->name, e);
   return s;
 }
@@ -56,9 +71,9 @@ tme_dtype infer_promote(const op_call *c, int from, int to) {
     tme_dtype *t = c->in[i]->weak ? &weak : &strong;
     *t = *t == TME_DTYPE_NONE ? c->in[i]->dtype : dtype_promote(*t, c->in[i]->dtype);
   }
-  if (strong == TME_DTYPE_NONE) return weak;
+  if (strong == TME_DTYPE_NONE) return dtype_is_float(weak) ? dtype_promote(weak, c->default_float) : weak;
   if (weak == TME_DTYPE_NONE || dtype_kind(weak) <= dtype_kind(strong)) return strong;
-  if (dtype_kind(weak) == TAKES_INT) return TME_I64;
+  if (dtype_kind(weak) == TAKES_INT) return weak;
   if (dtype_kind(weak) == TAKES_FLOAT) return c->default_float;
   return dtype_promote(infer_float(c, strong), TME_C64);
 }

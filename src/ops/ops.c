@@ -28,7 +28,7 @@ static const struct {
 } kinds[] = {
     {"array", PARAM_ARRAY}, {"array?", PARAM_OPTIONAL}, {"arrays", PARAM_ARRAYS}, {"axis", PARAM_AXIS},
     {"axes", PARAM_AXES},   {"ints", PARAM_INTS},       {"perdim", PARAM_PERDIM}, {"int", PARAM_INT},
-    {"bool", PARAM_BOOL},   {"float", PARAM_FLOAT},     {"dtype", PARAM_DTYPE},
+    {"bool", PARAM_BOOL},   {"float", PARAM_FLOAT},     {"number", PARAM_NUMBER}, {"dtype", PARAM_DTYPE},
 };
 
 /* Copies the text up to one of `stop`; returns what follows. */
@@ -50,12 +50,13 @@ static void parse_default(op_param *p, const char *s) {
 }
 
 /* Gives the parameter its place among the inputs or in op_attrs. */
-static int place(op_def *d, param_kind k, int next[3]) {
+static int place(op_def *d, param_kind k, int next[4]) {
   switch (k) {
   case PARAM_ARRAY:
   case PARAM_OPTIONAL: return d->ninputs++;
   case PARAM_ARRAYS: d->ninputs = -1; return 0;
   case PARAM_FLOAT: return next[0]++;
+  case PARAM_NUMBER: return next[3]++;
   case PARAM_AXES: return 2;
   case PARAM_INTS:
   case PARAM_PERDIM: return next[2]++;
@@ -69,7 +70,7 @@ static int place(op_def *d, param_kind k, int next[3]) {
 
 static void parse(op_def *d) {
   const char *s = d->signature;
-  int next[3] = {0, 0, 0};
+  int next[4] = {0, 0, 0, 0};
   while (*s && d->nparams < OP_MAX_PARAMS) {
     op_param *p = &d->params[d->nparams++];
     char buf[16];

@@ -64,11 +64,23 @@ typedef enum param_kind {
   PARAM_INT,
   PARAM_BOOL,
   PARAM_FLOAT,
+  PARAM_NUMBER, /* a value of the result's dtype: whole ones keep their 64 bits */
   PARAM_DTYPE
 } param_kind;
 
 #define OP_MAX_PARAMS 6
 #define OP_MAX_OUTPUTS 3
+
+/* A number as it was given, before it has a dtype. Padding would make equal ones differ in their bytes. */
+typedef enum number_kind { NUMBER_NONE, NUMBER_FLOAT, NUMBER_INT, NUMBER_UINT /* beyond int64 alone */ } number_kind;
+typedef struct op_number {
+  uint64_t kind; /* number_kind */
+  union {
+    double f;
+    int64_t i;
+    uint64_t u;
+  } v;
+} op_number;
 
 typedef struct op_param {
   char name[16];
@@ -76,7 +88,7 @@ typedef struct op_param {
   bool has_default;
   bool none;    /* the default is "none" */
   double value; /* of int, bool, float, axis */
-  int slot;     /* which f[], i[] or list[] of op_attrs it fills; arrays: which input */
+  int slot;     /* which f[], num[], i[] or list[] of op_attrs it fills; arrays: which input */
 } op_param;
 
 typedef struct op_list {
@@ -90,6 +102,7 @@ enum { AXES_NONE, AXES_LIST, AXES_MASK };
  * become positive, defaults are filled in, so that equal calls have equal bytes. */
 typedef struct op_attrs {
   double f[3];       /* float; "none" is NaN */
+  op_number num[3];  /* number; "none" is NUMBER_NONE */
   int64_t i[4];      /* int, bool, axis, dtype; i[1] of max: graph_max_any */
   uint32_t axes;     /* axes: a bit mask after inference */
   uint32_t has_axes; /* AXES_*: what was given; after inference AXES_MASK. Inferring again changes nothing. */
@@ -119,12 +132,32 @@ typedef struct op_rule_def {
 } op_rule_def;
 const op_rule_def *op_rule_get(op_rule r);
 
-/* A number as the bits of a literal (bool 0 or 1; complex: real and imaginary part), converted as astype does; and
- * back, as real and imaginary part. */
+op_number number_of_double(double v);
+op_number number_of_int(int64_t v);
+op_number number_of_uint(uint64_t v);
+/* Rounded once. */
+double number_value(const op_number *n);
+/* A whole number in two's complement, beyond int64 and below 0 alike. */
+uint64_t number_wrapped(const op_number *n);
+/* *n as NUMBER_INT or NUMBER_UINT; false if it is not whole, or has more than 64 bits. */
+bool number_whole(const op_number *n, op_number *out);
+/* Whether values of dtype t hold the number: of integers and booleans exactly, of floats but for rounding. */
+bool number_fits(const op_number *n, tme_dtype t);
+/* -1, 0, 1 as a is below, equal to or above b; 2 if one of them is NaN. */
+int number_compare(const op_number *a, const op_number *b);
+/* As people write it. */
+void number_text(const op_number *n, char out[AT_LEAST(32)]);
+/* "full: 300 does not fit in uint8" */
+tme_status number_misfit(const char *op, const op_number *n, tme_dtype t, error *e);
+/* As the bits of a literal (bool 0 or 1; complex: real and imaginary part), converted once, as astype does. */
+void number_bits(const op_number *n, tme_dtype t, uint64_t bits[2]);
+/* Bits to an element in memory. */
+void literal_store(tme_dtype t, const uint64_t bits[2], void *to);
+/* The same of a double; and back, as real and imaginary part. */
 void literal_bits(tme_dtype t, double v, uint64_t bits[2]);
 void literal_value(tme_dtype t, const uint64_t bits[2], double v[2]);
 
-/* dtype and shape of a value. `weak`: an untyped literal or made of such alone. */
+/* dtype and shape of a value. `weak`: untyped, a number or a list of numbers or made of such alone. */
 typedef struct op_type {
   tme_dtype dtype;
   int rank;
@@ -149,6 +182,8 @@ typedef struct op_call {
   const op_type *const *in; /* NULL for an optional array that is absent */
   op_attrs *attrs;          /* normalised in place; NULL for elementwise operations */
   tme_dtype default_float;
+  bool
+      untyped; /* arrays that are made of untyped values, or of nothing without a dtype, are untyped; else scalars alone */
   /* filled in by op_infer: what each input must be cast to before, TME_DTYPE_NONE: nothing */
   tme_dtype *cast;
 } op_call;

@@ -39,6 +39,10 @@ static void read_attrs(reader *r, const op_def *d, op_attrs *a) {
       w = next(r);
       memcpy(&a->f[slot], &w, sizeof w);
       break;
+    case PARAM_NUMBER:
+      a->num[slot].kind = next(r);
+      a->num[slot].v.u = next(r);
+      break;
     case PARAM_AXES:
       w = next(r);
       a->axes = (uint32_t)w;

@@ -109,8 +109,8 @@ static bool write_literal(eval_run *r, tme_array *a) {
   tme_dtype t = a->type.dtype;
   uint64_t bits[2], special[2], code = LITERAL_ARG;
   if (!room(r, 1) || !table_reserve(&r->arg, &r->cap_arg, 2 * (r->nargs + 1), sizeof *r->arg)) return false;
-  node_literal_bits(a->node, t, bits);
-  double value = a->node->kind == LITERAL_INT ? (double)a->node->literal.i : a->node->literal.f;
+  number_bits(&a->node->literal, t, bits);
+  double value = number_value(&a->node->literal);
   for (int i = 0; i < SPECIAL_COUNT; i++) {
     if (!(value == literal_special[i])) continue;
     literal_bits(t, literal_special[i], special);
@@ -134,6 +134,10 @@ static void write_attrs(eval_run *r, const op_def *d, const op_attrs *a) {
     case PARAM_FLOAT:
       memcpy(&w, &a->f[slot], sizeof w);
       put(r, w);
+      break;
+    case PARAM_NUMBER:
+      put(r, a->num[slot].kind);
+      put(r, a->num[slot].v.u);
       break;
     case PARAM_AXES: put(r, a->axes | (uint64_t)a->has_axes << 32); break;
     case PARAM_INTS:
@@ -283,10 +287,8 @@ static bool settle_literal(tme_engine *e, tme_array *a) {
   buffer *b = pool_get(e->pool, tme_dtype_size(a->type.dtype));
   if (!b) return false;
   uint64_t bits[2];
-  node_literal_bits(a->node, a->type.dtype, bits);
-  size_t size = tme_dtype_size(a->type.dtype), half = dtype_is_complex(a->type.dtype) ? size / 2 : size;
-  memcpy(b->data, &bits[0], half);
-  if (half < size) memcpy((char *)b->data + half, &bits[1], half);
+  number_bits(&a->node->literal, a->type.dtype, bits);
+  literal_store(a->type.dtype, bits, b->data);
   array_set(a, b, 0, a->strides);
   return true;
 }

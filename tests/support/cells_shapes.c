@@ -1,6 +1,7 @@
 /* Cells of the operations that move elements, gather them, or make arrays. */
 #include "support/matrix.h"
 #include <string.h>
+#include <math.h>
 
 typedef struct dims {
   int rank;
@@ -58,6 +59,12 @@ static const call calls[] = {
     {OP_pad, {0, {0}}, {0, 0}, {{0}, {0}}},
 };
 
+/* v, or a value near it that dtype t holds. */
+static double held(tme_dtype t, double v) {
+  op_number whole = number_of_double(dtype_is_int(t) || t == TME_BOOL ? trunc(v) : v);
+  return number_fits(&whole, t) ? whole.v.f : v > 0;
+}
+
 static bool is_list(param_kind k) { return k == PARAM_INTS || k == PARAM_PERDIM || k == PARAM_AXES; }
 
 static void add_call(matrix *m, const call *k, tme_dtype t, layout l, bool core) {
@@ -71,7 +78,7 @@ static void add_call(matrix *m, const call *k, tme_dtype t, layout l, bool core)
     if (is_list(d->params[p].kind) && k->n[list] >= 0) cell_ints(&c, d->params[p].name, k->n[list], k->v[list]);
     list += is_list(d->params[p].kind);
   }
-  if (k->op == OP_pad && !dtype_is_complex(t)) cell_float(&c, "value", l % 2 ? 3 : -1.5);
+  if (k->op == OP_pad && !dtype_is_complex(t)) cell_float(&c, "value", held(t, l % 2 ? 3 : -1.5));
   matrix_add(m, &c);
 }
 
@@ -198,7 +205,7 @@ static void create_shapes(matrix *m, int op, tme_dtype t) {
     cell c;
     cell_init(&c, op, true);
     cell_ints(&c, "shape", shapes[k].rank, shapes[k].shape);
-    if (op == OP_full) cell_float(&c, "value", k % 2 ? -3.75 : 2.5e4);
+    if (op == OP_full) cell_float(&c, "value", held(t, k % 2 ? -3.75 : 2.5e4));
     cell_int(&c, "dtype", t);
     matrix_add(m, &c);
   }
@@ -209,7 +216,8 @@ static void create_ranges(matrix *m, int op, tme_dtype t) {
                                      {3, 2, 1},  {1, 2, 0.125}, {0, 3000, 7}};
   for (int k = 0; k < COUNT(ranges); k++) {
     bool whole = k < 2 || k == 4 || k == 6;
-    if (op == OP_arange && dtype_is_int(t) && !whole) continue;
+    op_number stop = number_of_double(ranges[k][1]);
+    if (op == OP_arange && dtype_is_int(t) && !(whole && number_fits(&stop, t))) continue;
     cell c;
     cell_init(&c, op, true);
     cell_float(&c, "start", ranges[k][0]);

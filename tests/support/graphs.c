@@ -174,7 +174,8 @@ static bool fill_call(maker *m, graph_node *n) {
     case PARAM_BOOL: cell_int(c, p->name, below(m, 2)); break;
     case PARAM_DTYPE: cell_int(c, p->name, leaf_dtype(m)); break;
     case PARAM_INT:
-    case PARAM_FLOAT: break;
+    case PARAM_FLOAT:
+    case PARAM_NUMBER: break;
     }
   }
   return true;

@@ -82,6 +82,13 @@ array saturated(tme_dtype t, double v) {
   return literal(t, value);
 }
 
+array value_of(tme_dtype t, const op_number &n) {
+  if (n.kind == NUMBER_FLOAT) return saturated(t, n.v.f);
+  const uint64_t bits[2] = {n.v.u, 0};
+  if (is_int(t)) return literal(t, bits);
+  return constant(t, n.kind == NUMBER_UINT ? static_cast<double>(n.v.u) : static_cast<double>(n.v.i));
+}
+
 // ---- arithmetic ------------------------------------------------------------------------------------------------------
 
 array p_fma_once() { throw declined{"MLX has no fused multiply-add"}; }

@@ -38,6 +38,7 @@ inline bool is_half(tme_dtype t) { return t == TME_F16 || t == TME_BF16; }
 array constant(tme_dtype t, double v);
 // The same of any number, as astype converts it.
 array saturated(tme_dtype t, double v);
+array value_of(tme_dtype t, const op_number &n);
 // A literal from the bits of its dtype.
 array literal(tme_dtype t, const uint64_t bits[2]);
 array cast(const array &x, tme_dtype from, tme_dtype to, bool gpu);

@@ -30,7 +30,7 @@ array pad(values &v, int i) {
     high.push_back(extent(a.list[1].v[d]));
   }
   if (axes.empty()) return input(v, i, 0);
-  return mx::pad(input(v, i, 0), axes, low, high, saturated(t, a.f[0]));
+  return mx::pad(input(v, i, 0), axes, low, high, value_of(t, a.num[0]));
 }
 
 array join(values &v, int i) {
@@ -59,19 +59,19 @@ array take(values &v, int i) {
   return mx::take(x, index, axis);
 }
 
-// start + i * step: of whole numbers in int64, else in f64.
-array steps(values &v, const op_type &type, double start, double step) {
+// start + i * step: of whole numbers in int64, whose sums wrap to those of uint64, else in f64.
+array steps(values &v, const op_type &type, const op_number &start, const op_number &step) {
   bool whole = is_int(type.dtype);
   if (!whole && v.gpu) throw declined{"MLX has float64 on the CPU alone, in which these numbers are made"};
   tme_dtype t = whole ? TME_I64 : TME_F64;
   array i = mx::astype(mx::arange(0, static_cast<int>(type.shape[0]), 1), dtype_of(t));
-  return mx::add(mx::multiply(i, constant(t, step)), constant(t, start));
+  return mx::add(mx::multiply(i, value_of(t, step)), value_of(t, start));
 }
 
 array arange(values &v, int i) {
   const op_type &type = v.g->node[i].type;
   const op_attrs &a = *graph_attrs(v.g, i);
-  array y = steps(v, type, a.f[0], a.f[2]);
+  array y = steps(v, type, a.num[0], a.num[2]);
   return cast(y, is_int(type.dtype) ? TME_I64 : TME_F64, type.dtype, v.gpu);
 }
 
@@ -79,7 +79,9 @@ array linspace(values &v, int i) {
   const op_type &type = v.g->node[i].type;
   const op_attrs &a = *graph_attrs(v.g, i);
   int64_t n = a.i[0], parts = a.i[1] ? n - 1 : n;
-  array y = steps(v, type, a.f[0], parts > 0 ? (a.f[1] - a.f[0]) / static_cast<double>(parts) : 0);
+  op_number start = {NUMBER_FLOAT, {a.f[0]}}, step = {NUMBER_FLOAT, {0}};
+  if (parts > 0) step.v.f = (a.f[1] - a.f[0]) / static_cast<double>(parts);
+  array y = steps(v, type, start, step);
   if (a.i[1] && n > 1) {
     array last = mx::equal(mx::arange(0, static_cast<int>(n), 1), constant(TME_I32, static_cast<double>(n - 1)));
     y = mx::where(last, constant(TME_F64, a.f[1]), y);
@@ -125,7 +127,7 @@ std::vector<array> build_shape(values &v, int i) {
   case OP_take: return {take(v, i)};
   case OP_zeros: return {mx::full(shape_of(n.type), saturated(t, 0))};
   case OP_ones: return {mx::full(shape_of(n.type), saturated(t, 1))};
-  case OP_full: return {mx::full(shape_of(n.type), saturated(t, a->f[0]))};
+  case OP_full: return {mx::full(shape_of(n.type), value_of(t, a->num[0]))};
   case OP_arange: return {arange(v, i)};
   case OP_linspace: return {linspace(v, i)};
   case OP_eye: return {eye(v, i)};

@@ -3,10 +3,12 @@
 #include "backend/reference/iter.h"
 #include <string.h>
 
-static void fill(const ref_array *out, double v) {
+static void fill(const ref_array *out, const op_number *v) {
   int64_t none[TME_MAX_RANK] = {0};
+  uint64_t bits[2];
   char value[16];
-  convert_run(TME_F64, (const char *)&v, 1, out->type.dtype, value, 1, 1);
+  number_bits(v, out->type.dtype, bits);
+  literal_store(out->type.dtype, bits, value);
   copy_strided(out->type.rank, out->type.shape, tme_dtype_size(out->type.dtype), value, none, out->data, out->strides);
 }
 
@@ -16,8 +18,8 @@ static void arange(const ref_array *out, const op_attrs *a) {
   char *to = out->data;
   bool ints = dtype_is_int(t);
   for (int64_t i = 0; i < out->type.shape[0]; i++, to += tme_dtype_size(t)) {
-    double f = (double)i * a->f[2] + a->f[0];
-    int64_t n = ints ? (int64_t)((uint64_t)i * (uint64_t)(int64_t)a->f[2] + (uint64_t)(int64_t)a->f[0]) : 0;
+    double f = (double)i * number_value(&a->num[2]) + number_value(&a->num[0]);
+    uint64_t n = ints ? (uint64_t)i * number_wrapped(&a->num[2]) + number_wrapped(&a->num[0]) : 0;
     convert_run(ints ? TME_I64 : TME_F64, ints ? (const char *)&n : (const char *)&f, 1, t, to, 1, 1);
   }
 }
@@ -36,10 +38,12 @@ static void linspace(const ref_array *out, const op_attrs *a) {
 static void eye(const ref_array *out, const op_attrs *a) {
   int64_t rows = a->i[0], columns = a->i[1], k = a->i[2];
   size_t size = tme_dtype_size(out->type.dtype);
-  double one = 1;
+  op_number zero = number_of_int(0);
+  uint64_t one[2];
   char value[16];
-  convert_run(TME_F64, (const char *)&one, 1, out->type.dtype, value, 1, 1);
-  fill(out, 0);
+  literal_bits(out->type.dtype, 1, one);
+  literal_store(out->type.dtype, one, value);
+  fill(out, &zero);
   for (int64_t i = k < 0 ? -k : 0; i < rows && i + k < columns; i++)
     memcpy(out->data + (size_t)(i * columns + i + k) * size, value, size);
 }
@@ -51,8 +55,11 @@ tme_status ref_create(ref_call *c, error *e) {
   case OP_arange: arange(out, c->attrs); break;
   case OP_linspace: linspace(out, c->attrs); break;
   case OP_eye: eye(out, c->attrs); break;
-  case OP_full: fill(out, c->attrs->f[0]); break;
-  default: fill(out, c->op == OP_ones); break;
+  case OP_full: fill(out, &c->attrs->num[0]); break;
+  default: {
+    op_number v = number_of_int(c->op == OP_ones);
+    fill(out, &v);
+  }
   }
   return TME_OK;
 }

@@ -85,8 +85,10 @@ static void pad(const ref_call *c) {
   const ref_array *x = c->in[0], *out = &c->out[0];
   int64_t none[TME_MAX_RANK] = {0}, offset = 0;
   size_t size = tme_dtype_size(x->type.dtype);
+  uint64_t bits[2];
   char value[16];
-  convert_run(TME_F64, (const char *)&c->attrs->f[0], 1, x->type.dtype, value, 1, 1);
+  number_bits(&c->attrs->num[0], x->type.dtype, bits);
+  literal_store(x->type.dtype, bits, value);
   copy_strided(out->type.rank, out->type.shape, size, value, none, out->data, out->strides);
   for (int d = 0; d < x->type.rank; d++) offset += c->attrs->list[0].v[d] * out->strides[d];
   copy_strided(x->type.rank, x->type.shape, size, x->data, x->strides, out->data + offset * (int64_t)size,

@@ -10,6 +10,5 @@ tme_status infer_cast(op_call *c, op_type *out, error *e) {
                 tme_dtype_name(c->in[0]->dtype), tme_dtype_name(to));
   *out = *c->in[0];
   out->dtype = to;
-  out->weak = false;
   return TME_OK;
 }

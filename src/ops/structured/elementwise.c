@@ -17,6 +17,13 @@ static tme_status refuse(const op_call *c, const op_rule_def *rule, tme_dtype t,
   return fail(e, TME_ERR_DTYPE, "%s: takes %s, not %s", op_name(c->op), rule->text, dtypes);
 }
 
+/* Values are compared as they are: untyped ones are not brought down to an integer dtype, which may not hold them. */
+static tme_dtype infer_compared(const op_call *c) {
+  const op_type *weak = c->in[0]->weak ? c->in[0] : c->in[1], *other = weak == c->in[0] ? c->in[1] : c->in[0];
+  if (!weak->weak || other->weak || dtype_kind(other->dtype) > TAKES_INT) return infer_promote(c, 0, 2);
+  return dtype_is_float(weak->dtype) ? TME_F64 : dtype_promote(weak->dtype, other->dtype);
+}
+
 /* The dtype that the operands from `first` on are computed in. */
 static tme_status operand_dtype(op_call *c, op_rule r, int first, tme_dtype *out, error *e) {
   const op_rule_def *rule = op_rule_get(r);
@@ -24,7 +31,7 @@ static tme_status operand_dtype(op_call *c, op_rule r, int first, tme_dtype *out
     *out = TME_BOOL;
     return TME_OK;
   }
-  tme_dtype t = infer_promote(c, first, c->nin);
+  tme_dtype t = r == RULE_CMP || r == RULE_ORDER ? infer_compared(c) : infer_promote(c, first, c->nin);
   if (dtype_is_int(t) && !(rule->takes & TAKES_INT)) t = c->default_float;
   if (!(dtype_kind(t) & rule->takes)) return refuse(c, rule, t, e);
   *out = t;
@@ -37,18 +44,15 @@ tme_status infer_elementwise(op_call *c, op_type *out, error *e) {
   tme_dtype t = TME_DTYPE_NONE;
   tme_status s = operand_dtype(c, d->rule, first, &t, e);
   if (s != TME_OK) return s;
-  out->weak = true;
   for (int i = 0; i < c->nin; i++) {
     if (!c->in[i]) continue; /* a bound of clip */
     infer_want(c, i, i < first ? TME_BOOL : t);
-    if (i >= first && !c->in[i]->weak) out->weak = false;
     if (type_broadcast(out, c->in[i], out)) continue;
     char a[200], b[200];
     type_shape_text(out, a);
     type_shape_text(c->in[i], b);
     return fail(e, TME_ERR_SHAPE, "%s: shapes %s and %s do not broadcast", d->name, a, b);
   }
-  if (out->rank) out->weak = false;
   switch (op_rule_get(d->rule)->gives) {
   case GIVES_SAME: out->dtype = t; break;
   case GIVES_BOOL: out->dtype = TME_BOOL; break;

@@ -21,7 +21,6 @@ tme_status infer_norm(op_call *c, op_type *out, error *e) {
   }
   *out = *x;
   out->dtype = t;
-  out->weak = false;
   return TME_OK;
 }
 

@@ -165,6 +165,9 @@ static tme_status infer_expand_dims(op_call *c, op_type *out, error *e) {
 
 static tme_status infer_pad(op_call *c, op_type *out, error *e) {
   const op_type *x = c->in[0];
+  op_number *value = &c->attrs->num[0];
+  if (value->kind == NUMBER_NONE) *value = number_of_int(0);
+  if (!number_fits(value, x->dtype)) return number_misfit("pad", value, x->dtype, e);
   out->rank = x->rank;
   memcpy(out->shape, x->shape, sizeof out->shape);
   for (int i = 0; i < 2; i++) {

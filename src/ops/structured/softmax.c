@@ -7,7 +7,6 @@ tme_status infer_softmax(op_call *c, op_type *out, error *e) {
   if (s != TME_OK) return s;
   *out = *c->in[0];
   out->dtype = infer_float(c, out->dtype);
-  out->weak = false;
   infer_want(c, 0, out->dtype);
   return TME_OK;
 }

@@ -12,7 +12,6 @@ tme_status infer_svd(op_call *c, op_type *out, error *e) {
   infer_want(c, 0, t);
   int64_t m = x->shape[x->rank - 2], n = x->shape[x->rank - 1], k = m < n ? m : n;
   op_type batch = *x;
-  batch.weak = false;
   batch.dtype = t;
   batch.rank = x->rank - 2;
   batch.shape[x->rank - 2] = batch.shape[x->rank - 1] = 0;
