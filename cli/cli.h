@@ -14,7 +14,7 @@ typedef struct cli {
   tme_options options;
   tme_engine *engine;
   bool precision_asked; /* by the option or the variable */
-  int exit_code; /* set when cli_option returns OPT_STOP */
+  int exit_code;        /* set when cli_option returns OPT_STOP */
 } cli;
 
 /* The plural's letter in a message. */

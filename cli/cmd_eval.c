@@ -25,7 +25,12 @@ static const char help[] =
     "  a[1:, ::-1], a[..., 0], a[:, none], a[indices], a[i, j], a[a > 0]\n"
     "  x.T, x.shape, x.dtype, x.ndim, x.size\n"
     "  1, 1e-5, 0xff, inf, nan, pi, e, true, false, none, float32, [1, 2, 3]\n"
-    "  # to the end of the line         a comment\n";
+    "  # to the end of the line         a comment\n\n"
+    "Numbers and lists of numbers, and what is computed from them alone, have no dtype until they meet an array, whose\n"
+    "dtype they take: x + sqrt(2) is float64 where x is. What it cannot hold is an error (x + 300 with x uint8);\n"
+    "comparisons are of the values themselves. What met no array is float64, int64 (uint64 beyond it) or bool; a\n"
+    "precision that was asked for rounds floating results once. 2 ** -1 and [2] ** -1 are 0.5; an array of integers to a\n"
+    "negative power is an error.\n";
 
 enum { OPT_JSON = OPT_OWN, OPT_FULL, OPT_SHORT, OPT_TIME };
 

@@ -4,7 +4,7 @@
 #include <stdio.h>
 
 const char *value_kind_name(value_kind k) {
-  static const char *const names[] = {"none",     "a truth value", "a whole number", "a whole number", "a number",
+  static const char *const names[] = {"none",    "a truth value", "a whole number", "a whole number", "a number",
                                       "a dtype", "an array",      "a list",         "a tuple"};
   return names[k];
 }
@@ -195,7 +195,8 @@ bool value_bool(interp *in, const value *v, size_t at, const char *what, bool *o
     *out = v->u.b;
     return true;
   }
-  if (v->kind != VALUE_INT && v->kind != VALUE_UINT && v->kind != VALUE_ARRAY) return wrong(in, v, at, what, "true or false");
+  if (v->kind != VALUE_INT && v->kind != VALUE_UINT && v->kind != VALUE_ARRAY)
+    return wrong(in, v, at, what, "true or false");
   if (!value_float(in, v, at, what, &f)) return false;
   *out = f != 0;
   return true;
