@@ -147,8 +147,8 @@ class Sums(unittest.TestCase):
     def test_infinities_stay(self):
         """What is lost in an addition is unknown where it was infinite."""
         got = self.run_program(["sum(broadcast_to(x, [100003, 3]), axis=0)",
-                                "sum(concatenate([full([100003], -inf), ones([9])], axis=0))",
-                                "sum(concatenate([full([100003], 3e38), ones([9])], axis=0))"],
+                                "sum(concatenate([full([100003], -inf, float32), ones([9])], axis=0))",
+                                "sum(concatenate([full([100003], 3e38, float32), ones([9])], axis=0))"],
                                x=np.array([np.inf, np.nan, -np.inf], np.float32))
         np.testing.assert_array_equal(got[0], [np.inf, np.nan, -np.inf])
         self.assertEqual((float(got[1]), float(got[2])), (-np.inf, np.inf))
