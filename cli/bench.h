@@ -139,9 +139,13 @@ typedef struct bench_limits {
   double mix[2];                     /* G/s of the operations that an exponential of f32 is made of */
   double read[LEVELS], copy[LEVELS]; /* GB/s of all threads; a copied byte counts twice, as read and as written */
   double room[LEVELS];               /* bytes; of memory: infinite */
+  double inside[LEVELS];             /* bytes that are well inside a level, and well outside the one before */
 } bench_limits;
 
 void limits_measure(bench_limits *l, int threads, bool quick);
+/* Once more, a short piece of it, what the case is held against: others may have had the machine before. The best of all
+ * measurements counts. */
+void limits_again(bench_limits *l, const bench_case *k, tme_dtype dtype, double others);
 /* The least time of a call: its bytes at the speed of the level that holds them, or its arithmetic, whichever is longer:
  * products at the peak of the dtype, `others`, what it computes besides them, at that of an exponential's operations.
  * Which it is in *what. */
@@ -160,6 +164,7 @@ typedef struct bench_row {
   tme_dtype dtype;
   timing plain, jit, peer[BENCH_PEERS];
   double error;    /* NAN where there is none */
+  double others;   /* what its kernels compute besides products */
   double limit_ms; /* NAN: the limits say nothing about it */
   const char *limit;
 } bench_row;
@@ -201,6 +206,10 @@ double bench_bytes(const bench_row *r);
 double best_peer(const bench_table *t, const bench_row *r, int *peer);
 void report_header(const bench_table *t);
 void report_row(const bench_table *t, const bench_row *r);
+/* The limits, which are known best when all is done. */
+void report_limits(const bench_table *t);
+/* The share of the limit that a row reaches. NAN: none, or one that cannot be, above 110 %: then *why says so. */
+double limit_share(const bench_row *r, const char **why);
 bool report_json(const bench_table *t);
 /* Bars on a logarithmic scale, and a roofline. False with errno. */
 bool report_plot(const bench_table *t, const char *path);

@@ -261,12 +261,15 @@ static double least_time(work *w, int threads, int64_t rounds, size_t bytes, int
   return least;
 }
 
+/* How long a measurement takes. */
+typedef enum effort { PIECE, QUICK, FULL } effort;
+
 /* Units a second, in thousands of millions; `units` in a round of one thread. */
-static double rate(work *w, int threads, size_t bytes, double units, bool quick) {
-  double enough_ms = quick ? 1 : 8;
+static double rate(work *w, int threads, size_t bytes, double units, effort how) {
+  double enough_ms = how == FULL ? 8 : how == QUICK ? 1 : 0.5;
   int64_t rounds = 1;
   while (rounds < INT64_C(1) << 40 && least_time(w, 1, rounds, bytes, 1) < enough_ms) rounds *= 2;
-  double ms = least_time(w, threads, rounds, bytes, quick ? 3 : REPETITIONS);
+  double ms = least_time(w, threads, rounds, bytes, how == FULL ? REPETITIONS : 3);
   return units * (double)rounds * threads / ms * 1e-6;
 }
 
@@ -283,52 +286,90 @@ static double cache_size(int level, int name, double otherwise) {
   return n > 0 ? (double)n : otherwise;
 }
 
-static void measure_peaks(bench_limits *l, const instruction_set *sets, int n, work *bf16, bool quick) {
-  for (int all = 0; all < 2; all++) {
-    int threads = all ? l->threads : 1;
-    for (int i = 0; i < n; i++) {
-      if (!sets[i].there) continue;
-      double vectors = 2.0 * (double)CHAINS * sets[i].bytes;
-      l->f32[all] = fmax(l->f32[all], rate(sets[i].f32, threads, 0, vectors / sizeof(float), quick));
-      l->f64[all] = fmax(l->f64[all], rate(sets[i].f64, threads, 0, vectors / sizeof(double), quick));
-      l->mix[all] = fmax(l->mix[all], rate(sets[i].mix, threads, 0, MIX * sets[i].bytes / 4.0, quick));
-    }
-    if (bf16) l->bf16[all] = rate(bf16, threads, 0, 2.0 * (double)CHAINS * 32, quick);
-  }
+/* One thread alone does what each of several did. */
+static void at_least(double limit[2], int all, int threads, double measured) {
+  limit[all] = fmax(limit[all], measured);
+  limit[0] = fmax(limit[0], limit[1] / threads);
 }
 
-void limits_measure(bench_limits *l, int threads, bool quick) {
+enum { WANT_F32 = 1, WANT_F64 = 2, WANT_BF16 = 4, WANT_MIX = 8 };
+
+static void measure_peaks(bench_limits *l, unsigned wanted, int all, effort how) {
+  instruction_set sets[3];
+  work *bf16;
+  int n = find_sets(sets, &bf16), threads = all ? l->threads : 1;
+  for (int i = 0; i < n; i++) {
+    if (!sets[i].there) continue;
+    double vectors = 2.0 * CHAINS * sets[i].bytes;
+    if (wanted & WANT_F32)
+      at_least(l->f32, all, l->threads, rate(sets[i].f32, threads, 0, vectors / sizeof(float), how));
+    if (wanted & WANT_F64)
+      at_least(l->f64, all, l->threads, rate(sets[i].f64, threads, 0, vectors / sizeof(double), how));
+    if (wanted & WANT_MIX)
+      at_least(l->mix, all, l->threads, rate(sets[i].mix, threads, 0, MIX * sets[i].bytes / 4.0, how));
+  }
+  if (bf16 && (wanted & WANT_BF16)) at_least(l->bf16, all, l->threads, rate(bf16, threads, 0, 2.0 * CHAINS * 32, how));
+}
+
+static void measure_level(bench_limits *l, int level, bool reading, effort how) {
   instruction_set sets[3];
   work *bf16, *read = NULL;
   int n = find_sets(sets, &bf16);
-  *l = (bench_limits){.threads = threads};
-  measure_peaks(l, sets, n, bf16, quick);
   for (int i = 0; i < n; i++)
     if (sets[i].there) read = sets[i].read;
+  size_t bytes = (size_t)(l->inside[level] / l->threads) & ~(size_t)4095;
+  double *limit = reading ? l->read : l->copy;
+  double speed = rate(reading ? read : copy, l->threads, reading ? bytes : bytes / 2, (double)bytes, how);
+  limit[level] = fmax(limit[level], speed);
+  /* A level is as fast as those behind it. */
+  for (int i = LEVELS - 2; i >= 0; i--) limit[i] = fmax(limit[i], limit[i + 1]);
+}
+
+void limits_measure(bench_limits *l, int threads, bool quick) {
+  effort how = quick ? QUICK : FULL;
+  *l = (bench_limits){.threads = threads};
+  for (int all = 0; all < 2; all++) measure_peaks(l, WANT_F32 | WANT_F64 | WANT_BF16 | WANT_MIX, all, how);
   double l2 = cache_size(2, _SC_LEVEL2_CACHE_SIZE, 512 << 10), l3 = cache_size(3, _SC_LEVEL3_CACHE_SIZE, 8 << 20);
   l->room[LEVEL_L2] = l2 * threads;
   /* What the second level holds need not be in the third. */
   l->room[LEVEL_L3] = l3 + l->room[LEVEL_L2];
   l->room[LEVEL_MEMORY] = (double)INFINITY;
-  /* What all threads together work on: well inside a level, and well outside the one before. */
-  double inside[LEVELS] = {0.5 * l->room[LEVEL_L2], fmax(0.5 * l3, fmin(1.5 * l->room[LEVEL_L2], 0.8 * l3)),
-                           fmax(4 * l3, (quick ? 64 : 256) << 20)};
+  l->inside[LEVEL_L2] = 0.5 * l->room[LEVEL_L2];
+  l->inside[LEVEL_L3] = fmax(0.5 * l3, fmin(1.5 * l->room[LEVEL_L2], 0.8 * l3));
+  l->inside[LEVEL_MEMORY] = fmax(4 * l3, (quick ? 64 : 256) << 20);
   for (int level = 0; level < LEVELS; level++) {
-    size_t bytes = (size_t)(inside[level] / threads) & ~(size_t)4095;
-    l->read[level] = rate(read, threads, bytes, (double)bytes, quick);
-    l->copy[level] = rate(copy, threads, bytes / 2, (double)bytes, quick);
+    measure_level(l, level, true, how);
+    measure_level(l, level, false, how);
   }
+}
+
+/* What the case moves: how much, in which level, and whether it is read rather than copied. */
+static double traffic(const bench_limits *l, const bench_case *k, tme_dtype dtype, int *level, bool *reading) {
+  double size = (double)tme_dtype_size(dtype), bytes = size * k->elements, inputs = 0;
+  for (int i = 0; i < k->ninputs; i++) inputs += size * (double)bench_size(&k->in[i]);
+  *level = 0;
+  /* Two sets of inputs take turns. */
+  while (bytes + inputs > l->room[*level]) ++*level;
+  *reading = inputs > 0.9 * bytes;
+  return bytes;
+}
+
+void limits_again(bench_limits *l, const bench_case *k, tme_dtype dtype, double others) {
+  int level;
+  bool reading;
+  if (!(traffic(l, k, dtype, &level, &reading) > 0)) return;
+  measure_level(l, level, reading, PIECE);
+  unsigned peak = dtype == TME_F64 ? WANT_F64 : dtype == TME_BF16 ? WANT_BF16 | WANT_F32 : WANT_F32;
+  measure_peaks(l, (k->products ? peak : 0) | (others > 0 ? WANT_MIX : 0), 1, PIECE);
 }
 
 double limits_of(const bench_limits *l, const bench_case *k, tme_dtype dtype, double others, const char **what) {
   static const char *const levels[LEVELS] = {"L2", "L3", "memory"};
-  double size = (double)tme_dtype_size(dtype), bytes = size * k->elements, inputs = 0;
+  int level;
+  bool reading;
+  double bytes = traffic(l, k, dtype, &level, &reading);
   if (bytes <= 0) return (double)NAN;
-  for (int i = 0; i < k->ninputs; i++) inputs += size * (double)bench_size(&k->in[i]);
-  int level = 0;
-  /* Two sets of inputs take turns. */
-  while (bytes + inputs > l->room[level]) level++;
-  double speed = inputs > 0.9 * bytes ? l->read[level] : l->copy[level];
+  double speed = reading ? l->read[level] : l->copy[level];
   double peak = dtype == TME_F64 ? l->f64[1] : dtype == TME_BF16 && l->bf16[1] > 0 ? l->bf16[1] : l->f32[1];
   double mix = dtype == TME_F64 ? l->mix[1] / 2 : l->mix[1]; /* functions of 16-bit numbers are computed in f32 */
   double moving = bytes / speed * 1e-6;

@@ -32,6 +32,15 @@ double best_peer(const bench_table *t, const bench_row *r, int *peer) {
   return *peer < 0 ? (double)NAN : r->peer[*peer].ms;
 }
 
+double limit_share(const bench_row *r, const char **why) {
+  double share = r->limit_ms / r->jit.ms;
+  *why = share > 1.1
+             ? "the call was faster than the limit by more than 10 %, so that the limit was measured too low: others "
+               "used the machine"
+             : NULL;
+  return *why ? (double)NAN : share;
+}
+
 static void print_limits(const bench_limits *l) {
   static const char *const levels[LEVELS] = {"L2", "L3", "memory"};
   printf("limits, one thread / %d thread%s: f32 %.1f / %.1f GFLOP/s, f64 %.1f / %.1f", l->threads, PLURAL(l->threads),
@@ -43,8 +52,14 @@ static void print_limits(const bench_limits *l) {
   printf(" GB/s\n");
 }
 
-void report_header(const bench_table *t) {
+void report_limits(const bench_table *t) {
+  const char *why = NULL;
+  for (int i = 0; i < t->nrows && !why; i++) limit_share(&t->rows[i], &why);
+  if (why) printf("unclear: %s\n", why);
   print_limits(&t->limits);
+}
+
+void report_header(const bench_table *t) {
   printf("%-17s %-16s %-9s %10s %10s %8s %9s", "op", "shape", "dtype", t->plain, "jit", "factor", "error");
   for (int i = 0; i < t->npeers; i++) printf(" %*s", column(t->peers[i].name), t->peers[i].name);
   printf(" %7s  %s\n", "limit", t->npeers ? "best peer (ms)" : "(ms)");
@@ -62,10 +77,12 @@ void report_row(const bench_table *t, const bench_row *r) {
   else
     printf(" %9.1e", r->error);
   for (int i = 0; i < t->npeers; i++) print_ms(column(t->peers[i].name), r->peer[i].ms);
-  if (isnan(r->limit_ms))
-    printf(" %7s ", "-");
+  const char *why;
+  double share = limit_share(r, &why);
+  if (isnan(share))
+    printf(" %7s ", why ? "unclear" : "-");
   else
-    printf(" %6.0f%% ", 100 * r->limit_ms / r->jit.ms);
+    printf(" %6.0f%% ", 100 * share);
   if (best >= 0) {
     print_factor(6, ms / r->jit.ms);
     printf(" %s", t->peers[best].name);
@@ -109,11 +126,14 @@ static json_t *row_json(const bench_table *t, const bench_row *r) {
   json_t *o = json_pack("{s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o}", "op", r->k->op, "shape", r->k->shape, "dtype",
                         tme_dtype_name(r->dtype), "ms_nojit", real(r->plain.ms), "ms_jit", real(r->jit.ms), "factor",
                         real(r->plain.ms / r->jit.ms), "max_rel_error", real(r->error), "peers", peers);
-  json_t *more = json_pack(
-      "{s:o, s:o, s:o, s:o, s:s?, s:o, s:s?, s:o, s:o}", "spread", spreads, "operations",
-      json_integer((json_int_t)r->k->operations), "bytes", json_integer((json_int_t)bench_bytes(r)), "limit_ms",
-      real(r->limit_ms), "limit", r->limit, "limit_share", real(r->limit_ms / r->jit.ms), "best_peer",
-      best < 0 ? NULL : t->peers[best].name, "vs_best_peer", real(ms / r->jit.ms), "machine", machine_json(&t->limits));
+  const char *why;
+  double share = limit_share(r, &why);
+  json_t *more =
+      json_pack("{s:o, s:o, s:o, s:o, s:s?, s:o, s:s?, s:s?, s:o, s:o}", "spread", spreads, "operations",
+                json_integer((json_int_t)r->k->operations), "bytes", json_integer((json_int_t)bench_bytes(r)),
+                "limit_ms", real(why ? (double)NAN : r->limit_ms), "limit", r->limit, "limit_share", real(share),
+                "limit_note", why, "best_peer", best < 0 ? NULL : t->peers[best].name, "vs_best_peer",
+                real(ms / r->jit.ms), "machine", machine_json(&t->limits));
   bool ok = o && more && json_object_update(o, more) == 0;
   json_decref(more);
   if (ok) return o;

@@ -118,9 +118,12 @@ static void draw_points(FILE *f, const axes *a, const bench_table *t) {
     taken[n++] = at;
     fprintf(f, "<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"middle\" font-size=\"10\">%d</text>\n", at.x, at.y,
             ++shown_rows);
-    fprintf(f, "<text x=\"%d\" y=\"%d\" font-size=\"10\">%d: %s %s %s, %.0f%% of %s</text>\n", LIST,
-            a->top + 10 + 14 * (shown_rows - 1), shown_rows, r->k->op, r->k->shape, tme_dtype_name(r->dtype),
-            100 * r->limit_ms / r->jit.ms, r->limit);
+    const char *why;
+    double share = limit_share(r, &why);
+    char reached[64] = "limit unclear";
+    if (!why) snprintf(reached, sizeof reached, "%.0f%% of %s", 100 * share, r->limit);
+    fprintf(f, "<text x=\"%d\" y=\"%d\" font-size=\"10\">%d: %s %s %s, %s</text>\n", LIST,
+            a->top + 10 + 14 * (shown_rows - 1), shown_rows, r->k->op, r->k->shape, tme_dtype_name(r->dtype), reached);
   }
 }
 

@@ -67,7 +67,7 @@ static bool far_behind(const contestant *s, const contestant *jit) {
   return s->turns >= TURNS && s->n > 0 && jit->n > 0 && s->ms[s->n - 1] > (double)FACTOR * jit->ms[jit->n - 1];
 }
 
-static void take_turns(bench *b, own *engines, contestant *all) {
+static void take_turns(bench *b, own *engines, contestant *all, tme_dtype dtype, double others) {
   enum {
     ROUNDS = 21,
     QUICK_ROUNDS = 3,
@@ -97,6 +97,7 @@ static void take_turns(bench *b, own *engines, contestant *all) {
       }
       if (i != JIT && far_behind(s, &all[JIT])) s->active = false;
     }
+    limits_again(&b->table.limits, k, dtype, others);
   }
   progress_end();
 }
@@ -105,12 +106,12 @@ bool measure_row(bench *b, const bench_case *k, bench_row *row) {
   own engines[2] = {{0}, {0}};
   contestant *all = calloc(CONTESTANTS, sizeof *all);
   tme_dtype dtype = k->dtype == TME_DTYPE_NONE ? b->dtype : k->dtype;
-  *row = (bench_row){.k = k, .dtype = dtype, .error = (double)NAN};
+  *row = (bench_row){.k = k, .dtype = dtype, .error = (double)NAN, .limit_ms = (double)NAN};
   progress("%s %s: inputs", k->op, k->shape);
   bool ok = all && own_prepare(&engines[JIT], b->c, cli_engine(b->c), k, dtype) && own_compile(&engines[JIT], b->c);
   double others = ok ? own_operations(&engines[JIT], b->c) : -1;
   ok = ok && others >= 0;
-  row->limit_ms = limits_of(&b->table.limits, k, dtype, others, &row->limit);
+  row->others = others;
   if (ok && b->plain)
     ok = own_prepare(&engines[PLAIN], b->c, b->before, k, dtype) && own_compile(&engines[PLAIN], b->c);
   if (ok) {
@@ -120,7 +121,8 @@ bool measure_row(bench *b, const bench_case *k, bench_row *row) {
       progress("%s %s: %s", k->op, k->shape, b->table.peers[i].name);
       all[FIRST_PEER + i].active = worker_prepare(&b->table.peers[i], b->c, k, dtype);
     }
-    take_turns(b, engines, all);
+    take_turns(b, engines, all, dtype, others);
+    row->limit_ms = limits_of(&b->table.limits, k, dtype, others, &row->limit);
     ok = all[JIT].n > 0 && (!b->plain || all[PLAIN].n > 0);
     row->plain = summary(all[PLAIN].ms, all[PLAIN].n);
     row->jit = summary(all[JIT].ms, all[JIT].n);

@@ -18,7 +18,8 @@ static const char help[] =
     "The limit is what the machine allows, measured in the same run: the bytes of inputs and results at the speed of the\n"
     "level of memory that holds them or, if that is longer, the arithmetic: products at the peak of fused multiply-adds,\n"
     "what the kernels compute besides, as `tme explain` counts it, at the speed of the mixture of operations that an\n"
-    "exponential is made of, without its dependences. The table has the share that is reached.\n\n"
+    "exponential is made of, without its dependences. The table has the share that is reached. The best of many short\n"
+    "measurements between the calls counts; a share above 110 % is not given: then others used the machine meanwhile.\n\n"
     "      --quick          small shapes and few repetitions: a few seconds\n"
     "      --headline       matmul 1024, svd 512 and gelu 1024 alone\n"
     "      --all            every row: many shapes, whole networks, tiny calls, first calls of new processes\n"
@@ -34,8 +35,8 @@ static const char help[] =
     "      --no-cblas       leave out the system's CBLAS\n"
     "      --no-plain       leave out the time of plain C, which takes long for large shapes\n"
     "      --json           a list of objects with op, shape, dtype, ms_nojit, ms_jit, factor, max_rel_error, peers, spread\n"
-    "                       (median and quartiles), operations, bytes, limit_ms, limit, limit_share, best_peer,\n"
-    "                       vs_best_peer, machine\n"
+    "                       (median and quartiles), operations, bytes, limit_ms, limit, limit_share, limit_note,\n"
+    "                       best_peer, vs_best_peer, machine\n"
     "      --plot FILE.svg  draw the table, and a roofline\n";
 
 enum {
@@ -209,6 +210,11 @@ static int run_rows(bench *b) {
   if (!b->json) report_header(&b->table);
   for (int i = 0; i < n; i++)
     if (chosen(b, &cases[i])) add_row(b, &cases[i]);
+  for (int i = 0; i < b->table.nrows; i++) {
+    bench_row *r = &b->table.rows[i];
+    if (!isnan(r->limit_ms)) r->limit_ms = limits_of(&b->table.limits, r->k, r->dtype, r->others, &r->limit);
+  }
+  if (!b->json) report_limits(&b->table);
   if (b->json && !report_json(&b->table)) b->failures++;
   if (b->plot && !report_plot(&b->table, b->plot)) {
     complain(b->c, "%s: %s", b->plot, strerror(errno));
