@@ -125,9 +125,9 @@ typedef struct tme_options {
   tme_log_fn *log;       /* NULL: no log */
   void *log_user;
   tme_log_level log_level; /* the most detailed level that is logged; TME_LOG; default: warnings */
-  int tune;   /* 1: the ways to compute a product are timed at its first use, the choice is kept on disk; no result
+  int tune;    /* 1: the ways to compute a product are timed at its first use, the choice is kept on disk; no result
                changes. 0: default (off), -1: off; TME_TUNE=0|1 */
-  int strict; /* 1: a device or backend that was asked for by name, here or in the environment, and cannot be had is an
+  int strict;  /* 1: a device or backend that was asked for by name, here or in the environment, and cannot be had is an
                  error of tme_engine_open; of one of the two alone with a '!' behind its name: "mlx!". 0: default
                  (off: another one is used, see tme_jit_status), -1: off; TME_STRICT=0|1 */
   int untyped; /* 1: untyped floating numbers are float64, and so is what is computed from them, or made without a dtype:
