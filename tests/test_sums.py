@@ -123,14 +123,14 @@ class Sums(unittest.TestCase):
     def test_what_is_made_of_sums(self):
         n = terms(self.backend) // 40
         got = self.run_program([
-            f"mean(ones([{n}, 40]), axis=0)[:2]",
-            f"logsumexp(zeros([{n}, 40]), axis=0)[:2]",
-            f"softmax(zeros([{n}, 40]), axis=0)[5, :2]",
-            f"log_softmax(zeros([{n}, 40]), axis=0)[5, :2]",
-            f"logsumexp(zeros([8, {5 * n}]), axis=1)[:2]",
-            f"softmax(zeros([8, {5 * n}]), axis=1)[:2, 7]",
-            f"rms_norm(full([2, {20 * n}], 0.1), eps=0)[0, :2]",
-            f"std(broadcast_to(linspace(100, 163, 64), [{n}, 64]), axis=0)[:2]",
+            f"mean(ones([{n}, 40], float32), axis=0)[:2]",
+            f"logsumexp(zeros([{n}, 40], float32), axis=0)[:2]",
+            f"softmax(zeros([{n}, 40], float32), axis=0)[5, :2]",
+            f"log_softmax(zeros([{n}, 40], float32), axis=0)[5, :2]",
+            f"logsumexp(zeros([8, {5 * n}], float32), axis=1)[:2]",
+            f"softmax(zeros([8, {5 * n}], float32), axis=1)[:2, 7]",
+            f"rms_norm(full([2, {20 * n}], 0.1, float32), eps=0)[0, :2]",
+            f"std(broadcast_to(linspace(100, 163, 64, dtype=float32), [{n}, 64]), axis=0)[:2]",
         ])
         wants = [1, math.log(n), 1 / n, -math.log(n), math.log(5 * n), 1 / (5 * n), 1, 0]
         for what, value, want in zip(["mean", "logsumexp", "softmax", "log_softmax"] + ["along rows"] * 3 + ["std"], got, wants):
@@ -147,8 +147,8 @@ class Sums(unittest.TestCase):
     def test_infinities_stay(self):
         """What is lost in an addition is unknown where it was infinite."""
         got = self.run_program(["sum(broadcast_to(x, [100003, 3]), axis=0)",
-                                "sum(concatenate([full([100003], -inf, float32), ones([9])], axis=0))",
-                                "sum(concatenate([full([100003], 3e38, float32), ones([9])], axis=0))"],
+                                "sum(concatenate([full([100003], -inf, float32), ones([9], float32)], axis=0))",
+                                "sum(concatenate([full([100003], 3e38, float32), ones([9], float32)], axis=0))"],
                                x=np.array([np.inf, np.nan, -np.inf], np.float32))
         np.testing.assert_array_equal(got[0], [np.inf, np.nan, -np.inf])
         self.assertEqual((float(got[1]), float(got[2])), (-np.inf, np.inf))
