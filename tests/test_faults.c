@@ -18,14 +18,20 @@ static bool scenario(tme_engine *e, bool *failed) {
   tme_array *y = tme_add(s, tme_matmul(s, x, tme_transpose(s, x, NULL, TME_ALL)), tme_number(s, 0.25));
   tme_array *z = tme_tanh(s, tme_multiply(s, tme_sum(s, y, (int[]){0}, 1, true), tme_full(s, NULL, 0, 1e-9, TME_F32)));
   tme_array *c = tme_sum(s, tme_concatenate(s, many, COUNT(many), 1), NULL, TME_ALL, false);
-  tme_array *both[] = {z, c};
+  tme_array *small = tme_add(s, tme_from(s, TME_U8, 0, NULL, &(uint8_t){250}), /* the sum is computed: does it fit? */
+                             tme_add(s, tme_integer(s, 2), tme_integer(s, 3)));
+  tme_array *least = tme_from(s, TME_I64, 0, NULL, &(int64_t){-1});
+  tme_array *signs = tme_less(s, least, tme_from(s, TME_U64, 0, NULL, &(uint64_t){3}));
+  tme_array *all[] = {z, c, small, signs};
   float got[4] = {0}, sum = 0;
+  double v[2] = {0};
   static const float want[4] = {361, 905, 1449, 1993};
   bool ok = true;
-  if (tme_eval_all(s, both, 2) == TME_OK && tme_read(s, z, got, sizeof got) == TME_OK &&
+  if (tme_eval_all(s, all, COUNT(all)) == TME_OK && tme_item(s, small, &v[0]) == TME_OK &&
+      tme_item(s, signs, &v[1]) == TME_OK && tme_read(s, z, got, sizeof got) == TME_OK &&
       tme_read(s, c, &sum, sizeof sum) == TME_OK) {
     for (int i = 0; i < 4; i++) ok = ok && got[i] > want[i] * 0.99e-9f && got[i] < want[i] * 1.01e-9f;
-    ok = ok && sum == 1360;
+    ok = ok && sum == 1360 && v[0] == 255 && v[1] == 1;
   } else {
     ok = tme_error_code(s) != TME_OK && *tme_error(s);
     *failed = true;

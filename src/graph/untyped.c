@@ -45,13 +45,13 @@ static bool always_fits(tme_dtype from, tme_dtype t) {
 typedef enum finding { FAILED, NONE, FOUND } finding;
 
 /* The first of the values that is negative (t none), or that t does not hold. */
-static finding find(tme_scope *s, tme_array *a, tme_dtype t, op_number *out) {
+static finding find(tme_scope *s, int op, tme_array *a, tme_dtype t, op_number *out) {
   tme_scope *own = tme_scope_new(s->engine);
   int64_t n = 0;
   const char *data = own ? known_values(s, own, a, &n) : NULL;
   finding found = data ? NONE : FAILED;
   if (!own)
-    fail_memory(&s->err, "untyped", 0);
+    fail_memory(&s->err, op_name(op), sizeof *own);
   else if (!data)
     scope_fail(s, &own->err);
   for (int64_t i = 0; data && i < n && found == NONE; i++) {
@@ -69,7 +69,7 @@ bool untyped_fits(tme_scope *s, int op, tme_array *a, tme_dtype t) {
   if (a->node->op == OP_literal)
     found = number_fits(&v, t) ? NONE : FOUND;
   else if (!always_fits(a->type.dtype, t))
-    found = find(s, a, t, &v);
+    found = find(s, op, a, t, &v);
   if (found == FOUND) number_misfit(op_name(op), &v, t, &s->err);
   return found == NONE;
 }
@@ -80,7 +80,7 @@ tme_status untyped_negative(tme_scope *s, tme_array *a, bool *out) {
   if (a->node->op == OP_literal)
     found = number_value(&v) < 0 ? FOUND : NONE;
   else if (dtype_is_signed(a->type.dtype))
-    found = find(s, a, TME_DTYPE_NONE, &v);
+    found = find(s, OP_pow, a, TME_DTYPE_NONE, &v);
   *out = found == FOUND;
   return found == FAILED ? s->err.code : TME_OK;
 }
@@ -156,7 +156,7 @@ bool compare_mixes_signs(tme_array *const in[2]) {
 tme_array *compare_mixed_signs(tme_scope *s, int op, tme_array *const in[2]) {
   tme_scope *own = tme_scope_new(s->engine);
   if (!own) {
-    fail_memory(&s->err, op_name(op), 0);
+    fail_memory(&s->err, op_name(op), sizeof *own);
     return NULL;
   }
   int at = in[0]->type.dtype == TME_U64 ? 1 : 0; /* the one with a sign */
