@@ -17,6 +17,8 @@ check_packages=(
   "libcmocka-dev -" "clang clang" "python3-numpy py:numpy"
   # MLX and clang-format come from the registry of Python packages, each into an environment of its own.
   "python3-venv py:ensurepip"
+  # Old processors, for the tests of functions (./check --full).
+  "qemu-user qemu-x86_64"
 )
 # In the order in which they are preferred.
 llvm_versions=(19 18 20 17 16 15 21 22)

@@ -1,15 +1,15 @@
-/* Complex arithmetic in a kernel, with the formulas of src/backend/reference/scalar_complex.h. */
+/* Complex arithmetic in a kernel, with the formulas of src/backend/reference/scalar_complex.inc. */
 #ifndef TME_EXPR_COMPLEX_H
 #define TME_EXPR_COMPLEX_H
 
 #include "ops/expr.h"
 
 expr_value complex_mul(kernel *k, expr_value a, expr_value b);
-/* Scaled by the larger part of b (Smith): neither overflows nor underflows where the quotient does not. */
+/* Scaled by the larger part of b (Smith); does not overflow where the quotient does not. */
 expr_value complex_div(kernel *k, expr_value a, expr_value b);
 /* The modulus, a real value; infinite if either part is. */
 int complex_abs(kernel *k, expr_value a);
-/* a / |a|, 0 of 0 */
+/* a / |a|, 0 of 0; of infinite numbers that of their angle */
 expr_value complex_sign(kernel *k, expr_value a);
 
 /* Computed in f64 whatever the dtype. */

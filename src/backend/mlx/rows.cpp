@@ -54,23 +54,32 @@ array log_sum_exp(const context &c, const array &x, const std::vector<int> &axes
   return mx::add(mx::log(sum), m);
 }
 
+// The mean taken away, and then what its rounding left.
+array centre(const array &x, const std::vector<int> &axes, const array &count) {
+  array d = mx::subtract(x, mx::divide(sum_over(x, axes, true), count));
+  return mx::subtract(d, mx::divide(sum_over(d, axes, true), count));
+}
+
 array statistics(values &v, int i) {
   const g_node &n = v.g->node[i];
   const op_attrs &a = *graph_attrs(v.g, i);
   const op_type &in = input_type(v, i, 0);
-  tme_dtype t = is_half(in.dtype) ? TME_F32 : in.dtype;
+  bool whole = in.dtype == TME_BOOL || is_int(in.dtype);
+  if (whole && v.gpu) throw declined{"MLX has float64, for whole numbers, on the CPU alone"};
+  tme_dtype t = whole ? TME_F64 : is_half(in.dtype) ? TME_F32 : in.dtype;
   context c = {t, v.gpu, false};
   double count = count_of(in, a.axes);
   if (is_empty(in)) return mx::full(shape_of(n.type), saturated(n.type.dtype, n.op == OP_logsumexp ? -INFINITY : NAN));
-  array x = widen(input(v, i, 0), in.dtype);
+  array x = mx::astype(input(v, i, 0), dtype_of(t));
   std::vector<int> axes = axes_of(a.axes);
   bool keepdims = a.i[0];
   if (n.op == OP_logsumexp) return narrow(log_sum_exp(c, x, axes, keepdims), n.type.dtype);
   array total = p_number(c, count);
-  if (n.op == OP_mean) return narrow(mx::divide(sum_over(x, axes, keepdims), total), n.type.dtype);
-  array d = mx::subtract(x, mx::divide(sum_over(x, axes, true), total));
+  mx::Dtype to = dtype_of(n.type.dtype);
+  if (n.op == OP_mean) return mx::astype(mx::divide(sum_over(x, axes, keepdims), total), to);
+  array d = centre(x, axes, total);
   array var = mx::divide(sum_over(mx::multiply(d, d), axes, keepdims), p_number(c, std::fmax(count - a.f[0], 0)));
-  return narrow(n.op == OP_std ? mx::sqrt(var) : var, n.type.dtype);
+  return mx::astype(n.op == OP_std ? mx::sqrt(var) : var, to);
 }
 
 // MLX's search passes NaN over.
@@ -127,7 +136,7 @@ array norm(values &v, int i) {
   x = widen(x, t);
   int last = n.type.rank - 1;
   array count = p_number(c, static_cast<double>(n.type.shape[last]));
-  if (centred) x = mx::subtract(x, mx::divide(sum_over(x, {last}, true), count));
+  if (centred) x = centre(x, {last}, count);
   array square = mx::divide(sum_over(mx::multiply(x, x), {last}, true), count);
   array y = mx::divide(x, mx::sqrt(mx::add(square, p_number(c, eps))));
   if (weight) y = mx::multiply(y, widen(*weight, t));

@@ -22,8 +22,7 @@ typedef struct norm {
   }                                                                                                                    \
   static void rms_norm_##suffix(const rows *r, REAL *v, int64_t n) { scale_##suffix(r->user, v, n, r->spare); }        \
   static void layer_norm_##suffix(const rows *r, REAL *v, int64_t n) {                                                 \
-    REAL mean = row_sum_##suffix(v, n) / (REAL)n;                                                                      \
-    for (int64_t i = 0; i < n; i++) v[i] -= mean;                                                                      \
+    row_centre_##suffix(v, n);                                                                                         \
     scale_##suffix(r->user, v, n, r->spare);                                                                           \
   }
 

@@ -4,7 +4,9 @@
 
 enum { LANES = 8, SPAN = 128, LEVELS = 57, TOGETHER = 8 };
 
-tme_dtype rows_dtype(tme_dtype t) { return dtype_real(t) == TME_F64 ? TME_F64 : TME_F32; }
+tme_dtype rows_dtype(tme_dtype t) {
+  return dtype_real(t) == TME_F64 || dtype_is_int(t) || t == TME_BOOL ? TME_F64 : TME_F32;
+}
 
 #define ROW_FUNCTIONS(suffix, REAL)                                                                                    \
   static REAL span_##suffix(const REAL *x, int64_t n) {                                                                \
@@ -30,6 +32,12 @@ tme_dtype rows_dtype(tme_dtype t) { return dtype_real(t) == TME_F64 ? TME_F64 : 
       first = 0;                                                                                                       \
     }                                                                                                                  \
     return sum;                                                                                                        \
+  }                                                                                                                    \
+  void row_centre_##suffix(REAL *x, int64_t n) {                                                                       \
+    for (int pass = 0; pass < 2; pass++) {                                                                             \
+      REAL mean = row_sum_##suffix(x, n) / (REAL)n;                                                                    \
+      for (int64_t i = 0; i < n; i++) x[i] -= mean;                                                                    \
+    }                                                                                                                  \
   }                                                                                                                    \
   REAL row_max_##suffix(const REAL *x, int64_t n) {                                                                    \
     REAL m = -(REAL)INFINITY;                                                                                          \
@@ -65,7 +73,7 @@ static void gather(const rows *r, const char *from, const ref_dims *row, int64_t
 
 /* Stores the results of one row. */
 static void scatter(const rows *r, const char *from, const ref_dims *row, char *to) {
-  tme_dtype t = part_dtype(r, r->out), wide = rows_dtype(t);
+  tme_dtype t = part_dtype(r, r->out), wide = rows_dtype(r->x->type.dtype);
   int64_t size = (int64_t)tme_dtype_size(t), wide_size = (int64_t)tme_dtype_size(wide);
   if (!r->whole) {
     convert_run(wide, from, 1, t, to, 1, 1);

@@ -4,7 +4,7 @@
 
 #include "backend/reference/iter.h"
 
-/* f32 for 16-bit floats and f32, f64 for f64. */
+/* f32 for 16-bit floats and f32, f64 for f64 and integers. */
 tme_dtype rows_dtype(tme_dtype t);
 
 typedef struct rows rows;
@@ -26,6 +26,9 @@ tme_status rows_run(rows *r, error *e);
 /* Sums in the order of ref_reduce. */
 float row_sum_f32(const float *x, int64_t n);
 double row_sum_f64(const double *x, int64_t n);
+/* Takes the mean away, and then what its rounding left. */
+void row_centre_f32(float *x, int64_t n);
+void row_centre_f64(double *x, int64_t n);
 /* NaN if there is one; -infinity of nothing. */
 float row_max_f32(const float *x, int64_t n);
 double row_max_f64(const double *x, int64_t n);

@@ -9,8 +9,8 @@
   }                                                                                                                    \
   static void var_##suffix(const rows *r, REAL *v, int64_t n) {                                                        \
     const double *correction = r->user;                                                                                \
-    REAL mean = row_sum_##suffix(v, n) / (REAL)n;                                                                      \
-    for (int64_t i = 0; i < n; i++) v[i] = (v[i] - mean) * (v[i] - mean);                                              \
+    row_centre_##suffix(v, n);                                                                                         \
+    for (int64_t i = 0; i < n; i++) v[i] *= v[i];                                                                      \
     v[0] = row_sum_##suffix(v, n) / (REAL)fmax((double)n - *correction, 0);                                            \
   }                                                                                                                    \
   static void std_##suffix(const rows *r, REAL *v, int64_t n) {                                                        \

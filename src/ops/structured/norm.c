@@ -31,9 +31,15 @@ int decompose_norm(graph *g, int op, const int *in, int nin, const op_attrs *att
   tme_dtype t = graph_get(g, x)->type.dtype;
   uint32_t axis = 1u << (type->rank - 1);
   int n = graph_number(g, t, (double)type->shape[type->rank - 1]);
-  if (op == OP_layer_norm)
-    x = graph_bin(g, OP_subtract, x, graph_bin(g, OP_divide, graph_reduce(g, OP_sum, x, axis, true), n));
+  bool centred = op == OP_layer_norm;
+  if (centred) x = graph_bin(g, OP_subtract, x, graph_bin(g, OP_divide, graph_reduce(g, OP_sum, x, axis, true), n));
   int square = graph_reduce(g, OP_sum, graph_bin(g, OP_multiply, x, x), axis, true);
+  if (centred) { /* what the mean lost in rounding: see variance() in statistics.c */
+    int sum = graph_reduce(g, OP_sum, x, axis, true), left = graph_bin(g, OP_divide, sum, n);
+    square = graph_bin(g, OP_subtract, square, graph_bin(g, OP_multiply, sum, left));
+    square = graph_bin(g, OP_maximum, square, graph_number(g, t, 0));
+    x = graph_bin(g, OP_subtract, x, left);
+  }
   int spread = graph_bin(g, OP_add, graph_bin(g, OP_divide, square, n), graph_number(g, t, attrs->f[0]));
   int scale = graph_bin(g, OP_divide, graph_number(g, t, 1), graph_un(g, OP_sqrt, spread)); /* once a row */
   int y = graph_bin(g, OP_multiply, x, scale);
