@@ -1,6 +1,4 @@
-// libFuzzer's target for the readers of files: the first byte picks the format, the second whether one name is wanted.
-//   clang -g -O1 -fsanitize=fuzzer,address,undefined -D_GNU_SOURCE -DTME_TEST_HOOKS=1 -Iinclude -Isrc -Ibuild/include
-//     tests/fuzz_io.c src/io/[!l]*.c src/base/{clock,dtype,error,fd,half,mem,text}.c -lz -o fuzz_io
+/* libFuzzer's target for the readers of files: the first byte picks the format, the second whether one name is wanted. */
 #include "io/formats.h"
 #include <stdlib.h>
 #include <string.h>

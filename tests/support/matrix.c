@@ -86,7 +86,7 @@ bool matrix_takes(const matrix *m, tme_dtype t) { return m->share != SHARE_QUICK
 
 static bool chosen(const matrix *m, const cell *c, uint64_t hash) {
   bool first = !m->row_cells && !m->n;
-  if (m->bits) return first || (c->core && (m->share == SHARE_FULL || (hash + m->seed) % (SANITIZED ? 64 : 8) == 0));
+  if (m->bits) return first || (c->core && (m->share == SHARE_FULL || (hash + m->seed) % (SANITIZED ? 64 : 24) == 0));
   bool mine = c->core || m->share == SHARE_FULL || (m->share == SHARE_COMMIT && (hash + m->seed) % 16 == 0);
   if (SANITIZED && m->share != SHARE_FULL) mine = mine && (first || (hash / 16 + m->seed) % 8 == 0);
   return mine;
