@@ -1,7 +1,8 @@
 # Sourced by ./run and ./check: finds out what is missing on this machine and installs it through apt.
 # shellcheck shell=bash disable=SC2034
 
-# What ./run needs, and how to see that it is there without asking dpkg: a command, py:MODULE, or "-" for no such way.
+# What ./run needs, and how to see that it is there without asking dpkg: a command, py:MODULE, clang:SANITIZER, or "-" for
+# no such way.
 run_packages=(
   "build-essential cc" "build-essential c++" "cmake cmake" "ninja-build ninja" "pkg-config pkg-config"
   "libxxhash-dev -" "libjansson-dev -" "zlib1g-dev -"
@@ -14,7 +15,7 @@ run_packages=(
 )
 # What ./check needs besides.
 check_packages=(
-  "libcmocka-dev -" "clang clang" "python3-numpy py:numpy"
+  "libcmocka-dev -" "clang clang" "libclang-rt-dev clang:fuzzer" "python3-numpy py:numpy"
   # MLX and clang-format come from the registry of Python packages, each into an environment of its own.
   "python3-venv py:ensurepip"
   # Old processors, for the tests of functions (./check --full).
@@ -36,6 +37,10 @@ present() {
   case $1 in
     -) return 1 ;;
     py:*) python3 -c "import ${1#py:}" 2>/dev/null ;;
+    clang:*)
+      echo 'int LLVMFuzzerTestOneInput(const char *p, unsigned long n) { return !p && n; }' |
+        clang -fsanitize="${1#clang:}" -x c - -o /dev/null 2>/dev/null
+      ;;
     *) command -v "$1" >/dev/null ;;
   esac
 }
