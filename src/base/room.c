@@ -2,12 +2,12 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 
-static bool finite(int resource) {
-  struct rlimit limit;
-  return getrlimit(resource, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY;
-}
+static bool finite(int status, const struct rlimit *limit) { return status == 0 && limit->rlim_cur != RLIM_INFINITY; }
 
-bool room_limited(void) { return finite(RLIMIT_AS) || finite(RLIMIT_DATA); }
+bool room_limited(void) {
+  struct rlimit limit;
+  return finite(getrlimit(RLIMIT_AS, &limit), &limit) || finite(getrlimit(RLIMIT_DATA, &limit), &limit);
+}
 
 bool room_for(size_t bytes) {
   if (!room_limited()) return true;
