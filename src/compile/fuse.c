@@ -315,9 +315,11 @@ static void store_what_must_be(fuser *u) {
       store(u, i, "attention ends a kernel");
       break;
     case CLASS_TAKE:
-      for (int k = 0; k < 2; k++)
-        if (node_classify(at(u, graph_in(g, i, k))->op) != CLASS_SOURCE || at(u, graph_in(g, i, k))->op != OP_leaf)
-          store(u, graph_in(g, i, k), "gathered from");
+      for (int k = 0; k < 2; k++) {
+        int op = at(u, graph_in(g, i, k))->op;
+        bool counts = k == 0 && op == OP_iota && at(u, graph_in(g, i, k))->type.rank == 1; /* the index is the value */
+        if (op != OP_leaf && !counts) store(u, graph_in(g, i, k), "gathered from");
+      }
       break;
     case CLASS_LIBRARY:
       store(u, graph_in(g, i, 0), "operand of a library call");

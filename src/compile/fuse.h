@@ -53,4 +53,8 @@ typedef enum node_class {
 } node_class;
 node_class node_classify(int op);
 
+/* What the take `n` of a computed value becomes, in pass_decompose: -2 if it stays. `alone`: nothing else reads the value,
+ * so that dear elements are computed once, if at all. */
+int gather_computed(graph *g, const g_node *n, const int *in, const op_attrs *attrs, bool alone);
+
 #endif

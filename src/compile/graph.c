@@ -200,6 +200,22 @@ int graph_broadcast(graph *g, int x, int rank, const int64_t *shape) {
   return with_shape(g, OP_broadcast_to, x, rank, shape);
 }
 
+/* ---- what was written ------------------------------------------------------------------------------------------- */
+
+static int written_of(const graph *g, const g_node *n) {
+  if (n->written) return n->written - 1;
+  bool number = n->op == OP_broadcast_to && n->nin && g->node[g->in[n->first_in]].op == OP_literal;
+  return number ? OP_full : n->op;
+}
+
+void graph_set_written(graph *g, int first, const graph *from, int node) {
+  int op = written_of(from, &from->node[node]);
+  for (int i = first; i < g->n; i++)
+    if (!g->node[i].written) g->node[i].written = (uint16_t)(1 + op);
+}
+
+const char *graph_written(const graph *g, int node) { return op_name(written_of(g, &g->node[node])); }
+
 /* ---- for people -------------------------------------------------------------------------------------------------- */
 
 static void add_list(text *out, const op_list *l) {

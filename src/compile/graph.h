@@ -8,6 +8,7 @@
 typedef struct g_node {
   uint16_t op;      /* op_id */
   uint16_t outputs; /* > 1: consumers go through OP_pick nodes */
+  uint16_t written; /* 1 + the operation that the user wrote, where a pass made this one of it; 0: the node's own */
   int nin;
   int first_in;     /* its inputs are g->in[first_in ...]; -1 for an absent optional array */
   op_type type;     /* of its (first) output */
@@ -55,6 +56,10 @@ int graph_pick(graph *g, int x, int output, const op_type *t);
 int graph_op(graph *g, int op, const int *in, int nin, const op_attrs *attrs);
 /* The same for a node that is known to be right: no inference. */
 int graph_copy(graph *g, const g_node *n, const int *in, const op_attrs *attrs);
+/* Notes for the nodes from `first` on, which say nothing else, that they were made of a node of another graph. */
+void graph_set_written(graph *g, int first, const graph *from, int node);
+/* The name of the operation that the user wrote. */
+const char *graph_written(const graph *g, int node);
 /* Short forms for decompositions. */
 int graph_un(graph *g, int op, int x);
 int graph_bin(graph *g, int op, int x, int y);

@@ -223,12 +223,13 @@ static expr_value value_take(builder *b, int node, const int *ix, int guard) {
   kernel *k = b->k;
   const graph *g = b->l->g;
   int axis = (int)graph_attrs(g, node)->i[0], x = graph_in(g, node, 0), indices = graph_in(g, node, 1);
-  const struct slot *s = &b->l->p->slots[b->l->slot_of[x]];
   int nindex = g->node[indices].type.rank, inner[TME_MAX_RANK];
   expr_value at = builder_value(b, indices, ix + axis, guard);
   int i = k_cast(k, TME_I64, at.re);
-  int n = k_const_i(k, TME_I64, s->type.shape[axis]);
+  int n = k_const_i(k, TME_I64, g->node[x].type.shape[axis]);
   i = k_select(k, k_bin(k, K_LT, i, k_const_i(k, TME_I64, 0)), k_bin(k, K_ADD, i, n), i);
+  if (b->l->slot_of[x] < 0) return (expr_value){k_cast(k, g->node[x].type.dtype, i), -1}; /* iota */
+  const struct slot *s = &b->l->p->slots[b->l->slot_of[x]];
   for (int d = 0; d < s->type.rank; d++) inner[d] = d < axis ? ix[d] : d == axis ? ix_const(k, 0) : ix[d - 1 + nindex];
   int buf = builder_buffer(b, b->l->slot_of[x], BUF_IN);
   if (buf < 0) return (expr_value){-1, -1};

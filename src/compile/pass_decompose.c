@@ -60,8 +60,9 @@ static int decompose_product(graph *g, int x, const op_attrs *attrs, const op_ty
   return graph_cast(g, x, type->dtype);
 }
 
-static int decompose_node(graph *g, const g_node *n, const int *in, const op_attrs *attrs, bool split) {
+static int decompose_node(graph *g, const g_node *n, const int *in, const op_attrs *attrs, bool split, bool alone) {
   if (n->op >= OP_PUBLIC_COUNT) return -2;
+  if (n->op == OP_take) return split ? -2 : gather_computed(g, n, in, attrs, alone);
   switch (op_get(n->op)->family) {
   case FAMILY_statistics: return decompose_statistics(g, n->op, in, n->nin, attrs, &n->type);
   case FAMILY_argreduce: return decompose_argreduce(g, n->op, in, n->nin, attrs, &n->type);
@@ -80,6 +81,14 @@ static int decompose_node(graph *g, const g_node *n, const int *in, const op_att
   }
 }
 
+/* How often each node is read; what is asked for counts as read by many. */
+static void count_uses(const graph *g, int *uses) {
+  for (int i = 0; i < g->n; i++)
+    for (int k = 0; k < g->node[i].nin; k++)
+      if (graph_in(g, i, k) >= 0 && uses[graph_in(g, i, k)] < INT16_MAX) uses[graph_in(g, i, k)]++;
+  for (int i = 0; i < g->nroots; i++) uses[g->root[i]] = INT16_MAX;
+}
+
 /* One round: every node replaced by what it decomposes to, or copied. */
 static graph *round_of(const graph *g, bool split, bool *changed, error *e) {
   graph *r = graph_like(g, g->nroots);
@@ -87,16 +96,20 @@ static graph *round_of(const graph *g, bool split, bool *changed, error *e) {
   int most = 1;
   for (int i = 0; i < g->n; i++) most = g->node[i].nin > most ? g->node[i].nin : most;
   int *in = mem_alloc((size_t)most * sizeof *in);
-  bool ok = r && map && in;
+  int *uses = mem_calloc((size_t)g->n + 1, sizeof *uses);
+  bool ok = r && map && in && uses;
   *changed = false;
   if (ok) {
+    count_uses(g, uses);
     for (int i = 0; i < g->n && ok; i++) {
       const g_node *n = &g->node[i];
       for (int k = 0; k < n->nin; k++) in[k] = graph_in(g, i, k) < 0 ? -1 : map[graph_in(g, i, k)];
       const op_attrs *attrs = graph_attrs(g, i);
-      int x = decompose_node(r, n, in, attrs, split);
+      bool alone = n->nin && graph_in(g, i, 0) >= 0 && uses[graph_in(g, i, 0)] == 1;
+      int before = r->n, x = decompose_node(r, n, in, attrs, split, alone);
       *changed |= x != -2;
       map[i] = x == -2 ? graph_copy(r, n, in, attrs) : x;
+      graph_set_written(r, before, g, i);
       ok = map[i] >= 0 && !r->failed && r->err.code == TME_OK;
     }
     for (int i = 0; i < g->nroots && ok; i++) r->root[i] = map[g->root[i]];
@@ -111,6 +124,7 @@ static graph *round_of(const graph *g, bool split, bool *changed, error *e) {
   }
   mem_free(map);
   mem_free(in);
+  mem_free(uses);
   return r;
 }
 

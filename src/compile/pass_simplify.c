@@ -149,8 +149,9 @@ graph *pass_simplify(const graph *g, error *e) {
     for (int i = 0; i < g->n && ok; i++) {
       const g_node *n = &g->node[i];
       for (int k = 0; k < n->nin; k++) in[k] = graph_in(g, i, k) < 0 ? -1 : map[graph_in(g, i, k)];
-      int x = rule(s.g, n, in, graph_attrs(g, i));
+      int before = s.g->n, x = rule(s.g, n, in, graph_attrs(g, i));
       if (x < 0) x = graph_copy(s.g, n, in, graph_attrs(g, i));
+      graph_set_written(s.g, before, g, i);
       ok = x >= 0 && !s.g->failed;
       if (ok) map[i] = first_equal(&s, x);
     }

@@ -67,6 +67,7 @@ static tme_status need(runner *r, int slot, const char *what, error *e) {
   if (r->data[slot]) return TME_OK;
   const struct slot *s = &r->x->p->slots[slot];
   size_t bytes;
+  if (s->node >= 0) what = graph_written(r->x->p->g, s->node);
   if (!mul_size((size_t)s->size, tme_dtype_size(s->type.dtype), &bytes))
     return fail(e, TME_ERR_MEMORY, "%s: the result has too many elements", what);
   r->buf[slot] = pool_get(engine_pool(r->e), bytes);

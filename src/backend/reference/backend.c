@@ -127,10 +127,10 @@ static void make_literal(run_state *r, int i) {
   if (half < size) memcpy(v->a.data + half, &bits[1], half);
 }
 
-static buffer *new_buffer(run_state *r, const op_type *t) {
+static buffer *new_buffer(run_state *r, int of, const op_type *t) {
   size_t bytes = (size_t)type_size(t) * tme_dtype_size(t->dtype);
   buffer *b = pool_get(engine_pool(r->ref->base.engine), bytes);
-  if (!b) fail_memory(r->err, "eval", bytes);
+  if (!b) fail_memory(r->err, graph_written(r->g, of), bytes);
   return b;
 }
 
@@ -139,7 +139,7 @@ static tme_status make_iota(run_state *r, int i) {
   const g_node *n = graph_get(r->g, i);
   value *v = &r->v[i];
   size_t size = tme_dtype_size(n->type.dtype);
-  v->buf = new_buffer(r, &n->type);
+  v->buf = new_buffer(r, i, &n->type);
   if (!v->buf) return r->err->code;
   v->a.data = v->buf->data;
   type_strides(&n->type, v->a.strides);
@@ -197,7 +197,7 @@ static tme_status compute_into(run_state *r, int i, const ref_array **in) {
   for (int k = 0; k < n->nin; k++) in[k] = graph_in(r->g, i, k) < 0 ? NULL : &r->v[graph_in(r->g, i, k)].a;
   for (int o = 0; o < n->outputs; o++) {
     out[o].type = o ? r->x->types[i * (OP_MAX_OUTPUTS - 1) + o - 1] : n->type;
-    buffer *b = new_buffer(r, &out[o].type);
+    buffer *b = new_buffer(r, i, &out[o].type);
     if (!b) return r->err->code;
     *(o ? &v->more[o - 1] : &v->buf) = b;
     out[o].data = b->data;
@@ -249,7 +249,7 @@ static tme_status give_root(run_state *r, int k) {
   array_view *out = &r->a->out[k];
   if (!v->buf) {
     /* A literal. */
-    v->buf = new_buffer(r, &v->a.type);
+    v->buf = new_buffer(r, r->g->root[k], &v->a.type);
     if (!v->buf) return r->err->code;
     memcpy(v->buf->data, v->a.data, tme_dtype_size(v->a.type.dtype));
     v->a.data = v->buf->data;
