@@ -119,9 +119,24 @@ static int show(const cli *c, tme_engine *engine, const char *what, const char *
 }
 
 static int clear(const cli *c, tme_engine *e, const char *path) {
-  tme_status s = tme_engine_clear_cache(e, true);
-  if (s == TME_OK) return 0;
-  complain(c, "%s: could not be cleared: %s", path, tme_status_name(s));
+  char why[600];
+  if (tme_engine_check_cache(e, why, sizeof why) != TME_OK)
+    complain(c, "nothing is cleared: %s", why);
+  else if (tme_engine_clear_cache(e, true) != TME_OK) /* the log says which file, and why */
+    complain(c, "%s: not all of it could be cleared", path);
+  else
+    return 0;
+  return EXIT_EVALUATION;
+}
+
+/* Nothing on standard output where there is no folder: a script would take an empty path for its own. */
+static int print_path(const cli *c, const char *path) {
+  if (*path) {
+    puts(path);
+    return 0;
+  }
+  complain(c, "there is no cache on disk: %s",
+           c->options.cache_dir ? "its folder was given as ''" : "neither XDG_CACHE_HOME nor HOME names a folder");
   return EXIT_EVALUATION;
 }
 
@@ -146,7 +161,7 @@ static int run(cli *c, int argc, char **argv) {
   else if (!strcmp(what, "clear"))
     code = clear(c, e, path);
   else
-    puts(path);
+    code = print_path(c, path);
   return finish_output(c, code);
 }
 

@@ -83,10 +83,8 @@ static int print_results_json(session *s, const eval_options *o, const times *t)
   for (int i = 0; i < s->nresults; i++) {
     view v;
     if (!view_result(s, i, o, &v)) return session_engine_error(s);
-    json_t *name = json_string(s->results[i].label);
     fputs(i ? ",\n  {\"name\": " : "\n  {\"name\": ", stdout);
-    if (!name || json_dumpf(name, stdout, JSON_ENCODE_ANY) != 0) fputs("null", stdout); /* no UTF-8 */
-    json_decref(name);
+    print_json_string(stdout, s->results[i].label);
     printf(", \"dtype\": \"%s\", \"shape\": [", tme_dtype_name(v.printed));
     for (int k = 0; k < v.rank; k++) printf("%s%lld", k ? ", " : "", (long long)v.shape[k]);
     fputs("], \"values\": ", stdout);
@@ -104,7 +102,8 @@ static int print_results(session *s, const eval_options *o, const times *t) {
   for (int i = 0; i < s->nresults; i++) {
     view v;
     if (!view_result(s, i, o, &v)) return session_engine_error(s);
-    printf("%s  %s ", s->results[i].label, tme_dtype_name(v.printed));
+    print_escaped(stdout, s->results[i].label);
+    printf("  %s ", tme_dtype_name(v.printed));
     print_shape(stdout, v.rank, v.shape);
     fputc('\n', stdout);
     print_text(stdout, &v);

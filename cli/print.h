@@ -34,4 +34,9 @@ enum { NUMBER_TEXT = 400 };
 /* The shortest decimal that reads back as the same f64 (f32, if `single`). */
 void shortest_decimal(double x, bool single, char out[static NUMBER_TEXT]);
 
+/* A text that somebody gave: control characters and what is not UTF-8 as escapes, so that nothing steers a terminal. */
+void print_escaped(FILE *f, const char *text);
+/* The same as a JSON string, where JSON has the escapes; what is not UTF-8 becomes U+FFFD. */
+void print_json_string(FILE *f, const char *text);
+
 #endif

@@ -94,7 +94,8 @@ static const char *label_of(session *s, const node *n, int i) {
   if (!text) return NULL;
   size_t len = 0, k = n->at;
   for (; k < n->end && len < LONGEST; k++) text[len++] = strchr("\n\r\t", s->source[k]) ? ' ' : s->source[k];
-  if (k < n->end) len += (size_t)snprintf(text + len, ROOM - len, "...");
+  while (k < n->end && len && ((unsigned char)s->source[k] & 0xc0) == 0x80) len--, k--; /* no part of a character */
+  if (k < n->end) text[len] = 0, len += (size_t)snprintf(text + len, ROOM - len, "...");
   if (i >= 0) snprintf(text + len, ROOM - len, "[%d]", i);
   return text;
 }

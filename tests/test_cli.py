@@ -571,6 +571,27 @@ class Errors(Program):
             self.assertIn("?", r.stderr)
             self.assertNotIn("\x1b", r.stderr)
 
+    def test_labels_show_no_control_characters(self):
+        byte = os.fsdecode(b"\xff")
+        text = "1 #\x1b[31m\x7f\u0085\u00e9" + byte + "\n + 1"
+        out = subprocess.run([TME, "eval", "--", "(" + text + ")"], capture_output=True).stdout
+        self.assertEqual(out.splitlines()[0],
+                         b"1 #\\x1b[31m\\x7f\\u0085\xc3\xa9\\xff  + 1  int64 ()")
+        out = subprocess.run([TME, "eval", "--json", "--", "(" + text + ")"], capture_output=True).stdout
+        self.assertEqual(json.loads(out)["results"][0]["name"], "1 #\x1b[31m\x7f\u0085\u00e9\ufffd  + 1")
+        self.assertNotIn(b"\x1b", out)
+        # A label that is cut ends with a whole character.
+        for before in range(50, 66):
+            name = self.results("(1 #" + "x" * before + "\u00e9\u20ac\U0001f600" + "y" * 9 + "\n)")[0]["name"]
+            self.assertNotIn("\ufffd", name)
+
+    def test_short_names_of_precisions(self):
+        for short, dtype in (("f16", "float16"), ("bf16", "bfloat16"), ("f32", "float32"), ("f64", "float64")):
+            for result in (self.run_ok("--precision", short, "eval", "full([1], 0.5)"),
+                           self.run_ok("eval", "full([1], 0.5)", env={"TME_PRECISION": short})):
+                self.assertIn(dtype, result)
+        self.fails(2, "precision 'i32' is unknown, expected one of float16", "--precision", "i32", "eval", "1")
+
     def test_random_tokens(self):
         words = ("a b x m gelu sum stack svd zeros ( ) [ ] , : . = ; \n + - * / // % ** @ ~ == != < <= & | ^ << >> and "
                  "or not 1 2.5 1e-5 0xff ... none true float32 axis= # é \" $").split(" ")
@@ -660,6 +681,27 @@ class Commands(Program):
             os.chmod(d, 0o700)
             os.mkdir(os.path.join(d, "0" * 32 + ".tme"))
             self.fails(1, "cannot delete", "cache", "clear", *options)
+
+    def test_cache_that_cannot_be_made(self):
+        with tempfile.TemporaryDirectory() as d:
+            open(os.path.join(d, "file"), "w").close()
+            folder = os.path.join(d, "file", "kernels")
+            for options in (("--cache-dir", folder), ("--cache-dir", "/proc/none/kernels")):
+                r = tme("cache", "clear", *options)
+                self.assertEqual((r.returncode, r.stdout), (1, ""))
+                self.assertIn("nothing is cleared: disk cache: ", r.stderr)
+                self.assertNotIn(": io", r.stderr)
+                self.assertEqual(r.stderr.count("\n"), 1, r.stderr)
+            self.assertIn("the folder /proc/none/kernels cannot be made: /proc/none: no folder can be made there", r.stderr)
+            self.fails(1, f"{folder} is no directory, or something on the way to it is none", "cache", "clear",
+                       "--cache-dir", folder)
+
+    def test_no_folder_for_the_cache(self):
+        for options, why in (((), "neither XDG_CACHE_HOME nor HOME names a folder"), (("--cache-dir", ""), "given as ''")):
+            r = tme("cache", "path", *options, env={"HOME": "", "XDG_CACHE_HOME": "", "TME_CACHE_DIR": ""})
+            self.assertEqual((r.returncode, r.stdout), (1, ""))
+            self.assertIn("there is no cache on disk: ", r.stderr)
+            self.assertIn(why, r.stderr)
 
     def test_cache_is_cleared_without_jit(self):
         with tempfile.TemporaryDirectory() as d:

@@ -582,6 +582,80 @@ static void operations_by_name(void **state) {
   tme_scope_free(s);
 }
 
+/* A callback that uses its own engine is told so, and nothing waits for ever. */
+typedef struct curious {
+  tme_engine *engine, *other;
+  int calls, refused, computed;
+} curious;
+
+static void evaluate_in_log(void *user, tme_log_level level, const char *message) {
+  curious *c = user;
+  (void)level;
+  (void)message;
+  c->calls++;
+  if (!c->engine) return;
+  tme_scope *s = tme_scope_new(c->engine), *o = tme_scope_new(c->other);
+  tme_array *x = tme_exp(s, test_vector(s, 8, 0));
+  c->refused += tme_eval(s, x) == TME_ERR_ARGUMENT && strstr(tme_error(s), "log callback") &&
+                !tme_eval_async(s, &x, 1) && !tme_data(s, x) && !tme_compile(s, NULL, 0, &x, 1) &&
+                tme_engine_clear_cache(c->engine, false) == TME_ERR_ARGUMENT;
+  tme_stats stats;
+  tme_engine_stats(c->engine, &stats);
+  tme_jit_status status;
+  tme_engine_status(c->engine, &status);
+  if (status.state != TME_JIT_FAILED) c->refused--;
+  c->computed += tme_eval(o, tme_exp(o, test_vector(o, 8, 0))) == TME_OK;
+  tme_scope_free(s);
+  tme_scope_free(o);
+}
+
+static void log_callback_that_evaluates(void **state) {
+  (void)state;
+  curious c = {.other = test_engine("cpu")};
+  tme_options o;
+  tme_options_init(&o);
+  o.cache_dir = "";
+  o.log = evaluate_in_log;
+  o.log_user = &c;
+  o.log_level = TME_LOG_DEBUG;
+  setenv("TME_DEBUG", "1", 1);
+  c.engine = tme_engine_new(&o);
+  unsetenv("TME_DEBUG");
+  tme_scope *s = tme_scope_new(c.engine);
+  c.calls = 0;
+  tme_array *x = tme_exp(s, test_vector(s, 8, 0));
+  assert_int_equal(tme_eval(s, x), TME_OK);
+  assert_true(c.calls > 0);
+  assert_int_equal(c.refused, c.calls);
+  assert_int_equal(c.computed, c.calls);
+  tme_array *y = tme_sin(s, x);
+  tme_event *ev = tme_eval_async(s, &y, 1);
+  assert_int_equal(tme_event_wait(ev), TME_OK);
+  tme_event_free(ev);
+  assert_int_equal(c.refused, c.calls);
+  tme_engine *e = c.engine;
+  c.engine = NULL;
+  tme_scope_free(s);
+  tme_engine_free(e);
+  tme_engine_free(c.other);
+}
+
+static void bad_lists_of_files(void **state) {
+  (void)state;
+  tme_scope *s = tme_scope_new(engine);
+  tme_array *x = test_vector(s, 2, 0);
+  assert_int_equal(tme_save_files(s, NULL, -1), TME_ERR_ARGUMENT);
+  test_error(s, tme_error_code(s), "save: -1 files");
+  assert_int_equal(tme_save_files(s, NULL, 1), TME_ERR_ARGUMENT);
+  test_error(s, tme_error_code(s), "the list of files is NULL");
+  assert_int_equal(tme_save_files(s, &(tme_file){"x.npy", NULL, &x, -1}, 1), TME_ERR_ARGUMENT);
+  test_error(s, tme_error_code(s), "save");
+  assert_int_equal(tme_save_files(s, NULL, 0), TME_OK);
+  assert_int_equal(tme_eval_all(s, &x, -1), TME_ERR_ARGUMENT);
+  test_error(s, tme_error_code(s), "eval");
+  tme_scope_free(s);
+}
+
 static void tracing(void **state) {
   (void)state;
   char path[] = "/tmp/tme-profile-XXXXXX";
@@ -630,6 +704,8 @@ static void reshapes_share_memory(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(reshapes_share_memory),
+      cmocka_unit_test(log_callback_that_evaluates),
+      cmocka_unit_test(bad_lists_of_files),
       cmocka_unit_test(lifecycle),
       cmocka_unit_test(errors_stand),
       cmocka_unit_test(broken_arguments),

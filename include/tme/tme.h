@@ -103,7 +103,8 @@ typedef enum tme_log_level {
   TME_LOG_INFO,
   TME_LOG_DEBUG
 } tme_log_level;
-/* Called from any thread that uses the engine, one call at a time. `message` has no newline and lives for the call. */
+/* Called from any thread that uses the engine, one call at a time. `message` has no newline and lives for the call. It must
+ * not use the engine that calls it: evaluations are an error there, so is dropping its caches, and its figures are 0. */
 typedef void tme_log_fn(void *user, tme_log_level level, const char *message);
 
 /* Zero means "the default" for every field; a TME_* environment variable overrides the default, an option that is set

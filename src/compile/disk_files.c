@@ -12,15 +12,23 @@
 
 enum { TEMPORARY_LIVES = 3600 }; /* seconds */
 
-/* mkdir -p. Whatever it cannot make, the open that follows will say. */
-static void make_folders(char *path) {
+static bool make_folder(const char *path) {
+  if (mkdir(path, 0700) == 0 || errno == EEXIST) return true;
+  int why = errno;
+  bool there = access(path, F_OK) == 0;
+  errno = why;
+  return there;
+}
+
+/* mkdir -p; false with errno, and `path` cut behind what cannot be made. */
+static bool make_folders(char *path) {
   for (char *p = path + 1; *p; p++) {
     if (*p != '/') continue;
     *p = 0;
-    (void)mkdir(path, 0700);
+    if (!make_folder(path)) return false;
     *p = '/';
   }
-  (void)mkdir(path, 0700);
+  return make_folder(path);
 }
 
 int disk_folder_open(const char *path, error *e) {
@@ -32,20 +40,25 @@ int disk_folder_open(const char *path, error *e) {
   }
   while (length > 1 && copy[length - 1] == '/') copy[--length] = 0; /* a slash at the end would follow a link */
   int fd = -1;
+  bool made = true;
   if (length == 0) {
     errno = ENOENT;
   } else {
     const int flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
     fd = fd_apart(open(copy, flags));
     if (fd < 0 && errno == ENOENT) {
-      make_folders(copy);
-      fd = fd_apart(open(copy, flags));
+      made = make_folders(copy);
+      if (made) fd = fd_apart(open(copy, flags));
     }
   }
   int failure = errno;
-  mem_free(copy);
   struct stat st;
-  if (fd < 0 || fstat(fd, &st) != 0) {
+  if (!made) {
+    fail(e, TME_ERR_IO, "disk cache: the folder %s cannot be made: %s: %s", path, copy,
+         failure == ENOENT ? "no folder can be made there" : strerror(failure));
+  } else if (fd < 0 && failure == ENOTDIR) {
+    fail(e, TME_ERR_IO, "disk cache: %s is no directory, or something on the way to it is none", path);
+  } else if (fd < 0 || fstat(fd, &st) != 0) {
     fail(e, TME_ERR_IO, "disk cache: %s: %s", path, strerror(fd < 0 ? failure : errno));
   } else if (st.st_uid != geteuid()) {
     fail(e, TME_ERR_IO, "disk cache: %s belongs to another user", path);
@@ -55,8 +68,10 @@ int disk_folder_open(const char *path, error *e) {
   } else if (faccessat(fd, ".", W_OK | X_OK, AT_EACCESS) != 0) {
     fail(e, TME_ERR_IO, "disk cache: %s is not writable: %s", path, strerror(errno));
   } else {
+    mem_free(copy);
     return fd;
   }
+  mem_free(copy);
   if (fd >= 0) close(fd);
   return -1;
 }

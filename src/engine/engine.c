@@ -114,7 +114,7 @@ static void clear_disk(tme_engine *e, error *err) {
 }
 
 tme_status tme_engine_clear_cache(tme_engine *e, bool disk) {
-  if (!e) return TME_ERR_ARGUMENT;
+  if (!e || engine_is_logging(e)) return TME_ERR_ARGUMENT;
   lock_take(&e->graph);
   lru_clear(e->plans);
   lock_give(&e->graph);

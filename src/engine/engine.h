@@ -41,6 +41,8 @@ backend *engine_fallback(tme_engine *e);
 /* One line through the callback; free of cost when nobody listens at that level. */
 void engine_log(tme_engine *e, tme_log_level level, const char *fmt, ...) TME_PRINTF(3, 4);
 bool engine_logs(const tme_engine *e, tme_log_level level);
+/* Whether this thread is in the callback: then locks may be held that an evaluation needs. */
+bool engine_is_logging(const tme_engine *e);
 /* True if TME_DEBUG is at least `level`: then it goes out by engine_log at TME_LOG_DEBUG. */
 static inline bool engine_debug(const tme_engine *e, int level) { return engine_config_of(e)->debug >= level; }
 /* A text of several lines, line by line. */

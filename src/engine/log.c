@@ -5,9 +5,27 @@
 
 bool engine_logs(const tme_engine *e, tme_log_level level) { return e->config.log && level <= e->config.log_level; }
 
+/* The engines whose callbacks this thread is in. */
+typedef struct speaking {
+  const tme_engine *engine;
+  const struct speaking *outer;
+} speaking;
+static _Thread_local const speaking *now_speaking;
+
+bool engine_is_logging(const tme_engine *e) {
+  const speaking *s = now_speaking;
+  while (s && s->engine != e) s = s->outer;
+  return s;
+}
+
+/* What a callback makes the engine say is lost: the callback is at work on another message. */
 static void put(tme_engine *e, tme_log_level level, const char *message) {
+  if (engine_is_logging(e)) return;
+  const speaking s = {e, now_speaking};
   lock_take(&e->log_lock);
+  now_speaking = &s;
   e->config.log(e->config.log_user, level, message);
+  now_speaking = s.outer;
   lock_give(&e->log_lock);
 }
 

@@ -90,10 +90,19 @@ static char *default_dir(void) {
   return NULL;
 }
 
+/* Also by the short names of the dtypes: "f32". */
+static tme_status choose_precision(const char *option, int *out, error *e) {
+  const char *name = option && *option ? option : env_get("TME_PRECISION");
+  tme_dtype t = name ? tme_dtype_parse(name) : TME_DTYPE_NONE;
+  for (*out = 0; *out < COUNT(precisions); ++*out)
+    if (t == precision_dtypes[*out] && t != TME_DTYPE_NONE) return TME_OK;
+  return choose("precision", option, "TME_PRECISION", precisions, COUNT(precisions), out, NULL, e);
+}
+
 static tme_status choose_words(engine_config *c, const tme_options *o, error *e) {
   int precision, device, which;
   int64_t strict = 0;
-  tme_status s = choose("precision", o->precision, "TME_PRECISION", precisions, COUNT(precisions), &precision, NULL, e);
+  tme_status s = choose_precision(o->precision, &precision, e);
   if (s == TME_OK && !o->strict) s = env_int("TME_STRICT", 0, 1, false, &strict, e);
   c->must_device = c->must_backend = o->strict ? o->strict > 0 : strict != 0;
   if (s == TME_OK) s = choose("device", o->device, "TME_DEVICE", devices, COUNT(devices), &device, &c->must_device, e);

@@ -5,7 +5,7 @@
 void tme_engine_stats(tme_engine *e, tme_stats *out) {
   if (!out) return;
   *out = (tme_stats){0};
-  if (!e) return;
+  if (!e || engine_is_logging(e)) return;
   pool_stats p;
   pool_get_stats(e->pool, &p);
   out->pool_bytes_used = p.used;
@@ -34,6 +34,11 @@ void tme_engine_status(tme_engine *e, tme_jit_status *out) {
   *out = (tme_jit_status){.state = TME_JIT_DISABLED};
   if (!e) {
     snprintf(out->reason, sizeof out->reason, "there is no engine");
+    return;
+  }
+  if (engine_is_logging(e)) {
+    out->state = TME_JIT_FAILED;
+    snprintf(out->reason, sizeof out->reason, "asked by the engine's own log callback");
     return;
   }
   snprintf(out->device, sizeof out->device, "%s", e->main->device);

@@ -133,6 +133,7 @@ static tme_status write_all(tme_scope *s, const tme_file *f, int n, io_file *fil
 tme_status tme_save_files(tme_scope *s, const tme_file *f, int n) {
   int total = 0;
   if (!s) return TME_ERR_ARGUMENT;
+  if (n < 0) return fail(&s->err, TME_ERR_ARGUMENT, "save: %d files", n);
   if (n > 0 && !f) return scope_null(s, "save: the list of files");
   for (int i = 0; i < n; i++) {
     tme_status st = check_file(s, &f[i]);

@@ -174,6 +174,8 @@ tme_status eval_list(tme_scope *s, const char *what, tme_array *const *a, int n)
     if (a[i]->node->engine != s->engine)
       return fail(&s->err, TME_ERR_ARGUMENT, "%s: the array belongs to another engine", what);
   }
+  if (engine_is_logging(s->engine))
+    return fail(&s->err, TME_ERR_ARGUMENT, "%s: called by the engine's own log callback, which may not evaluate", what);
   return TME_OK;
 }
 
