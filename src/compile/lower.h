@@ -117,6 +117,10 @@ expr_value packed_load(builder *b, const packed *p, int matrix, int panel, int r
  * builder_operand. Where the operand ends in between, that is at one i alone, the second is 0: lower_pairs.c. */
 int pair_value(builder *b, k_op dot, int node, int rank, const int *ix, int dim);
 
+/* Sums in blocks (lower_blocks.c): what is lost where before + v was rounded to `after`; the sum with all that was lost. */
+int blocks_lost(kernel *k, int before, int v, int after);
+int blocks_total(kernel *k, int sum, int lost);
+
 /* A new slot for a value of the type given, `size` elements; -1 when out of memory. */
 int lower_slot(lowering *l, const op_type *t, int node, int64_t size);
 /* A step at the end of the program, zeroed; NULL when out of memory. */

@@ -12,6 +12,8 @@
 
 /* Accumulators of a row's maximum and sum, in vectors. */
 enum { SUM_VECTORS = 4 };
+/* That one accumulator of a result takes; a row of more is cut into blocks. */
+enum { MOST_KEYS = 512 };
 
 typedef struct attention {
   builder b;
@@ -170,17 +172,18 @@ typedef struct band {
   int scratch, sums; /* buffers: the weights, and what they add up to */
   int row0, panel, col;
   int arow, acol, akey;
+  int ablocks, ablock; /* -1, or blocks of many keys and the keys of one; akey is what remains */
 } band;
 
-/* The sums of the weights times v, in an accumulator; `choose`: without the values that weigh 0. */
-static int emit_sums(attention *a, const band *t, bool choose) {
+/* The sums of the weights times v over the keys of one axis, in an accumulator; `choose`: without the values that weigh 0. */
+static int emit_part(attention *a, const band *t, int akey, bool choose) {
   builder *b = &a->b;
   kernel *k = b->k;
-  int mark = builder_mark(b), row = ix_axis(k, t->arow), key = ix_axis(k, t->akey), ix[TME_MAX_RANK];
+  int mark = builder_mark(b), row = ix_axis(k, t->arow), key = ix_axis(k, akey), ix[TME_MAX_RANK];
   bool unrolled = t->arow >= 0 && k->axes[t->arow].flags & AXIS_UNROLL;
   int acc = k_emit(k, K_ACC, a->acc, k_const_f(k, a->acc, 0), K_ADD, -1,
                    axis_bit(t->acol) | (unrolled ? axis_bit(t->arow) : 0));
-  int lkey = k_loop(k, t->akey), lrow = unrolled ? k_loop(k, t->arow) : -1, lcol = k_loop(k, t->acol);
+  int lkey = k_loop(k, akey), lrow = unrolled ? k_loop(k, t->arow) : -1, lcol = k_loop(k, t->acol);
   int weight = k_load(k, k_access_add(k, t->scratch, ix_add(k, ix_mul(k, row, a->m), key)));
   const op_type *tv = &at(a, a->v)->type;
   memcpy(ix, t->batch, sizeof ix);
@@ -194,6 +197,30 @@ static int emit_sums(attention *a, const band *t, bool choose) {
   if (unrolled) k_end(k, lrow);
   k_end(k, lkey);
   return acc;
+}
+
+/* A part's sums to those of the parts before. */
+static void add_part(attention *a, const band *t, int sum, int part) {
+  kernel *k = a->b.k;
+  bool unrolled = t->arow >= 0 && k->axes[t->arow].flags & AXIS_UNROLL;
+  int lrow = unrolled ? k_loop(k, t->arow) : -1, lcol = k_loop(k, t->acol);
+  k_emit(k, K_UPDATE, a->acc, sum, k_emit(k, K_READ, a->acc, part, -1, -1, 0), -1, 0);
+  k_end(k, lcol);
+  if (unrolled) k_end(k, lrow);
+}
+
+/* The sums over all keys; of many, over blocks of them, and over those that remain. */
+static int emit_sums(attention *a, const band *t, bool choose) {
+  kernel *k = a->b.k;
+  if (t->ablocks < 0) return emit_part(a, t, t->akey, choose);
+  bool unrolled = t->arow >= 0 && k->axes[t->arow].flags & AXIS_UNROLL;
+  int sum = k_emit(k, K_ACC, a->acc, k_const_f(k, a->acc, 0), K_ADD, -1,
+                   axis_bit(t->acol) | (unrolled ? axis_bit(t->arow) : 0));
+  int lblocks = k_loop(k, t->ablocks);
+  add_part(a, t, sum, emit_part(a, t, t->ablock, choose));
+  k_end(k, lblocks);
+  add_part(a, t, sum, emit_part(a, t, t->akey, choose));
+  return sum;
 }
 
 /* Sums over what the weights add up to, to the result. */
@@ -223,6 +250,21 @@ static int emit_check(attention *a, const band *t, int acc) {
   return k_bin(k, K_NE, k_emit(k, K_READ, a->acc, nan, -1, -1, 0), zero);
 }
 
+/* No accumulator takes more than MOST_KEYS terms. */
+static void cut_keys(attention *a, band *t, int last) {
+  kernel *k = a->b.k;
+  t->ablocks = t->ablock = -1;
+  if (a->m <= MOST_KEYS || k->failed || k->ix[last].lo < 0) return;
+  int whole = ix_div(k, last, MOST_KEYS);
+  t->ablocks = axis_limited(a, a->m / MOST_KEYS, 0, 1, 1, whole);
+  t->ablock = k_axis_add(k, a->m, AXIS_REDUCE, 1, 1);
+  int first = ix_mul(k, ix_axis(k, t->ablocks), MOST_KEYS);
+  if (k->failed) return;
+  k->axes[t->ablock].first = first;
+  k->axes[t->ablock].limit = ix_add(k, first, ix_const(k, MOST_KEYS));
+  k->axes[t->akey].first = a->causal ? ix_mul(k, whole, MOST_KEYS) : ix_const(k, a->m / MOST_KEYS * MOST_KEYS);
+}
+
 /* Weights times v, over the sums, to the result. */
 static void emit_result(attention *a, int scratch, int sums, int rows, const int *batch, int row0, const columns *c) {
   if (!c->count) return;
@@ -238,6 +280,7 @@ static void emit_result(attention *a, int scratch, int sums, int rows, const int
             .arow = k_axis_add(k, rows, AXIS_UNROLL, 1, 1),
             .acol = k_axis_add(k, c->wide, AXIS_VECTOR, a->lanes, (int)ceil_div(c->wide, a->lanes)),
             .akey = axis_limited(a, a->m, AXIS_REDUCE, 1, 1, last)};
+  cut_keys(a, &t, last);
   int acc = emit_sums(a, &t, false), doubtful = emit_check(a, &t, acc), lrow = k_loop(k, t.arow);
   emit_store(a, &t, acc);
   k_end(k, lrow);

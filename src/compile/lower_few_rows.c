@@ -1,7 +1,6 @@
 /* Products with a few long rows: a task takes a stretch of the columns, keeps their sums in its scratch memory, and adds
  * the rows of the right operand to them, a few at a time. So the right operand, which is all the work, is read in long
- * lines and once. In a register tile every row of it would be on another page. The order of each sum is that of a tile:
- * from the first k to the last. */
+ * lines and once. In a register tile every row of it would be on another page. The order of each sum is that of a tile. */
 #include "compile/product.h"
 
 enum {
@@ -38,12 +37,20 @@ static void add_rows(product *p, int64_t stretch, int aj, int batch, int col, in
   k_end(k, lj);
 }
 
+static void close_block(product *p, int64_t stretch, int aj) {
+  kernel *k = p->b.k;
+  int lj = k_loop(k, aj);
+  for (int i = 0; i < (int)p->M; i++) product_close_block(p, ix_add(k, ix_axis(k, aj), ix_const(k, i * stretch)));
+  k_end(k, lj);
+}
+
 bool product_emit_few_rows(product *p, const char *name) {
   if (!product_begin(p, name)) return false;
   builder *b = &p->b;
   kernel *k = b->k;
   int64_t stretch = stretch_of(p), stretches = ceil_div(p->N, stretch);
   int at_once = p->M == 1 ? 2 * AT_ONCE : AT_ONCE, mark = builder_mark(b);
+  if (p->block < p->K) at_once = (int)gcd(p->block, at_once);
   int abatch = k_axis_add(k, p->batches, AXIS_PARALLEL, 1, 1), astretch = k_axis_add(k, stretches, AXIS_PARALLEL, 1, 1);
   int aj = k_axis_add(k, stretch, AXIS_VECTOR, p->lanes, 2);
   int col0 = ix_mul(k, ix_axis(k, astretch), stretch);
@@ -52,20 +59,38 @@ bool product_emit_few_rows(product *p, const char *name) {
   int batch = ix_axis(k, abatch), col = ix_add(k, col0, ix_axis(k, aj));
   p->spilled = true;
   p->spill_buf[0] = builder_scratch(b, p->acc, p->M * stretch);
+  product_reserve_blocks(p, p->M * stretch);
   int lbatch = k_loop(k, abatch), lstretch = k_loop(k, astretch);
 
-  int zero = product_zero(p), lj = k_loop(k, aj);
-  for (int i = 0; i < (int)p->M; i++)
-    k_store(k, k_access_add(k, p->spill_buf[0], ix_add(k, ix_axis(k, aj), ix_const(k, i * stretch))), zero);
-  k_end(k, lj);
-  int64_t blocks = p->K / at_once, rest = p->K % at_once;
-  if (blocks) {
-    int ablock = k_axis_add(k, blocks, AXIS_REDUCE, 1, 1), lblock = k_loop(k, ablock);
-    add_rows(p, stretch, aj, batch, col, ix_mul(k, ix_axis(k, ablock), at_once), at_once);
-    builder_forget(b, mark);
-    k_end(k, lblock);
+  int zero = p->block < p->K ? product_nothing(p) : product_zero(p), lj = k_loop(k, aj);
+  for (int i = 0; i < (int)p->M; i++) {
+    int at = ix_add(k, ix_axis(k, aj), ix_const(k, i * stretch));
+    k_store(k, k_access_add(k, p->spill_buf[0], at), zero);
+    product_begin_blocks(p, at);
   }
-  if (rest) add_rows(p, stretch, aj, batch, col, ix_const(k, blocks * at_once), (int)rest);
+  k_end(k, lj);
+  int64_t steps = p->K / at_once, rest = p->K % at_once;
+  if (steps) {
+    int astep = k_axis_add(k, steps, AXIS_REDUCE, 1, 1), lblocks = -1;
+    if (p->block < p->K) {
+      int64_t per = p->block / at_once;
+      int ablocks = k_axis_add(k, ceil_div(steps, per), AXIS_REDUCE, 1, 1);
+      int first = ix_mul(k, ix_axis(k, ablocks), per);
+      if (astep >= 0) {
+        k->axes[astep].first = first;
+        k->axes[astep].limit = ix_add(k, first, ix_const(k, per));
+      }
+      lblocks = k_loop(k, ablocks);
+      close_block(p, stretch, aj); /* the one before; nothing at first */
+    }
+    int lstep = k_loop(k, astep);
+    add_rows(p, stretch, aj, batch, col, ix_mul(k, ix_axis(k, astep), at_once), at_once);
+    builder_forget(b, mark);
+    k_end(k, lstep);
+    if (lblocks >= 0) k_end(k, lblocks);
+  }
+  if (rest) add_rows(p, stretch, aj, batch, col, ix_const(k, steps * at_once), (int)rest);
+  if (p->block < p->K) close_block(p, stretch, aj);
 
   lj = k_loop(k, aj);
   for (int i = 0; i < (int)p->M; i++) {

@@ -9,7 +9,8 @@
  *
  * Rows that make no whole block are cut into balanced panels, so that no panel is nearly empty; what remains of the columns
  * is one narrower tile, or a few. Each combination is a section of the kernel. Where the right operand is copied in blocks
- * of rows, a sum waits in memory from one to the next: every element is one sum from the first k to the last. */
+ * of rows, a sum waits in memory from one to the next. Every element is one sum from the first k to the last; of a long sum
+ * of floats, one of each block of k (product_block), and they are added in order. */
 #include "compile/kernel_util.h"
 #include "compile/product.h"
 #include <stdio.h>
@@ -38,7 +39,6 @@ enum {
   FEWEST_BANDS = 8,      /* that are tasks enough */
   MANY_BLOCKS = 4,       /* from which on copying beside sums gains more than sums that wait cost */
   MOST_COPY_BOUND = 64,  /* rows up to which copying takes more time than sums that wait */
-  BLOCK_ROWS = 128,      /* at most so many rows of the right operand are a block */
   FEWEST_OWN_TASKS = 14, /* that are left where a task makes its own panels */
   FEWEST_BATCHES = 32    /* each of which is a task */
 };
@@ -330,6 +330,19 @@ static expr_value right_value(product *p, const place *at, int row, int kk, int 
   return packed_load(&p->b, &p->pack, matrix, at->panel, kk, jj);
 }
 
+/* The loop over the steps of k that one accumulator takes, which goes over all of them or over one block. All tiles share
+ * the axes. */
+static void add_k(product *p) {
+  kernel *k = p->b.k;
+  if (p->ak >= 0) return;
+  p->ak = k_axis_add(k, p->K, AXIS_REDUCE, 1, 1);
+  if (p->block == p->K || p->ak < 0) return;
+  p->ablocks = k_axis_add(k, ceil_div(p->K, p->block), AXIS_REDUCE, 1, 1);
+  int first = ix_mul(k, ix_axis(k, p->ablocks), p->block);
+  k->axes[p->ak].first = first;
+  k->axes[p->ak].limit = ix_add(k, first, ix_const(k, p->block));
+}
+
 static void emit_tile(product *p, const place *at, int rows) {
   builder *b = &p->b;
   kernel *k = b->k;
@@ -337,15 +350,18 @@ static void emit_tile(product *p, const place *at, int rows) {
   int mark = builder_mark(b);
   int ai = k_axis_add(k, rows, AXIS_UNROLL, 1, 1);
   int aj = k_axis_add(k, at->wide, AXIS_VECTOR, p->lanes, (int)ceil_div(at->wide, p->lanes));
-  int64_t sums = blocked ? p->own_rows : p->K, parts = blocked ? at->ncopied : 1, part = sums / parts;
+  int64_t parts = blocked ? at->ncopied : 1, part = blocked ? p->own_rows / parts : 0;
+  if (!blocked) add_k(p);
   /* A kernel has few axes to spare: none for a loop that runs once. */
-  int ap = parts > 1 ? k_axis_add(k, parts, AXIS_REDUCE, 1, 1) : -1, ak = k_axis_add(k, part, AXIS_REDUCE, 1, 1);
+  int ap = parts > 1 ? k_axis_add(k, parts, AXIS_REDUCE, 1, 1) : -1;
+  int ak = blocked ? k_axis_add(k, part, AXIS_REDUCE, 1, 1) : p->ak, lblocks = -1;
   int piece = ap < 0 ? ix_const(k, 0) : ix_axis(k, ap), jj = ix_axis(k, aj);
   int kk = ix_add(k, ix_mul(k, piece, part), ix_axis(k, ak));
   int row = ix_add(k, at->row, ix_axis(k, ai)), col = ix_add(k, at->col, jj);
   uint64_t kept = axis_bit(ai) | axis_bit(aj);
-  /* -0 + s is s, whatever the sum so far is. */
-  int zero = blocked && dtype_is_float(p->acc) ? k_const_f(k, p->acc, -0.0) : product_zero(p);
+  if (!blocked) product_begin_sums(p, kept);
+  if (p->ablocks >= 0) lblocks = k_loop(k, p->ablocks);
+  int zero = blocked ? product_nothing(p) : product_zero(p);
   for (int w = 0; w < (p->complex ? 2 : 1); w++) p->acc_id[w] = k_emit(k, K_ACC, p->acc, zero, K_ADD, -1, kept);
 
   int sum = blocked ? own_sum(p, at->own, row, at->panel, jj) : -1;
@@ -372,6 +388,14 @@ static void emit_tile(product *p, const place *at, int rows) {
   k_end(k, li);
   k_end(k, lk);
   if (lp >= 0) k_end(k, lp);
+  if (lblocks >= 0) {
+    li = k_loop(k, ai);
+    lj = k_loop(k, aj);
+    product_close_sums(p);
+    k_end(k, lj);
+    k_end(k, li);
+    k_end(k, lblocks);
+  }
 
   li = k_loop(k, ai);
   lj = k_loop(k, aj);
@@ -385,7 +409,7 @@ static void emit_tile(product *p, const place *at, int rows) {
   if (p->spilled) {
     int at_ij = ix_add(k, ix_mul(k, ix_axis(k, ai), at->wide), jj);
     for (int w = 0; w < (p->complex ? 2 : 1); w++)
-      k_store(k, k_access_add(k, p->spill_buf[w], at_ij), k_emit(k, K_READ, p->acc, p->acc_id[w], -1, -1, 0));
+      k_store(k, k_access_add(k, p->spill_buf[w], at_ij), product_sums(p, w));
     k_end(k, lj);
     k_end(k, li);
     ai = k_axis_add(k, rows, 0, 1, 1);
@@ -474,12 +498,14 @@ static void emit_own(product *p, const span *spans, int nspans, const columns *c
     own_copy(p, &t, whole, p->K - whole);
     emit_own_tiles(p, &t, spans, nspans);
   } else {
+    own_sums_axes(p, &t);
     own_sums(p, &t, false);
     if (own_ahead(p)) own_copy(p, &t, 0, p->own_rows);
     int ablock = k_axis_add(k, p->K / p->own_rows, 0, 1, 1), lblock = k_loop(k, ablock);
     t.block = ix_axis(k, ablock);
     if (!own_ahead(p)) own_copy(p, &t, 0, p->own_rows);
     emit_own_tiles(p, &t, spans, nspans);
+    own_close_block(p, &t);
     k_end(k, lblock);
     own_sums(p, &t, true);
   }

@@ -15,7 +15,9 @@ bool own_ahead(const product *p) {
 void own_reserve(product *p, int64_t wide) {
   int64_t row = wide * p->own_panels, held = own_ahead(p) ? 2 : p->own_panels;
   p->own_buf = builder_scratch(&p->b, product_element(p), held * p->own_rows * wide);
-  if (p->form == RIGHT_BLOCKED) p->sums_buf = p->spill_buf[0] = builder_scratch(&p->b, p->acc, p->M * row);
+  if (p->form != RIGHT_BLOCKED) return;
+  p->sums_buf = p->spill_buf[0] = builder_scratch(&p->b, p->acc, p->M * row);
+  product_reserve_blocks(p, p->M * row);
 }
 
 int own_panel_axis(product *p, const own_task *t) {
@@ -162,20 +164,45 @@ int own_sum(product *p, const own_task *t, int row, int panel, int j) {
   return k_access_add(k, p->sums_buf, ix_add(k, ix_mul(k, n, t->c->wide), j));
 }
 
-void own_sums(product *p, const own_task *t, bool epilogue) {
+/* What is done with every sum of the task. */
+typedef enum sums_step { SUMS_BEGIN, SUMS_CLOSE, SUMS_STORE } sums_step;
+
+void own_sums_axes(product *p, own_task *t) {
+  t->arow = k_axis_add(p->b.k, p->M, 0, 1, 1);
+  t->apanel = own_panel_axis(p, t);
+  t->acolumn = vector_axis(p, t->c->wide, EPILOGUE_VECTORS);
+}
+
+static void each_sum(product *p, const own_task *t, sums_step what) {
   kernel *k = p->b.k;
-  int mark = builder_mark(&p->b), arow = k_axis_add(k, p->M, 0, 1, 1), apanel = own_panel_axis(p, t);
-  int aj = vector_axis(p, t->c->wide, EPILOGUE_VECTORS);
+  int mark = builder_mark(&p->b), arow = t->arow, apanel = t->apanel, aj = t->acolumn;
   int lrow = k_loop(k, arow), lpanel = k_loop(k, apanel), lj = k_loop(k, aj);
-  int sum = own_sum(p, t, ix_axis(k, arow), ix_axis(k, apanel), ix_axis(k, aj));
-  if (epilogue) {
-    p->spill_at = sum < 0 ? -1 : k->acc[sum].ix;
+  int sum = own_sum(p, t, ix_axis(k, arow), ix_axis(k, apanel), ix_axis(k, aj)), at = sum < 0 ? -1 : k->acc[sum].ix;
+  if (what == SUMS_STORE) {
+    p->spill_at = at;
     product_store(p, t->batch, ix_axis(k, arow), ix_add(k, own_column(p, t, ix_axis(k, apanel)), ix_axis(k, aj)));
+  } else if (what == SUMS_CLOSE) {
+    product_close_block(p, at);
   } else {
     k_store(k, sum, product_zero(p));
+    product_begin_blocks(p, at);
   }
   builder_forget(&p->b, mark);
   k_end(k, lj);
   k_end(k, lpanel);
   k_end(k, lrow);
+}
+
+void own_sums(product *p, const own_task *t, bool epilogue) { each_sum(p, t, epilogue ? SUMS_STORE : SUMS_BEGIN); }
+
+void own_close_block(product *p, const own_task *t) {
+  kernel *k = p->b.k;
+  if (p->block == p->K) return;
+  int64_t per = p->block / p->own_rows, blocks = p->K / p->own_rows;
+  int next = ix_add(k, t->block, ix_const(k, 1)), ends = k_index(k, ix_mod(k, next, per));
+  ends = k_bin(k, K_EQ, ends, k_const_i(k, TME_I64, 0));
+  if (blocks % per) ends = k_bin(k, K_OR, ends, k_bin(k, K_EQ, k_index(k, next), k_const_i(k, TME_I64, blocks)));
+  int once = k_axis_add(k, 1, 0, 1, 1), loop = k_loop_where(k, once, ends);
+  each_sum(p, t, SUMS_CLOSE);
+  k_end(k, loop);
 }

@@ -78,9 +78,6 @@ void blocks_open(rows *r, accumulator *a);
 void blocks_close(rows *r, const accumulator *a);
 /* What a reduction gave. */
 expr_value blocks_result(rows *r, const accumulator *a);
-/* What is lost where before + v was rounded to `after`; the sum with all that was lost. */
-int blocks_lost(kernel *k, int before, int v, int after);
-int blocks_total(kernel *k, int sum, int lost);
 
 bool columns_fit(const rows *r);
 void columns_emit(rows *r, accumulator *accs);

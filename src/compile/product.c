@@ -56,6 +56,79 @@ int product_sum(product *p, int acc, int x, int y) {
   return dtype_is_float(p->acc) ? k_fma(k, x, y, acc) : k_bin(k, K_ADD, acc, k_bin(k, K_MUL, x, y));
 }
 
+/* ---- long sums --------------------------------------------------------------------------------------------------- */
+
+/* So few blocks are simply added: what is lost there is less than within a block. */
+enum { FEW_BLOCKS = 16 };
+
+int64_t product_block(const product *p) {
+  int64_t most = p->dot ? MOST_STEPS / 2 : MOST_STEPS; /* pairs are two terms */
+  if (p->K <= most || !dtype_is_float(p->acc)) return p->K;
+  int64_t rows = largest_divisor(p->K, BLOCK_ROWS);
+  return rows >= BLOCK_ROWS / 2 ? most / rows * rows : most;
+}
+
+static bool keeps_lost(const product *p) { return ceil_div(p->K, p->block) > FEW_BLOCKS; }
+
+static int words(const product *p) { return p->complex ? 2 : 1; }
+
+void product_reserve_blocks(product *p, int64_t size) {
+  if (p->block == p->K) return;
+  p->sum_buf = builder_scratch(&p->b, p->acc, size);
+  if (keeps_lost(p)) p->lost_buf = builder_scratch(&p->b, p->acc, size);
+}
+
+void product_begin_blocks(product *p, int at) {
+  kernel *k = p->b.k;
+  if (p->sum_buf >= 0) k_store(k, k_access_add(k, p->sum_buf, at), product_nothing(p));
+  if (p->lost_buf >= 0) k_store(k, k_access_add(k, p->lost_buf, at), product_zero(p));
+}
+
+void product_close_block(product *p, int at) {
+  kernel *k = p->b.k;
+  int block = k_access_add(k, p->spill_buf[0], at), sum = k_access_add(k, p->sum_buf, at);
+  int v = k_load(k, block), before = k_load(k, sum), after = k_bin(k, K_ADD, before, v);
+  k_store(k, sum, after);
+  if (p->lost_buf >= 0) {
+    int lost = k_access_add(k, p->lost_buf, at);
+    k_store(k, lost, k_bin(k, K_ADD, k_load(k, lost), blocks_lost(k, before, v, after)));
+  }
+  k_store(k, block, product_zero(p));
+}
+
+void product_begin_sums(product *p, uint64_t kept) {
+  kernel *k = p->b.k;
+  for (int w = 0; w < words(p) && p->block < p->K; w++) {
+    p->sum[w] = k_emit(k, K_ACC, p->acc, product_nothing(p), K_ADD, -1, kept);
+    if (keeps_lost(p)) p->lost[w] = k_emit(k, K_ACC, p->acc, product_zero(p), K_ADD, -1, kept);
+  }
+}
+
+static int read(product *p, int acc) { return k_emit(p->b.k, K_READ, p->acc, acc, -1, -1, 0); }
+
+void product_close_sums(product *p) {
+  kernel *k = p->b.k;
+  for (int w = 0; w < words(p); w++) {
+    int v = read(p, p->acc_id[w]), before = keeps_lost(p) ? read(p, p->sum[w]) : -1;
+    k_emit(k, K_UPDATE, p->acc, p->sum[w], v, -1, 0);
+    if (keeps_lost(p)) k_emit(k, K_UPDATE, p->acc, p->lost[w], blocks_lost(k, before, v, read(p, p->sum[w])), -1, 0);
+  }
+}
+
+int product_sums(product *p, int w) {
+  if (p->block == p->K) return read(p, p->acc_id[w]);
+  int sum = read(p, p->sum[w]);
+  return keeps_lost(p) ? blocks_total(p->b.k, sum, read(p, p->lost[w])) : sum;
+}
+
+static int waiting_sum(product *p, int w) {
+  kernel *k = p->b.k;
+  int sum = k_load(k, k_access_add(k, p->sum_buf >= 0 ? p->sum_buf : p->spill_buf[w], p->spill_at));
+  return p->lost_buf < 0 ? sum : blocks_total(k, sum, k_load(k, k_access_add(k, p->lost_buf, p->spill_at)));
+}
+
+/* ---- the epilogue ------------------------------------------------------------------------------------------------ */
+
 /* The product's own value is what the accumulators hold, which may be wider. */
 static bool special(builder *b, int node, const int *ix, int guard, expr_value *out) {
   (void)guard;
@@ -66,9 +139,8 @@ static bool special(builder *b, int node, const int *ix, int guard, expr_value *
     return true;
   }
   *out = (expr_value){-1, -1};
-  for (int w = 0; w < (p->complex ? 2 : 1); w++) {
-    int sum = p->spilled ? k_load(b->k, k_access_add(b->k, p->spill_buf[w], p->spill_at))
-                         : k_emit(b->k, K_READ, p->acc, p->acc_id[w], -1, -1, 0);
+  for (int w = 0; w < words(p); w++) {
+    int sum = p->spilled ? waiting_sum(p, w) : product_sums(p, w);
     *(w ? &out->im : &out->re) = k_cast(b->k, expr_dtype(product_at(p, node)->type.dtype), sum);
   }
   return true;
@@ -89,6 +161,8 @@ bool product_begin(product *p, const char *name) {
   p->b.special = special;
   p->b.group = p->gr;
   p->b.user = p;
+  p->block = product_block(p);
+  p->sum_buf = p->lost_buf = p->ablocks = p->ak = -1;
   p->b.k->opt = 2;
   return true;
 }
@@ -99,4 +173,8 @@ int product_column(product *p, const columns *c, int band) {
 
 int product_zero(product *p) {
   return dtype_is_float(p->acc) ? k_const_f(p->b.k, p->acc, 0) : k_const_i(p->b.k, p->acc, 0);
+}
+
+int product_nothing(product *p) {
+  return dtype_is_float(p->acc) ? k_const_f(p->b.k, p->acc, -0.0) : k_const_i(p->b.k, p->acc, 0);
 }

@@ -39,7 +39,11 @@ typedef struct product {
   tile t;
   int lanes;
   int acc_id[2];
-  bool spilled; /* the epilogue reads the sums from scratch memory, not from accumulators */
+  int64_t block; /* an accumulator takes so many steps of k, then its sum is added to those of the blocks before: */
+  int sum[2], lost[2];   /* accumulators: these, and what is lost where they are rounded */
+  int sum_buf, lost_buf; /* where sums wait in memory: the same; else -1 */
+  int ablocks, ak;       /* axes of all tiles: the blocks, and k; else -1 */
+  bool spilled;          /* the epilogue reads the sums from scratch memory, not from accumulators */
   int spill_buf[2], spill_at;
   int read_ix[TME_MAX_RANK]; /* the index at which the product's value is the accumulator */
 } product;
@@ -61,6 +65,17 @@ expr_value product_right(product *p, int batch, int row, int k, int col);
 /* acc + x * y as an update of the accumulator, or as a value. */
 void product_update(product *p, int acc, int x, int y);
 int product_sum(product *p, int acc, int x, int y);
+/* Steps of k that one accumulator takes: K, or of a long sum of floats a block, the last one perhaps shorter. It follows
+ * from K and dtype, and is a multiple of the rows that a block of the right operand has. */
+int64_t product_block(const product *p);
+/* Adds up blocks of sums that wait in memory: begins at the element `at`, adds the block's sum there, and gives them all. */
+void product_reserve_blocks(product *p, int64_t size);
+void product_begin_blocks(product *p, int at);
+void product_close_block(product *p, int at);
+/* Blocks of what accumulators sum: begins them, within the loops over a tile adds a block's sum, and gives word w of all. */
+void product_begin_sums(product *p, uint64_t kept);
+void product_close_sums(product *p);
+int product_sums(product *p, int w);
 /* Stores all that the group computes from the product's value at (row, col): the epilogue. */
 void product_store(product *p, int batch, int row, int col);
 /* Begins the kernel. False when out of memory. */
@@ -69,6 +84,10 @@ bool product_begin(product *p, const char *name);
 int product_column(product *p, const columns *c, int band);
 /* What a sum begins with. */
 int product_zero(product *p);
+/* What changes no sum that it is added to: -0 + s is s. */
+int product_nothing(product *p);
+/* Rows of the right operand that a block of them has, at most; so many steps of k one accumulator takes. */
+enum { BLOCK_ROWS = 128, MOST_STEPS = 512 };
 
 /* ---- what a task makes for itself (lower_own.c): RIGHT_OWN, RIGHT_BLOCKED ------------------------------------------------- */
 
@@ -76,9 +95,10 @@ int product_zero(product *p);
 typedef struct own_task {
   const columns *c;
   int batch, band0;
-  int64_t panels, rest; /* the last task has `rest` */
-  int last;             /* 1 in the last task if it has fewer, else 0 */
-  int block;            /* of RIGHT_OWN 0 */
+  int64_t panels, rest;      /* the last task has `rest` */
+  int last;                  /* 1 in the last task if it has fewer, else 0 */
+  int block;                 /* of RIGHT_OWN 0 */
+  int arow, apanel, acolumn; /* of RIGHT_BLOCKED: the axes of the loops over all sums */
 } own_task;
 
 /* True if the next panel is copied while this one is summed: where it lies in memory, as it is or to be converted. */
@@ -98,7 +118,10 @@ void own_copy(product *p, const own_task *t, int64_t first, int64_t rows);
 void own_copy_ahead(product *p, const own_task *t, int panel, int i);
 /* The place of a sum that waits from one block to the next; loops over all of them: zeros, or what comes of them. */
 int own_sum(product *p, const own_task *t, int row, int panel, int j);
+void own_sums_axes(product *p, own_task *t);
 void own_sums(product *p, const own_task *t, bool epilogue);
+/* After the last rows that one accumulator takes: adds the sums to those of the rows before. */
+void own_close_block(product *p, const own_task *t);
 
 /* Sums over pairs (lower_pairs.c): K_DOT_BF16 or K_DOT_I16 where they pay, else K_NOP; the step that copies the left operand into pairs, and one of them. */
 k_op pairs_dot(const graph *g, int node, const lower_target *t);

@@ -6,34 +6,68 @@
 #include <limits.h>
 #include <string.h>
 
-/* c = a b, row-major: rows of c are sums of rows of b. */
-#define PRODUCT(suffix, TYPE, ADD_PRODUCT)                                                                             \
-  static void product_##suffix(int64_t m, int64_t n, int64_t k, const void *pa, const void *pb, void *pc) {            \
+/* c = a b, row-major: rows of c are sums of rows of b. A long sum of floats is one of sums of so many terms, which are added
+ * with what that loses kept apart; `scratch` has two rows. */
+enum { MOST_TERMS = 512 };
+
+#define PRODUCT(suffix, TYPE, TERMS, ADD_PRODUCT, ADD_SUM, ADD_LOST)                                                   \
+  static void product_##suffix(int64_t m, int64_t n, int64_t k, const void *pa, const void *pb, void *pc,              \
+                               void *scratch) {                                                                        \
     const TYPE *a = pa, *b = pb;                                                                                       \
-    TYPE *c = pc;                                                                                                      \
+    TYPE *c = pc, *restrict part = scratch, *restrict lost = part + n;                                                 \
     memset(c, 0, sizeof *c *(size_t)(m * n));                                                                          \
-    for (int64_t i = 0; i < m; i++)                                                                                    \
-      for (int64_t l = 0; l < k; l++) {                                                                                \
-        const TYPE x = a[i * k + l], *row = b + l * n;                                                                 \
-        TYPE *restrict sum = c + i * n;                                                                                \
-        for (int64_t j = 0; j < n; j++) ADD_PRODUCT(sum[j], x, row[j]);                                                \
+    for (int64_t i = 0; i < m; i++) {                                                                                  \
+      TYPE *restrict sum = c + i * n;                                                                                  \
+      memset(lost, 0, sizeof *c *(size_t)n);                                                                           \
+      for (int64_t first = 0, end; first < k; first = end) {                                                           \
+        end = k - first < (TERMS) ? k : first + (TERMS);                                                               \
+        memset(part, 0, sizeof *c *(size_t)n);                                                                         \
+        for (int64_t l = first; l < end; l++) {                                                                        \
+          const TYPE x = a[i * k + l], *row = b + l * n;                                                               \
+          for (int64_t j = 0; j < n; j++) ADD_PRODUCT(part[j], x, row[j]);                                             \
+        }                                                                                                              \
+        for (int64_t j = 0; j < n; j++) ADD_SUM(sum[j], lost[j], part[j]);                                             \
       }                                                                                                                \
+      for (int64_t j = 0; j < n; j++) ADD_LOST(sum[j], lost[j]);                                                       \
+    }                                                                                                                  \
   }
+#define SUMS(suffix, REAL)                                                                                             \
+  static inline void add_##suffix(REAL *sum, REAL *lost, REAL v) {                                                     \
+    REAL after = *sum + v, added = after - *sum;                                                                       \
+    *lost += (*sum - (after - added)) + (v - added);                                                                   \
+    *sum = after;                                                                                                      \
+  }                                                                                                                    \
+  static inline REAL total_##suffix(REAL sum, REAL lost) { return lost - lost == 0 ? sum + lost : sum; }
+
+SUMS(f32, float)
+SUMS(f64, double)
+
 #define ADD_FLOAT(s, x, y) (s) += (x) * (y)
 #define ADD_SMALL(s, x, y) (s) = (uint8_t)((s) + (x) * (y))
 #define ADD_SHORT(s, x, y) (s) = (uint16_t)((uint32_t)(s) + (uint32_t)(x) * (y))
 #define ADD_COMPLEX(s, x, y) (s).re += (x).re * (y).re - (x).im * (y).im, (s).im += (x).re * (y).im + (x).im * (y).re
 
-PRODUCT(f32, float, ADD_FLOAT)
-PRODUCT(f64, double, ADD_FLOAT)
-PRODUCT(c64, c64, ADD_COMPLEX)
-PRODUCT(c128, c128, ADD_COMPLEX)
-PRODUCT(8, uint8_t, ADD_SMALL) /* integers wrap, whatever their sign */
-PRODUCT(16, uint16_t, ADD_SHORT)
-PRODUCT(32, uint32_t, ADD_FLOAT)
-PRODUCT(64, uint64_t, ADD_FLOAT)
+#define SUM_F32(s, lost, v) add_f32(&(s), &(lost), v)
+#define SUM_F64(s, lost, v) add_f64(&(s), &(lost), v)
+#define SUM_C64(s, lost, v) add_f32(&(s).re, &(lost).re, (v).re), add_f32(&(s).im, &(lost).im, (v).im)
+#define SUM_C128(s, lost, v) add_f64(&(s).re, &(lost).re, (v).re), add_f64(&(s).im, &(lost).im, (v).im)
+#define LOST_F32(s, lost) (s) = total_f32(s, lost)
+#define LOST_F64(s, lost) (s) = total_f64(s, lost)
+#define LOST_C64(s, lost) (s).re = total_f32((s).re, (lost).re), (s).im = total_f32((s).im, (lost).im)
+#define LOST_C128(s, lost) (s).re = total_f64((s).re, (lost).re), (s).im = total_f64((s).im, (lost).im)
+#define SUM_INT(s, lost, v) (s) = (v) /* all terms are one sum */
+#define LOST_INT(s, lost) (void)(lost)
 
-typedef void product_fn(int64_t m, int64_t n, int64_t k, const void *a, const void *b, void *c);
+PRODUCT(f32, float, MOST_TERMS, ADD_FLOAT, SUM_F32, LOST_F32)
+PRODUCT(f64, double, MOST_TERMS, ADD_FLOAT, SUM_F64, LOST_F64)
+PRODUCT(c64, c64, MOST_TERMS, ADD_COMPLEX, SUM_C64, LOST_C64)
+PRODUCT(c128, c128, MOST_TERMS, ADD_COMPLEX, SUM_C128, LOST_C128)
+PRODUCT(8, uint8_t, k, ADD_SMALL, SUM_INT, LOST_INT) /* integers wrap, whatever their sign */
+PRODUCT(16, uint16_t, k, ADD_SHORT, SUM_INT, LOST_INT)
+PRODUCT(32, uint32_t, k, ADD_FLOAT, SUM_INT, LOST_INT)
+PRODUCT(64, uint64_t, k, ADD_FLOAT, SUM_INT, LOST_INT)
+
+typedef void product_fn(int64_t m, int64_t n, int64_t k, const void *a, const void *b, void *c, void *scratch);
 
 static product_fn *product_of(tme_dtype t) {
   switch (t) {
@@ -104,7 +138,7 @@ typedef struct product {
   const libraries *lib; /* NULL: plain C */
   tme_dtype wide;
   operand a, b;
-  char *pack_a, *pack_b, *sums; /* sums: NULL if the result is of the wide dtype */
+  char *pack_a, *pack_b, *sums, *scratch; /* sums: NULL if the result is of the wide dtype */
 } product;
 
 static bool call_blas(const product *p, int64_t at_a, int64_t at_b, char *to) {
@@ -139,7 +173,7 @@ static void run(const product *p, const op_type *batch, ref_array *out) {
       char *result = out->data + (it.offset[0] + i * it.step[0]) * m * n * size, *to = p->sums ? p->sums : result;
       if (!call_blas(p, at_a, at_b, to))
         product_of(p->wide)(m, n, k, packed(&p->a, at_a, p->wide, p->pack_a), packed(&p->b, at_b, p->wide, p->pack_b),
-                            to);
+                            to, p->scratch);
       if (p->sums) convert_run(p->wide, to, one, out->type.dtype, result, one, m * n);
     }
   }
@@ -158,14 +192,16 @@ tme_status ref_matmul(ref_call *c, error *e) {
   p.pack_a = mem_alloc(m * k * size);
   p.pack_b = mem_alloc(k * n * size);
   p.sums = p.wide != t ? mem_alloc(m * n * size) : NULL;
+  p.scratch = mem_alloc(2 * n * size);
   tme_status s = TME_OK;
-  if (p.pack_a && p.pack_b && (p.sums || p.wide == t))
+  if (p.pack_a && p.pack_b && p.scratch && (p.sums || p.wide == t))
     run(&p, &batch, &c->out[0]);
   else
-    s = fail_memory(e, "matmul", (m * k + k * n + m * n) * size);
+    s = fail_memory(e, "matmul", (m * k + k * n + m * n + 2 * n) * size);
   if (p.lib) libraries_leave();
   mem_free(p.pack_a);
   mem_free(p.pack_b);
   mem_free(p.sums);
+  mem_free(p.scratch);
   return s;
 }
