@@ -300,7 +300,7 @@ static void measure_peaks(bench_limits *l, unsigned wanted, int all, effort how)
   int n = find_sets(sets, &bf16), threads = all ? l->threads : 1;
   for (int i = 0; i < n; i++) {
     if (!sets[i].there) continue;
-    double vectors = 2.0 * CHAINS * sets[i].bytes;
+    double vectors = 2.0 * (double)CHAINS * sets[i].bytes;
     if (wanted & WANT_F32)
       at_least(l->f32, all, l->threads, rate(sets[i].f32, threads, 0, vectors / sizeof(float), how));
     if (wanted & WANT_F64)
@@ -308,7 +308,8 @@ static void measure_peaks(bench_limits *l, unsigned wanted, int all, effort how)
     if (wanted & WANT_MIX)
       at_least(l->mix, all, l->threads, rate(sets[i].mix, threads, 0, MIX * sets[i].bytes / 4.0, how));
   }
-  if (bf16 && (wanted & WANT_BF16)) at_least(l->bf16, all, l->threads, rate(bf16, threads, 0, 2.0 * CHAINS * 32, how));
+  if (bf16 && (wanted & WANT_BF16))
+    at_least(l->bf16, all, l->threads, rate(bf16, threads, 0, 2.0 * (double)CHAINS * 32, how));
 }
 
 static void measure_level(bench_limits *l, int level, bool reading, effort how) {
