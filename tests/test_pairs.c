@@ -87,7 +87,8 @@ typedef enum ending { NOTHING, SHORT, LONG, ENDINGS } ending;
 /* The product in dtype t of operands converted to it, and what follows. */
 static tme_array *product(tme_scope *s, const operands *o, tme_dtype t, ending e) {
   tme_array *z = tme_matmul(s, wrap(s, &o->x, t), wrap(s, &o->y, t));
-  if (e == SHORT) z = tme_maximum(s, tme_add(s, z, tme_integer(s, 3)), tme_integer(s, -20));
+  int64_t least = dtype_is_int(t) && !dtype_is_signed(t) ? 20 : -20;
+  if (e == SHORT) z = tme_maximum(s, tme_add(s, z, tme_integer(s, 3)), tme_integer(s, least));
   if (e == LONG) z = tme_tanh(s, z);
   return z;
 }
