@@ -140,6 +140,11 @@ class Language(Program):
         self.assertEqual(self.value("eye(2)"), [[1, 0], [0, 1]])
         self.assertEqual(self.value("where(m > 3, m, 0)", m), [[0, 0, 0], [4, 5, 6]])
 
+    def test_statistics_of_integers(self):
+        self.assertAlmostEqual(self.value("var([1000000001, 1000000002, 1000000003])"), 2 / 3, 6)
+        self.assertAlmostEqual(self.value("var(astype([1000000001, 1000000002, 1000000003], int64))"), 2 / 3, 6)
+        self.assertEqual(self.value("mean([true, false])"), 0.5)
+
     def test_indexing(self):
         a, flat = "a=a.npy", [float(i) for i in range(24)]
         cube = [[flat[12 * i + 4 * j:12 * i + 4 * j + 4] for j in range(3)] for i in range(2)]

@@ -1,7 +1,7 @@
 /* Mathematical functions as sequences of primitives, emitted into a kernel: branch-free, the same in every lane.
  *
  * Operands are f32 or f64 values of one dtype; so is the result. Each function has C's special values (NaN,
- * infinities, signed zeros, denormal arguments and results). f32 results are within 2.5 ulp, most within 1; f64 ones
+ * infinities, signed zeros, denormal arguments and results). f32 results are within 2.6 ulp, most within 1; f64 ones
  * within 2 ulp, or as good as the C library's where it is called. */
 #ifndef TME_MATH_H
 #define TME_MATH_H

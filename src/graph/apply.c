@@ -193,12 +193,12 @@ static node *make(call *c, tme_dtype *cast, const op_type *types) {
   return n;
 }
 
-/* The node's outputs to the scope, f32 ones as `narrow` if that is a dtype. Takes over the reference. */
-static bool give(call *c, node *n, tme_dtype narrow, tme_array **out) {
+/* The node's outputs to the scope, those of dtype `wide` as `narrow` if that is a dtype. Takes over the reference. */
+static bool give(call *c, node *n, tme_dtype wide, tme_dtype narrow, tme_array **out) {
   int outputs = c->def->outputs, done = 0;
   for (; n && done < outputs; done++) {
     tme_array *a = &n->out[done];
-    bool rounds = narrow != TME_DTYPE_NONE && a->type.dtype == TME_F32;
+    bool rounds = narrow != TME_DTYPE_NONE && a->type.dtype == wide;
     node *own = rounds ? convert(c->s->engine, a, narrow) : node_retain(n);
     if (!own) break;
     out[done] = rounds ? &own->out[0] : a;
@@ -241,6 +241,12 @@ static tme_status check_power(call *c, tme_dtype floating, const op_type **in) {
   return TME_OK;
 }
 
+/* Means and variances of integers that f32 does not hold are made in f64, lest numbers be rounded before they are centred. */
+static bool is_of_wide_integers(const call *c, const op_type *x) {
+  bool centres = c->op == OP_mean || c->op == OP_var || c->op == OP_std;
+  return centres && x && dtype_is_int(x->dtype) && tme_dtype_size(x->dtype) >= 4;
+}
+
 static tme_status infer(call *c, const op_type **in, tme_dtype *cast, tme_array **out) {
   const engine_config *config = engine_config_of(c->s->engine);
   bool untyped = true, floats = false;
@@ -265,6 +271,10 @@ static tme_status infer(call *c, const op_type **in, tme_dtype *cast, tme_array 
     narrow = o.default_float;
     o.default_float = TME_F32;
   }
+  if (o.default_float == TME_F32 && is_of_wide_integers(c, in[0])) {
+    if (narrow == TME_DTYPE_NONE) narrow = TME_F32;
+    o.default_float = TME_F64;
+  }
   op_type types[OP_MAX_OUTPUTS];
   tme_status s = check_power(c, o.default_float, in);
   if (s == TME_OK) s = op_infer(&o, types, err);
@@ -272,7 +282,8 @@ static tme_status infer(call *c, const op_type **in, tme_dtype *cast, tme_array 
   if (c->op == OP_pow && in[0] == &c->base) cast[0] = c->base.dtype;
   if (!check_untyped(c, cast)) return err->code;
   if (!scope_reserve(c->s, c->def->outputs)) return fail_memory(err, c->def->name, sizeof *c->s->array);
-  return give(c, make(c, cast, types), narrow, out) ? TME_OK : fail_memory(err, c->def->name, sizeof(node));
+  return give(c, make(c, cast, types), o.default_float, narrow, out) ? TME_OK
+                                                                     : fail_memory(err, c->def->name, sizeof(node));
 }
 
 static tme_status compare(call *c, const op_type **in, tme_dtype *cast, tme_array **out) {

@@ -64,9 +64,7 @@ array statistics(values &v, int i) {
   const g_node &n = v.g->node[i];
   const op_attrs &a = *graph_attrs(v.g, i);
   const op_type &in = input_type(v, i, 0);
-  bool whole = in.dtype == TME_BOOL || is_int(in.dtype);
-  if (whole && v.gpu) throw declined{"MLX has float64, for whole numbers, on the CPU alone"};
-  tme_dtype t = whole ? TME_F64 : is_half(in.dtype) ? TME_F32 : in.dtype;
+  tme_dtype t = is_half(in.dtype) ? TME_F32 : in.dtype;
   context c = {t, v.gpu, false};
   double count = count_of(in, a.axes);
   if (is_empty(in)) return mx::full(shape_of(n.type), saturated(n.type.dtype, n.op == OP_logsumexp ? -INFINITY : NAN));

@@ -4,9 +4,7 @@
 
 enum { LANES = 8, SPAN = 128, LEVELS = 57, TOGETHER = 8 };
 
-tme_dtype rows_dtype(tme_dtype t) {
-  return dtype_real(t) == TME_F64 || dtype_is_int(t) || t == TME_BOOL ? TME_F64 : TME_F32;
-}
+tme_dtype rows_dtype(tme_dtype t) { return dtype_real(t) == TME_F64 ? TME_F64 : TME_F32; }
 
 #define ROW_FUNCTIONS(suffix, REAL)                                                                                    \
   static REAL span_##suffix(const REAL *x, int64_t n) {                                                                \

@@ -4,7 +4,7 @@
 
 #include "backend/reference/iter.h"
 
-/* f32 for 16-bit floats and f32, f64 for f64 and integers. */
+/* f32 for 16-bit floats and f32, f64 for f64. */
 tme_dtype rows_dtype(tme_dtype t);
 
 typedef struct rows rows;

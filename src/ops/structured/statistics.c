@@ -11,9 +11,7 @@ tme_status infer_statistics(op_call *c, op_type *out, error *e) {
   tme_status s = infer_axes(c, x->rank, false, e);
   if (s != TME_OK) return s;
   out->dtype = infer_float(c, x->dtype);
-  /* Whole numbers are centred as they are: see decompose_statistics. */
-  bool whole = c->op != OP_logsumexp && (dtype_is_int(x->dtype) || x->dtype == TME_BOOL);
-  if (!whole) infer_want(c, 0, out->dtype);
+  infer_want(c, 0, out->dtype);
   c->attrs->i[0] = c->attrs->i[0] != 0;
   infer_reduced(x, c->attrs->axes, c->attrs->i[0], out);
   return TME_OK;
@@ -50,17 +48,10 @@ static int log_sum_exp(graph *g, int x, const op_attrs *a, tme_dtype t, double n
   return graph_bin(g, OP_add, graph_un(g, OP_log, sum), graph_reshape(g, m, type->rank, type->shape));
 }
 
-/* In what sums are made: f64 for integers that f32 does not hold. */
-static int wide(graph *g, int x, tme_dtype to) {
-  tme_dtype t = graph_get(g, x)->type.dtype;
-  if (!dtype_is_int(t) && t != TME_BOOL) return graph_wide(g, x);
-  return graph_cast(g, x, tme_dtype_size(t) >= 4 || to == TME_F64 ? TME_F64 : TME_F32);
-}
-
 int decompose_statistics(graph *g, int op, const int *in, int nin, const op_attrs *attrs, const op_type *type) {
   (void)nin;
   if (in[0] < 0) return -1;
-  int x = wide(g, in[0], type->dtype);
+  int x = graph_wide(g, in[0]);
   if (x < 0) return -1;
   op_type xt = graph_get(g, x)->type;
   double n = reduced_count(&xt, attrs->axes);
