@@ -156,6 +156,9 @@ static bool open_cblas(routines *r, int threads, char *about, size_t room) {
   static const char *const names[] = {"libopenblas.so.0", "libopenblas.so", "libcblas.so.3", "libblas.so.3", NULL};
   void (*set_threads)(int);
   const char *(*config)(void);
+  const char *warning;
+  tme_blas(&warning); /* before the threads are set, which it sets to one */
+  if (*warning) fprintf(stderr, "tme: bench: cblas: warning: %s\n", warning);
   r->library = open_first(names, "cblas_sgemm");
   if (!find(r->library, "cblas_sgemm", &r->f32) || !find(r->library, "cblas_dgemm", &r->f64)) return false;
   if (find(r->library, "openblas_set_num_threads", &set_threads)) set_threads(threads);

@@ -9,10 +9,12 @@ static const char help[] = "usage: tme info [--json]\n\n"
 enum { OPT_JSON = OPT_OWN };
 
 static int print_info_json(const cli *c, tme_engine *e, const tme_jit_status *s) {
-  json_t *root = json_pack("{s:s, s:s, s:s, s:s, s:o, s:s, s:b, s:i, s:s, s:i}", "version", tme_version(), "device",
-                           s->device, "precision", s->precision, "backend", s->backend, "wish", wish_json(s), "target",
-                           s->target, "jit", tme_engine_has_jit(e), "threads", tme_engine_threads(e), "cache",
-                           tme_engine_cache_dir(e), "operations", tme_op_count());
+  const char *warning, *blas = tme_blas(&warning);
+  json_t *root =
+      json_pack("{s:s, s:s, s:s, s:s, s:o, s:s, s:b, s:i, s:s, s:i, s:s, s:s}", "version", tme_version(), "device",
+                s->device, "precision", s->precision, "backend", s->backend, "wish", wish_json(s), "target", s->target,
+                "jit", tme_engine_has_jit(e), "threads", tme_engine_threads(e), "cache", tme_engine_cache_dir(e),
+                "operations", tme_op_count(), "blas", blas, "blas_warning", warning);
   if (!root) {
     complain(c, "out of memory");
     return EXIT_EVALUATION;
@@ -44,6 +46,9 @@ static int run(cli *c, int argc, char **argv) {
   print_wish(&s);
   printf("jit        %s%s%s\n", tme_engine_has_jit(e) ? "yes" : "no", s.reason[0] ? ": " : "", s.reason);
   printf("cache      %s\n", *dir ? dir : "none on disk");
+  const char *warning, *blas = tme_blas(&warning);
+  printf("blas       %s (the SVD, and products without JIT)\n", *blas ? blas : "none");
+  if (*warning) printf("warning    %s; the JIT's products are unaffected\n", warning);
   return finish_output(c, 0);
 }
 

@@ -10,10 +10,11 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
-static char name[80];
-static libraries found = {.name = name};
+static char name[80], slow[240];
+static libraries found = {.name = name, .slow = slow};
 
 /* OpenBLAS ends the process, or tries for ever, where it gets no memory: for a buffer of each of its threads as it is opened,
  * and for one of each caller. Where the address space is limited it is opened only if that is there for sure, and called by
@@ -50,10 +51,29 @@ static void take_lapack(void *handle) {
   look_up(handle, "zgesdd_", &found.zgesdd);
 }
 
+/* OpenBLAS takes its kernels by the processor's model, not by what it can do: one that is younger than the library gets
+ * those of the oldest. */
+static void check_core(const char *core) {
+#if defined(__x86_64__)
+  static const char *const without_avx2[] = {"Prescott", "Core2",  "Penryn",    "Dunnington",   "Nehalem",     "Athlon",
+                                             "Opteron",  "Atom",   "Barcelona", "Opteron_SSE3", "Sandybridge", "Bobcat",
+                                             "Nano",     "Banias", "Northwood", "Katmai",       "Coppermine"};
+  for (int i = 0; i < COUNT(without_avx2) && __builtin_cpu_supports("avx2"); i++)
+    if (!strcasecmp(core, without_avx2[i]))
+      snprintf(
+          slow, sizeof slow,
+          "OpenBLAS does not know this processor and took its kernels for %s, which have no AVX2: its products are several "
+          "times slower than those of a newer OpenBLAS",
+          core);
+#else
+  (void)core;
+#endif
+}
+
 /* One thread: sums of several threads would depend on their number. */
 static void take_openblas(void *handle, const char *file) {
   void (*set_threads)(int) = NULL;
-  char *(*config)(void) = NULL;
+  char *(*config)(void) = NULL, *(*core)(void) = NULL;
   look_up(handle, "openblas_set_num_threads", &set_threads);
   look_up(handle, "openblas_get_config", &config);
   if (set_threads) set_threads(1);
@@ -63,6 +83,11 @@ static void take_openblas(void *handle, const char *file) {
     snprintf(name, sizeof name, "openblas %s", digits);
   else
     snprintf(name, sizeof name, "%s", set_threads ? "openblas" : file);
+  look_up(handle, "openblas_get_corename", &core);
+  size_t n = strlen(name);
+  if (!core || !core()) return;
+  snprintf(name + n, sizeof name - n, ", core %s", core());
+  check_core(core());
 }
 
 static bool has_room(void) {

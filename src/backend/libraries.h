@@ -5,7 +5,8 @@
 #include "base/base.h"
 
 typedef struct libraries {
-  const char *name; /* "openblas 0.3.21", "" if there is none */
+  const char *name; /* "openblas 0.3.21, core Zen", "" if there is none */
+  const char *slow; /* why its products are far slower than the processor allows, "" if they are not */
   /* Fortran LAPACK: divide-and-conquer SVD */
   void (*sgesdd)(const char *, const int *, const int *, float *, const int *, float *, float *, const int *, float *,
                  const int *, float *, const int *, int *, int *, size_t);

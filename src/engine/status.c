@@ -1,4 +1,5 @@
 /* Figures, and the JIT's state. */
+#include "backend/libraries.h"
 #include "engine/inside.h"
 #include <stdio.h>
 
@@ -52,4 +53,12 @@ void tme_engine_status(tme_engine *e, tme_jit_status *out) {
   else
     snprintf(out->reason, sizeof out->reason, "%s", *e->main_why ? e->main_why : "this backend does not compile");
   tme_engine_stats(e, &out->stats);
+}
+
+const char *tme_blas(const char **warning) {
+  const libraries *l = libraries_use();
+  const char *name = l ? l->name : "";
+  if (warning) *warning = l ? l->slow : "";
+  if (l) libraries_leave();
+  return name;
 }
