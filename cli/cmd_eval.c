@@ -24,7 +24,7 @@ static const char help[] =
     "                                   every operation of `tme ops`\n"
     "  a[1:, ::-1], a[..., 0], a[:, none], a[indices], a[i, j], a[a > 0]\n"
     "  x.T, x.shape, x.dtype, x.ndim, x.size\n"
-    "  1, 1e-5, 0xff, inf, nan, pi, e, true, false, none, float32, [1, 2, 3]\n"
+    "  1, 1e-5, 0xff, 2j, inf, nan, pi, e, true, false, none, float32, [1, 2, 3]\n"
     "  # to the end of the line         a comment\n\n"
     "Numbers and lists of numbers, and what is computed from them alone, have no dtype until they meet an array, whose\n"
     "dtype they take: x + sqrt(2) is float64 where x is. What it cannot hold is an error (x + 300 with x uint8);\n"

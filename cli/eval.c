@@ -167,10 +167,18 @@ static bool eval_suffixed(interp *in, const node *n, value *out) {
   return true;
 }
 
+/* An untyped array: the arithmetic of complex numbers is the engine's. */
+static bool eval_imaginary(interp *in, const node *n, value *out) {
+  tme_array *a = tme_untyped(in->scope, tme_from(in->scope, TME_C128, 0, NULL, (const double[]){0, n->f}));
+  *out = value_of_array(a);
+  return a || engine_problem(in, n->at);
+}
+
 bool eval_node(interp *in, const node *n, value *out) {
   switch (n->kind) {
   case NODE_INT: *out = value_of_uint(n->i); return true;
   case NODE_FLOAT: *out = (value){VALUE_FLOAT, {.f = n->f}}; return true;
+  case NODE_IMAGINARY: return eval_imaginary(in, n, out);
   case NODE_NAME: return eval_name(in, n, out);
   case NODE_LIST:
   case NODE_TUPLE: return eval_list(in, n, out);

@@ -77,6 +77,7 @@ typedef enum token_kind {
   TOKEN_NAME,
   TOKEN_INT,
   TOKEN_FLOAT,
+  TOKEN_IMAGINARY, /* 2j: the number in `f` */
   TOKEN_OPERATOR,
   TOKEN_ELLIPSIS,
   TOKEN_PUNCTUATION /* ( ) [ ] , : . = : the character is in `mark` */
@@ -97,6 +98,7 @@ token *lex(arena *memory, const char *source, problem *p);
 typedef enum node_kind {
   NODE_INT,
   NODE_FLOAT,
+  NODE_IMAGINARY,
   NODE_NAME,
   NODE_LIST,     /* [a, b]: the elements are the children */
   NODE_TUPLE,    /* a, b */

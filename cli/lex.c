@@ -50,6 +50,11 @@ static bool lex_number(const char *source, token *t, problem *p) {
     t->kind = TOKEN_FLOAT;
     t->f = strtod(s, &end);
   }
+  if (!hex && (*end == 'j' || *end == 'J')) {
+    t->kind = TOKEN_IMAGINARY;
+    t->f = strtod(s, &end);
+    end++;
+  }
   t->len = (size_t)(end - s);
   if (letter(*end) || digit(*end)) return problem_at(p, t->at, "syntax error: invalid number");
   return true;

@@ -180,8 +180,8 @@ static node *parse_primary(parser *ps) {
     if (t[1].kind == TOKEN_PUNCTUATION && t[1].mark == '(') return parse_call(ps);
     return make_name(ps, NODE_NAME);
   }
-  if (t->kind == TOKEN_INT || t->kind == TOKEN_FLOAT) {
-    node *n = make(ps, t->kind == TOKEN_INT ? NODE_INT : NODE_FLOAT, t->at);
+  if (t->kind == TOKEN_INT || t->kind == TOKEN_FLOAT || t->kind == TOKEN_IMAGINARY) {
+    node *n = make(ps, t->kind == TOKEN_INT ? NODE_INT : t->kind == TOKEN_FLOAT ? NODE_FLOAT : NODE_IMAGINARY, t->at);
     if (!n) return NULL;
     n->i = t->i;
     n->f = t->f;

@@ -194,6 +194,24 @@ class Language(Program):
         self.assertEqual(self.results("a[[], [0]]", a)[0]["shape"], [0, 4])
         self.assertEqual(self.results("a[[]]", a)[0]["shape"], [0, 3, 4])
 
+    def test_complex_literals(self):
+        cases = {
+            "2j": [0, 2], "1.5e3j": [0, 1500], ".5J": [0, 0.5], "1 + 2j": [1, 2], "(1 + 2j) * (3 - 1j)": [5, 5],
+            "-2j": [-0.0, -2], "0.1j + 0.2": [0.2, 0.1], "abs(3 + 4j)": 5, "1j * 1j == -1": True, "conj(1j)[none]": [[0, -1]],
+            "arange(2) * 1j": [[0, 0], [0, 1]],
+        }
+        for expression, want in cases.items():
+            with self.subTest(expression):
+                self.assertEqual(self.value(expression), want)
+        for dtype, want in (("float32", "complex64"), ("float64", "complex128"), ("complex64", "complex64"),
+                            ("int32", "complex64")):
+            r, = self.results(f"astype(m, {dtype}) + 0.1j", "m=m.npy")
+            self.assertEqual(r["dtype"], want, dtype)
+            self.assertAlmostEqual(r["values"][0][0][1], 0.1, 15 if want == "complex128" else 6)
+        self.fails(1, "invalid number", "eval", "2jx")
+        self.fails(1, "less: takes real numbers or booleans", "eval", "1j < 2")
+        self.fails(1, "of complex ones take mean(square(abs(x - mean(x))))", "eval", "var(ones(3) * 1j)")
+
     def test_svd(self):
         m = "m=m.npy"
         self.assertLess(self.value("u, s, vt = svd(m, full_matrices=false); max(abs(m - (u * s) @ vt))", m), 1e-5)
@@ -551,6 +569,17 @@ class Errors(Program):
             r = subprocess.run([program, "status", f"--{wish}", "mlx!"], capture_output=True, text=True, timeout=100)
             self.assertEqual((r.returncode, r.stdout), (2, ""))
             self.assertIn(f"the {wish} mlx was asked for and is not there: mlx: ", r.stderr)
+
+    def test_blas(self):
+        """OpenBLAS's oldest kernels, as it takes them on a processor that it does not know."""
+        info = json.loads(self.run_ok("info", "--json", env={"OPENBLAS_CORETYPE": "Prescott"}))
+        text = self.run_ok("info", env={"OPENBLAS_CORETYPE": "Prescott"})
+        self.assertIn(f"\nblas       {info['blas'] or 'none'} (", text)
+        with open("/proc/cpuinfo") as f:
+            avx2 = " avx2 " in f.read()
+        slow = info["blas"].endswith("core Prescott") and avx2
+        self.assertEqual("took its kernels for Prescott, which have no AVX2" in info["blas_warning"], slow)
+        self.assertEqual(f"\nwarning    {info['blas_warning']}; the JIT's" in text, slow)
 
     def test_plurals(self):
         text = self.run_ok("explain", "sum(x)", "x=m.npy") + self.run_ok("status")

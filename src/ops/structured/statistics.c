@@ -5,8 +5,11 @@
 tme_status infer_statistics(op_call *c, op_type *out, error *e) {
   const op_type *x = c->in[0];
   if (c->op != OP_mean) {
-    tme_status s = infer_takes(c, TAKES_BOOL | TAKES_INT | TAKES_FLOAT, "real numbers", e);
-    if (s != TME_OK) return s;
+    static const char squares[] = "of complex ones take mean(square(abs(x - mean(x))))";
+    if (dtype_is_complex(x->dtype))
+      return fail(e, TME_ERR_DTYPE, "%s: takes real numbers, not %s: %s%s", op_name(c->op), tme_dtype_name(x->dtype),
+                  c->op == OP_logsumexp ? "complex ones have no largest one, and many logarithms" : squares,
+                  c->op == OP_std ? ", and its square root" : "");
   }
   tme_status s = infer_axes(c, x->rank, false, e);
   if (s != TME_OK) return s;
