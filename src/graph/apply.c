@@ -193,22 +193,29 @@ static node *make(call *c, tme_dtype *cast, const op_type *types) {
   return n;
 }
 
-/* The node's outputs to the scope, those of dtype `wide` as `narrow` if that is a dtype. Takes over the reference. */
-static bool give(call *c, node *n, tme_dtype wide, tme_dtype narrow, tme_array **out) {
+/* The node's outputs to the scope. Takes over the reference, of which each output needs one. */
+static bool give(call *c, node *n, tme_array **out) {
+  int outputs = c->def->outputs;
+  if (!n) return false;
+  if (outputs > 1) atomic_fetch_add_explicit(&n->refs, outputs - 1, memory_order_relaxed);
+  for (int i = 0; i < outputs; i++) out[i] = scope_add(c->s, &n->out[i]);
+  return true;
+}
+
+/* The same, with those of dtype `wide` as `narrow`. */
+static bool give_narrowed(call *c, node *n, tme_dtype wide, tme_dtype narrow, tme_array **out) {
   int outputs = c->def->outputs, done = 0;
+  node *own[OP_MAX_OUTPUTS];
   for (; n && done < outputs; done++) {
-    tme_array *a = &n->out[done];
-    bool rounds = narrow != TME_DTYPE_NONE && a->type.dtype == wide;
-    node *own = rounds ? convert(c->s->engine, a, narrow) : node_retain(n);
-    if (!own) break;
-    out[done] = rounds ? &own->out[0] : a;
+    own[done] = n->out[done].type.dtype == wide ? convert(c->s->engine, &n->out[done], narrow) : node_retain(n);
+    if (!own[done]) break;
   }
   bool ok = n && done == outputs;
   for (int i = 0; i < done; i++) {
     if (ok)
-      scope_add(c->s, out[i]);
+      out[i] = scope_add(c->s, own[i] == n ? &n->out[i] : &own[i]->out[0]);
     else
-      node_release(out[i]->node);
+      node_release(own[i]);
   }
   node_release(n);
   return ok;
@@ -242,9 +249,10 @@ static tme_status check_power(call *c, tme_dtype floating, const op_type **in) {
 }
 
 /* Means and variances of integers that f32 does not hold are made in f64, lest numbers be rounded before they are centred. */
-static bool is_of_wide_integers(const call *c, const op_type *x) {
-  bool centres = c->op == OP_mean || c->op == OP_var || c->op == OP_std;
-  return centres && x && dtype_is_int(x->dtype) && tme_dtype_size(x->dtype) >= 4;
+static bool is_of_wide_integers(const call *c) {
+  if (c->op != OP_mean && c->op != OP_var && c->op != OP_std) return false;
+  tme_dtype t = c->in[0]->type.dtype;
+  return dtype_is_int(t) && tme_dtype_size(t) >= 4;
 }
 
 static tme_status infer(call *c, const op_type **in, tme_dtype *cast, tme_array **out) {
@@ -271,7 +279,7 @@ static tme_status infer(call *c, const op_type **in, tme_dtype *cast, tme_array 
     narrow = o.default_float;
     o.default_float = TME_F32;
   }
-  if (o.default_float == TME_F32 && is_of_wide_integers(c, in[0])) {
+  if (o.default_float == TME_F32 && is_of_wide_integers(c)) {
     if (narrow == TME_DTYPE_NONE) narrow = TME_F32;
     o.default_float = TME_F64;
   }
@@ -282,8 +290,9 @@ static tme_status infer(call *c, const op_type **in, tme_dtype *cast, tme_array 
   if (c->op == OP_pow && in[0] == &c->base) cast[0] = c->base.dtype;
   if (!check_untyped(c, cast)) return err->code;
   if (!scope_reserve(c->s, c->def->outputs)) return fail_memory(err, c->def->name, sizeof *c->s->array);
-  return give(c, make(c, cast, types), o.default_float, narrow, out) ? TME_OK
-                                                                     : fail_memory(err, c->def->name, sizeof(node));
+  node *n = make(c, cast, types);
+  bool ok = narrow == TME_DTYPE_NONE ? give(c, n, out) : give_narrowed(c, n, o.default_float, narrow, out);
+  return ok ? TME_OK : fail_memory(err, c->def->name, sizeof *n);
 }
 
 static tme_status compare(call *c, const op_type **in, tme_dtype *cast, tme_array **out) {

@@ -34,8 +34,10 @@ struct node {
   tme_array **in;     /* NULL entries for absent optional arrays; nin is 0 once all outputs are computed */
   op_attrs *attrs;
   op_number literal; /* OP_literal: as the caller gave it, whatever dtype it takes later */
-  uint64_t mark;     /* of a node with several outputs, as in tme_array */
-  node *next;        /* work list of node_release */
+  union {
+    uint64_t mark; /* of a node with several outputs, as in tme_array */
+    node *next;    /* work list of node_release: nobody holds the node any more */
+  };
   tme_array out[];
 };
 
