@@ -34,6 +34,13 @@ static expr_value times(kernel *k, expr_value a, int factor) {
 
 static int larger_part(kernel *k, expr_value a) { return k_bin(k, K_MAX, magnitude(k, a.re), magnitude(k, a.im)); }
 
+/* v * r, but 0 where r is 0, also of an infinity or NaN: divided by a number without an imaginary part, each part is on its
+ * own. */
+static int part_times(kernel *k, int v, int r) {
+  int none = k_bin(k, K_AND, is(k, K_NE, sub(k, v, v), 0), is(k, K_EQ, r, 0));
+  return k_select(k, none, r, mul(k, v, r));
+}
+
 /* f32 parts are divided in f64, f64 parts scaled by a power of two where sums would leave the range. */
 expr_value complex_div(kernel *k, expr_value a, expr_value b) {
   tme_dtype t = expr_type(k, b.re);
@@ -50,8 +57,8 @@ expr_value complex_div(kernel *k, expr_value a, expr_value b) {
   int hi = k_select(k, p, b.re, b.im), lo = k_select(k, p, b.im, b.re);
   int x = k_select(k, p, a.re, a.im), y = k_select(k, p, a.im, a.re);
   int r = k_select(k, is(k, K_EQ, hi, 0), num(k, hi, 0), quotient(k, lo, hi));
-  int scale = add(k, hi, mul(k, lo, r)), u = sub(k, y, mul(k, x, r));
-  expr_value v = {quotient(k, add(k, x, mul(k, y, r)), scale), -1};
+  int scale = add(k, hi, mul(k, lo, r)), u = sub(k, y, part_times(k, x, r));
+  expr_value v = {quotient(k, add(k, x, part_times(k, y, r)), scale), -1};
   v.im = quotient(k, k_select(k, p, u, neg(k, u)), scale);
   return to(k, t, v);
 }
