@@ -40,7 +40,7 @@ tme=$work/build/bin/tme
 export XDG_CACHE_HOME=$work/cache
 check header 1 "$(grep -c 'tme_hardsigmoid(tme_scope \*s, tme_array \*x);' "$work/build/include/tme/ops.h")"
 check list 0 "$("$tme" ops hardsigmoid >/dev/null 2>&1; echo $?)"
-values() { "$tme" "$@" eval 'hardsigmoid(linspace(-4, 4, 5))' | tail -n 1; }
+values() { "$tme" "$@" eval 'hardsigmoid(linspace(-4, 4, 5, dtype=float32))' | tail -n 1; }
 check reference '[0.         0.16666667 0.5        0.8333333  1.        ]' "$(values --backend reference)"
 check jit "$(values --backend reference)" "$(values --backend cpu)"
 check compiled 0 "$("$tme" --backend cpu eval 'hardsigmoid(linspace(-4, 4, 5))' 2>&1 | grep -c 'without JIT')"

@@ -20,9 +20,10 @@ typedef struct emit_object {
 
 /* The compiler lives in a module of its own (libtme-llvm.so), which exports one symbol, `tme_llvm_module`, of this type.
  * Thread-safe: every call uses a context of its own. */
-#define EMIT_MODULE_VERSION 1
+#define EMIT_MODULE_VERSION 2
 typedef struct emit_module {
   uint32_t version;         /* EMIT_MODULE_VERSION */
+  const char *emitter;      /* TME_EMITTER_ID, of the sources that give kernels their meaning */
   const char *llvm_version; /* "19.1.7" */
   /* Code for `t`; TME_ERR_JIT with the reason on failure. */
   tme_status (*compile)(const kernel *k, const emit_target *t, emit_object *out, error *e);

@@ -154,7 +154,7 @@ static const emit_module *open_module(jit *j) {
     return NULL;
   }
   const emit_module *m = dlsym(handle, "tme_llvm_module");
-  if (!m || m->version != EMIT_MODULE_VERSION) {
+  if (!m || m->version != EMIT_MODULE_VERSION || strcmp(m->emitter, TME_EMITTER_ID) != 0) {
     snprintf(j->why, sizeof j->why, "%.400s is not the module of this version of the library", path);
     dlclose(handle);
     return NULL;

@@ -318,6 +318,7 @@ static void free_bytes(uint8_t *bytes) { mem_free(bytes); }
 TME_API extern const emit_module tme_llvm_module;
 const emit_module tme_llvm_module = {
     .version = EMIT_MODULE_VERSION,
+    .emitter = TME_EMITTER_ID,
     .llvm_version = LLVM_VERSION_STRING,
     .compile = compile,
     .disassemble = disassemble,
