@@ -55,6 +55,7 @@ const value *interp_get(const interp *in, const char *name, size_t len);
 /* values.c */
 const char *value_kind_name(value_kind k); /* "a list" */
 bool value_is_plain(const value *v);       /* a number or truth value */
+bool value_is_complex(const value *v);     /* a complex number without a dtype, which is an array */
 value value_of_uint(uint64_t u);           /* VALUE_INT where that holds it */
 /* Numbers and lists of numbers become untyped arrays. NULL with a problem at `at`, which says that `what` was expected there. */
 tme_array *value_array(interp *in, const value *v, size_t at, const char *what);

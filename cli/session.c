@@ -47,11 +47,17 @@ static int out_of_memory(session *s) {
   return session_report(s);
 }
 
+/* The only step of 1 + 2j or 1 - 2j. */
+static bool is_sum(const node *step) {
+  return !step->next && (step->op == OPERATOR_ADD || step->op == OPERATOR_SUB) && step->child->kind == NODE_IMAGINARY;
+}
+
 /* Whether an expression is no more than a number or a truth value. */
 static bool is_literal(const node *n) {
   static const char *const words[] = {"true", "True", "false", "False", "inf", "nan"};
   if (n->kind == NODE_UNARY && (n->op == OPERATOR_SUB || n->op == OPERATOR_ADD)) return is_literal(n->child);
-  if (n->kind != NODE_NAME) return n->kind == NODE_INT || n->kind == NODE_FLOAT;
+  if (n->kind == NODE_CHAIN) return is_sum(n->child->next) && is_literal(n->child) && is_literal(n->child->next->child);
+  if (n->kind != NODE_NAME) return n->kind == NODE_INT || n->kind == NODE_FLOAT || n->kind == NODE_IMAGINARY;
   for (size_t i = 0; i < sizeof words / sizeof *words; i++)
     if (strlen(words[i]) == n->name_len && !memcmp(words[i], n->name, n->name_len)) return true;
   return false;
@@ -121,7 +127,8 @@ static bool add_result(session *s, const node *n, int i, const value *v) {
 static bool holds_arrays(const value *v) {
   if (v->kind != VALUE_TUPLE && v->kind != VALUE_LIST) return false;
   for (int i = 0; i < v->u.list.n; i++)
-    if (!value_is_plain(&v->u.list.items[i])) return v->kind == VALUE_TUPLE || v->u.list.items[i].kind == VALUE_ARRAY;
+    if (!value_is_plain(&v->u.list.items[i]) && !value_is_complex(&v->u.list.items[i]))
+      return v->kind == VALUE_TUPLE || v->u.list.items[i].kind == VALUE_ARRAY;
   return false;
 }
 

@@ -11,6 +11,11 @@ const char *value_kind_name(value_kind k) {
 
 bool value_is_plain(const value *v) { return v->kind >= VALUE_BOOL && v->kind <= VALUE_FLOAT; }
 
+bool value_is_complex(const value *v) {
+  return v->kind == VALUE_ARRAY && tme_is_untyped(v->u.array) && tme_array_dtype(v->u.array) == TME_C128 &&
+         !tme_array_rank(v->u.array);
+}
+
 value value_of_uint(uint64_t u) {
   return u > INT64_MAX ? (value){VALUE_UINT, {.u = u}} : (value){VALUE_INT, {.i = (int64_t)u}};
 }
@@ -51,7 +56,7 @@ typedef struct nest {
   int64_t shape[TME_MAX_RANK];
   value_kind kind;
   bool negative;
-  double *floats;
+  double *floats, *imaginary;
   uint64_t *ints; /* in two's complement */
   int64_t n;      /* elements read so far */
 } nest;
@@ -76,12 +81,24 @@ static bool nest_read(interp *in, const value *v, size_t at, const char *what, i
     return true;
   }
   if (is_list(v)) return problem_at(in->problem, at, "%s: the lists within the list differ in depth", what);
-  if (!value_is_plain(v)) return wrong(in, v, at, what, "a list of numbers");
   if (v->kind > t->kind) t->kind = v->kind;
+  if (value_is_complex(v)) {
+    double parts[2];
+    if (tme_read(in->scope, v->u.array, parts, sizeof parts) != TME_OK) return engine_problem(in, at);
+    t->imaginary[t->n] = parts[1];
+    t->floats[t->n++] = parts[0];
+    return true;
+  }
+  if (!value_is_plain(v)) return wrong(in, v, at, what, "a list of numbers");
   t->negative |= v->kind == VALUE_INT && v->u.i < 0;
   t->ints[t->n] = v->kind == VALUE_BOOL ? v->u.b : v->kind == VALUE_FLOAT ? 0 : v->u.u;
   t->floats[t->n++] = number_of(v);
   return true;
+}
+
+static tme_array *complex_array(tme_scope *s, const nest *t) {
+  tme_array *re = tme_from(s, TME_F64, t->rank, t->shape, t->floats);
+  return tme_complex(s, re, tme_from(s, TME_F64, t->rank, t->shape, t->imaginary));
 }
 
 static tme_array *list_array(interp *in, const value *v, size_t at, const char *what) {
@@ -94,8 +111,9 @@ static tme_array *list_array(interp *in, const value *v, size_t at, const char *
       return NULL;
     }
   t.floats = arena_alloc(in->memory, size + 1, sizeof *t.floats);
+  t.imaginary = arena_alloc(in->memory, size + 1, sizeof *t.imaginary);
   t.ints = arena_alloc(in->memory, size + 1, sizeof *t.ints);
-  if (!t.floats || !t.ints) {
+  if (!t.floats || !t.imaginary || !t.ints) {
     problem_memory(in->problem);
     return NULL;
   }
@@ -105,7 +123,9 @@ static tme_array *list_array(interp *in, const value *v, size_t at, const char *
     problem_at(in->problem, at, "%s: no dtype holds all whole numbers of the list", what);
     return NULL;
   }
-  if (t.kind == VALUE_FLOAT || t.n == 0)
+  if (t.kind == VALUE_ARRAY)
+    a = complex_array(in->scope, &t);
+  else if (t.kind == VALUE_FLOAT || t.n == 0)
     a = tme_from(in->scope, TME_F64, t.rank, t.shape, t.floats);
   else
     a = tme_from(in->scope, t.kind == VALUE_UINT ? TME_U64 : TME_I64, t.rank, t.shape, t.ints);

@@ -212,6 +212,34 @@ class Language(Program):
         self.fails(1, "less: takes real numbers or booleans", "eval", "1j < 2")
         self.fails(1, "of complex ones take mean(square(abs(x - mean(x))))", "eval", "var(ones(3) * 1j)")
 
+    def test_complex(self):
+        """From its parts, each as it is: re + im * 1j makes NaN of infinities."""
+        parts, written = ["nan", "inf", -0.0, 0.1], "[nan, inf, -0.0, 0.1]"
+        want = [[[re, im] for re in parts] for im in parts]
+        for backend in ("cpu", "nojit", "reference"):
+            for expression in ("complex(x, reshape(x, [4, 1]))", "conj(conj(complex(x, reshape(x, [4, 1]))))"):
+                got = self.value(f"x = {written}; {expression}", options=("--backend", backend))
+                self.assertEqual(repr(got), repr(want), (backend, expression))
+        for dtype, want in (("float16", "complex64"), ("bfloat16", "complex64"), ("float32", "complex64"),
+                            ("int64", "complex64"), ("bool", "complex64"), ("float64", "complex128")):
+            r, = self.results(f"complex(astype([0, 1, 1], {dtype}), 0.1)")
+            self.assertEqual(r["dtype"], want, dtype)
+            self.assertAlmostEqual(r["values"][1][1], 0.1, 15 if want == "complex128" else 7)
+        self.assertEqual(self.value("complex(1, 2)"), [1, 2])
+        self.assertEqual(self.value("complex(astype([100000], int32), 1)", options=("--precision", "float16")), [[100000, 1]])
+        self.fails(1, "complex: takes real numbers, not complex128, int64", "eval", "complex(1j, 2)")
+
+    def test_complex_lists_and_inputs(self):
+        self.assertEqual(self.value("[1, 2j, -0.5 - 1j, true]"), [[1, 0], [0, 2], [-0.5, -1], [1, 0]])
+        self.assertEqual(self.value("[[1, inf * 1], [2j, 1 + 2j]].T[1]"), [["inf", 0], [1, 2]])
+        for dtype, want in (("float32", "complex64"), ("float64", "complex128")):
+            r, = self.results(f"astype([1, 2], {dtype}) * [1, 0.1j]")
+            self.assertEqual((r["dtype"], r["values"][0]), (want, [1, 0]))
+        self.fails(1, "a list of numbers expected, got an array", "eval", "sum([1, ones(1)[0]])")
+        for text, want in (("2j", [0, 2]), ("-2j", [-0.0, -2]), ("1+2j", [1, 2]), ("-1.5-2e3j", [-1.5, -2000])):
+            self.assertEqual(self.value("z", f"z={text}"), want)
+        self.fails(1, "1+2.npy", "eval", "z", "z=1+2.npy")
+
     def test_svd(self):
         m = "m=m.npy"
         self.assertLess(self.value("u, s, vt = svd(m, full_matrices=false); max(abs(m - (u * s) @ vt))", m), 1e-5)

@@ -100,10 +100,12 @@ static void check(int op, tme_dtype t, uint64_t *seed) {
       if (off <= 8 * eps * size || !isfinite(size)) continue;
       fail_msg("%s of %s: %g%+gi, expected %g%+gi", d->name, tme_dtype_name(t), v[0], v[1], w[0], w[1]);
     }
-    bool zeros = v[0] == 0 && w[0] == 0 && op != OP_maximum && op != OP_minimum && op != OP_clip && op != OP_relu;
-    if (distance(real, v[0], w[0]) > allowed || (zeros && !signbit(v[0]) != !signbit(w[0])))
-      fail_msg("%s of %s, sample %d (%g, %g): %.17g, expected %.17g", d->name, tme_dtype_name(t), (int)i,
-               array_real(&in[0], i), d->ninputs > 1 ? array_real(&in[1], i) : 0, v[0], w[0]);
+    bool zeros = v[0] == 0 && w[0] == 0 && v[1] == 0 && w[1] == 0 && op != OP_maximum && op != OP_minimum &&
+                 op != OP_clip && op != OP_relu;
+    for (int part = 0; part < 2; part++)
+      if (distance(real, v[part], w[part]) > allowed || (zeros && !signbit(v[part]) != !signbit(w[part])))
+        fail_msg("%s of %s, sample %d (%g, %g), part %d: %.17g, expected %.17g", d->name, tme_dtype_name(t), (int)i,
+                 array_real(&in[0], i), d->ninputs > 1 ? array_real(&in[1], i) : 0, part, v[part], w[part]);
   }
   for (int i = 0; i < d->ninputs; i++) array_free(&in[i]);
   array_free(&want);

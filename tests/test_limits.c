@@ -83,6 +83,7 @@ static bool eq_ld(real a, real b) { return a == b; }
 #define RULE_OF_FLOAT PASS
 #define RULE_OF_FLOATC PASS
 #define RULE_OF_PART PASS
+#define RULE_OF_PAIR SKIP
 #define RULE_OF_CMP SKIP
 #define RULE_OF_ORDER SKIP
 #define RULE_OF_LOGIC SKIP

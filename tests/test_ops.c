@@ -169,6 +169,12 @@ static void promotion(void **state) {
   gives(OP_exp, "i8(2)", NONE, "f32(2)");
   gives(OP_floor, "i8(2)", NONE, "i8(2)");
   gives(OP_abs, "c128(2)", NONE, "f64(2)");
+  gives(OP_complex, "f32(2) f32(2)", NONE, "c64(2)");
+  gives(OP_complex, "f16(2) i32(3,1)", NONE, "c64(3,2)");
+  gives(OP_complex, "bf16(2) f64()", NONE, "c128(2)");
+  gives(OP_complex, "bool(2) bool(2)", NONE, "c64(2)");
+  refuses(OP_complex, "c64(2) f32(2)", NONE, TME_ERR_DTYPE,
+          "complex: takes real numbers, not complex64, float32 (together complex64)");
   gives(OP_equal, "bool(2) i8(2)", NONE, "bool(2)");
   gives(OP_less, "bool(2) bool(2)", NONE, "bool(2)");
   r = gives(OP_logical_and, "f32(2) c64(2)", NONE, "bool(2)");

@@ -523,6 +523,7 @@ static partials partials_of(double x, double y, double z) { return (partials){{x
 #define TAKE_FLOAT KEEP
 #define TAKE_FLOATC KEEP
 #define TAKE_PART KEEP
+#define TAKE_PAIR SKIP
 #define TAKE_CMP SKIP
 #define TAKE_ORDER SKIP
 #define TAKE_LOGIC SKIP

@@ -9,6 +9,7 @@
  *   EQ NE LT LE GT GE            give booleans
  *   AND OR XOR NOT SHL SHR       SELECT(condition, a, b)
  *   COPYSIGN NEXTAFTER SIGNBIT ISINF ISFINITE REAL IMAG CONJ
+ *   PAIR(re, im)                 a complex number of real ones
  */
 #ifndef TME_EXPR_H
 #define TME_EXPR_H

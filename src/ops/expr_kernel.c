@@ -296,6 +296,7 @@ static expr_value next_after(context *c, expr_value a, expr_value b) {
 #define REAL(a) part(c, a, false)
 #define IMAG(a) part(c, a, true)
 #define CONJ(a) conjugate(c, a)
+#define PAIR(a, b) ((expr_value){(a).re, (b).re})
 
 #define ELEMENTWISE(name, rule, signature, expression, gradient, lo, hi, ulp, doc)                                     \
   static expr_value emit_##name(context *c, expr_value X, expr_value Y, expr_value Z) {                                \

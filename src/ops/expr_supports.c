@@ -28,6 +28,7 @@ enum { POWER_OF_INTS = 1, COMPLEX_FUNCTION = 2, NEIGHBOUR = 4 };
 #define REAL(a) (a)
 #define IMAG(a) (a)
 #define CONJ(a) (a)
+#define PAIR(a, b) ((a) | (b))
 #define EXP2(a) ((a) | COMPLEX_FUNCTION)
 #define EXPM1(a) ((a) | COMPLEX_FUNCTION)
 #define LOG1P(a) ((a) | COMPLEX_FUNCTION)

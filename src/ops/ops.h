@@ -26,7 +26,7 @@ typedef enum op_id {
 
 /* How an elementwise operation treats dtypes: rules.def. */
 enum { TAKES_BOOL = 1, TAKES_INT = 2, TAKES_FLOAT = 4, TAKES_COMPLEX = 8 };
-typedef enum op_gives { GIVES_SAME, GIVES_BOOL, GIVES_REAL } op_gives;
+typedef enum op_gives { GIVES_SAME, GIVES_BOOL, GIVES_REAL, GIVES_COMPLEX } op_gives;
 typedef enum op_rule {
 #define RULE(name, takes, gives, text) RULE_##name,
 #include "ops/rules.def"

@@ -75,6 +75,7 @@ namespace {
 #define REAL(a) p_part(c, a, false)
 #define IMAG(a) p_part(c, a, true)
 #define CONJ(a) p_conj(c, a)
+#define PAIR(a, b) p_pair(c, a, b)
 
 #define ELEMENTWISE(name, rule, signature, expression, gradient, lo, hi, ulp, doc)                                     \
   array build_##name(const context &c, const array &X, const array &Y, const array &Z) {                               \

@@ -335,6 +335,12 @@ array p_part(const context &c, const array &x, bool imaginary) {
 
 array p_conj(const context &c, const array &x) { return is_complex(c.type) ? mx::conjugate(x) : x; }
 
+// The parts side by side, looked at as one number: re + im * i would make NaN of infinities.
+array p_pair(const context &c, const array &re, const array &im) {
+  if (c.type != TME_F32) throw declined{"MLX has no complex128"};
+  return mx::squeeze(mx::view(mx::stack(mx::broadcast_arrays({re, im}), -1), mx::complex64), -1);
+}
+
 // ---- conversions -----------------------------------------------------------------------------------------------------
 
 namespace {

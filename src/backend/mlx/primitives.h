@@ -74,6 +74,7 @@ array p_isinf(const context &c, const array &x);
 array p_isfinite(const context &c, const array &x);
 array p_part(const context &c, const array &x, bool imaginary);
 array p_conj(const context &c, const array &x);
+array p_pair(const context &c, const array &re, const array &im);
 // A function of real or complex numbers, or of real ones alone.
 array p_function(const context &c, array (*f)(const array &, mx::StreamOrDevice), const array &x, bool of_complex);
 

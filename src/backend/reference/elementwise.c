@@ -66,6 +66,7 @@ static void half_run(ew_loop *loop, tme_dtype t, const ref_call *c, int64_t n, c
                      const int64_t step[3]) {
   float wide[3][BLOCK], result[BLOCK];
   bool narrows = c->out[0].type.dtype == t;
+  int64_t width = (int64_t)tme_dtype_size(c->out[0].type.dtype);
   for (int64_t at = 0; at < n; at += BLOCK) {
     int64_t m = n - at < BLOCK ? n - at : BLOCK, s[3] = {0, 0, 0};
     const void *p[3] = {wide[0], wide[0], wide[0]};
@@ -80,7 +81,7 @@ static void half_run(ew_loop *loop, tme_dtype t, const ref_call *c, int64_t n, c
       for (int64_t i = 0; i < (step[a] ? m : 1); i++)
         wide[a][i] = widen(t, ((const uint16_t *)(const void *)from)[i * step[a]]);
     }
-    loop(m, narrows ? (void *)result : out + at, p[0], p[1], p[2], s[0], s[1], s[2]);
+    loop(m, narrows ? (void *)result : out + at * width, p[0], p[1], p[2], s[0], s[1], s[2]);
     for (int64_t i = 0; narrows && i < m; i++) ((uint16_t *)(void *)out)[at + i] = narrow(t, result[i]);
   }
 }

@@ -7,6 +7,7 @@
 #define TAKE_FLOAT(make, name, e)
 #define TAKE_FLOATC(make, name, e)
 #define TAKE_PART(make, name, e) make(name, SCALAR, SCALAR, e)
+#define TAKE_PAIR(make, name, e)
 #define TAKE_CMP(make, name, e) make(name, SCALAR, uint8_t, e)
 #define TAKE_ORDER(make, name, e) make(name, SCALAR, uint8_t, e)
 #define TAKE_LOGIC(make, name, e)

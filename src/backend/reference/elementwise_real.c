@@ -7,6 +7,7 @@
 #define TAKE_FLOAT(make, name, e) make(name, SCALAR, SCALAR, e)
 #define TAKE_FLOATC(make, name, e) make(name, SCALAR, SCALAR, e)
 #define TAKE_PART(make, name, e) make(name, SCALAR, SCALAR, e)
+#define TAKE_PAIR(make, name, e) make(name, SCALAR, COMPLEX, e)
 #define TAKE_CMP(make, name, e) make(name, SCALAR, uint8_t, e)
 #define TAKE_ORDER(make, name, e) make(name, SCALAR, uint8_t, e)
 #define TAKE_LOGIC(make, name, e)
@@ -17,17 +18,20 @@
 #define TAKE_WHERE(make, name, e) make(name, uint8_t, SCALAR, e)
 
 #define SCALAR float
+#define COMPLEX c64
 #define S(name) name##_f32
 #define M(name) name##f
 #define LOOPS ew_f32
 #include "backend/reference/scalar_real.inc"
 #include "backend/reference/elementwise_loops.inc"
 #undef SCALAR
+#undef COMPLEX
 #undef S
 #undef M
 #undef LOOPS
 
 #define SCALAR double
+#define COMPLEX c128
 #define S(name) name##_f64
 #define M(name) name
 #define LOOPS ew_f64

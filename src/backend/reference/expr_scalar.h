@@ -17,6 +17,9 @@ typedef struct c128 {
   double re, im;
 } c128;
 
+static inline c64 pair_f32(float re, float im) { return (c64){re, im}; }
+static inline c128 pair_f64(double re, double im) { return (c128){re, im}; }
+
 #define F(v) S(number)(v)
 #define ADD(a, b) S(add)(a, b)
 #define SUB(a, b) S(sub)(a, b)
@@ -87,5 +90,6 @@ typedef struct c128 {
 #define REAL(a) S(real)(a)
 #define IMAG(a) S(imag)(a)
 #define CONJ(a) S(conj)(a)
+#define PAIR(a, b) S(pair)(a, b)
 
 #endif

@@ -32,7 +32,9 @@ static tme_status operand_dtype(op_call *c, op_rule r, int first, tme_dtype *out
     return TME_OK;
   }
   tme_dtype t = r == RULE_CMP || r == RULE_ORDER ? infer_compared(c) : infer_promote(c, first, c->nin);
+  if (rule->gives == GIVES_COMPLEX && t == TME_BOOL) t = c->default_float;
   if (dtype_is_int(t) && !(rule->takes & TAKES_INT)) t = c->default_float;
+  if (rule->gives == GIVES_COMPLEX && dtype_is_float(t) && t != TME_F64) t = TME_F32; /* as wide as the parts */
   if (!(dtype_kind(t) & rule->takes)) return refuse(c, rule, t, e);
   *out = t;
   return TME_OK;
@@ -57,6 +59,7 @@ tme_status infer_elementwise(op_call *c, op_type *out, error *e) {
   case GIVES_SAME: out->dtype = t; break;
   case GIVES_BOOL: out->dtype = TME_BOOL; break;
   case GIVES_REAL: out->dtype = dtype_real(t); break;
+  case GIVES_COMPLEX: out->dtype = dtype_promote(t, TME_C64); break;
   }
   return TME_OK;
 }
