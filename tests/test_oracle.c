@@ -40,25 +40,29 @@ static bool operand_of(tme_scope *s, tme_array *x, operand *o) {
 }
 
 /* Whether a reduction of the operand may leave the range on the way: what comes of that is decided by the order, in which two
- * backends differ. Elements are looked at by their exponents; factors of a product add theirs up. */
-static bool may_leave_range(const cell *c) {
-  const operand *x = &c->in[0];
-  op_family f = op_get(c->op)->family;
-  bool ordered = f == FAMILY_statistics || c->op == OP_sum || c->op == OP_prod;
-  if (!ordered || !(dtype_is_float(x->dtype) || dtype_is_complex(x->dtype))) return false;
+ * backends differ, and no bound is known. Elements are looked at by their exponents; factors of a product add theirs up. */
+static bool operand_may_leave(const cell *c, const operand *x) {
+  if (!dtype_is_float(dtype_real(x->dtype))) return false;
   double count = (double)operand_size(x), most = dtype_real(x->dtype) == TME_F64 ? 1022 : 126;
   for (int64_t i = 0; i < operand_size(x); i++) {
     double v[2];
     element_value(x->dtype, operand_at(x, i), v);
     for (int p = 0; p < 2; p++) {
       if (!isfinite(v[p]) || v[p] == 0) continue;
-      double exponent = logb(v[p]),
-             reach = c->op == OP_sum || c->op == OP_mean ? exponent + log2(count) + 1 : 2 * fabs(exponent);
+      double exponent = logb(v[p]), reach = 2 * fabs(exponent);
+      if (c->op == OP_sum || c->op == OP_mean) reach = exponent + log2(count) + 1;
       if (c->op == OP_prod) reach = count * fabs(exponent);
       if (reach >= most) return true;
     }
   }
   return false;
+}
+
+static bool may_leave_range(const cell *c) {
+  op_family f = op_get(c->op)->family;
+  bool ordered = f == FAMILY_statistics || f == FAMILY_attention || c->op == OP_sum || c->op == OP_prod, may = false;
+  for (int k = 0; k < c->nin && ordered; k++) may |= operand_may_leave(c, &c->in[k]);
+  return may;
 }
 
 static bool compare_call(const cell *c, tme_scope *r, tme_array *const *in, tme_array *const *want, tme_scope *s,
