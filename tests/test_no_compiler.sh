@@ -47,8 +47,10 @@ if [[ -e $source_bin/../lib/libtme-llvm.so ]] &&
   module=$source_bin/../lib/libtme-llvm.so
   id=$(grep -aoE '[0-9a-f]{64}' "$module" | head -n 1)
   LC_ALL=C sed "s/$id/$(rev <<<"$id")/g" "$module" >"$folder/lib/libtme-llvm.so"
-  expect 'a module of other sources' 'not the module of this version' "$tme" status
-  expect 'a value beside it' '0\.76159' "$tme" eval 'tanh(ones([3]) * 5 - 4)'
+  # It is closed again, and what its constructors made stays.
+  lenient=(env ASAN_OPTIONS="${ASAN_OPTIONS-}:detect_leaks=0" "$tme")
+  expect 'a module of other sources' 'not the module of this version' "${lenient[@]}" status
+  expect 'a value beside it' '0\.76159' "${lenient[@]}" eval 'tanh(ones([3]) * 5 - 4)'
 fi
 
 echo "$passed passed, $failed failed"
