@@ -59,11 +59,32 @@ class Products(unittest.TestCase):
         for backend in "nojit", "reference":
             self.tenths(3, 100000, 5, backend=backend)
             self.tenths(1, 1000000, 1, backend=backend)
+            self.tenths(1, 30000, 700, backend=backend)
+            self.tenths(700, 30000, 1, backend=backend)
+            self.tenths(2, 30000, 3, "float64", backend=backend, turned=True)
 
     def test_attention_over_many_keys(self):
-        for keys in 700, 20000:
-            self.expect(f"q = zeros([9, 4], dtype=float32); k = zeros([{keys}, 4], dtype=float32); v = full([{keys}, 40], 0.1, dtype=float32);"
-                        "y = scaled_dot_product_attention(q, k, v); max(abs(astype(y, float64) / astype(v[0], float64) - 1))", 2 * keys)
+        for backend, counts in ("cpu", (700, 20000, 300000)), ("nojit", (700, 20000)):
+            for keys in counts:
+                for causal in "", ", causal=true":
+                    self.expect(f"q = zeros([9, 4], dtype=float32); k = zeros([{keys}, 4], dtype=float32); v = full([{keys}, 40], 0.1, dtype=float32);"
+                                f"y = scaled_dot_product_attention(q, k, v{causal}); max(abs(astype(y, float64) / astype(v[0], float64) - 1))",
+                                2 * keys, backend=backend)
+
+    def test_weights_of_many_keys(self):
+        for backend in "cpu", "nojit":
+            self.expect("w = attention_weights(zeros([9, 4], dtype=float32), zeros([300000, 4], dtype=float32)); max(abs(astype(w, float64) * 300000 - 1))",
+                        300000, backend=backend)
+
+    def test_attention_of_wide_rows(self):
+        """Of two keys, one of them 0: the other one's weight is the logistic function of its score."""
+        for backend in "cpu", "nojit":
+            for width in 700, 100000:
+                score = f"(astype(full([1], 0.1, dtype=float32), float64) ** 2 * {width} * {1 / width})"
+                self.expect(f"q = full([9, {width}], 0.1, dtype=float32); k = concatenate([full([1, {width}], 0.1, dtype=float32), zeros([1, {width}], dtype=float32)]);"
+                            f"v = concatenate([ones([1, 5], dtype=float32), zeros([1, 5], dtype=float32)]);"
+                            f"y = scaled_dot_product_attention(q, k, v, scale={1 / width}); max(abs(astype(y, float64) / sigmoid({score}) - 1))",
+                            width, backend=backend)
 
     def test_infinities_stay(self):
         """What is lost in an addition is unknown where it was infinite."""

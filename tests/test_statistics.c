@@ -37,6 +37,15 @@ static void constant_rows(tme_scope *s) {
   }
 }
 
+/* Where one unit in the last place has an infinite square, the variance is 0 or infinite, but not NaN. */
+static void huge_constants(tme_scope *s) {
+  tme_array *x = tme_full(s, (int64_t[]){4, N}, 2, 1e30, TME_F32);
+  int last = 1;
+  double var = number(s, tme_max(s, tme_var(s, x, &last, 1, 0, false), NULL, TME_ALL, false));
+  assert_true(var == 0 || isinf(var));
+  assert_true(number(s, tme_max(s, tme_abs(s, tme_layer_norm(s, x, NULL, NULL, 1e-5)), NULL, TME_ALL, false)) == 0);
+}
+
 /* f32 that stand 1/16 apart around 1e6: their squared deviations are known exactly. */
 static void offset_rows(tme_scope *s) {
   float v[64];
@@ -83,6 +92,11 @@ static void test_constant_rows(void **state) {
   everywhere(constant_rows);
 }
 
+static void test_huge_constants(void **state) {
+  (void)state;
+  everywhere(huge_constants);
+}
+
 static void test_offset_rows(void **state) {
   (void)state;
   everywhere(offset_rows);
@@ -94,7 +108,7 @@ static void test_whole_numbers(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(test_constant_rows), cmocka_unit_test(test_offset_rows),
-                                     cmocka_unit_test(test_whole_numbers)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(test_constant_rows), cmocka_unit_test(test_huge_constants),
+                                     cmocka_unit_test(test_offset_rows), cmocka_unit_test(test_whole_numbers)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

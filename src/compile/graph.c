@@ -1,5 +1,6 @@
 /* Building the compiler's graph, and showing it. */
 #include "compile/graph.h"
+#include <float.h>
 #include <string.h>
 
 graph *graph_new(int nroots) {
@@ -182,6 +183,15 @@ int graph_reduce(graph *g, int op, int x, uint32_t axes, bool keepdims) {
 int graph_max_any(graph *g, int x, uint32_t axes) {
   op_attrs a = {.i = {true, true}, .axes = axes, .has_axes = AXES_MASK};
   return graph_op(g, OP_max, &x, 1, &a);
+}
+
+int graph_centred(graph *g, int squares, int sum, int left) {
+  if (squares < 0) return -1;
+  tme_dtype t = g->node[squares].type.dtype;
+  /* The squares of finite deviations may be infinite, and what is taken from them must not be so too: that is NaN. */
+  int most = graph_number(g, t, t == TME_F64 ? DBL_MAX : FLT_MAX);
+  int lost = graph_bin(g, OP_minimum, graph_bin(g, OP_multiply, sum, left), most);
+  return graph_bin(g, OP_maximum, graph_bin(g, OP_subtract, squares, lost), graph_number(g, t, 0));
 }
 
 /* reshape or broadcast_to; x itself where it has that shape already. */

@@ -68,6 +68,9 @@ int graph_wide(graph *g, int x); /* a 16-bit float cast to f32, others as they a
 int graph_reduce(graph *g, int op, int x, uint32_t axes, bool keepdims);
 /* The largest element, axes kept, for those who meet a NaN in x by another way: the result may lack it. */
 int graph_max_any(graph *g, int x, uint32_t axes);
+/* The sum of squared deviations about the mean, of those about a rounded mean: their squares' sum less what that mean lost
+ * in rounding, which stands in the deviations' own `sum` (`left` each). */
+int graph_centred(graph *g, int squares, int sum, int left);
 int graph_reshape(graph *g, int x, int rank, const int64_t *shape);
 int graph_broadcast(graph *g, int x, int rank, const int64_t *shape);
 

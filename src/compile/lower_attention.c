@@ -12,8 +12,8 @@
 
 /* Accumulators of a row's maximum and sum, in vectors. */
 enum { SUM_VECTORS = 4 };
-/* That one accumulator of a result takes; a row of more is cut into blocks. */
-enum { MOST_KEYS = 512 };
+/* What one accumulator takes; of more, blocks are added up. */
+enum { MOST_TERMS = 512 };
 
 typedef struct attention {
   builder b;
@@ -79,6 +79,32 @@ static int axis_limited(attention *a, int64_t extent, unsigned flags, int width,
   return axis;
 }
 
+/* A loop over keys, of which an accumulator may take only so many: blocks of those, and what remains. */
+typedef struct key_loop {
+  int blocks, block; /* axes, -1: there are no blocks */
+  int rest;
+} key_loop;
+
+/* Cuts the loop `all`, which ends at `last`, into blocks of `most` keys if it may be longer. */
+static key_loop cut_keys(attention *a, int all, int last, int64_t most) {
+  kernel *k = a->b.k;
+  key_loop c = {.blocks = -1, .block = -1, .rest = all};
+  if (a->m <= most || k->failed || k->ix[last].lo < 0) return c;
+  int whole = ix_div(k, last, most);
+  c.blocks = axis_limited(a, a->m / most, 0, 1, 1, whole);
+  c.block = k_axis_add(k, a->m, k->axes[all].flags, k->axes[all].width, k->axes[all].unroll);
+  int first = ix_mul(k, ix_axis(k, c.blocks), most);
+  if (k->failed) return c;
+  k->axes[c.block].first = first;
+  k->axes[c.block].limit = ix_add(k, first, ix_const(k, most));
+  k->axes[all].first = a->causal ? ix_mul(k, whole, most) : ix_const(k, a->m / most * most);
+  return c;
+}
+
+static void add_to(attention *a, int sum, int part) {
+  k_emit(a->b.k, K_UPDATE, a->acc, sum, k_emit(a->b.k, K_READ, a->acc, part, -1, -1, 0), -1, 0);
+}
+
 static bool is_half(const attention *a) {
   return at(a, a->q)->type.dtype == TME_F16 || at(a, a->q)->type.dtype == TME_BF16;
 }
@@ -103,6 +129,56 @@ static void emit_queries(attention *a, int rows, const int *batch, int row0) {
   k_end(k, li);
 }
 
+/* A tile of scores: its rows and keys, and where they are. */
+typedef struct score_tile {
+  const int *batch;
+  int row0, panel;
+  int arow, akey;
+} score_tile;
+
+static int tile_accumulator(attention *a, const score_tile *t) {
+  kernel *k = a->b.k;
+  return k_emit(k, K_ACC, a->acc, k_const_f(k, a->acc, 0), K_ADD, -1, axis_bit(t->arow) | axis_bit(t->akey));
+}
+
+/* The products along the elements of one axis, in an accumulator. */
+static int emit_products(attention *a, const score_tile *t, int ad) {
+  builder *b = &a->b;
+  kernel *k = b->k;
+  int mark = builder_mark(b), row = ix_add(k, t->row0, ix_axis(k, t->arow)), kk = ix_axis(k, ad), ix[TME_MAX_RANK];
+  int acc = tile_accumulator(a, t), ld = k_loop(k, ad), li = k_loop(k, t->arow), lj = k_loop(k, t->akey);
+  int x = is_half(a) ? k_load(k, k_access_add(k, a->queries, ix_add(k, ix_mul(k, ix_axis(k, t->arow), a->d), kk)))
+                     : query(a, t->batch, row, kk);
+  const op_type *tk = &at(a, a->k)->type;
+  memcpy(ix, t->batch, sizeof ix);
+  shared_head(a, k, tk, ix);
+  int y = packed_load(b, &a->keys, packed_matrix(k, tk, ix, a->rank), t->panel, kk, ix_axis(k, t->akey)).re;
+  k_emit(k, K_UPDATE, a->acc, acc, x, y, 0);
+  builder_forget(b, mark);
+  k_end(k, lj);
+  k_end(k, li);
+  k_end(k, ld);
+  return acc;
+}
+
+/* The dot products of a tile; of wide rows, in blocks. */
+static int emit_dots(attention *a, const score_tile *t) {
+  kernel *k = a->b.k;
+  if (a->d <= MOST_TERMS) return emit_products(a, t, k_axis_add(k, a->d, AXIS_REDUCE, 1, 1));
+  int sum = tile_accumulator(a, t), ablocks = k_axis_add(k, ceil_div(a->d, MOST_TERMS), 0, 1, 1);
+  int ad = k_axis_add(k, a->d, AXIS_REDUCE, 1, 1), first = ix_mul(k, ix_axis(k, ablocks), MOST_TERMS);
+  if (k->failed) return sum;
+  k->axes[ad].first = first;
+  k->axes[ad].limit = ix_add(k, first, ix_const(k, MOST_TERMS));
+  int lblocks = k_loop(k, ablocks), part = emit_products(a, t, ad);
+  int li = k_loop(k, t->arow), lj = k_loop(k, t->akey);
+  add_to(a, sum, part);
+  k_end(k, lj);
+  k_end(k, li);
+  k_end(k, lblocks);
+  return sum;
+}
+
 /* q k' of the task's rows, tile by tile, to the scratch rows. */
 static void emit_scores(attention *a, int scratch, int rows, const int *batch, int row0, const columns *c) {
   if (!c->count) return;
@@ -112,36 +188,44 @@ static void emit_scores(attention *a, int scratch, int rows, const int *batch, i
   int mark = builder_mark(b), last = keys_of(a, ix_add(k, row0, ix_const(k, rows - 1)));
   int end = ix_div(k, ix_add(k, last, ix_const(k, wide - 1 - c->first)), wide);
   int aband = axis_limited(a, c->count, 0, 1, 1, end);
-  int ai = k_axis_add(k, rows, AXIS_UNROLL, 1, 1);
-  int aj = k_axis_add(k, wide, AXIS_VECTOR, a->lanes, (int)ceil_div(wide, a->lanes));
-  int ad = k_axis_add(k, a->d, AXIS_REDUCE, 1, 1);
-  int row = ix_add(k, row0, ix_axis(k, ai)), kk = ix_axis(k, ad), ix[TME_MAX_RANK];
-  int key = ix_add(k, ix_add(k, ix_mul(k, ix_axis(k, aband), wide), ix_axis(k, aj)), ix_const(k, c->first));
-  int lband = k_loop(k, aband);
-  uint64_t kept = axis_bit(ai) | axis_bit(aj);
-  int acc = k_emit(k, K_ACC, a->acc, k_const_f(k, a->acc, 0), K_ADD, -1, kept);
-  int ld = k_loop(k, ad), li = k_loop(k, ai), lj = k_loop(k, aj);
-  int x = is_half(a) ? k_load(k, k_access_add(k, a->queries, ix_add(k, ix_mul(k, ix_axis(k, ai), a->d), kk)))
-                     : query(a, batch, row, kk);
-  const op_type *tk = &at(a, a->k)->type;
-  memcpy(ix, batch, sizeof ix);
-  shared_head(a, k, tk, ix);
-  int panel = ix_add(k, ix_axis(k, aband), ix_const(k, c->panel));
-  int y = packed_load(b, &a->keys, packed_matrix(k, tk, ix, a->rank), panel, kk, ix_axis(k, aj)).re;
-  k_emit(k, K_UPDATE, a->acc, acc, x, y, 0);
-  builder_forget(b, mark);
-  k_end(k, lj);
-  k_end(k, li);
-  k_end(k, ld);
-  li = k_loop(k, ai);
-  lj = k_loop(k, aj);
+  score_tile t = {.batch = batch,
+                  .row0 = row0,
+                  .panel = ix_add(k, ix_axis(k, aband), ix_const(k, c->panel)),
+                  .arow = k_axis_add(k, rows, AXIS_UNROLL, 1, 1),
+                  .akey = k_axis_add(k, wide, AXIS_VECTOR, a->lanes, (int)ceil_div(wide, a->lanes))};
+  int row = ix_add(k, row0, ix_axis(k, t.arow));
+  int key = ix_add(k, ix_add(k, ix_mul(k, ix_axis(k, aband), wide), ix_axis(k, t.akey)), ix_const(k, c->first));
+  int lband = k_loop(k, aband), acc = emit_dots(a, &t), li = k_loop(k, t.arow), lj = k_loop(k, t.akey);
   int dot = k_emit(k, K_READ, a->acc, acc, -1, -1, 0);
   int s = masked_score(a, dot, batch, row, key);
-  k_store(k, k_access_add(k, scratch, ix_add(k, ix_mul(k, ix_axis(k, ai), a->m), key)), s);
+  k_store(k, k_access_add(k, scratch, ix_add(k, ix_mul(k, ix_axis(k, t.arow), a->m), key)), s);
   builder_forget(b, mark);
   k_end(k, lj);
   k_end(k, li);
   k_end(k, lband);
+}
+
+/* exp(score - most) in place for the keys of one axis; gives the accumulator of their sum. */
+static int emit_some_weights(attention *a, int scratch, int row, int most, int akey) {
+  kernel *k = a->b.k;
+  int where = ix_add(k, ix_mul(k, row, a->m), ix_axis(k, akey));
+  int sum = k_emit(k, K_ACC, a->acc, k_const_f(k, a->acc, 0), K_ADD, -1, 0), l = k_loop(k, akey);
+  int weight = math_exp_nonpositive(k, k_bin(k, K_SUB, k_load(k, k_access_add(k, scratch, where)), most));
+  k_emit(k, K_UPDATE, a->acc, sum, weight, -1, 0);
+  k_store(k, k_access_add(k, scratch, where), weight);
+  k_end(k, l);
+  return sum;
+}
+
+/* The weights of all keys, and the accumulator of their sum. */
+static int emit_all_weights(attention *a, int scratch, int row, int most, const key_loop *c) {
+  kernel *k = a->b.k;
+  if (c->blocks < 0) return emit_some_weights(a, scratch, row, most, c->rest);
+  int sum = k_emit(k, K_ACC, a->acc, k_const_f(k, a->acc, 0), K_ADD, -1, 0), lblocks = k_loop(k, c->blocks);
+  add_to(a, sum, emit_some_weights(a, scratch, row, most, c->block));
+  k_end(k, lblocks);
+  add_to(a, sum, emit_some_weights(a, scratch, row, most, c->rest));
+  return sum;
 }
 
 /* exp(score - max) in place, up to the last key of the tile's last row, so that masked keys weigh 0; their sums to the scratch `sums`. */
@@ -156,12 +240,10 @@ static void emit_weights(attention *a, int scratch, int sums, int rows, int row0
   k_emit(k, K_UPDATE, a->acc, most, k_load(k, k_access_add(k, scratch, where)), -1, 0);
   k_end(k, l);
   most = k_emit(k, K_READ, a->acc, most, -1, -1, 0);
-  int sum = k_emit(k, K_ACC, a->acc, k_const_f(k, a->acc, 0), K_ADD, -1, 0);
-  l = k_loop(k, am);
-  int weight = math_exp_nonpositive(k, k_bin(k, K_SUB, k_load(k, k_access_add(k, scratch, where)), most));
-  k_emit(k, K_UPDATE, a->acc, sum, weight, -1, 0);
-  k_store(k, k_access_add(k, scratch, where), weight);
-  k_end(k, l);
+  int64_t at_once = (int64_t)MOST_TERMS * SUM_VECTORS * a->lanes;
+  int akey = a->m <= at_once ? am : axis_limited(a, a->m, AXIS_VECTOR | AXIS_REDUCE, a->lanes, SUM_VECTORS, last);
+  key_loop keys = cut_keys(a, akey, last, at_once);
+  int sum = emit_all_weights(a, scratch, row, most, &keys);
   k_store(k, k_access_add(k, sums, row), k_emit(k, K_READ, a->acc, sum, -1, -1, 0));
   k_end(k, loop);
 }
@@ -171,8 +253,8 @@ typedef struct band {
   const int *batch;
   int scratch, sums; /* buffers: the weights, and what they add up to */
   int row0, panel, col;
-  int arow, acol, akey;
-  int ablocks, ablock; /* -1, or blocks of many keys and the keys of one; akey is what remains */
+  int arow, acol;
+  key_loop keys;
 } band;
 
 /* The sums of the weights times v over the keys of one axis, in an accumulator; `choose`: without the values that weigh 0. */
@@ -204,7 +286,7 @@ static void add_part(attention *a, const band *t, int sum, int part) {
   kernel *k = a->b.k;
   bool unrolled = t->arow >= 0 && k->axes[t->arow].flags & AXIS_UNROLL;
   int lrow = unrolled ? k_loop(k, t->arow) : -1, lcol = k_loop(k, t->acol);
-  k_emit(k, K_UPDATE, a->acc, sum, k_emit(k, K_READ, a->acc, part, -1, -1, 0), -1, 0);
+  add_to(a, sum, part);
   k_end(k, lcol);
   if (unrolled) k_end(k, lrow);
 }
@@ -212,14 +294,14 @@ static void add_part(attention *a, const band *t, int sum, int part) {
 /* The sums over all keys; of many, over blocks of them, and over those that remain. */
 static int emit_sums(attention *a, const band *t, bool choose) {
   kernel *k = a->b.k;
-  if (t->ablocks < 0) return emit_part(a, t, t->akey, choose);
+  if (t->keys.blocks < 0) return emit_part(a, t, t->keys.rest, choose);
   bool unrolled = t->arow >= 0 && k->axes[t->arow].flags & AXIS_UNROLL;
   int sum = k_emit(k, K_ACC, a->acc, k_const_f(k, a->acc, 0), K_ADD, -1,
                    axis_bit(t->acol) | (unrolled ? axis_bit(t->arow) : 0));
-  int lblocks = k_loop(k, t->ablocks);
-  add_part(a, t, sum, emit_part(a, t, t->ablock, choose));
+  int lblocks = k_loop(k, t->keys.blocks);
+  add_part(a, t, sum, emit_part(a, t, t->keys.block, choose));
   k_end(k, lblocks);
-  add_part(a, t, sum, emit_part(a, t, t->akey, choose));
+  add_part(a, t, sum, emit_part(a, t, t->keys.rest, choose));
   return sum;
 }
 
@@ -250,21 +332,6 @@ static int emit_check(attention *a, const band *t, int acc) {
   return k_bin(k, K_NE, k_emit(k, K_READ, a->acc, nan, -1, -1, 0), zero);
 }
 
-/* No accumulator takes more than MOST_KEYS terms. */
-static void cut_keys(attention *a, band *t, int last) {
-  kernel *k = a->b.k;
-  t->ablocks = t->ablock = -1;
-  if (a->m <= MOST_KEYS || k->failed || k->ix[last].lo < 0) return;
-  int whole = ix_div(k, last, MOST_KEYS);
-  t->ablocks = axis_limited(a, a->m / MOST_KEYS, 0, 1, 1, whole);
-  t->ablock = k_axis_add(k, a->m, AXIS_REDUCE, 1, 1);
-  int first = ix_mul(k, ix_axis(k, t->ablocks), MOST_KEYS);
-  if (k->failed) return;
-  k->axes[t->ablock].first = first;
-  k->axes[t->ablock].limit = ix_add(k, first, ix_const(k, MOST_KEYS));
-  k->axes[t->akey].first = a->causal ? ix_mul(k, whole, MOST_KEYS) : ix_const(k, a->m / MOST_KEYS * MOST_KEYS);
-}
-
 /* Weights times v, over the sums, to the result. */
 static void emit_result(attention *a, int scratch, int sums, int rows, const int *batch, int row0, const columns *c) {
   if (!c->count) return;
@@ -279,8 +346,7 @@ static void emit_result(attention *a, int scratch, int sums, int rows, const int
             .col = ix_add(k, ix_mul(k, ix_axis(k, aband), c->wide), ix_const(k, c->first)),
             .arow = k_axis_add(k, rows, AXIS_UNROLL, 1, 1),
             .acol = k_axis_add(k, c->wide, AXIS_VECTOR, a->lanes, (int)ceil_div(c->wide, a->lanes)),
-            .akey = axis_limited(a, a->m, AXIS_REDUCE, 1, 1, last)};
-  cut_keys(a, &t, last);
+            .keys = cut_keys(a, axis_limited(a, a->m, AXIS_REDUCE, 1, 1, last), last, MOST_TERMS)};
   int acc = emit_sums(a, &t, false), doubtful = emit_check(a, &t, acc), lrow = k_loop(k, t.arow);
   emit_store(a, &t, acc);
   k_end(k, lrow);

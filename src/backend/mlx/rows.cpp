@@ -99,20 +99,17 @@ array search(values &v, int i) {
   return mx::reshape(mx::astype(at, mx::int64), shape_of(n.type));
 }
 
-// MLX's own adds up a row in few accumulators.
 array softmax(values &v, int i) {
-  constexpr int64_t MOST_SOFTMAX = 1024;
   const g_node &n = v.g->node[i];
   int axis = static_cast<int>(graph_attrs(v.g, i)->i[0]);
   tme_dtype t = n.type.dtype;
   array x = input(v, i, 0);
   if (is_empty(n.type)) return x;
-  if (n.op == OP_softmax && t != TME_F64 && n.type.shape[axis] <= MOST_SOFTMAX) return mx::softmax(x, axis, true);
   context c = {is_half(t) ? TME_F32 : t, v.gpu, false};
+  if (n.op == OP_softmax) return narrow(softmax_along(c, x, axis), t);
   x = widen(x, t);
-  array d = mx::subtract(x, mx::max(x, axis, true)), p = p_exp(c, d);
-  array sum = sum_over(p, {axis}, true);
-  return narrow(n.op == OP_softmax ? mx::divide(p, sum) : mx::subtract(d, mx::log(sum)), t);
+  array d = mx::subtract(x, mx::max(x, axis, true));
+  return narrow(mx::subtract(d, mx::log(sum_over(p_exp(c, d), {axis}, true))), t);
 }
 
 array norm(values &v, int i) {
@@ -143,6 +140,14 @@ array norm(values &v, int i) {
 }
 
 } // namespace
+
+// MLX's own adds up a row in few accumulators.
+array softmax_along(const context &c, const array &x, int axis) {
+  constexpr int MOST_SOFTMAX = 1024;
+  if (c.type != TME_F64 && x.shape(axis) <= MOST_SOFTMAX) return mx::softmax(x, axis, true);
+  array wide = mx::astype(x, dtype_of(c.type)), p = p_exp(c, mx::subtract(wide, mx::max(wide, axis, true)));
+  return mx::divide(p, sum_over(p, {axis}, true));
+}
 
 std::vector<array> build_rows(values &v, int i) {
   const g_node &n = v.g->node[i];

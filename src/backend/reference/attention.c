@@ -11,8 +11,14 @@ typedef struct attention {
   int64_t n, m, d, wide;                                         /* queries, keys, their width, width of the result */
   int64_t group;                                                 /* heads of q that share one of k and v */
   int64_t offset_q, offset_k, offset_v, offset_mask, offset_out; /* of the matrices at hand, in elements */
-  char *q, *k, *values, *scores, *row;                           /* wide */
+  char *q, *k, *values, *scores, *row;                           /* wide; of rows of the result, two */
 } attention;
+
+/* Long sums are made of the sums of blocks. */
+static int64_t block_end(int64_t first, int64_t all) {
+  enum { BLOCK = 512 };
+  return all - first < BLOCK ? all : first + BLOCK;
+}
 
 #define ATTENTION(suffix, REAL)                                                                                        \
   static void scores_##suffix(const attention *a, int64_t row, const int64_t *mask_strides) {                          \
@@ -21,7 +27,12 @@ typedef struct attention {
     REAL *s = (REAL *)(void *)a->scores, scale = (REAL)a->c->attrs->f[0];                                              \
     for (int64_t j = 0; j < a->m; j++) {                                                                               \
       REAL dot = 0;                                                                                                    \
-      for (int64_t l = 0; l < a->d; l++) dot += q[l] * k[j * a->d + l];                                                \
+      for (int64_t first = 0, end; first < a->d; first = end) {                                                        \
+        REAL part = 0;                                                                                                 \
+        end = block_end(first, a->d);                                                                                  \
+        for (int64_t l = first; l < end; l++) part += q[l] * k[j * a->d + l];                                          \
+        dot += part;                                                                                                   \
+      }                                                                                                                \
       s[j] = dot * scale;                                                                                              \
       if (mask) {                                                                                                      \
         tme_dtype t = mask->type.dtype;                                                                                \
@@ -40,7 +51,7 @@ typedef struct attention {
   }                                                                                                                    \
   static void row_##suffix(const attention *a) {                                                                       \
     const REAL *v = (const REAL *)(const void *)a->values;                                                             \
-    REAL *s = (REAL *)(void *)a->scores, *sum = (REAL *)(void *)a->row;                                                \
+    REAL *s = (REAL *)(void *)a->scores, *sum = (REAL *)(void *)a->row, *part = sum + a->wide;                         \
     REAL most = row_max_##suffix(s, a->m);                                                                             \
     for (int64_t j = 0; j < a->m; j++) s[j] = (REAL)exp((double)(s[j] - most));                                        \
     REAL total = row_sum_##suffix(s, a->m);                                                                            \
@@ -48,8 +59,13 @@ typedef struct attention {
     if (!a->v) return;                                                                                                 \
     memset(sum, 0, sizeof *sum *(size_t)a->wide);                                                                      \
     for (int64_t l = 0; l < a->wide && !a->m; l++) sum[l] = (REAL)NAN;                                                 \
-    for (int64_t j = 0; j < a->m; j++)                                                                                 \
-      for (int64_t l = 0; l < a->wide && s[j] != 0; l++) sum[l] += s[j] * v[j * a->wide + l];                          \
+    for (int64_t first = 0, end; first < a->m; first = end) {                                                          \
+      end = block_end(first, a->m);                                                                                    \
+      memset(part, 0, sizeof *part *(size_t)a->wide);                                                                  \
+      for (int64_t j = first; j < end; j++)                                                                            \
+        for (int64_t l = 0; l < a->wide && s[j] != 0; l++) part[l] += s[j] * v[j * a->wide + l];                       \
+      for (int64_t l = 0; l < a->wide; l++) sum[l] += part[l];                                                         \
+    }                                                                                                                  \
   }
 
 ATTENTION(f32, float)
@@ -152,7 +168,7 @@ tme_status ref_attention(ref_call *c, error *e) {
   a.wide = out->shape[out->rank - 1];
   a.group = group_of(&a);
   size_t size = tme_dtype_size(rows_dtype(q->dtype)), d = (size_t)a.d, m = (size_t)a.m;
-  size_t w = values ? (size_t)a.wide : 0, bytes = (d + m * d + m * w + m + w) * size;
+  size_t w = values ? (size_t)a.wide : 0, bytes = (d + m * d + m * w + m + 2 * w) * size;
   char *all = mem_alloc(bytes);
   if (!all) return fail_memory(e, op_name(c->op), bytes);
   a.q = all;

@@ -37,7 +37,17 @@ enum { MOST_TERMS = 512 };
     *lost += (*sum - (after - added)) + (v - added);                                                                   \
     *sum = after;                                                                                                      \
   }                                                                                                                    \
-  static inline REAL total_##suffix(REAL sum, REAL lost) { return lost - lost == 0 ? sum + lost : sum; }
+  static inline REAL total_##suffix(REAL sum, REAL lost) { return lost - lost == 0 ? sum + lost : sum; }               \
+  static void add_parts_##suffix(int64_t n, const void *pv, void *psum, void *plost) {                                 \
+    const REAL *v = pv;                                                                                                \
+    REAL *sum = psum, *lost = plost;                                                                                   \
+    for (int64_t i = 0; i < n; i++) add_##suffix(&sum[i], &lost[i], v[i]);                                             \
+  }                                                                                                                    \
+  static void add_lost_##suffix(int64_t n, const void *plost, void *psum) {                                            \
+    const REAL *lost = plost;                                                                                          \
+    REAL *sum = psum;                                                                                                  \
+    for (int64_t i = 0; i < n; i++) sum[i] = total_##suffix(sum[i], lost[i]);                                          \
+  }
 
 SUMS(f32, float)
 SUMS(f64, double)
@@ -141,23 +151,54 @@ typedef struct product {
   char *pack_a, *pack_b, *sums, *scratch; /* sums: NULL if the result is of the wide dtype */
 } product;
 
-static bool call_blas(const product *p, int64_t at_a, int64_t at_b, char *to) {
+/* The operands of one matrix as BLAS takes them. */
+typedef struct blas_operands {
+  const char *a, *b;
+  int64_t lda, ldb;
+  bool ta, tb;
+} blas_operands;
+
+/* The product over `terms` of the terms from `first` on. */
+static void gemm(const product *p, const blas_operands *o, int64_t first, int64_t terms, char *to) {
   enum { ROW_MAJOR = 101, PLAIN = 111, TRANSPOSED = 112 };
-  int64_t m = p->a.shape[0], n = p->b.shape[1], k = p->a.shape[1], lda, ldb;
+  int64_t size = (int64_t)tme_dtype_size(p->wide);
+  const void *a = o->a + first * (o->ta ? o->lda : 1) * size, *b = o->b + first * (o->tb ? 1 : o->ldb) * size;
+  int m = (int)p->a.shape[0], n = (int)p->b.shape[1], opa = o->ta ? TRANSPOSED : PLAIN,
+      opb = o->tb ? TRANSPOSED : PLAIN;
+  if (p->wide == TME_F32)
+    p->lib->sgemm(ROW_MAJOR, opa, opb, m, n, (int)terms, 1, a, (int)o->lda, b, (int)o->ldb, 0, (void *)to, n);
+  else
+    p->lib->dgemm(ROW_MAJOR, opa, opb, m, n, (int)terms, 1, a, (int)o->lda, b, (int)o->ldb, 0, (void *)to, n);
+}
+
+/* BLAS libraries cut the long sums of large products, but not those of products with few rows or columns. */
+static bool needs_blocks(int64_t m, int64_t n, int64_t k) {
+  enum { FEW = 16 };
+  return k > MOST_TERMS && (m < FEW || n < FEW);
+}
+
+static bool call_blas(const product *p, int64_t at_a, int64_t at_b, char *to) {
+  int64_t m = p->a.shape[0], n = p->b.shape[1], k = p->a.shape[1], size = (int64_t)tme_dtype_size(p->wide);
   if (!p->lib || m > INT_MAX || n > INT_MAX || k > INT_MAX || !m || !n || !k) return false;
   if (p->wide == TME_F32 ? !p->lib->sgemm : !p->lib->dgemm) return false;
-  bool ta = false, tb = false;
-  const char *a = p->a.data + at_a * (int64_t)tme_dtype_size(p->a.dtype);
-  const char *b = p->b.data + at_b * (int64_t)tme_dtype_size(p->b.dtype);
-  if (p->a.dtype != p->wide || !blas_layout(&p->a, &ta, &lda)) a = packed(&p->a, at_a, p->wide, p->pack_a), lda = k;
-  if (p->b.dtype != p->wide || !blas_layout(&p->b, &tb, &ldb)) b = packed(&p->b, at_b, p->wide, p->pack_b), ldb = n;
-  int opa = ta ? TRANSPOSED : PLAIN, opb = tb ? TRANSPOSED : PLAIN;
-  if (p->wide == TME_F32)
-    p->lib->sgemm(ROW_MAJOR, opa, opb, (int)m, (int)n, (int)k, 1, (const float *)(const void *)a, (int)lda,
-                  (const float *)(const void *)b, (int)ldb, 0, (float *)(void *)to, (int)n);
-  else
-    p->lib->dgemm(ROW_MAJOR, opa, opb, (int)m, (int)n, (int)k, 1, (const double *)(const void *)a, (int)lda,
-                  (const double *)(const void *)b, (int)ldb, 0, (double *)(void *)to, (int)n);
+  blas_operands o = {.a = p->a.data + at_a * (int64_t)tme_dtype_size(p->a.dtype),
+                     .b = p->b.data + at_b * (int64_t)tme_dtype_size(p->b.dtype)};
+  if (p->a.dtype != p->wide || !blas_layout(&p->a, &o.ta, &o.lda))
+    o.a = packed(&p->a, at_a, p->wide, p->pack_a), o.lda = k;
+  if (p->b.dtype != p->wide || !blas_layout(&p->b, &o.tb, &o.ldb))
+    o.b = packed(&p->b, at_b, p->wide, p->pack_b), o.ldb = n;
+  if (!needs_blocks(m, n, k)) {
+    gemm(p, &o, 0, k, to);
+    return true;
+  }
+  char *part = p->scratch, *lost = part + m * n * size;
+  memset(to, 0, (size_t)(m * n * size));
+  memset(lost, 0, (size_t)(m * n * size));
+  for (int64_t first = 0; first < k; first += MOST_TERMS) {
+    gemm(p, &o, first, k - first < MOST_TERMS ? k - first : MOST_TERMS, part);
+    (p->wide == TME_F32 ? add_parts_f32 : add_parts_f64)(m * n, part, to, lost);
+  }
+  (p->wide == TME_F32 ? add_lost_f32 : add_lost_f64)(m * n, lost, to);
   return true;
 }
 
@@ -192,12 +233,13 @@ tme_status ref_matmul(ref_call *c, error *e) {
   p.pack_a = mem_alloc(m * k * size);
   p.pack_b = mem_alloc(k * n * size);
   p.sums = p.wide != t ? mem_alloc(m * n * size) : NULL;
-  p.scratch = mem_alloc(2 * n * size);
+  size_t spare = 2 * n * size * (p.lib && needs_blocks((int64_t)m, (int64_t)n, (int64_t)k) ? m : 1);
+  p.scratch = mem_alloc(spare);
   tme_status s = TME_OK;
   if (p.pack_a && p.pack_b && p.scratch && (p.sums || p.wide == t))
     run(&p, &batch, &c->out[0]);
   else
-    s = fail_memory(e, "matmul", (m * k + k * n + m * n + 2 * n) * size);
+    s = fail_memory(e, "matmul", (m * k + k * n + m * n) * size + spare);
   if (p.lib) libraries_leave();
   mem_free(p.pack_a);
   mem_free(p.pack_b);

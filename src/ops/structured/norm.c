@@ -34,10 +34,9 @@ int decompose_norm(graph *g, int op, const int *in, int nin, const op_attrs *att
   bool centred = op == OP_layer_norm;
   if (centred) x = graph_bin(g, OP_subtract, x, graph_bin(g, OP_divide, graph_reduce(g, OP_sum, x, axis, true), n));
   int square = graph_reduce(g, OP_sum, graph_bin(g, OP_multiply, x, x), axis, true);
-  if (centred) { /* what the mean lost in rounding: see variance() in statistics.c */
+  if (centred) { /* what the mean lost in rounding */
     int sum = graph_reduce(g, OP_sum, x, axis, true), left = graph_bin(g, OP_divide, sum, n);
-    square = graph_bin(g, OP_subtract, square, graph_bin(g, OP_multiply, sum, left));
-    square = graph_bin(g, OP_maximum, square, graph_number(g, t, 0));
+    square = graph_centred(g, square, sum, left);
     x = graph_bin(g, OP_subtract, x, left);
   }
   int spread = graph_bin(g, OP_add, graph_bin(g, OP_divide, square, n), graph_number(g, t, attrs->f[0]));

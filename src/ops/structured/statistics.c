@@ -36,8 +36,7 @@ static int variance(graph *g, int x, const op_attrs *a, tme_dtype t, double n) {
   int d = graph_bin(g, OP_subtract, x, mean(g, x, a->axes, true, t, n));
   int squares = graph_reduce(g, OP_sum, graph_bin(g, OP_multiply, d, d), a->axes, a->i[0]);
   int sum = graph_reduce(g, OP_sum, d, a->axes, a->i[0]);
-  int lost = graph_bin(g, OP_multiply, sum, graph_bin(g, OP_divide, sum, graph_number(g, t, n)));
-  squares = graph_bin(g, OP_maximum, graph_bin(g, OP_subtract, squares, lost), graph_number(g, t, 0));
+  squares = graph_centred(g, squares, sum, graph_bin(g, OP_divide, sum, graph_number(g, t, n)));
   return graph_bin(g, OP_divide, squares, graph_number(g, t, fmax(n - a->f[0], 0)));
 }
 
