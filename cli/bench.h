@@ -12,6 +12,7 @@ enum {
   BENCH_PEERS = 10,
   BENCH_SAMPLES = 4096,
   BENCH_PATH = 4096,
+  BENCH_HASH = 17,
   /* After others used the machine a call does not count, unless it lasts so long that their traces are nothing. */
   BENCH_LONG_MS = 100,
   /* An input of tokens: whole numbers below this. */
@@ -85,6 +86,9 @@ double own_operations(own *o, const cli *c);
 double own_calls(own *o, const cli *c, int calls);
 /* max |x - reference| / max |reference|, the reference in f64 on `plain`. Negative after the message. */
 double own_error(own *o, const cli *c, tme_engine *plain);
+/* XXH64, in hexadecimal, of the dtypes, shapes and contiguous elements of all outputs over the first set of inputs. False
+ * after the message. */
+bool own_hash(own *o, const cli *c, char hash[static BENCH_HASH]);
 void own_free(own *o);
 
 /* ---- bench_worker.c: another library in a process of its own -----------------------------------------------------*/
@@ -163,9 +167,10 @@ typedef struct bench_row {
   const bench_case *k;
   tme_dtype dtype;
   timing plain, jit, peer[BENCH_PEERS];
-  double error;    /* NAN where there is none */
-  double others;   /* what its kernels compute besides products */
-  double limit_ms; /* NAN: the limits say nothing about it */
+  char hash[BENCH_HASH]; /* of the result; empty where there is none */
+  double error;          /* NAN where there is none */
+  double others;         /* what its kernels compute besides products */
+  double limit_ms;       /* NAN: the limits say nothing about it */
   const char *limit;
 } bench_row;
 
@@ -173,14 +178,14 @@ typedef struct bench_table {
   const char *plain; /* what the first column is */
   worker peers[BENCH_PEERS];
   int npeers;
-  bench_limits limits;
+  bench_limits limits; /* zeros with --hash */
   bench_row *rows;
   int nrows;
 } bench_table;
 
 typedef struct bench {
   cli *c;
-  bool quick, headline, all, json, cblas, plain;
+  bool quick, headline, all, hash, json, cblas, plain;
   const char *only, *vs, *python, *plot, *file, *serve;
   tme_dtype dtype;
   tme_engine *reference, *before; /* the errors' and the first column's: the same, but for MLX */
@@ -191,6 +196,8 @@ typedef struct bench {
 
 /* False if the row could not be made; its message was given. */
 bool measure_row(bench *b, const bench_case *k, bench_row *row);
+/* In its place with --hash: one call, nothing is timed. */
+bool hash_row(bench *b, const bench_case *k, bench_row *row);
 /* bench_first.c: the first call in new processes. */
 bool measure_first(bench *b, const bench_case *k, bench_row *row);
 timing summary(double *samples, int n);
@@ -206,6 +213,7 @@ double bench_bytes(const bench_row *r);
 double best_peer(const bench_table *t, const bench_row *r, int *peer);
 void report_header(const bench_table *t);
 void report_row(const bench_table *t, const bench_row *r);
+void report_hash(const bench_row *r);
 /* The limits, which are known best when all is done. */
 void report_limits(const bench_table *t);
 /* The share of the limit that a row reaches. NAN: none, or one that cannot be, above 110 %: then *why says so. */

@@ -91,6 +91,11 @@ void report_row(const bench_table *t, const bench_row *r) {
   fflush(stdout);
 }
 
+void report_hash(const bench_row *r) {
+  printf("%s %s %s %s\n", r->hash, r->k->op, r->k->shape, tme_dtype_name(r->dtype));
+  fflush(stdout);
+}
+
 /* JSON has no NaN. */
 static json_t *real(double x) { return isfinite(x) ? json_real(x) : json_null(); }
 
@@ -123,9 +128,10 @@ static json_t *row_json(const bench_table *t, const bench_row *r) {
     json_object_set_new(peers, t->peers[k].name, json_real(r->peer[k].ms));
     json_object_set_new(spreads, t->peers[k].name, spread(&r->peer[k]));
   }
-  json_t *o = json_pack("{s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o}", "op", r->k->op, "shape", r->k->shape, "dtype",
+  json_t *o = json_pack("{s:s, s:s, s:s, s:o, s:o, s:o, s:s?, s:o, s:o}", "op", r->k->op, "shape", r->k->shape, "dtype",
                         tme_dtype_name(r->dtype), "ms_nojit", real(r->plain.ms), "ms_jit", real(r->jit.ms), "factor",
-                        real(r->plain.ms / r->jit.ms), "max_rel_error", real(r->error), "peers", peers);
+                        real(r->plain.ms / r->jit.ms), "hash", *r->hash ? r->hash : NULL, "max_rel_error",
+                        real(r->error), "peers", peers);
   const char *why;
   double share = limit_share(r, &why);
   json_t *more =
@@ -133,7 +139,7 @@ static json_t *row_json(const bench_table *t, const bench_row *r) {
                 json_integer((json_int_t)r->k->operations), "bytes", json_integer((json_int_t)bench_bytes(r)),
                 "limit_ms", real(why ? (double)NAN : r->limit_ms), "limit", r->limit, "limit_share", real(share),
                 "limit_note", why, "best_peer", best < 0 ? NULL : t->peers[best].name, "vs_best_peer",
-                real(ms / r->jit.ms), "machine", machine_json(&t->limits));
+                real(ms / r->jit.ms), "machine", t->limits.threads ? machine_json(&t->limits) : json_null());
   bool ok = o && more && json_object_update(o, more) == 0;
   json_decref(more);
   if (ok) return o;

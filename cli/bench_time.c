@@ -127,6 +127,7 @@ bool measure_row(bench *b, const bench_case *k, bench_row *row) {
     row->plain = summary(all[PLAIN].ms, all[PLAIN].n);
     row->jit = summary(all[JIT].ms, all[JIT].n);
     for (int i = 0; i < b->table.npeers; i++) row->peer[i] = summary(all[FIRST_PEER + i].ms, all[FIRST_PEER + i].n);
+    ok = ok && own_hash(&engines[JIT], b->c, row->hash);
     progress("%s %s: error", k->op, k->shape);
     double error = ok ? own_error(&engines[JIT], b->c, b->reference) : -1;
     if (error >= 0) row->error = error;
@@ -136,5 +137,18 @@ bool measure_row(bench *b, const bench_case *k, bench_row *row) {
   own_free(&engines[PLAIN]);
   own_free(&engines[JIT]);
   free(all);
+  return ok;
+}
+
+bool hash_row(bench *b, const bench_case *k, bench_row *row) {
+  own o = {0};
+  *row = (bench_row){.k = k, .dtype = k->dtype == TME_DTYPE_NONE ? b->dtype : k->dtype};
+  row->plain = row->jit = summary(NULL, 0);
+  row->error = row->limit_ms = (double)NAN;
+  progress("%s %s: hash", k->op, k->shape);
+  bool ok =
+      own_prepare(&o, b->c, cli_engine(b->c), k, row->dtype) && own_compile(&o, b->c) && own_hash(&o, b->c, row->hash);
+  progress_end();
+  own_free(&o);
   return ok;
 }

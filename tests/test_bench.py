@@ -13,7 +13,7 @@ import unittest
 import xml.etree.ElementTree as ET
 
 TME = os.environ.get("TME_PROGRAM", "build/bin/tme")
-KEYS = ["op", "shape", "dtype", "ms_nojit", "ms_jit", "factor", "max_rel_error", "peers", "spread", "operations", "bytes",
+KEYS = ["op", "shape", "dtype", "ms_nojit", "ms_jit", "factor", "hash", "max_rel_error", "peers", "spread", "operations", "bytes",
         "limit_ms", "limit", "limit_share", "limit_note", "best_peer", "vs_best_peer", "machine"]
 
 
@@ -48,6 +48,7 @@ class Bench(unittest.TestCase):
             self.assertLessEqual(spread["ms"], spread["q3"])
             self.assertGreater(spread["samples"], 0)
         self.assertEqual(row["best_peer"], "numpy")
+        self.assertEqual(row["hash"], self.rows("--only", "matmul 128", "--hash")[0]["hash"])
         self.assertAlmostEqual(row["vs_best_peer"] * row["ms_jit"] / row["peers"]["numpy"], 1, 3)
         self.check_share(row)
 
@@ -96,9 +97,21 @@ class Bench(unittest.TestCase):
     def test_first_calls(self):
         rows = self.rows("--only", "first*", "--all", env={"TMPDIR": self.dir})
         self.assertEqual([r["op"] for r in rows], ["first chain, cold", "first chain, warm"])
-        self.assertTrue(all(r["ms_jit"] > 0 for r in rows), rows)
+        self.assertTrue(all(r["ms_jit"] > 0 and r["hash"] is None for r in rows), rows)
         self.assertIsNone(rows[0]["limit_ms"])
         self.assertEqual(os.listdir(self.dir), [])
+
+    def test_hashes(self):
+        """Of one call, the same for every number of threads; others for another dtype or shape."""
+        rows = self.rows("--hash", "--only", "[msg]*", "--all", "--threads", "1")
+        for row in rows:
+            self.assertEqual(list(row), KEYS)
+            self.assertRegex(row["hash"], "^[0-9a-f]{16}$")
+            self.assertEqual([row[k] for k in ("ms_nojit", "ms_jit", "max_rel_error", "limit_ms", "machine")], [None] * 5)
+        self.assertEqual(len({row["hash"] for row in rows}), len(rows))
+        r = self.bench("--hash", "--only", "[msg]*", "--all", "--threads", "2")
+        self.assertEqual((r.returncode, r.stderr), (0, ""))
+        self.assertEqual(r.stdout.splitlines(), ["{hash} {op} {shape} {dtype}".format(**row) for row in rows])
 
     def test_plot(self):
         self.rows("--only", "matmul 128", "--plot", "plot.svg", "--vs", "numpy")
@@ -174,6 +187,7 @@ class Bench(unittest.TestCase):
                               (("--only", "nothing at all", "--all"), "names no row"),
                               (("--dtype", "int8"), "int8"), (("--minilm",), "needs a value"),
                               (("--serve", "tea"), "got 'tea'"),
+                              (("--hash", "--vs", "numpy"), "--hash: nothing is timed for --vs or --plot"),
                               (("--plot", "x.png"), "--plot 'x.png': a name that ends in .svg expected")):
             with self.subTest(args):
                 r = self.bench(*args)

@@ -1,5 +1,6 @@
 /* Random programs: fused = node by node, to the bit; integers and the far backend = the reference, to the bit; floats as
  * accurate as the reference, measured against f64.
+ * `test_random hashes N` prints the hashes of N programs of each kind.
  * ctest: timeout=600 */
 #include "support/graphs.h"
 #include <float.h>
@@ -378,7 +379,58 @@ static void test_nothing_fell_back(void **state) {
   assert_int_equal(status.stats.fallbacks, 0);
 }
 
-int main(void) {
+/* ---- hashes, for comparing versions (tests/same_bits) --------------------------------------------------------------------- */
+
+/* A line for the program and one for each engine: "HASH random KIND SEED OF". False after an error was printed. */
+static bool print_hashes_of(const char *kind, uint64_t seed, const random_graph *g) {
+  struct {
+    const char *name;
+    tme_engine *engine;
+  } by[] = {{"reference", reference}, {"cpu", cpu}, {"device", far}};
+  bool good = true;
+  for (int i = 0; i < COUNT(by) && good; i++) {
+    tme_array *v[GRAPH_NODES];
+    tme_scope *s = tme_scope_new(by[i].engine);
+    uint64_t hash = 0;
+    good = graph_build(g, s, false, false, v) && graph_eval_roots(g, s, v) && graph_hash_roots(g, s, v, &hash);
+    if (!good) fprintf(stderr, "%s %llu: %s\n", kind, (unsigned long long)seed, tme_error(s));
+    if (good && i == 0)
+      printf("%016llx random %s %llu program\n", (unsigned long long)graph_hash_program(g, v), kind,
+             (unsigned long long)seed);
+    if (good)
+      printf("%016llx random %s %llu %s\n", (unsigned long long)hash, kind, (unsigned long long)seed, by[i].name);
+    tme_scope_free(s);
+  }
+  return good;
+}
+
+/* `count` programs of each kind, from seed 0 on. Returns the exit code. */
+static int print_hashes(int count) {
+  static const struct {
+    const char *name;
+    graph_kind kind;
+    tme_dtype dtype;
+  } kinds[] = {{"any", GRAPH_ANY, TME_F32},
+               {"integers", GRAPH_INTS, TME_F32},
+               {"float32", GRAPH_SMOOTH, TME_F32},
+               {"float16", GRAPH_SMOOTH, TME_F16},
+               {"bfloat16", GRAPH_SMOOTH, TME_BF16}};
+  bool good = open_engines(NULL) == 0;
+  for (int k = 0; k < COUNT(kinds); k++)
+    for (int seed = 0; seed < count && good; seed++) {
+      random_graph g;
+      graph_make(&g, (uint64_t)seed, kinds[k].kind, kinds[k].dtype, reference);
+      good = print_hashes_of(kinds[k].name, (uint64_t)seed, &g);
+      graph_release(&g);
+    }
+  good = good && fallbacks() == 0;
+  if (!good) fprintf(stderr, "no hashes, or not those of compiled kernels\n");
+  close_engines(NULL);
+  return good ? 0 : 1;
+}
+
+int main(int argc, char **argv) {
+  if (argc == 3 && !strcmp(argv[1], "hashes")) return print_hashes(atoi(argv[2]));
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_simplification_keeps_specials),
       cmocka_unit_test(test_integers_are_exact),

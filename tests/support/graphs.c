@@ -5,6 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Of a value: elements, rank; the rank is not TME_MAX_RANK, which is to change no program. */
+enum { LARGEST = 6000, DEEPEST = 8 };
+
 typedef struct maker {
   random_graph *g;
   graph_kind kind;
@@ -52,6 +55,20 @@ static void random_leaf(maker *m) {
 
 /* ---- calls -------------------------------------------------------------------------------------------------------------- */
 
+static int before_by_name(const void *a, const void *b) {
+  return strcmp(op_name(*(const int *)a), op_name(*(const int *)b));
+}
+
+/* The k-th operation by name: the same programs, wherever a row stands in the table. */
+static int op_by_name(int k) {
+  static int order[OP_PUBLIC_COUNT];
+  static bool sorted;
+  for (int i = 0; i < OP_PUBLIC_COUNT && !sorted; i++) order[i] = i;
+  if (!sorted) qsort(order, OP_PUBLIC_COUNT, sizeof *order, before_by_name);
+  sorted = true;
+  return order[k];
+}
+
 static bool smooth(int op) {
   static const int ops[] = {OP_add,          OP_subtract,
                             OP_multiply,     OP_negative,
@@ -87,7 +104,7 @@ static void random_shape(maker *m, cell *c, const char *name, const tme_array *x
   int rank = tme_array_rank(x), n = 0;
   if (!strcmp(op_name(c->op), "broadcast_to")) {
     v[n++] = 1 + below(m, 3);
-    for (int d = 0; d < rank && n < TME_MAX_RANK; d++) v[n++] = tme_array_shape(x)[d];
+    for (int d = 0; d < rank && n < DEEPEST; d++) v[n++] = tme_array_shape(x)[d];
   } else if (!strcmp(op_name(c->op), "transpose")) {
     for (n = 0; n < rank; n++) v[n] = n;
     for (int d = rank - 1; d > 0; d--) {
@@ -181,11 +198,9 @@ static bool fill_call(maker *m, graph_node *n) {
   return true;
 }
 
-enum { LARGEST = 6000 };
-
 static bool fits(const maker *m, tme_array *y) {
   tme_dtype t = tme_array_dtype(y);
-  if (tme_array_size(y) > LARGEST) return false;
+  if (tme_array_size(y) > LARGEST || tme_array_rank(y) > DEEPEST) return false;
   if (m->kind == GRAPH_SMOOTH) return t == m->dtype;
   return m->kind != GRAPH_INTS || t == TME_BOOL || dtype_is_int(t);
 }
@@ -218,7 +233,7 @@ static bool draw_call(maker *m, graph_node *n) {
 
 static bool try_call(maker *m) {
   graph_node made = {0};
-  int op = below(m, OP_PUBLIC_COUNT), before = m->g->n;
+  int op = op_by_name(below(m, OP_PUBLIC_COUNT)), before = m->g->n;
   tme_array *in[CELL_INPUTS] = {NULL}, *out[OP_MAX_OUTPUTS];
   if (!wanted(m, op)) return false;
   cell_init(&made.c, op, true);

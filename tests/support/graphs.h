@@ -52,6 +52,11 @@ bool graph_eval_roots(const random_graph *g, tme_scope *s, tme_array **v);
 /* The first root whose bits differ (NaNs are equal), or -1. */
 int graph_differs(const random_graph *g, tme_scope *a, tme_array **va, tme_scope *b, tme_array **vb);
 
+/* graph_hash.c, for comparing versions. The hash of the program itself: operations, leaves and types, not what it gives. */
+uint64_t graph_hash_program(const random_graph *g, tme_array *const *v);
+/* The hash of the roots' values, all NaNs being equal. False after an error, which is in the scope. */
+bool graph_hash_roots(const random_graph *g, tme_scope *s, tme_array **v, uint64_t *hash);
+
 /* Drops nodes as long as `fails` holds: what no root needs, and nodes whose value (of engine `e`) can be given instead. */
 typedef bool graph_check(const random_graph *g, void *user);
 void graph_shrink(random_graph *g, tme_engine *e, graph_check *fails, void *user);
