@@ -1,7 +1,7 @@
 /* Products as they are lowered: how columns are cut into bands, and which tiles, copies and tasks follow from a shape. */
-#include "compile/kernel.h"
-#include "compile/lower.h"
-#include "compile/program.h"
+#include "kernel/kernel.h"
+#include "lower/lower.h"
+#include "lower/program.h"
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

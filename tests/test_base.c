@@ -2,7 +2,7 @@
 #include "base/env.h"
 #include "base/hash.h"
 #include "base/libm.h"
-#include "base/lru.h"
+#include "cache/lru.h"
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>

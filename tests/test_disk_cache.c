@@ -1,6 +1,6 @@
 #include "base/hash.h"
-#include "compile/disk_cache.h"
-#include "compile/disk_files.h"
+#include "cache/disk_cache.h"
+#include "cache/disk_files.h"
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>

@@ -4,7 +4,7 @@
 #include "support/kernel_interp.h"
 #include "backend/cpu/code.h"
 #include "base/libm.h"
-#include "compile/kernel_util.h"
+#include "kernel/kernel_util.h"
 #include <dlfcn.h>
 #include <elf.h>
 #include <float.h>

@@ -1,5 +1,5 @@
 /* The kernels' expressions, interpreted, against the reference kernels' C. */
-#include "ops/expr.h"
+#include "kernel/expr.h"
 #include "support/arrays.h"
 #include "support/kernel_interp.h"
 #include <float.h>

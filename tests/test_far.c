@@ -1,7 +1,7 @@
 /* Transfers, events and cut regions, through the device that only the tests have. */
 #include "base/base.h"
-#include "engine/inside.h"
-#include "graph/node.h"
+#include "run/engine.h"
+#include "array/node.h"
 #include "support/engines.h"
 #include <setjmp.h>
 #include <string.h>

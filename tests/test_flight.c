@@ -1,6 +1,6 @@
 /* Work that several threads ask for at once is done once.
  * ctest: concurrency timeout=120 */
-#include "base/flight.h"
+#include "cache/flight.h"
 #include "support/engines.h"
 #include "support/patterns.h"
 #include <pthread.h>

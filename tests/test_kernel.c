@@ -1,5 +1,5 @@
 /* The kernel description: index expressions, builder, finishing pass, verifier, printer. */
-#include "compile/kernel.h"
+#include "kernel/kernel.h"
 #include "support/kernel_interp.h"
 #include <math.h>
 #include <setjmp.h>

@@ -2,7 +2,7 @@
  * LLVM module is there, against the interpreter. */
 #include "backend/cpu/code.h"
 #include "base/libm.h"
-#include "compile/math.h"
+#include "kernel/math.h"
 #include "emit/emit.h"
 #include "support/kernel_interp.h"
 #include <dlfcn.h>

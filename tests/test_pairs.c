@@ -1,7 +1,7 @@
 /* Products of 8-bit integers and of bfloat16, which are summed by pairs where the processor has instructions for that.
  * Integers are those of the reference to the bit. Sums of bfloat16 are as near to the exact ones as sums in f32 are, but
  * that numbers below the least normal f32 may count as 0: the same bound holds with and without the instruction. */
-#include "compile/program.h"
+#include "lower/program.h"
 #include "emit/emit.h"
 #include "support/kernel_interp.h"
 #include "support/matrix.h"

@@ -2,7 +2,7 @@
  * whose sums are exact, so that the compiler's result is the reference's to the bit.
  * ctest: timeout=250 */
 #include "base/caches.h"
-#include "compile/program.h"
+#include "lower/program.h"
 #include "support/kernel_interp.h"
 #include "support/matrix.h"
 #include <math.h>

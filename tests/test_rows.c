@@ -1,7 +1,8 @@
 /* Kernels of rows as they are lowered: what is fetched ahead, how many terms one accumulator takes. */
-#include "compile/kernel.h"
-#include "compile/kernel_util.h"
-#include "compile/program.h"
+#include "kernel/kernel.h"
+#include "kernel/kernel_util.h"
+#include "lower/program.h"
+#include "ops/views.h"
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

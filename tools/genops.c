@@ -107,7 +107,7 @@ int main(int argc, char **argv) {
         " * numbers beyond 2^53, which a double does not hold: tme_apply, or tme_integer and tme_broadcast_to. */\n"
         "#ifndef TME_OPS_GENERATED_H\n#define TME_OPS_GENERATED_H\n\n#include \"tme/tme.h\"\n\n"
         "#ifdef __cplusplus\nextern \"C\" {\n#endif\n\n");
-  if (source) printf("/* Generated from src/ops/ops.def. */\n#include \"graph/apply.h\"\n\n");
+  if (source) printf("/* Generated from src/ops/ops.def. */\n#include \"array/apply.h\"\n\n");
   for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
     const row *r = &rows[i];
     param p[8];

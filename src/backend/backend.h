@@ -3,23 +3,15 @@
 #ifndef TME_BACKEND_H
 #define TME_BACKEND_H
 
-#include "compile/graph.h"
-#include "run/buffer.h"
+#include "context/context.h"
+#include "ir/graph.h"
+#include "memory/view.h"
 
 #define BACKEND_VERSION 1
 
 typedef struct backend backend;
 typedef struct executable executable; /* a prepared region; each backend has its own */
 typedef struct event event;           /* completion of work on a device; NULL: already done */
-
-/* A strided array in a buffer of the backend's device. */
-typedef struct array_view {
-  buffer *buf;
-  tme_dtype dtype;
-  int rank;
-  int64_t offset; /* elements */
-  int64_t shape[TME_MAX_RANK], strides[TME_MAX_RANK];
-} array_view;
 
 /* What one run of an executable works on. */
 typedef struct run_args {
@@ -41,7 +33,7 @@ struct backend {
   bool host_memory;   /* its buffers are plain host memory: no transfers */
   bool pooled;        /* its results are blocks of the engine's pool, which the engine's threads fill */
   void *state;        /* the backend's own */
-  tme_engine *engine;
+  context *context;
 
   /* Frees the backend. */
   void (*close)(backend *b);
@@ -72,9 +64,9 @@ struct backend {
 };
 
 /* Each returns NULL with the reason. */
-backend *backend_reference_new(tme_engine *e, bool libraries, error *err); /* with libraries: "nojit" */
-backend *backend_cpu_new(tme_engine *e, error *err);
-backend *backend_mlx_new(tme_engine *e, error *err); /* where MLX's module is there, and MLX of that version */
-backend *backend_far_new(tme_engine *e, error *err); /* tests: foreign memory, completion on another thread */
+backend *backend_reference_new(context *e, bool libraries, error *err); /* with libraries: "nojit" */
+backend *backend_cpu_new(context *e, error *err);
+backend *backend_mlx_new(context *e, error *err); /* where MLX's module is there, and MLX of that version */
+backend *backend_far_new(context *e, error *err); /* tests: foreign memory, completion on another thread */
 
 #endif

@@ -13,7 +13,7 @@ static const char *const types[TME_DTYPE_COUNT] = {
 
 static const char *const patterns[K_OP_COUNT] = {
 #define PRIM(name, arity, text) [K_##name] = text,
-#include "compile/prims.def"
+#include "kernel/prims.def"
 #undef PRIM
 };
 

@@ -2,7 +2,7 @@
 #ifndef TME_EMIT_H
 #define TME_EMIT_H
 
-#include "compile/kernel.h"
+#include "kernel/kernel.h"
 
 /* The processor that code is made for. */
 typedef struct emit_target {

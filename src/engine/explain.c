@@ -1,5 +1,5 @@
 /* tme_explain: what an evaluation would do. */
-#include "engine/scope.h"
+#include "array/scope.h"
 #include "run/eval.h"
 #include "run/plan.h"
 #include "run/trace.h"
@@ -11,7 +11,7 @@ static void explain_regions(const plan *p, unsigned flags, text *out) {
     const backend *b = s->region.backend;
     text_add(out, "\nregion %d on %s: %s\n", k, b->name, s->title);
     if (atomic_load(&s->failed) || !s->exe)
-      text_add(out, "  %s failed, answered by %s\n", b->name, p->engine->fallback->name);
+      text_add(out, "  %s failed, answered by %s\n", b->name, p->engine->context.fallback->name);
     b->describe(s->region.backend, s->region.graph, s->exe, flags, out);
   }
 }
@@ -19,11 +19,12 @@ static void explain_regions(const plan *p, unsigned flags, text *out) {
 /* Why operations are not on the main backend. */
 static tme_status explain_cut(tme_engine *e, const graph *g, text *out, error *err) {
   partition cut;
-  tme_status st = partition_make(g, e->main, e->fallback, &cut, err);
+  tme_status st = partition_make(g, e->main, e->context.fallback, &cut, err);
   if (st != TME_OK) return st;
   for (int i = 0; i < g->n; i++)
     if (cut.reason[i])
-      text_add(out, "%%%d %s is left to %s: %s\n", i, op_name(graph_get(g, i)->op), e->fallback->name, cut.reason[i]);
+      text_add(out, "%%%d %s is left to %s: %s\n", i, op_name(graph_get(g, i)->op), e->context.fallback->name,
+               cut.reason[i]);
   partition_free(&cut);
   return TME_OK;
 }
@@ -40,7 +41,7 @@ static void explain_caches(tme_engine *e, text *out) {
 }
 
 static tme_status explain(tme_engine *e, eval_run *r, unsigned flags, text *out, error *err) {
-  graph *g = signature_graph(r->sig, r->nsig, r->nroots, e->config.default_dtype, err);
+  graph *g = signature_graph(r->sig, r->nsig, r->nroots, e->context.config.default_dtype, err);
   if (!g) return err->code;
   tme_status st = TME_OK;
   if (flags & TME_EXPLAIN_DOT) {

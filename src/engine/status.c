@@ -1,14 +1,14 @@
 /* Figures, and the JIT's state. */
 #include "backend/libraries.h"
-#include "engine/inside.h"
+#include "run/engine.h"
 #include <stdio.h>
 
 void tme_engine_stats(tme_engine *e, tme_stats *out) {
   if (!out) return;
   *out = (tme_stats){0};
-  if (!e || engine_is_logging(e)) return;
+  if (!e || context_is_logging(&e->context)) return;
   pool_stats p;
-  pool_get_stats(e->pool, &p);
+  pool_get_stats(e->context.pool, &p);
   out->pool_bytes_used = p.used;
   out->pool_bytes_kept = p.kept;
   out->pool_peak = p.peak;
@@ -25,7 +25,8 @@ void tme_engine_stats(tme_engine *e, tme_stats *out) {
   out->fallbacks = atomic_load(&e->fallbacks);
   out->failures = atomic_load(&e->failures);
   if (e->main->stats) e->main->stats(e->main, out);
-  if (e->fallback != e->main && e->fallback->stats) e->fallback->stats(e->fallback, out);
+  if (e->context.fallback != e->main && e->context.fallback->stats)
+    e->context.fallback->stats(e->context.fallback, out);
 }
 
 bool tme_engine_has_jit(tme_engine *e) { return e && e->main->has_jit && e->main->has_jit(e->main); }
@@ -37,13 +38,13 @@ void tme_engine_status(tme_engine *e, tme_jit_status *out) {
     snprintf(out->reason, sizeof out->reason, "there is no engine");
     return;
   }
-  if (engine_is_logging(e)) {
+  if (context_is_logging(&e->context)) {
     out->state = TME_JIT_FAILED;
     snprintf(out->reason, sizeof out->reason, "asked by the engine's own log callback");
     return;
   }
   snprintf(out->device, sizeof out->device, "%s", e->main->device);
-  snprintf(out->precision, sizeof out->precision, "%s", e->config.precision);
+  snprintf(out->precision, sizeof out->precision, "%s", e->context.config.precision);
   snprintf(out->backend, sizeof out->backend, "%s", e->main->name);
   snprintf(out->wanted, sizeof out->wanted, "%s", e->wish.wanted);
   snprintf(out->got, sizeof out->got, "%s", e->wish.got);

@@ -1,5 +1,5 @@
 /* Which backend an engine gets, and whether that is the one that was asked for. */
-#include "engine/inside.h"
+#include "run/engine.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -15,8 +15,8 @@ static bool wants_mlx(const engine_config *c) {
 }
 
 static backend *open_mlx(tme_engine *e, error *why) {
-  const engine_config *c = &e->config;
-  backend *b = backend_mlx_new(e, why);
+  const engine_config *c = &e->context.config;
+  backend *b = backend_mlx_new(&e->context, why);
   if (!b || !is(c->backend, "auto") || !is(c->device, "gpu") || is(b->device, "gpu")) return b;
   fail(why, TME_ERR_DEVICE, "MLX finds no GPU");
   b->close(b);
@@ -25,20 +25,20 @@ static backend *open_mlx(tme_engine *e, error *why) {
 
 /* The backend that runs what it can; NULL with the reason if it is not there. `mlx`: why MLX is not. */
 static backend *open_main(tme_engine *e, error *mlx, error *err) {
-  const engine_config *c = &e->config;
+  const engine_config *c = &e->context.config;
   backend *b = wants_mlx(c) ? open_mlx(e, mlx) : NULL;
   if (b) return b;
-  if (is(c->backend, "reference")) return e->fallback;
-  if (is(c->backend, "far")) return backend_far_new(e, err);
+  if (is(c->backend, "reference")) return e->context.fallback;
+  if (is(c->backend, "far")) return backend_far_new(&e->context, err);
   if (is(c->backend, "nojit")) {
     snprintf(e->main_why, sizeof e->main_why, "the backend \"nojit\" was asked for");
-    return e->fallback;
+    return e->context.fallback;
   }
   if (!c->jit) {
     snprintf(e->main_why, sizeof e->main_why, "%s", c->jit_off);
-    return e->fallback;
+    return e->context.fallback;
   }
-  return backend_cpu_new(e, err);
+  return backend_cpu_new(&e->context, err);
 }
 
 /* Something that was asked for by name is not there: noted, or refused. */
@@ -50,20 +50,20 @@ static tme_status unmet(tme_engine *e, const char *kind, const char *name, bool 
   snprintf(w->wanted, sizeof w->wanted, "%s %s", kind, name);
   snprintf(w->got, sizeof w->got, "%s %s", kind, got);
   snprintf(w->reason, sizeof w->reason, "%.500s", reason);
-  engine_log(e, TME_LOG_WARNING, "the %s %s is not there, %s is used: %s", kind, name,
-             is(got, "cpu") && is(kind, "device") ? "the CPU" : got, reason);
+  context_log(&e->context, TME_LOG_WARNING, "the %s %s is not there, %s is used: %s", kind, name,
+              is(got, "cpu") && is(kind, "device") ? "the CPU" : got, reason);
   return TME_OK;
 }
 
 static bool device_met(const tme_engine *e) {
-  const char *device = e->config.device;
+  const char *device = e->context.config.device;
   return is(device, "auto") || is(device, e->main->device) || is(device, e->main->name) ||
          (is(device, "cpu") && is(e->main->device, "far"));
 }
 
 /* Where the CPU's backend must be had, its compiler must work. */
 static tme_status check_compiler(tme_engine *e, error *err) {
-  const engine_config *c = &e->config;
+  const engine_config *c = &e->context.config;
   if (!c->must_backend || !is(c->backend, "cpu") || !is(e->main->name, "cpu")) return TME_OK;
   tme_jit_status st = {.state = TME_JIT_ACTIVE};
   e->main->status(e->main, &st);
@@ -71,7 +71,7 @@ static tme_status check_compiler(tme_engine *e, error *err) {
 }
 
 static tme_status check_wishes(tme_engine *e, const char *mlx, error *err) {
-  const engine_config *c = &e->config;
+  const engine_config *c = &e->context.config;
   if (!is(c->backend, "auto") && !is(c->backend, e->main->name))
     return unmet(e, "backend", c->backend, c->must_backend, *mlx ? mlx : e->main_why, err);
   if (device_met(e)) return check_compiler(e, err);
@@ -84,18 +84,19 @@ static tme_status check_wishes(tme_engine *e, const char *mlx, error *err) {
 }
 
 tme_status backends_open(tme_engine *e, error *err) {
-  const engine_config *c = &e->config;
+  const engine_config *c = &e->context.config;
   error mlx = {.code = TME_OK}, why = {.code = TME_OK};
   bool plain = is(c->backend, "reference");
-  e->fallback = backend_reference_new(e, !plain, err);
-  if (!e->fallback) return err->code;
+  e->context.fallback = backend_reference_new(&e->context, !plain, err);
+  if (!e->context.fallback) return err->code;
   if (plain) snprintf(e->main_why, sizeof e->main_why, "the backend \"reference\" was asked for");
   e->main = open_main(e, &mlx, &why);
   if (!e->main) {
     snprintf(e->main_why, sizeof e->main_why, "%.500s", why.text);
     if (is(c->backend, "auto"))
-      engine_log(e, TME_LOG_WARNING, "the backend cpu is not there, %s is used: %s", e->fallback->name, why.text);
-    e->main = e->fallback;
+      context_log(&e->context, TME_LOG_WARNING, "the backend cpu is not there, %s is used: %s",
+                  e->context.fallback->name, why.text);
+    e->main = e->context.fallback;
   }
   return check_wishes(e, mlx.text, err);
 }

@@ -34,7 +34,7 @@ typedef enum op_rule {
   RULE_STRUCTURED /* none: the family decides */
 } op_rule;
 
-/* The files of src/ops/structured. */
+/* The files of src/ir/families. */
 typedef enum op_family {
   FAMILY_elementwise,
   FAMILY_cast,
@@ -166,8 +166,6 @@ typedef struct op_type {
 } op_type;
 
 int64_t type_size(const op_type *t);
-/* Row-major strides in elements. */
-void type_strides(const op_type *t, int64_t strides[AT_LEAST(TME_MAX_RANK)]);
 bool type_same_shape(const op_type *a, const op_type *b);
 /* Elements times bytes without overflow, else TME_ERR_MEMORY. */
 tme_status type_check_size(const op_type *t, const char *op, error *e);
@@ -190,7 +188,7 @@ typedef struct op_call {
 
 /* Checks the call and gives the types of its outputs. Messages: "matmul: (3,4) x (5,6): inner ...". */
 tme_status op_infer(op_call *c, op_type *out, error *e);
-/* One per family (src/ops/structured). */
+/* One per family (src/ir/families). */
 typedef tme_status op_infer_fn(op_call *c, op_type *out, error *e);
 op_infer_fn infer_elementwise, infer_cast, infer_reduce, infer_statistics, infer_argreduce, infer_softmax, infer_norm,
     infer_matmul, infer_attention, infer_svd, infer_shape, infer_join, infer_take, infer_create;

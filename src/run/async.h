@@ -1,7 +1,7 @@
 #ifndef TME_ASYNC_H
 #define TME_ASYNC_H
 
-#include "engine/inside.h"
+#include "run/engine.h"
 
 /* Ends the worker, whose queue is empty: each event holds the engine. */
 void async_end(tme_engine *e);

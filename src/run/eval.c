@@ -1,5 +1,6 @@
 /* Evaluation: trace and look up under the graph lock, compile and run without it, publish under it. */
 #include "run/eval.h"
+#include "base/threads.h"
 #include "run/plan.h"
 #include "run/trace.h"
 
@@ -78,9 +79,9 @@ tme_status eval_plan(tme_engine *e, eval_run *r, error *err) {
   tme_status s = lru_put(e->plans, r->sig, (size_t)r->nsig * sizeof *r->sig, r->plan, bytes, NULL);
   lock_give(&e->graph);
   if (s != TME_OK) plan_release(NULL, r->plan);
-  if (engine_debug(e, 1))
-    engine_log(e, TME_LOG_DEBUG, "plan: %d operation%s, %d region%s, made in %.3f ms", r->nodes, PLURAL(r->nodes),
-               r->plan->nsteps, PLURAL(r->plan->nsteps), now_ms() - t);
+  if (context_debug(&e->context, 1))
+    context_log(&e->context, TME_LOG_DEBUG, "plan: %d operation%s, %d region%s, made in %.3f ms", r->nodes,
+                PLURAL(r->nodes), r->plan->nsteps, PLURAL(r->plan->nsteps), now_ms() - t);
   return TME_OK;
 }
 
@@ -94,16 +95,16 @@ tme_status eval_numeric(const buffer *b, error *err) {
 static void prepare_run(tme_engine *e, const eval_run *r) {
   enum { HUGE_PAGE = 2 << 20 };
   const tme_array *a = r->root[r->nroots - 1];
-  if (!e->main->pooled || !threads_will_start(engine_threads(e)) || a->node->op >= OP_PUBLIC_COUNT) return;
+  if (!e->main->pooled || !threads_will_start(e->context.threads) || a->node->op >= OP_PUBLIC_COUNT) return;
   op_family f = op_get(a->node->op)->family;
   size_t bytes = (size_t)type_size(&a->type) * tme_dtype_size(a->type.dtype);
   if (f == FAMILY_shape || f == FAMILY_create || bytes < HUGE_PAGE) return;
-  void *start = pool_expect(engine_pool(e), bytes);
-  if (start) threads_start(engine_threads(e), pool_populate, start, HUGE_PAGE);
+  void *start = pool_expect(e->context.pool, bytes);
+  if (start) threads_start(e->context.threads, pool_populate, start, HUGE_PAGE);
 }
 
 static tme_status run(tme_engine *e, eval_run *r, const atomic_bool *cancel, error *err) {
-  for (int i = 0; i < r->nleaves && !e->config.quiet_numeric; i++)
+  for (int i = 0; i < r->nleaves && !e->context.config.quiet_numeric; i++)
     if (r->leaf[i].buf->failure) return eval_numeric(r->leaf[i].buf, err);
   if (cancel && atomic_load(cancel)) return fail(err, TME_ERR_CANCELLED, "eval: cancelled");
   if (!r->plan) {
@@ -133,14 +134,14 @@ static void publish(tme_engine *e, eval_run *r, bool computed) {
 }
 
 tme_status eval_finish(tme_engine *e, eval_run *r, const atomic_bool *cancel, error *err) {
-  double t = engine_debug(e, 1) ? now_ms() : 0;
+  double t = context_debug(&e->context, 1) ? now_ms() : 0;
   bool cached = r->plan;
   tme_status s = run(e, r, cancel, err);
   publish(e, r, s == TME_OK);
   atomic_fetch_add_explicit(&e->evaluations, 1, memory_order_relaxed);
-  if (engine_debug(e, 1))
-    engine_log(e, TME_LOG_DEBUG, "eval: %d operation%s, plan %s, %.3f ms", r->nodes, PLURAL(r->nodes),
-               cached ? "cached" : "new", now_ms() - t);
+  if (context_debug(&e->context, 1))
+    context_log(&e->context, TME_LOG_DEBUG, "eval: %d operation%s, plan %s, %.3f ms", r->nodes, PLURAL(r->nodes),
+                cached ? "cached" : "new", now_ms() - t);
   plan_release(NULL, r->plan);
   r->plan = NULL;
   run_give(e, r);
@@ -148,7 +149,7 @@ tme_status eval_finish(tme_engine *e, eval_run *r, const atomic_bool *cancel, er
 }
 
 tme_status eval_check(tme_engine *e, tme_array *const *a, int n, error *err) {
-  for (int i = 0; i < n && !e->config.quiet_numeric; i++)
+  for (int i = 0; i < n && !e->context.config.quiet_numeric; i++)
     if (array_buffer(a[i])->failure) return eval_numeric(array_buffer(a[i]), err);
   return TME_OK;
 }
@@ -174,7 +175,7 @@ tme_status eval_list(tme_scope *s, const char *what, tme_array *const *a, int n)
     if (a[i]->node->engine != s->engine)
       return fail(&s->err, TME_ERR_ARGUMENT, "%s: the array belongs to another engine", what);
   }
-  if (engine_is_logging(s->engine))
+  if (context_is_logging(&s->engine->context))
     return fail(&s->err, TME_ERR_ARGUMENT, "%s: called by the engine's own log callback, which may not evaluate", what);
   return TME_OK;
 }

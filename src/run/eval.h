@@ -2,7 +2,7 @@
 #ifndef TME_EVAL_H
 #define TME_EVAL_H
 
-#include "engine/scope.h"
+#include "array/scope.h"
 #include "run/trace.h"
 
 /* Computes the arrays, none of which is NULL. */

@@ -98,7 +98,8 @@ tme_function *tme_compile(tme_scope *s, tme_array *const *inputs, int ninputs, t
     f = mem_calloc(1, sizeof *f);
     eval_run *r = f ? run_take(s->engine) : NULL;
     if (f) {
-      f->engine = engine_retain(s->engine);
+      f->engine = s->engine;
+      context_retain(&s->engine->context);
       f->nin = ninputs;
       f->nout = noutputs;
     }
@@ -128,7 +129,7 @@ void tme_function_free(tme_function *f) {
   mem_free(f->leaf_input);
   mem_free(f->leaf);
   mem_free(f->arg);
-  engine_release(f->engine);
+  context_release(&f->engine->context);
   mem_free(f);
 }
 
@@ -150,7 +151,7 @@ static tme_status check_values(const tme_function *f, tme_array *const *in, erro
 
 /* The plan's leaves of this call, row-major; a reference to each buffer. */
 static tme_status bind(const tme_function *f, eval_run *r, tme_array *const *in, error *e) {
-  bool noisy = !f->engine->config.quiet_numeric;
+  bool noisy = !f->engine->context.config.quiet_numeric;
   for (int i = 0; i < f->nleaves; i++) {
     array_view *v = &r->leaf[i], *own = &f->leaf[i];
     tme_array *a = f->leaf_input[i] < 0 ? NULL : in[f->leaf_input[i]];
@@ -208,7 +209,7 @@ static tme_status run(tme_scope *s, const tme_function *f, eval_run *r, tme_arra
   if (st != TME_OK) return st;
   atomic_fetch_add_explicit(&f->engine->evaluations, 1, memory_order_relaxed);
   for (int i = 0; i < p->nroots && st == TME_OK; i++)
-    if (r->out[i].buf->failure && !f->engine->config.quiet_numeric) st = eval_numeric(r->out[i].buf, e);
+    if (r->out[i].buf->failure && !f->engine->context.config.quiet_numeric) st = eval_numeric(r->out[i].buf, e);
   if (st == TME_OK) st = give(s, f, r->out, out, e);
   for (int i = 0; i < p->nroots; i++) buffer_release(r->out[i].buf);
   return st;

@@ -1,7 +1,7 @@
 /* Making plans. */
 #include "run/plan.h"
 #include "base/stack.h"
-#include "graph/node.h"
+#include "array/node.h"
 #include "run/trace.h"
 #include <stdio.h>
 #include <string.h>
@@ -30,14 +30,14 @@ void plan_report(plan *p, plan_step *s, const error *why) {
   /* Without a compiler every plan fails alike: that is said once. */
   bool has_jit = !b->has_jit || b->has_jit(b);
   if (!has_jit && atomic_exchange(&e->jit_missed, true)) return;
-  engine_log(e, TME_LOG_WARNING, "%s: the %s backend failed, %s answers: %s", s->title, b->name, e->fallback->name,
-             why->text);
+  context_log(&e->context, TME_LOG_WARNING, "%s: the %s backend failed, %s answers: %s", s->title, b->name,
+              e->context.fallback->name, why->text);
 }
 
 executable *plan_instead(plan *p, plan_step *s, error *e) {
   executable *x = atomic_load_explicit(&s->instead, memory_order_acquire);
   if (x) return x;
-  backend *b = p->engine->fallback;
+  backend *b = p->engine->context.fallback;
   executable *made = b->prepare(b, s->region.graph, e);
   if (!made || atomic_compare_exchange_strong(&s->instead, &x, made)) return made;
   b->free_executable(b, made); /* another thread was faster */
@@ -47,14 +47,14 @@ executable *plan_instead(plan *p, plan_step *s, error *e) {
 static tme_status prepare(plan *p, plan_step *s, error *e) {
   backend *b = s->region.backend;
   error why = {.code = TME_OK};
-  double t = profile_begin(p->engine);
+  double t = profile_begin(&p->engine->context);
   s->exe = b->prepare(b, s->region.graph, &why);
-  profile_end(p->engine, t, "prepare", s->title, 0);
+  profile_end(&p->engine->context, t, "prepare", s->title, 0);
   if (s->exe && b->has_jit && !atomic_exchange(&p->engine->jit_used, true))
-    engine_log(p->engine, TME_LOG_INFO, "JIT: the %s backend is in use", b->name);
+    context_log(&p->engine->context, TME_LOG_INFO, "JIT: the %s backend is in use", b->name);
   if (s->exe) return TME_OK;
   if (!why.code) fail_memory(&why, s->title, sizeof *s);
-  if (b == p->engine->fallback) return fail(e, why.code, "%s", why.text);
+  if (b == p->engine->context.fallback) return fail(e, why.code, "%s", why.text);
   plan_report(p, s, &why);
   atomic_store(&s->failed, true);
   return plan_instead(p, s, e) ? TME_OK : e->code;
@@ -112,7 +112,7 @@ static bool is_direct(const plan *p) {
 
 static tme_status fill(plan *p, const graph *g, error *e) {
   partition cutting;
-  tme_status st = partition_make(g, p->engine->main, p->engine->fallback, &cutting, e);
+  tme_status st = partition_make(g, p->engine->main, p->engine->context.fallback, &cutting, e);
   if (st != TME_OK) return st;
   p->step = mem_calloc((size_t)cutting.n, sizeof *p->step);
   if (p->step) {
@@ -144,8 +144,8 @@ typedef struct making {
 static void make(void *user) {
   making *m = user;
   tme_engine *e = m->e;
-  graph *g = signature_graph(m->sig, m->nsig, m->nroots, e->config.default_dtype, m->err);
-  if (g && e->config.mixed) {
+  graph *g = signature_graph(m->sig, m->nsig, m->nroots, e->context.config.default_dtype, m->err);
+  if (g && e->context.config.mixed) {
     graph *mixed = pass_mixed(g, m->err);
     graph_free(g);
     g = mixed;
@@ -185,7 +185,7 @@ void plan_release(void *unused, void *released) {
   if (!p || atomic_fetch_sub_explicit(&p->refs, 1, memory_order_acq_rel) != 1) return;
   for (int k = 0; k < p->nsteps; k++) {
     plan_step *s = &p->step[k];
-    backend *b = s->region.backend, *f = p->engine->fallback;
+    backend *b = s->region.backend, *f = p->engine->context.fallback;
     executable *x = atomic_load(&s->instead);
     if (s->exe) b->free_executable(b, s->exe);
     if (x) f->free_executable(f, x);

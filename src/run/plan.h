@@ -2,8 +2,8 @@
 #ifndef TME_PLAN_H
 #define TME_PLAN_H
 
-#include "compile/partition.h"
-#include "engine/inside.h"
+#include "run/partition.h"
+#include "run/engine.h"
 
 typedef struct plan_step {
   region region;

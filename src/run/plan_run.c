@@ -1,5 +1,5 @@
 /* Running plans: regions in order, copies between devices, and the answer when a backend fails. */
-#include "graph/node.h"
+#include "array/node.h"
 #include "run/plan.h"
 #include "run/transfer.h"
 #include <string.h>
@@ -35,9 +35,9 @@ static uint64_t step_bytes(const plan_step *s, const run_args *a) {
 
 static tme_status start(tme_engine *e, plan_step *s, backend *b, executable *x, run_args *a, event **done, error *err) {
   memcpy(a->out, s->result, sizeof *a->out * (size_t)s->region.nroots);
-  double t = profile_begin(e);
+  double t = profile_begin(&e->context);
   tme_status st = b->run(b, x, a, done, err);
-  if (e->profile && st == TME_OK) profile_end(e, t, b->name, s->title, step_bytes(s, a));
+  if (e->context.profile && st == TME_OK) profile_end(&e->context, t, b->name, s->title, step_bytes(s, a));
   return st;
 }
 
@@ -55,14 +55,15 @@ static tme_status run_instead(plan *p, plan_step *s, run_args *a, error *err) {
   if (!x) return err->code;
   atomic_fetch_add(&p->engine->fallbacks, 1);
   event *done = NULL;
-  return start(p->engine, s, p->engine->fallback, x, a, &done, err);
+  return start(p->engine, s, p->engine->context.fallback, x, a, &done, err);
 }
 
 /* One region over host memory, with the caller's tables as they are. */
 static tme_status run_direct(plan *p, const plan_call *c, error *err) {
   plan_step *s = &p->step[0];
   backend *b = s->region.backend;
-  run_args a = {.in = c->leaf, .args = c->arg, .out = c->out, .cancel = c->cancel, .check = p->engine->config.check};
+  run_args a = {
+      .in = c->leaf, .args = c->arg, .out = c->out, .cancel = c->cancel, .check = p->engine->context.config.check};
   if (!uses_fallback(s)) {
     event *done = NULL;
     error why;
@@ -70,7 +71,7 @@ static tme_status run_direct(plan *p, const plan_call *c, error *err) {
     tme_status st = start(p->engine, s, b, s->exe, &a, &done, &why);
     if (st == TME_OK && done) st = b->wait(b, done, &why);
     if (st == TME_OK) return st;
-    if (b == p->engine->fallback || !may_differ(b, st)) return fail(err, st, "%s", why.text);
+    if (b == p->engine->context.fallback || !may_differ(b, st)) return fail(err, st, "%s", why.text);
     give_up(p, s, &why);
   }
   return run_instead(p, s, &a, err);
@@ -86,7 +87,7 @@ static tme_status settle(runner *r) {
   tme_status st = pending_wait(&r->pending, &step, &b, &why);
   if (st == TME_OK) return TME_OK;
   r->broken = true;
-  if (may_differ(b, st) && b != r->e->fallback)
+  if (may_differ(b, st) && b != r->e->context.fallback)
     for (int k = 0; k < r->p->nsteps; k++) {
       plan_step *s = &r->p->step[k];
       if (s->region.backend != b || uses_fallback(s) || (step >= 0 && k != step)) continue;
@@ -153,7 +154,7 @@ static tme_status gather(runner *r, plan_step *s, backend *b, array_view *in) {
 static tme_status run_on(runner *r, int k, backend *b, executable *x, array_view *io, error *err) {
   plan_step *s = &r->p->step[k];
   array_view *out = io + s->region.nleaves;
-  run_args a = {.in = io, .args = r->args, .out = out, .cancel = r->c->cancel, .check = r->e->config.check};
+  run_args a = {.in = io, .args = r->args, .out = out, .cancel = r->c->cancel, .check = r->e->context.config.check};
   tme_status st = gather(r, s, b, io);
   if (st == TME_OK && pending_full(&r->pending)) st = settle(r);
   if (st != TME_OK) return st;
@@ -182,13 +183,13 @@ static tme_status run_step(runner *r, int k, array_view *io) {
       why = *r->err;
       *r->err = (error){.code = TME_OK};
     }
-    if (b == r->e->fallback || !may_differ(b, st)) return fail(r->err, st, "%s", why.text);
+    if (b == r->e->context.fallback || !may_differ(b, st)) return fail(r->err, st, "%s", why.text);
     give_up(r->p, s, &why);
   }
   executable *x = plan_instead(r->p, s, r->err);
   if (!x) return r->err->code;
-  if (b != r->e->fallback) atomic_fetch_add(&r->e->fallbacks, 1);
-  return run_on(r, k, r->e->fallback, x, io, r->err);
+  if (b != r->e->context.fallback) atomic_fetch_add(&r->e->fallbacks, 1);
+  return run_on(r, k, r->e->context.fallback, x, io, r->err);
 }
 
 /* Lets go of the values that step k was the last to read, unless a device still works on them. */

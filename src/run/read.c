@@ -1,5 +1,5 @@
 /* The elements of arrays, for the caller. */
-#include "run/copy.h"
+#include "memory/view.h"
 #include "run/eval.h"
 #include "run/transfer.h"
 #include <string.h>

@@ -284,7 +284,7 @@ static trace_result walk(eval_run *r, tme_array *root) {
 
 /* A literal that is asked for itself. */
 static bool settle_literal(tme_engine *e, tme_array *a) {
-  buffer *b = pool_get(e->pool, tme_dtype_size(a->type.dtype));
+  buffer *b = pool_get(e->context.pool, tme_dtype_size(a->type.dtype));
   if (!b) return false;
   uint64_t bits[2];
   number_bits(&a->node->literal, a->type.dtype, bits);

@@ -3,8 +3,8 @@
 #ifndef TME_TRACE_H
 #define TME_TRACE_H
 
-#include "engine/inside.h"
-#include "graph/node.h"
+#include "run/engine.h"
+#include "array/node.h"
 
 typedef struct trace_frame {
   tme_array *a;

@@ -1,6 +1,4 @@
 #include "run/transfer.h"
-#include "run/copy.h"
-#include "run/profile.h"
 #include <string.h>
 
 tme_status pending_wait(pending *p, int *step, backend **b, error *e) {
@@ -40,14 +38,14 @@ tme_status view_to_host(tme_engine *e, const array_view *v, array_view *out, err
   int64_t first, last;
   if (!view_span(v, &first, &last)) return fail(err, TME_ERR_MEMORY, "eval: a view reaches too far");
   size_t size = tme_dtype_size(v->dtype), bytes = (size_t)(last - first) * size;
-  double t = profile_begin(e);
-  out->buf = pool_get(engine_pool(e), bytes);
+  double t = profile_begin(&e->context);
+  out->buf = pool_get(e->context.pool, bytes);
   if (!out->buf) return no_memory(err, bytes);
   out->offset = -first;
   event *done = NULL;
   tme_status s = from->download(from, out->buf->data, v->buf, (size_t)(v->offset + first) * size, bytes, &done, err);
   if (s == TME_OK && done) s = from->wait(from, done, err);
-  profile_end(e, t, "copy", "download", bytes);
+  profile_end(&e->context, t, "copy", "download", bytes);
   buffer_inherit(out->buf, v->buf);
   if (s != TME_OK) buffer_release(out->buf);
   return s;
@@ -58,13 +56,13 @@ tme_status view_to_device(backend *b, const array_view *v, array_view *out, even
   *out = *v;
   if (!view_span(v, &first, &last)) return fail(err, TME_ERR_MEMORY, "eval: a view reaches too far");
   size_t size = tme_dtype_size(v->dtype), bytes = (size_t)(last - first) * size;
-  double t = profile_begin(b->engine);
+  double t = profile_begin(b->context);
   out->buf = b->alloc(b, bytes, err);
   if (!out->buf) return no_memory(err, bytes);
   out->offset = -first;
   tme_status s =
       b->upload(b, out->buf, (const char *)v->buf->data + (v->offset + first) * (int64_t)size, bytes, done, err);
-  profile_end(b->engine, t, "copy", "upload", bytes);
+  profile_end(b->context, t, "copy", "upload", bytes);
   buffer_inherit(out->buf, v->buf);
   if (s != TME_OK) buffer_release(out->buf);
   return s;
@@ -74,7 +72,7 @@ tme_status view_to_rows(tme_engine *e, const array_view *v, array_view *out, err
   op_type t = view_type(v);
   size_t size = tme_dtype_size(v->dtype), bytes = (size_t)type_size(&t) * size;
   *out = *v;
-  out->buf = pool_get(engine_pool(e), bytes);
+  out->buf = pool_get(e->context.pool, bytes);
   if (!out->buf) return no_memory(err, bytes);
   view_pack(v, (const char *)v->buf->data + v->offset * (int64_t)size, out->buf->data);
   out->offset = 0;

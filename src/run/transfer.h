@@ -2,7 +2,7 @@
 #ifndef TME_TRANSFER_H
 #define TME_TRANSFER_H
 
-#include "engine/engine.h"
+#include "run/engine.h"
 
 /* Work that was started and buffers that it needs. */
 typedef struct pending {

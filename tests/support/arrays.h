@@ -3,7 +3,7 @@
 #define TME_TEST_ARRAYS_H
 
 #include "backend/reference/reference.h"
-#include "compile/graph.h"
+#include "ir/graph.h"
 
 typedef struct array {
   ref_array a;

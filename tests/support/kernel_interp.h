@@ -2,7 +2,7 @@
 #ifndef TME_TEST_KERNEL_INTERP_H
 #define TME_TEST_KERNEL_INTERP_H
 
-#include "compile/kernel.h"
+#include "kernel/kernel.h"
 
 /* Whether K_FMA rounds once, as on most processors; else twice. */
 extern bool kernel_interp_fuses;

@@ -2,7 +2,7 @@
 #ifndef TME_KERNEL_SAMPLES_H
 #define TME_KERNEL_SAMPLES_H
 
-#include "compile/kernel.h"
+#include "kernel/kernel.h"
 #include "emit/emit.h"
 
 /* out[i] = f(in[i]) as one vector axis of tasks; `f` emits the value from the operands' numbers. */

@@ -94,7 +94,7 @@ typedef struct bound {
 } bound;
 /* `in`, `want`: arrays of the scope `s`. False if the bound could not be expressed. */
 bool cell_bound(tme_scope *s, const cell *c, tme_array *const *in, tme_array *want, bound *out);
-/* min and max of zeros of both signs may be either (src/compile/prims.def). */
+/* min and max of zeros of both signs may be either (src/kernel/prims.def). */
 bool op_any_zero(int op);
 /* Compares n elements; false with the first difference in `why`. */
 bool compare_output(const cell *c, tme_dtype t, int64_t n, const void *got, const void *want, const double *absolute,

@@ -4,7 +4,7 @@
 #include "backend/cpu/run.h"
 #include "backend/cpu/tune.h"
 #include "emit/emit.h"
-#include "engine/engine.h"
+#include "base/threads.h"
 #include <string.h>
 
 /* The backend's state. */
@@ -86,7 +86,7 @@ static executable *without_code(backend *b, program *p, error *e) {
 }
 
 static tme_status load_kernel(backend *b, const step *s, launch *l, error *e) {
-  tme_status st = plan_launch(s, threads_count(engine_threads(b->engine)), l, e);
+  tme_status st = plan_launch(s, threads_count(b->context->threads), l, e);
   if (st != TME_OK) return st;
   l->code = jit_get(jit_of(b), s->kernel, &l->origin, e);
   return l->code ? TME_OK : e->code;
@@ -97,10 +97,10 @@ executable *executable_load(backend *b, program *p, error *e) {
   for (int i = 0; x && i < x->p->nsteps; i++) {
     const step *s = &x->p->steps[i];
     if (s->kind != STEP_KERNEL) continue;
-    if (engine_debug(b->engine, 2)) {
+    if (context_debug(b->context, 2)) {
       text t = {0};
       kernel_print(s->kernel, &t);
-      if (t.s) engine_log_text(b->engine, TME_LOG_DEBUG, t.s);
+      if (t.s) context_log_text(b->context, TME_LOG_DEBUG, t.s);
       text_free(&t);
     }
     if (load_kernel(b, s, &x->launch[i], e) != TME_OK) {
@@ -108,7 +108,7 @@ executable *executable_load(backend *b, program *p, error *e) {
       return NULL;
     }
   }
-  if (x) abreast_find(x, threads_count(engine_threads(b->engine)));
+  if (x) abreast_find(x, threads_count(b->context->threads));
   if (x) find_last_uses(x);
   return x;
 }
@@ -120,7 +120,7 @@ static executable *cpu_prepare(backend *b, const graph *region, error *e) {
 
 static tme_status cpu_run(backend *b, executable *x, run_args *a, event **done, error *e) {
   *done = NULL;
-  return run_program(b->engine, x, a, e);
+  return run_program(b->context, x, a, e);
 }
 
 static void describe_kernel(backend *b, const step *s, launch l, unsigned flags, text *out) {
@@ -187,7 +187,7 @@ static void cpu_clear_cache(backend *b) {
   tuner_clear(((cpu *)b->state)->tuner);
 }
 
-backend *backend_cpu_new(tme_engine *e, error *err) {
+backend *backend_cpu_new(context *e, error *err) {
   backend *b = mem_calloc(1, sizeof *b);
   if (!b) {
     fail_memory(err, "cpu", sizeof *b);
@@ -198,7 +198,7 @@ backend *backend_cpu_new(tme_engine *e, error *err) {
                  .device = "cpu",
                  .host_memory = true,
                  .pooled = true,
-                 .engine = e,
+                 .context = e,
                  .close = cpu_close,
                  .supports = cpu_supports,
                  .prepare = cpu_prepare,
@@ -214,7 +214,7 @@ backend *backend_cpu_new(tme_engine *e, error *err) {
     fail_memory(err, "cpu", sizeof *state);
   else
     state->jit = jit_new(e, err);
-  bool tune = state && state->jit && engine_config_of(e)->tune;
+  bool tune = state && state->jit && e->config.tune;
   if (tune) state->tuner = tuner_new(b, state->jit, err);
   if (!state || !state->jit || (tune && !state->tuner)) {
     if (state) jit_free(state->jit);

@@ -3,14 +3,13 @@
 #include "backend/cpu/jit.h"
 #include "backend/cpu/code.h"
 #include "base/caches.h"
-#include "base/flight.h"
+#include "cache/flight.h"
 #include "base/fork.h"
 #include "base/later.h"
 #include "base/module.h"
-#include "base/lru.h"
+#include "cache/lru.h"
 #include "base/room.h"
 #include "emit/emit.h"
-#include "engine/engine.h"
 #include <dlfcn.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -43,7 +42,7 @@ struct jit_kernel {
 };
 
 struct jit {
-  tme_engine *engine;
+  context *context;
   emit_target target;
   lower_target lower;
   lock lock; /* guards all below */
@@ -121,7 +120,7 @@ static jit_kernel *load_object(jit *j, const uint8_t *bytes, size_t size, const 
   kernel_fn *entry;
   memcpy(&entry, &(void *){code_entry(k->code)}, sizeof entry);
   atomic_init(&k->entry, entry);
-  if (engine_config_of(j->engine)->perf_map)
+  if (j->context->config.perf_map)
     code_perf_map(k->code, name, NULL); /* a profiler's comfort: its failure is none of ours */
   return k;
 }
@@ -193,11 +192,11 @@ static void announce(jit *j) {
   char why[sizeof j->why];
   memcpy(why, j->why, sizeof why);
   lock_give(&j->lock);
-  if (no_disk.code != TME_OK) engine_log(j->engine, TME_LOG_WARNING, "JIT: no cache on disk: %s", no_disk.text);
+  if (no_disk.code != TME_OK) context_log(j->context, TME_LOG_WARNING, "JIT: no cache on disk: %s", no_disk.text);
   if (first && m)
-    engine_log(j->engine, TME_LOG_INFO, "JIT: LLVM %s compiles for %s", m->llvm_version, j->target.cpu);
+    context_log(j->context, TME_LOG_INFO, "JIT: LLVM %s compiles for %s", m->llvm_version, j->target.cpu);
   else if (first)
-    engine_log(j->engine, TME_LOG_WARNING, "JIT: %s; kernels that no cache has are computed without JIT", why);
+    context_log(j->context, TME_LOG_WARNING, "JIT: %s; kernels that no cache has are computed without JIT", why);
 }
 
 static atomic_uint compilations; /* of the process */
@@ -236,14 +235,14 @@ static jit_kernel *compile(jit *j, const emit_module *m, const kernel *k, emit_o
 }
 
 static void tell_compiled(jit *j, const char *name, double ms, size_t bytes) {
-  if (engine_debug(j->engine, 1))
-    engine_log(j->engine, TME_LOG_DEBUG, "JIT: %s compiled in %.2f ms, %zu bytes", name, ms, bytes);
+  if (context_debug(j->context, 1))
+    context_log(j->context, TME_LOG_DEBUG, "JIT: %s compiled in %.2f ms, %zu bytes", name, ms, bytes);
 }
 
 /* ---- the caches --------------------------------------------------------------------------------------------------------- */
 
 static void open_disk(jit *j) {
-  const engine_config *c = engine_config_of(j->engine);
+  const engine_config *c = &j->context->config;
   error why = {0};
   disk_cache *d = c->cache_dir[0] && c->disk_bytes ? disk_cache_open(c->cache_dir, c->disk_bytes, &why) : NULL;
   lock_take(&j->lock);
@@ -363,7 +362,7 @@ static jit_kernel *make(jit *j, const kernel *k, const text *key, flight *f, jit
   if (r) atomic_fetch_add(&r->refs, others);
   lock_give(&j->lock);
   announce(j);
-  if (n.unkept.code != TME_OK) engine_log(j->engine, TME_LOG_INFO, "JIT: %s", n.unkept.text);
+  if (n.unkept.code != TME_OK) context_log(j->context, TME_LOG_INFO, "JIT: %s", n.unkept.text);
   if (r && *from == JIT_COMPILED) tell_compiled(j, k->name, n.ms, code_size(r->code));
   if (!r) fail(e, why.code, "%s", why.text);
   return r;
@@ -417,8 +416,8 @@ static void compile_full(void *user, void *item) {
 static void tell_full(jit *j, const full_tier *f) {
   if (f->code) tell_compiled(j, f->kernel->name, f->ms, code_size(f->code->code));
   if (f->why.code == TME_OK) return;
-  engine_log(j->engine, TME_LOG_INFO, "JIT: %s%s%s", f->code ? "" : f->kernel->name,
-             f->code ? "" : " stays as it was compiled first: ", f->why.text);
+  context_log(j->context, TME_LOG_INFO, "JIT: %s%s%s", f->code ? "" : f->kernel->name,
+              f->code ? "" : " stays as it was compiled first: ", f->why.text);
 }
 
 void jit_worked(jit *j, jit_kernel *k, double ns) {
@@ -457,16 +456,16 @@ void jit_stats(jit *j, tme_stats *out) {
 
 /* ---- life ---------------------------------------------------------------------------------------------------------------- */
 
-jit *jit_new(tme_engine *e, error *err) {
+jit *jit_new(context *e, error *err) {
   jit *j = mem_calloc(1, sizeof *j);
   if (!j) {
     fail_memory(err, "jit", sizeof *j);
     return NULL;
   }
-  j->engine = e;
+  j->context = e;
   lock_init(&j->lock, LOCK_CODE);
   j->arena = code_arena_new(err);
-  j->cache = lru_new(engine_config_of(e)->cache_bytes, 0, drop_kernel, NULL, err);
+  j->cache = lru_new(e->config.cache_bytes, 0, drop_kernel, NULL, err);
   j->later = later_new(compile_full, drop_kernel, j, err);
   if (!j->arena || !j->cache || !j->later) {
     jit_free(j);

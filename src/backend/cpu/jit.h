@@ -3,14 +3,14 @@
 #define TME_JIT_H
 
 #include "backend/backend.h"
-#include "compile/disk_cache.h"
-#include "compile/program.h"
+#include "cache/disk_cache.h"
+#include "lower/program.h"
 
 typedef struct jit jit;
 typedef struct jit_kernel jit_kernel; /* compiled, loaded, reference-counted: eviction never unmaps running code */
 
 /* Opens no compiler and no file. */
-jit *jit_new(tme_engine *e, error *err);
+jit *jit_new(context *e, error *err);
 void jit_free(jit *j);
 
 typedef enum jit_origin { JIT_IN_MEMORY, JIT_ON_DISK, JIT_COMPILED } jit_origin;

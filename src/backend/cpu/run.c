@@ -2,8 +2,7 @@
 #include "backend/cpu/check.h"
 #include "backend/reference/reference.h"
 #include "base/libm.h"
-#include "engine/engine.h"
-#include "run/profile.h"
+#include "base/threads.h"
 #include <stdatomic.h>
 #include <string.h>
 
@@ -16,7 +15,7 @@ enum {
 
 /* What one run holds. */
 typedef struct runner {
-  tme_engine *e;
+  context *e;
   executable *x;
   run_args *a;
   buffer **buf;   /* per slot: of a value that lies in memory now */
@@ -70,7 +69,7 @@ static tme_status need(runner *r, int slot, const char *what, error *e) {
   if (s->node >= 0) what = graph_written(r->x->p->g, s->node);
   if (!mul_size((size_t)s->size, tme_dtype_size(s->type.dtype), &bytes))
     return fail(e, TME_ERR_MEMORY, "%s: the result has too many elements", what);
-  r->buf[slot] = pool_get(engine_pool(r->e), bytes);
+  r->buf[slot] = pool_get(r->e->pool, bytes);
   if (!r->buf[slot]) return fail_memory(e, what, bytes);
   r->data[slot] = r->buf[slot]->data;
   return TME_OK;
@@ -111,11 +110,11 @@ static tme_status prepare(runner *r, int i, bool many, void **buf, uint64_t *arg
         s->args[k].literal < 0 ? (uint64_t)s->args[k].value : r->a->args[2 * s->args[k].literal + s->args[k].word];
   size_t per_thread = ((size_t)s->kernel->scratch_bytes + 63) / 64 * 64, bytes;
   if (per_thread && many) per_thread += SCRATCH_GAP;
-  size_t copies = many ? (size_t)threads_count(engine_threads(r->e)) : 1;
+  size_t copies = many ? (size_t)threads_count(r->e->threads) : 1;
   *out = (ready){.step = i, .c = {.entry = jit_entry(l->code), .buf = buf, .args = args, .scratch_bytes = per_thread}};
   if (!per_thread) return TME_OK;
   if (!mul_size(per_thread, copies, &bytes)) return fail_memory(e, s->label, SIZE_MAX);
-  out->scratch = pool_get(engine_pool(r->e), bytes);
+  out->scratch = pool_get(r->e->pool, bytes);
   if (!out->scratch) return fail_memory(e, s->label, bytes);
   out->c.scratch = out->scratch->data;
   return TME_OK;
@@ -141,7 +140,7 @@ static tme_status run_with(runner *r, int i, void **buf, uint64_t *args, error *
   if (l->threads == 1)
     run_tasks(&k.c, 0, 0, l->tasks);
   else
-    threads_for(engine_threads(r->e), l->tasks, l->grain, run_tasks, &k.c);
+    threads_for(r->e->threads, l->tasks, l->grain, run_tasks, &k.c);
   if (begin != 0) {
     uint64_t bytes = 0;
     for (int b = 0; b < s->nbind; b++)
@@ -210,7 +209,7 @@ static tme_status run_abreast(runner *r, int i, int n, error *e) {
     a += (size_t)p->steps[i + k].nargs;
   }
   row w = {.launch = &r->x->launch[i], .kernel = list, .count = n};
-  if (status == TME_OK) threads_for(engine_threads(r->e), pieces, 1, run_pieces, &w);
+  if (status == TME_OK) threads_for(r->e->threads, pieces, 1, run_pieces, &w);
   for (int k = 0; k < n; k++) {
     if (status == TME_OK)
       finish(r, &list[k]);
@@ -264,7 +263,7 @@ static tme_status run_library(runner *r, int i, error *e) {
       continue;
     }
     size_t bytes = (size_t)type_size(&types[k]) * tme_dtype_size(types[k].dtype);
-    unread[k] = pool_get(engine_pool(r->e), bytes);
+    unread[k] = pool_get(r->e->pool, bytes);
     if (!unread[k]) {
       status = fail_memory(e, s->label, bytes);
       break;
@@ -331,7 +330,7 @@ static tme_status run_steps(runner *r, error *e) {
   for (int i = 0; i < p->nsteps && status == TME_OK; i++) {
     if (r->a->cancel && atomic_load_explicit(r->a->cancel, memory_order_relaxed))
       return fail(e, TME_ERR_CANCELLED, "cancelled before step %d of %d (%s)", i + 1, p->nsteps, p->steps[i].label);
-    int abreast = r->check || engine_profile(r->e) ? 1 : r->x->abreast[i];
+    int abreast = r->check || r->e->profile ? 1 : r->x->abreast[i];
     if (abreast > 1) {
       status = run_abreast(r, i, abreast, e);
       for (int k = 0; k < abreast; k++) free_dead(r, i + k);
@@ -351,7 +350,7 @@ static tme_status run_steps(runner *r, error *e) {
   return status;
 }
 
-tme_status run_program(tme_engine *e, executable *x, run_args *a, error *err) {
+tme_status run_program(context *e, executable *x, run_args *a, error *err) {
   enum { SMALL = 32 };
   buffer *small_buf[SMALL];
   char *small_data[SMALL];

@@ -2,9 +2,9 @@
  * is trusted no more than those; and whatever it says, results are right. */
 #include "backend/cpu/tune.h"
 #include "backend/cpu/run.h"
-#include "base/flight.h"
-#include "compile/disk_cache.h"
-#include "engine/engine.h"
+#include "base/threads.h"
+#include "cache/flight.h"
+#include "cache/disk_cache.h"
 #include <string.h>
 
 enum { FEWEST_RUNS = 2, MOST_RUNS = 10 };
@@ -52,7 +52,7 @@ static bool view_of(tuner *t, const graph *g, int leaf, array_view *v) {
   memcpy(v->shape, n->type.shape, sizeof v->shape);
   memcpy(v->strides, n->strides, sizeof v->strides);
   size_t bytes = (size_t)type_size(&n->type) * tme_dtype_size(n->type.dtype);
-  v->buf = pool_get(engine_pool(t->b->engine), bytes);
+  v->buf = pool_get(t->b->context->pool, bytes);
   if (v->buf) memset(v->buf->data, 0, bytes);
   return v->buf != NULL;
 }
@@ -64,7 +64,7 @@ static double time_runs(tuner *t, executable *x, const array_view in[2], error *
     array_view out = {.buf = NULL};
     run_args a = {.in = in, .out = &out};
     double begin = now_ms();
-    if (run_program(t->b->engine, x, &a, e) != TME_OK) return -1;
+    if (run_program(t->b->context, x, &a, e) != TME_OK) return -1;
     double ms = now_ms() - begin;
     buffer_release(out.buf);
     all += ms;
@@ -108,9 +108,10 @@ static int fastest(tuner *t, const product_class *c) {
     best = i;
   }
   if (best >= 0)
-    engine_log(t->b->engine, TME_LOG_DEBUG, "tune: %lld products %lldx%lldx%lld of %s: way %d, %.4f ms instead of %.4f",
-               (long long)c->batches, (long long)c->M, (long long)c->K, (long long)c->N,
-               tme_dtype_name((tme_dtype)c->dtype), best, least, usual);
+    context_log(t->b->context, TME_LOG_DEBUG,
+                "tune: %lld products %lldx%lldx%lld of %s: way %d, %.4f ms instead of %.4f", (long long)c->batches,
+                (long long)c->M, (long long)c->K, (long long)c->N, tme_dtype_name((tme_dtype)c->dtype), best, least,
+                usual);
   for (int i = 0; i < 2; i++) buffer_release(in[i].buf);
   graph_free(g);
   return best;
@@ -119,7 +120,7 @@ static int fastest(tuner *t, const product_class *c) {
 /* ---- what is known --------------------------------------------------------------------------------------------------- */
 
 static bool make_key(tuner *t, const product_class *c, text *key) {
-  text_add(key, "tune %d threads\n", threads_count(engine_threads(t->b->engine)));
+  text_add(key, "tune %d threads\n", threads_count(t->b->context->threads));
   jit_key(t->j, key);
   text_bytes(key, (const char *)c, sizeof *c);
   return !key->failed;
@@ -138,7 +139,7 @@ static int find_out(tuner *t, const product_class *c) {
     choice = fastest(t, c);
     error why = {0};
     if (d && choice >= 0 && disk_cache_put(d, key.s, key.len, &(uint8_t){(uint8_t)choice}, 1, &why) != TME_OK)
-      engine_log(t->b->engine, TME_LOG_INFO, "tune: %s", why.text);
+      context_log(t->b->context, TME_LOG_INFO, "tune: %s", why.text);
   }
   text_free(&key);
   return choice;

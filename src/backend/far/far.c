@@ -1,9 +1,8 @@
 /* A backend for tests: a device whose memory the host cannot read, whose work ends on a thread of its own, and which
  * lacks some operations. What it stores is scrambled; its worker makes plain copies, runs the reference's kernels on
  * them, and scrambles the results. */
-#include "engine/engine.h"
-#include "graph/node.h"
-#include "run/copy.h"
+#include "backend/backend.h"
+#include "memory/view.h"
 #include <pthread.h>
 #include <string.h>
 
@@ -195,7 +194,7 @@ static executable *far_prepare(backend *b, const graph *g, error *e) {
 
 /* A plain copy of all of a far buffer. */
 static buffer *plain(far *f, const buffer *b, error *e) {
-  buffer *p = pool_get(engine_pool(f->base.engine), b->bytes);
+  buffer *p = pool_get(f->base.context->pool, b->bytes);
   if (!p) {
     fail_memory(e, "far", b->bytes);
     return NULL;
@@ -312,7 +311,7 @@ static void far_close(backend *b) {
   mem_free(f);
 }
 
-backend *backend_far_new(tme_engine *e, error *err) {
+backend *backend_far_new(context *e, error *err) {
   far *f = mem_calloc(1, sizeof *f);
   if (!f) {
     fail_memory(err, "engine", sizeof *f);
@@ -326,7 +325,7 @@ backend *backend_far_new(tme_engine *e, error *err) {
                       .name = "far",
                       .device = "far",
                       .state = f,
-                      .engine = e,
+                      .context = e,
                       .close = far_close,
                       .supports = far_supports,
                       .prepare = far_prepare,

@@ -1,7 +1,7 @@
 #include "backend/mlx/cache.h"
 #include "base/env.h"
 #include "base/lock.h"
-#include "base/lru.h"
+#include "cache/lru.h"
 #include <errno.h>
 #include <ftw.h>
 #include <stdatomic.h>

@@ -1,10 +1,10 @@
 /* The backend "mlx": whole regions go to MLX, one function per signature, kept in a bounded cache. MLX itself is in a
  * module of its own, opened from the library's folder: see module.h. */
+#include "backend/backend.h"
 #include "backend/mlx/cache.h"
 #include "base/module.h"
 #include "base/fork.h"
-#include "engine/engine.h"
-#include "run/copy.h"
+#include "memory/view.h"
 #include <dlfcn.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -90,7 +90,7 @@ static const char *mlx_supports(backend *base, const graph *g, int i) {
   if (opened_in != fork_generation()) return "the process was forked, and MLX's threads are not in it";
   const op_type *t = &graph_get(g, i)->type;
   /* MLX does not look whether it was given memory. */
-  if ((double)type_size(t) * (double)tme_dtype_size(t->dtype) > (double)engine_config_of(base->engine)->memory)
+  if ((double)type_size(t) * (double)tme_dtype_size(t->dtype) > (double)base->context->config.memory)
     return "more memory than this process may use";
   return b->module->supports(&b->options, g, i);
 }
@@ -130,7 +130,7 @@ static tme_status give_input(mlx_backend *b, const array_view *v, const mlx_layo
   if (l->pack) {
     op_type t = view_type(v);
     size_t bytes = (size_t)type_size(&t) * tme_dtype_size(t.dtype);
-    owner = pool_get(engine_pool(b->base.engine), bytes);
+    owner = pool_get(b->base.context->pool, bytes);
     if (!owner) return fail_memory(e, "mlx", bytes);
     view_pack(v, data, owner->data);
     data = owner->data;
@@ -167,8 +167,8 @@ static tme_status take_outputs(mlx_backend *b, int n, const mlx_output *from, ar
   int made = 0;
   for (; made < n; made++) {
     const mlx_output *o = &from[made];
-    buffer *buf = o->bytes ? buffer_wrap(o->data, o->bytes, b->module->release, o->handle)
-                           : pool_get(engine_pool(b->base.engine), 0);
+    buffer *buf =
+        o->bytes ? buffer_wrap(o->data, o->bytes, b->module->release, o->handle) : pool_get(b->base.context->pool, 0);
     if (!buf) break;
     if (!o->bytes) b->module->release(o->handle);
     if (o->failed_matrix >= 0) {
@@ -269,7 +269,7 @@ static void mlx_close(backend *base) {
 /* ---- opening ----------------------------------------------------------------------------------------------------- */
 
 static void choose_compile(mlx_backend *b) {
-  const engine_config *c = engine_config_of(b->base.engine);
+  const engine_config *c = &b->base.context->config;
   if (!c->jit)
     snprintf(b->off, sizeof b->off, "%s", c->jit_off);
   else if (!c->mlx_compile)
@@ -278,11 +278,11 @@ static void choose_compile(mlx_backend *b) {
     snprintf(b->off, sizeof b->off, "%s", b->info.compiler);
   b->options.compile = !*b->off;
   if (c->jit && c->mlx_compile && *b->off)
-    engine_log(b->base.engine, TME_LOG_WARNING, "JIT: %s: MLX runs uncompiled", b->off);
+    context_log(b->base.context, TME_LOG_WARNING, "JIT: %s: MLX runs uncompiled", b->off);
 }
 
-backend *backend_mlx_new(tme_engine *e, error *err) {
-  const engine_config *c = engine_config_of(e);
+backend *backend_mlx_new(context *e, error *err) {
+  const engine_config *c = &e->config;
   mlx_backend *b = mem_calloc(1, sizeof *b);
   if (!b) {
     fail_memory(err, "mlx", sizeof *b);
@@ -293,7 +293,7 @@ backend *backend_mlx_new(tme_engine *e, error *err) {
                       .device = "cpu",
                       .host_memory = true,
                       .state = b,
-                      .engine = e,
+                      .context = e,
                       .close = mlx_close,
                       .supports = mlx_supports,
                       .prepare = mlx_prepare,

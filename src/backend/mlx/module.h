@@ -4,7 +4,7 @@
 #ifndef TME_MLX_MODULE_H
 #define TME_MLX_MODULE_H
 
-#include "compile/graph.h"
+#include "ir/graph.h"
 
 enum { MLX_MODULE_VERSION = 2 };
 

@@ -1,9 +1,7 @@
 /* The backends without a compiler: "reference", one plain loop per operation, and "nojit", the same with CBLAS and
  * LAPACK. A prepared region is the graph and what to let go of when; views cost nothing. */
+#include "backend/backend.h"
 #include "backend/reference/reference.h"
-#include "engine/engine.h"
-#include "graph/node.h"
-#include "run/profile.h"
 #include <string.h>
 
 typedef struct reference {
@@ -129,7 +127,7 @@ static void make_literal(run_state *r, int i) {
 
 static buffer *new_buffer(run_state *r, int of, const op_type *t) {
   size_t bytes = (size_t)type_size(t) * tme_dtype_size(t->dtype);
-  buffer *b = pool_get(engine_pool(r->ref->base.engine), bytes);
+  buffer *b = pool_get(r->ref->base.context->pool, bytes);
   if (!b) fail_memory(r->err, graph_written(r->g, of), bytes);
   return b;
 }
@@ -222,9 +220,9 @@ static tme_status compute(run_state *r, int i) {
   const ref_array *few[8];
   const ref_array **in = n->nin <= COUNT(few) ? few : mem_calloc((size_t)n->nin, sizeof *in);
   if (!in) return fail_memory(r->err, op_name(n->op), (size_t)n->nin * sizeof *in);
-  double t = profile_begin(r->ref->base.engine);
+  double t = profile_begin(r->ref->base.context);
   tme_status s = compute_into(r, i, in);
-  profile_end(r->ref->base.engine, t, r->ref->base.name, op_name(n->op),
+  profile_end(r->ref->base.context, t, r->ref->base.name, op_name(n->op),
               s == TME_OK ? (uint64_t)type_size(&n->type) * tme_dtype_size(n->type.dtype) : 0);
   if (in != few) mem_free(in);
   return s;
@@ -296,7 +294,7 @@ static void stats(backend *b, tme_stats *out) { out->kernels_run += atomic_load(
 
 static void close_backend(backend *b) { mem_free(b->state); }
 
-backend *backend_reference_new(tme_engine *e, bool libraries, error *err) {
+backend *backend_reference_new(context *e, bool libraries, error *err) {
   reference *r = mem_calloc(1, sizeof *r);
   if (!r) {
     fail_memory(err, "engine", sizeof *r);
@@ -308,7 +306,7 @@ backend *backend_reference_new(tme_engine *e, bool libraries, error *err) {
                       .device = "cpu",
                       .host_memory = true,
                       .state = r,
-                      .engine = e,
+                      .context = e,
                       .close = close_backend,
                       .supports = supports,
                       .prepare = prepare,

@@ -1,4 +1,4 @@
-/* The vocabulary of src/ops/expr.h as C: each primitive is a function S(primitive) of the type at hand.
+/* The vocabulary of src/kernel/expr.h as C: each primitive is a function S(primitive) of the type at hand.
  *
  * scalar_real.inc, scalar_int.inc and scalar_complex.inc define the functions for one type each, whose name is SCALAR;
  * whoever includes ops.def defines S(name) as the name with the type's suffix. Every primitive rounds to its type. f32

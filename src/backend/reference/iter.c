@@ -44,8 +44,7 @@ bool iter_next(ref_iter *it) {
 }
 
 void broadcast_strides(const op_type *shape, const ref_array *x, int64_t out[static TME_MAX_RANK]) {
-  int lead = shape->rank - x->type.rank;
-  for (int d = 0; d < shape->rank; d++) out[d] = d < lead || x->type.shape[d - lead] == 1 ? 0 : x->strides[d - lead];
+  strides_broadcast(shape, &x->type, x->strides, out);
 }
 
 ref_dims dims_of(const op_type *t, const int64_t *strides, uint32_t axes) {

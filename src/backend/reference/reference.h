@@ -3,7 +3,7 @@
 #ifndef TME_REFERENCE_H
 #define TME_REFERENCE_H
 
-#include "ops/ops.h"
+#include "ops/views.h"
 
 /* A strided array in host memory. */
 typedef struct ref_array {

@@ -1,81 +1,14 @@
 /* Operations that move elements: copies, where reference_view cannot describe the result. */
 #include "backend/reference/convert.h"
 #include "backend/reference/iter.h"
+#include "ops/views.h"
 #include <string.h>
 
-static void view_transpose(const ref_array *x, const op_attrs *a, ref_array *out) {
-  for (int d = 0; d < x->type.rank; d++) out->strides[d] = x->strides[a->list[0].v[d]];
-}
-
-static void view_slice(const ref_array *x, const op_attrs *a, const op_type *type, ref_array *out) {
-  int64_t offset = 0;
-  for (int d = 0; d < x->type.rank; d++) {
-    offset += type->shape[d] ? a->list[0].v[d] * x->strides[d] : 0;
-    out->strides[d] = a->list[2].v[d] * x->strides[d];
-  }
-  if (type_size(type)) out->data += offset * (int64_t)tme_dtype_size(type->dtype);
-}
-
-static void view_flip(const ref_array *x, const op_attrs *a, ref_array *out) {
-  bool any = type_size(&x->type) != 0;
-  for (int d = 0; d < x->type.rank; d++) {
-    out->strides[d] = x->strides[d];
-    if (!(a->axes >> d & 1)) continue;
-    out->strides[d] = -x->strides[d];
-    if (any) out->data += (x->type.shape[d] - 1) * x->strides[d] * (int64_t)tme_dtype_size(x->type.dtype);
-  }
-}
-
-/* A reshape without a copy: runs of dimensions that are one in memory are cut anew. */
-static bool view_reshape(const ref_array *x, const op_type *type, ref_array *out) {
-  if (!type_size(type)) {
-    type_strides(type, out->strides);
-    return true;
-  }
-  int64_t shape[TME_MAX_RANK], strides[TME_MAX_RANK]; /* x without extents of 1 */
-  int rank = 0, from = 0, to = 0;
-  for (int d = 0; d < x->type.rank; d++) {
-    if (x->type.shape[d] == 1) continue;
-    shape[rank] = x->type.shape[d];
-    strides[rank++] = x->strides[d];
-  }
-  while (from < rank && to < type->rank) {
-    int from_end = from + 1, to_end = to + 1;
-    int64_t a = shape[from], b = type->shape[to];
-    while (a != b) {
-      if (a < b)
-        a *= shape[from_end++];
-      else
-        b *= type->shape[to_end++];
-    }
-    for (int d = from; d + 1 < from_end; d++)
-      if (strides[d] != strides[d + 1] * shape[d + 1]) return false;
-    int64_t step = strides[from_end - 1];
-    for (int d = to_end - 1; d >= to; d--) {
-      out->strides[d] = step;
-      step *= type->shape[d];
-    }
-    from = from_end;
-    to = to_end;
-  }
-  for (; to < type->rank; to++) out->strides[to] = 1;
-  return true;
-}
-
 bool reference_view(int op, const ref_array *in, const op_attrs *attrs, const op_type *type, ref_array *out) {
-  ref_array v = {.type = *type, .data = in->data};
-  switch (op) {
-  case OP_reshape:
-  case OP_squeeze:
-  case OP_expand_dims:
-    if (!view_reshape(in, type, &v)) return false;
-    break;
-  case OP_transpose: view_transpose(in, attrs, &v); break;
-  case OP_slice: view_slice(in, attrs, type, &v); break;
-  case OP_flip: view_flip(in, attrs, &v); break;
-  case OP_broadcast_to: broadcast_strides(type, in, v.strides); break;
-  default: return false;
-  }
+  ref_array v = {.type = *type};
+  int64_t offset;
+  if (!op_view(op, &in->type, in->strides, attrs, type, &offset, v.strides)) return false;
+  v.data = in->data + offset * (int64_t)tme_dtype_size(type->dtype);
   *out = v;
   return true;
 }

@@ -1,0 +1,382 @@
+/* From a call to a node: arguments, type inference, casts. */
+#include "array/apply.h"
+#include "array/compose.h"
+#include "array/scope.h"
+#include "array/untyped.h"
+#include <math.h>
+#include <string.h>
+
+enum { FEW = 8 };
+
+typedef struct call {
+  tme_scope *s;
+  const op_def *def;
+  int op, nin;
+  bool failed;
+  tme_array **in;
+  op_attrs attrs;
+  op_type base; /* of check_power */
+} call;
+
+static bool refuse(call *c, const op_param *p, const char *expected) {
+  fail(&c->s->err, TME_ERR_ARGUMENT, "%s: %s must be %s", c->def->name, p->name, expected);
+  return false;
+}
+
+/* A NULL is most often the result of a call that failed: then its message stands. */
+static bool take_array(call *c, const op_param *p, tme_array *a) {
+  if (a && a->node->engine == c->s->engine) {
+    c->in[c->nin++] = a;
+    return true;
+  }
+  if (a)
+    fail(&c->s->err, TME_ERR_ARGUMENT, "%s: operand '%s' belongs to another engine", c->def->name, p->name);
+  else
+    fail(&c->s->err, TME_ERR_ARGUMENT, "%s: operand '%s' is NULL", c->def->name, p->name);
+  return false;
+}
+
+static bool take_list(call *c, const op_param *p, op_list *l, const tme_arg *a) {
+  l->n = -1;
+  if (a->kind == TME_ARG_ABSENT) return p->has_default || refuse(c, p, "given");
+  if (a->kind == TME_ARG_INT) {
+    l->n = 1;
+    l->v[0] = a->u.i;
+    return true;
+  }
+  if (a->kind != TME_ARG_INTS || a->n < 0 || (a->n && !a->u.ints)) return refuse(c, p, "a list of whole numbers");
+  if (a->n > TME_MAX_RANK) {
+    fail(&c->s->err, TME_ERR_ARGUMENT, "%s: %s has %d entries, more than the %d dimensions supported", c->def->name,
+         p->name, a->n, TME_MAX_RANK);
+    return false;
+  }
+  l->n = a->n;
+  for (int i = 0; i < a->n; i++) l->v[i] = a->u.ints[i];
+  return true;
+}
+
+static bool take_perdim(call *c, const op_param *p, const tme_arg *a) {
+  op_list *l = &c->attrs.list[p->slot];
+  if (!take_list(c, p, l, a)) return false;
+  int rank = c->nin ? c->in[0]->type.rank : 0;
+  if (l->n < 0 || l->n == rank) return true;
+  fail(&c->s->err, TME_ERR_ARGUMENT, "%s: %s has %d entr%s, expected one for each of the array's axes, %d",
+       c->def->name, p->name, l->n, l->n == 1 ? "y" : "ies", rank);
+  return false;
+}
+
+static bool take_int(call *c, const op_param *p, const tme_arg *a) {
+  int64_t *v = &c->attrs.i[p->slot];
+  if (a->kind == TME_ARG_ABSENT) {
+    *v = (int64_t)p->value;
+    return p->has_default || refuse(c, p, "given");
+  }
+  if (a->kind != TME_ARG_INT) return refuse(c, p, "a whole number");
+  *v = p->kind == PARAM_BOOL ? a->u.i != 0 : a->u.i;
+  return true;
+}
+
+static bool take_float(call *c, const op_param *p, const tme_arg *a) {
+  double *v = &c->attrs.f[p->slot];
+  if (a->kind == TME_ARG_FLOAT)
+    *v = a->u.f;
+  else if (a->kind == TME_ARG_INT)
+    *v = (double)a->u.i;
+  else if (a->kind != TME_ARG_ABSENT)
+    return refuse(c, p, "a number");
+  else
+    *v = p->value;
+  return a->kind != TME_ARG_ABSENT || p->has_default || refuse(c, p, "given");
+}
+
+static bool take_number(call *c, const op_param *p, const tme_arg *a) {
+  op_number *v = &c->attrs.num[p->slot];
+  if (a->kind == TME_ARG_INT)
+    *v = number_of_int(a->u.i);
+  else if (a->kind == TME_ARG_UINT)
+    *v = number_of_uint(a->u.u);
+  else if (a->kind == TME_ARG_FLOAT)
+    *v = p->none && isnan(a->u.f) ? (op_number){0} : number_of_double(a->u.f);
+  else if (a->kind != TME_ARG_ABSENT)
+    return refuse(c, p, "a number");
+  else
+    *v = p->none ? (op_number){0} : number_of_int((int64_t)p->value);
+  return a->kind != TME_ARG_ABSENT || p->has_default || refuse(c, p, "given");
+}
+
+static bool take(call *c, const op_param *p, const tme_arg *a) {
+  switch (p->kind) {
+  case PARAM_ARRAY:
+    if (a->kind != TME_ARG_ARRAY && a->kind != TME_ARG_ABSENT) return refuse(c, p, "an array");
+    return take_array(c, p, a->kind == TME_ARG_ARRAY ? a->u.array : NULL);
+  case PARAM_OPTIONAL:
+    if (a->kind != TME_ARG_ARRAY && a->kind != TME_ARG_ABSENT) return refuse(c, p, "an array or nothing");
+    if (a->kind == TME_ARG_ARRAY && a->u.array) return take_array(c, p, a->u.array);
+    c->in[c->nin++] = NULL;
+    return true;
+  case PARAM_ARRAYS:
+    if (a->kind != TME_ARG_ARRAYS || a->n < 0 || (a->n && !a->u.arrays)) return refuse(c, p, "a list of arrays");
+    for (int i = 0; i < a->n; i++)
+      if (!take_array(c, p, a->u.arrays[i])) return false;
+    return true;
+  case PARAM_AXES:
+    if (!take_list(c, p, &c->attrs.list[2], a)) return false;
+    c->attrs.has_axes = a->kind == TME_ARG_ABSENT ? AXES_NONE : AXES_LIST;
+    return true;
+  case PARAM_INTS: return take_list(c, p, &c->attrs.list[p->slot], a);
+  case PARAM_PERDIM: return take_perdim(c, p, a);
+  case PARAM_FLOAT: return take_float(c, p, a);
+  case PARAM_NUMBER: return take_number(c, p, a);
+  case PARAM_AXIS:
+  case PARAM_INT:
+  case PARAM_BOOL:
+  case PARAM_DTYPE: return take_int(c, p, a);
+  }
+  return false;
+}
+
+/* `a` in dtype t: a literal is made anew from what the caller gave, so that it is rounded once. A new reference, or
+ * NULL when out of memory. */
+static node *convert(tme_engine *e, tme_array *a, tme_dtype t) {
+  node *n = a->node;
+  if (n->op == OP_literal) return node_literal(e, t, a->type.weak, n->literal);
+  op_attrs attrs = {.i = {t}};
+  op_type type = a->type;
+  type.dtype = t;
+  return node_new(e, OP_astype, &a, 1, &attrs, &type, 1);
+}
+
+/* The value of full() is an argument of the plan as every other changing number is. */
+static node *make_full(tme_engine *e, const op_attrs *attrs, const op_type *type) {
+  node *value = node_literal(e, type->dtype, false, attrs->num[0]);
+  if (!value) return NULL;
+  op_attrs shape = {.list = {{.n = type->rank}}};
+  memcpy(shape.list[0].v, type->shape, sizeof type->shape);
+  tme_array *in = &value->out[0];
+  node *n = node_new(e, OP_broadcast_to, &in, 1, &shape, type, 1);
+  node_release(value);
+  return n;
+}
+
+/* A view of a computed array is computed. */
+static node *make_view(tme_engine *e, int op, tme_array *x, const op_attrs *attrs, const op_type *type) {
+  int64_t offset, strides[TME_MAX_RANK];
+  if (!array_view_of(op, x, attrs, type, &offset, strides)) return NULL;
+  node *n = node_new(e, op, NULL, 0, NULL, type, 1);
+  if (n) array_set(&n->out[0], buffer_retain(array_buffer(x)), offset, strides);
+  return n;
+}
+
+static node *make(call *c, tme_dtype *cast, const op_type *types) {
+  tme_engine *e = c->s->engine;
+  bool structured = c->def->family != FAMILY_elementwise;
+  if (c->op == OP_clip) c->op = compose_clip(c->in, cast, &c->nin);
+  if (c->op == OP_full) return make_full(e, &c->attrs, types);
+  if (c->op == OP_astype && c->in[0]->node->op == OP_literal && c->in[0]->type.weak)
+    return node_literal(e, types->dtype, false, c->in[0]->node->literal);
+  if (c->def->family == FAMILY_shape && array_buffer(c->in[0])) {
+    node *view = make_view(e, c->op, c->in[0], &c->attrs, types);
+    if (view) return view;
+  }
+  int done = 0;
+  bool ok = true;
+  for (; done < c->nin; done++) {
+    if (cast[done] == TME_DTYPE_NONE || !c->in[done]) continue;
+    node *n = convert(e, c->in[done], cast[done]);
+    ok = n != NULL;
+    if (!ok) break;
+    c->in[done] = &n->out[0];
+  }
+  node *n = ok ? node_new(e, c->op, c->in, c->nin, structured ? &c->attrs : NULL, types, c->def->outputs) : NULL;
+  for (int i = 0; i < done; i++)
+    if (cast[i] != TME_DTYPE_NONE && c->in[i]) node_release(c->in[i]->node);
+  return n;
+}
+
+/* The node's outputs to the scope. Takes over the reference, of which each output needs one. */
+static bool give(call *c, node *n, tme_array **out) {
+  int outputs = c->def->outputs;
+  if (!n) return false;
+  if (outputs > 1) atomic_fetch_add_explicit(&n->refs, outputs - 1, memory_order_relaxed);
+  for (int i = 0; i < outputs; i++) out[i] = scope_add(c->s, &n->out[i]);
+  return true;
+}
+
+/* The same, with those of dtype `wide` as `narrow`. */
+static bool give_narrowed(call *c, node *n, tme_dtype wide, tme_dtype narrow, tme_array **out) {
+  int outputs = c->def->outputs, done = 0;
+  node *own[OP_MAX_OUTPUTS];
+  for (; n && done < outputs; done++) {
+    own[done] = n->out[done].type.dtype == wide ? convert(c->s->engine, &n->out[done], narrow) : node_retain(n);
+    if (!own[done]) break;
+  }
+  bool ok = n && done == outputs;
+  for (int i = 0; i < done; i++) {
+    if (ok)
+      out[i] = scope_add(c->s, own[i] == n ? &n->out[i] : &own[i]->out[0]);
+    else
+      node_release(own[i]);
+  }
+  node_release(n);
+  return ok;
+}
+
+/* Untyped operands among the others: what the dtype that they are to have does not hold is an error. */
+static bool check_untyped(call *c, const tme_dtype *cast) {
+  for (int i = 0; i < c->nin; i++) {
+    tme_array *a = c->in[i];
+    if (!a || !a->type.weak || c->def->family == FAMILY_cast) continue;
+    if (!untyped_fits(c->s, c->op, a, cast[i] == TME_DTYPE_NONE ? a->type.dtype : cast[i])) return false;
+  }
+  return true;
+}
+
+/* Integers to the power of untyped negative ones: of untyped integers floats, of others an error. */
+static tme_status check_power(call *c, tme_dtype floating, const op_type **in) {
+  if (c->op != OP_pow || !c->in[1]->type.weak || dtype_kind(c->in[0]->type.dtype) > TAKES_INT) return TME_OK;
+  if (dtype_kind(c->in[1]->type.dtype) > TAKES_INT) return TME_OK;
+  bool negative;
+  tme_status s = untyped_negative(c->s, c->in[1], &negative);
+  if (s != TME_OK || !negative) return s;
+  if (!c->in[0]->type.weak)
+    return fail(&c->s->err, TME_ERR_ARGUMENT,
+                "pow: %s to the power of a negative whole number is none; take 1 / x ** n, or convert x with astype",
+                tme_dtype_name(c->in[0]->type.dtype));
+  c->base = *in[0];
+  c->base.dtype = floating;
+  in[0] = &c->base;
+  return TME_OK;
+}
+
+/* Means and variances of integers that f32 does not hold are made in f64, lest numbers be rounded before they are centred. */
+static bool is_of_wide_integers(const call *c) {
+  if (c->op != OP_mean && c->op != OP_var && c->op != OP_std) return false;
+  tme_dtype t = c->in[0]->type.dtype;
+  return dtype_is_int(t) && tme_dtype_size(t) >= 4;
+}
+
+static tme_status infer(call *c, const op_type **in, tme_dtype *cast, tme_array **out) {
+  const engine_config *config = &context_of(c->s->engine)->config;
+  bool untyped = true, floats = false;
+  for (int i = 0; i < c->nin; i++) {
+    in[i] = c->in[i] ? &c->in[i]->type : NULL;
+    if (!in[i] || in[i]->weak) continue;
+    untyped = false;
+    floats |= dtype_kind(in[i]->dtype) > TAKES_INT;
+  }
+  error *err = &c->s->err;
+  op_call o = {.op = c->op,
+               .nin = c->nin,
+               .in = in,
+               .attrs = c->def->family == FAMILY_elementwise ? NULL : &c->attrs,
+               .default_float = untyped ? config->untyped_dtype : config->default_dtype,
+               .untyped = config->untyped,
+               .cast = cast};
+  /* Integers are not brought down to 16-bit floats: what is made of them is f32, and rounds once at the end. */
+  tme_dtype narrow = TME_DTYPE_NONE;
+  bool half = o.default_float == TME_F16 || o.default_float == TME_BF16;
+  if (half && c->nin && !floats && c->def->family != FAMILY_cast) {
+    narrow = o.default_float;
+    o.default_float = TME_F32;
+  }
+  if (o.default_float == TME_F32 && is_of_wide_integers(c)) {
+    if (narrow == TME_DTYPE_NONE) narrow = TME_F32;
+    o.default_float = TME_F64;
+  }
+  op_type types[OP_MAX_OUTPUTS];
+  tme_status s = check_power(c, o.default_float, in);
+  if (s == TME_OK) s = op_infer(&o, types, err);
+  if (s != TME_OK) return s;
+  if (c->op == OP_pow && in[0] == &c->base) cast[0] = c->base.dtype;
+  if (!check_untyped(c, cast)) return err->code;
+  if (!scope_reserve(c->s, c->def->outputs)) return fail_memory(err, c->def->name, sizeof *c->s->array);
+  node *n = make(c, cast, types);
+  bool ok = narrow == TME_DTYPE_NONE ? give(c, n, out) : give_narrowed(c, n, o.default_float, narrow, out);
+  return ok ? TME_OK : fail_memory(err, c->def->name, sizeof *n);
+}
+
+static tme_status compare(call *c, const op_type **in, tme_dtype *cast, tme_array **out) {
+  node *a = c->in[0]->node, *b = c->in[1]->node, *own = NULL;
+  if (a->op == OP_literal && b->op == OP_literal && c->in[0]->type.weak && c->in[1]->type.weak) {
+    op_number v = number_of_int(compare_literals(c->op, &a->literal, &b->literal));
+    *out = scope_take(c->s, node_literal(c->s->engine, TME_BOOL, true, v), c->def->name);
+    return *out ? TME_OK : c->s->err.code;
+  }
+  if (!compare_literal(c->s, &c->op, c->in, &own)) return fail_memory(&c->s->err, c->def->name, sizeof(node));
+  c->def = op_get(c->op);
+  tme_status s = TME_OK;
+  if (compare_mixes_signs(c->in)) {
+    *out = compare_mixed_signs(c->s, c->op, c->in);
+    if (!*out) s = c->s->err.code;
+  } else {
+    s = infer(c, in, cast, out);
+  }
+  node_release(own);
+  return s;
+}
+
+static bool take_all(call *c, const tme_arg *args, int nargs) {
+  static const tme_arg absent = {.kind = TME_ARG_ABSENT};
+  for (int p = 0; p < c->def->nparams; p++)
+    if (!take(c, &c->def->params[p], p < nargs ? &args[p] : &absent)) return false;
+  return true;
+}
+
+/* Lists of many arrays. */
+static tme_status apply_many(call *c, const tme_arg *args, int nargs, int most, tme_array **out) {
+  c->in = mem_calloc((size_t)most, sizeof *c->in);
+  const op_type **types = mem_calloc((size_t)most, sizeof *types);
+  tme_dtype *cast = mem_calloc((size_t)most, sizeof *cast);
+  tme_status s;
+  if (!c->in || !types || !cast)
+    s = fail_memory(&c->s->err, c->def->name, (size_t)most * sizeof *types);
+  else
+    s = take_all(c, args, nargs) ? infer(c, types, cast, out) : c->s->err.code;
+  mem_free(c->in);
+  mem_free(types);
+  mem_free(cast);
+  return s;
+}
+
+tme_status apply(tme_scope *s, int op, const tme_arg *args, int nargs, tme_array **out) {
+  const op_def *d = op_get(op);
+  for (int i = 0; d && out && i < d->outputs; i++) out[i] = NULL;
+  if (!s || !d) return TME_ERR_ARGUMENT;
+  if (nargs < 0 || (nargs && !args) || !out)
+    return fail(&s->err, TME_ERR_ARGUMENT, "%s: the arguments are missing", d->name);
+  if (nargs > d->nparams)
+    return fail(&s->err, TME_ERR_ARGUMENT, "%s(%s): %d arguments given, more than it has", d->name, d->signature,
+                nargs);
+  tme_array *in[FEW];
+  const op_type *types[FEW];
+  tme_dtype cast[FEW];
+  call c;
+  c.s = s;
+  c.def = d;
+  c.op = op;
+  c.nin = 0;
+  c.in = in;
+  if (d->family != FAMILY_elementwise) memset(&c.attrs, 0, sizeof c.attrs);
+  if (d->ninputs < 0 && nargs > 0 && args[0].kind == TME_ARG_ARRAYS && args[0].n > FEW)
+    return apply_many(&c, args, nargs, args[0].n, out);
+  if (!take_all(&c, args, nargs)) return s->err.code;
+  if (op == OP_round && c.attrs.i[0]) return compose_round(s, in[0], c.attrs.i[0], out);
+  return is_comparison(d->rule) ? compare(&c, types, cast, out) : infer(&c, types, cast, out);
+}
+
+tme_status tme_apply(tme_scope *s, const char *op, const tme_arg *args, int nargs, tme_array **out) {
+  int i = op_find(op);
+  if (i >= 0) return apply(s, i, args, nargs, out);
+  if (out) out[0] = NULL; /* every operation has one output at least */
+  return s ? fail(&s->err, TME_ERR_ARGUMENT, "there is no operation '%.64s'", op ? op : "") : TME_ERR_ARGUMENT;
+}
+
+static const tme_op_info infos[] = {
+#define ELEMENTWISE(n, rule, signature, expression, gradient, lo, hi, ulp, doc) {#n, signature, doc, 1},
+#define STRUCTURED(n, family, signature, outputs, doc) {#n, signature, doc, outputs},
+#include "ops/ops.def"
+};
+
+int tme_op_count(void) { return OP_PUBLIC_COUNT; }
+const tme_op_info *tme_op_get(int i) { return i >= 0 && i < OP_PUBLIC_COUNT ? &infos[i] : NULL; }
+const tme_op_info *tme_op_find(const char *name) { return tme_op_get(op_find(name)); }

@@ -1,0 +1,72 @@
+#include "array/scope.h"
+
+tme_scope *tme_scope_new(tme_engine *e) {
+  if (!e) return NULL;
+  tme_scope *s = mem_alloc(sizeof *s);
+  if (!s) return NULL;
+  s->engine = e;
+  context_retain(context_of(e));
+  atomic_init(&s->refs, 1);
+  s->n = s->cap = 0;
+  s->array = NULL;
+  tme_clear_error(s);
+  return s;
+}
+
+tme_scope *scope_retain(tme_scope *s) {
+  atomic_fetch_add_explicit(&s->refs, 1, memory_order_relaxed);
+  return s;
+}
+
+void scope_release(tme_scope *s) {
+  if (atomic_fetch_sub_explicit(&s->refs, 1, memory_order_acq_rel) != 1) return;
+  tme_engine *e = s->engine;
+  mem_free(s);
+  context_release(context_of(e));
+}
+
+void tme_scope_free(tme_scope *s) {
+  if (!s) return;
+  for (int i = 0; i < s->n; i++) node_release(s->array[i]->node);
+  mem_free(s->array);
+  s->array = NULL;
+  s->n = s->cap = 0;
+  scope_release(s);
+}
+
+tme_engine *tme_scope_engine(tme_scope *s) { return s ? s->engine : NULL; }
+const char *tme_error(const tme_scope *s) { return s ? s->err.text : "there is no scope"; }
+tme_status tme_error_code(const tme_scope *s) { return s ? s->err.code : TME_ERR_ARGUMENT; }
+
+void tme_clear_error(tme_scope *s) {
+  if (!s) return;
+  s->err.code = TME_OK;
+  s->err.text[0] = 0;
+}
+
+bool scope_reserve(tme_scope *s, int n) {
+  if (n <= s->cap - s->n) return true;
+  if (s->n > INT32_MAX / 2 - n) return false;
+  int cap = (s->n + n) * 2 < 16 ? 16 : (s->n + n) * 2;
+  tme_array **p = mem_realloc(s->array, (size_t)cap * sizeof *p);
+  if (!p) return false;
+  s->array = p;
+  s->cap = cap;
+  return true;
+}
+
+tme_array *scope_take(tme_scope *s, node *n, const char *what) {
+  if (!n || !scope_reserve(s, 1)) {
+    node_release(n);
+    fail_memory(&s->err, what, sizeof *n);
+    return NULL;
+  }
+  return scope_add(s, &n->out[0]);
+}
+
+tme_status scope_fail(tme_scope *s, const error *e) {
+  if (e->code != TME_OK) fail(&s->err, e->code, "%s", e->text);
+  return e->code;
+}
+
+tme_status scope_null(tme_scope *s, const char *what) { return fail(&s->err, TME_ERR_ARGUMENT, "%s is NULL", what); }

@@ -1,0 +1,29 @@
+/* Where results live and where the first error is kept. */
+#ifndef TME_SCOPE_H
+#define TME_SCOPE_H
+
+#include "context/context.h"
+#include "array/node.h"
+
+struct tme_scope {
+  tme_engine *engine;
+  atomic_int refs; /* the caller's, and one per event that may leave an error here */
+  int n, cap;
+  tme_array **array; /* one reference each */
+  error err;
+};
+
+/* Room for n further arrays, so that adding them cannot fail. */
+bool scope_reserve(tme_scope *s, int n);
+/* Takes over the caller's reference. There must be room. */
+static inline tme_array *scope_add(tme_scope *s, tme_array *a) { return s->array[s->n++] = a; }
+/* One array on a new node (NULL: out of memory, reported for `what`), into the scope. */
+tme_array *scope_take(tme_scope *s, node *n, const char *what);
+/* Keeps the error unless there is one already; returns its own code. */
+tme_status scope_fail(tme_scope *s, const error *e);
+/* The code for a NULL array: of the error that stands, or a new one. */
+tme_status scope_null(tme_scope *s, const char *what);
+tme_scope *scope_retain(tme_scope *s);
+void scope_release(tme_scope *s);
+
+#endif

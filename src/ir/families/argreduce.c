@@ -1,0 +1,50 @@
+/* argmin, argmax. */
+#include "ir/graph.h"
+
+tme_status infer_argreduce(op_call *c, op_type *out, error *e) {
+  const op_type *x = c->in[0];
+  op_attrs *a = c->attrs;
+  tme_status s = infer_takes(c, TAKES_BOOL | TAKES_INT | TAKES_FLOAT, "real numbers or booleans", e);
+  if (s != TME_OK) return s;
+  if (a->has_axes == AXES_LIST && a->list[2].n >= 0 && a->list[2].n != 1)
+    return fail(e, TME_ERR_ARGUMENT, "%s: takes one axis or none, not %d", op_name(c->op), a->list[2].n);
+  s = infer_axes(c, x->rank, false, e);
+  if (s != TME_OK) return s;
+  for (int d = 0; d < x->rank; d++) {
+    if (!(a->axes >> d & 1) || x->shape[d]) continue;
+    char shape[200];
+    type_shape_text(x, shape);
+    return fail(e, TME_ERR_SHAPE, "%s: axis %d of shape %s has no elements", op_name(c->op), d, shape);
+  }
+  out->dtype = TME_I64;
+  a->i[0] = a->i[0] != 0;
+  infer_reduced(x, a->axes, a->i[0], out);
+  return TME_OK;
+}
+
+/* The smallest index among the elements that equal the extreme one, or are NaN: then the extreme one is NaN too and the
+ * comparison with it is always false. */
+int decompose_argreduce(graph *g, int op, const int *in, int nin, const op_attrs *attrs, const op_type *type) {
+  (void)nin;
+  if (in[0] < 0) return -1;
+  int x = in[0];
+  op_type xt = graph_get(g, x)->type;
+  uint32_t axes = attrs->axes;
+  bool flat = xt.rank != 1 && axes == (1u << xt.rank) - 1;
+  if (flat) {
+    int64_t n = type_size(&xt);
+    x = graph_reshape(g, x, 1, &n);
+    xt.rank = 1;
+    xt.shape[0] = n;
+    axes = 1;
+  }
+  int axis = 0;
+  while (!(axes >> axis & 1)) axis++;
+  int m = graph_reduce(g, op == OP_argmin ? OP_min : OP_max, x, axes, true);
+  int hit = graph_bin(g, OP_equal, x, m);
+  if (dtype_is_float(xt.dtype)) hit = graph_bin(g, OP_logical_or, hit, graph_un(g, OP_isnan, x));
+  int pick[3] = {hit, graph_iota(g, TME_I64, xt.rank, xt.shape, axis),
+                 graph_number(g, TME_I64, (double)xt.shape[axis])};
+  int y = graph_reduce(g, OP_min, graph_op(g, OP_where, pick, 3, NULL), axes, attrs->i[0]);
+  return graph_reshape(g, y, type->rank, type->shape);
+}

@@ -1,0 +1,48 @@
+/* layer_norm, rms_norm along the last axis. */
+#include "ir/graph.h"
+
+tme_status infer_norm(op_call *c, op_type *out, error *e) {
+  const op_type *x = c->in[0];
+  tme_dtype t = infer_float(c, infer_promote(c, 0, c->nin));
+  if (!dtype_is_float(t))
+    return fail(e, TME_ERR_DTYPE, "%s: takes real numbers, not %s", op_name(c->op), tme_dtype_name(t));
+  if (x->rank == 0) return fail(e, TME_ERR_SHAPE, "%s: x needs at least one dimension", op_name(c->op));
+  if (!(c->attrs->f[0] >= 0))
+    return fail(e, TME_ERR_ARGUMENT, "%s: eps is %g, expected 0 or more", op_name(c->op), c->attrs->f[0]);
+  int64_t n = x->shape[x->rank - 1];
+  for (int i = 0; i < c->nin; i++) {
+    if (!c->in[i]) continue;
+    infer_want(c, i, t);
+    if (i == 0 || (c->in[i]->rank == 1 && c->in[i]->shape[0] == n)) continue;
+    char shape[200];
+    type_shape_text(c->in[i], shape);
+    return fail(e, TME_ERR_SHAPE, "%s: %s has shape %s, expected (%lld,)", op_name(c->op), i == 1 ? "weight" : "bias",
+                shape, (long long)n);
+  }
+  *out = *x;
+  out->dtype = t;
+  return TME_OK;
+}
+
+int decompose_norm(graph *g, int op, const int *in, int nin, const op_attrs *attrs, const op_type *type) {
+  if (in[0] < 0) return -1;
+  int x = graph_wide(g, in[0]);
+  if (x < 0) return -1;
+  tme_dtype t = graph_get(g, x)->type.dtype;
+  uint32_t axis = 1u << (type->rank - 1);
+  int n = graph_number(g, t, (double)type->shape[type->rank - 1]);
+  bool centred = op == OP_layer_norm;
+  if (centred) x = graph_bin(g, OP_subtract, x, graph_bin(g, OP_divide, graph_reduce(g, OP_sum, x, axis, true), n));
+  int square = graph_reduce(g, OP_sum, graph_bin(g, OP_multiply, x, x), axis, true);
+  if (centred) { /* what the mean lost in rounding */
+    int sum = graph_reduce(g, OP_sum, x, axis, true), left = graph_bin(g, OP_divide, sum, n);
+    square = graph_centred(g, square, sum, left);
+    x = graph_bin(g, OP_subtract, x, left);
+  }
+  int spread = graph_bin(g, OP_add, graph_bin(g, OP_divide, square, n), graph_number(g, t, attrs->f[0]));
+  int scale = graph_bin(g, OP_divide, graph_number(g, t, 1), graph_un(g, OP_sqrt, spread)); /* once a row */
+  int y = graph_bin(g, OP_multiply, x, scale);
+  if (nin > 1 && in[1] >= 0) y = graph_bin(g, OP_multiply, y, graph_cast(g, in[1], t));
+  if (nin > 2 && in[2] >= 0) y = graph_bin(g, OP_add, y, graph_cast(g, in[2], t));
+  return graph_cast(g, y, type->dtype);
+}

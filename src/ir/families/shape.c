@@ -1,0 +1,224 @@
+/* Operations that move elements and change none. Their attributes after inference:
+ *   reshape, broadcast_to  list[0]: the shape        transpose  list[0]: the axes, not negative
+ *   slice  list[0]: first element; list[2]: step; list[1]: one past the last element, TME_NONE before element 0.
+ *          Without elements 0, 0, 1. The extents are those of the result.
+ *   pad    list[0], list[1]: one entry per dimension */
+#include "ir/graph.h"
+#include <string.h>
+
+static tme_status infer_reshape(op_call *c, op_type *out, error *e) {
+  op_list *shape = &c->attrs->list[0];
+  char a[200], b[200];
+  op_type asked = {.rank = shape->n < 0 ? 0 : shape->n > TME_MAX_RANK ? TME_MAX_RANK : shape->n};
+  memcpy(asked.shape, shape->v, sizeof asked.shape);
+  type_shape_text(c->in[0], a);
+  type_shape_text(&asked, b);
+  int64_t n = type_size(c->in[0]), product = 1;
+  int open = -1;
+  for (int d = 0; d < asked.rank; d++) {
+    if (shape->v[d] == -1 && open < 0)
+      open = d;
+    else if (shape->v[d] == -1)
+      return fail(e, TME_ERR_ARGUMENT, "reshape: shape %s leaves more than one extent open", b);
+    else if (shape->v[d] >= 0 && __builtin_mul_overflow(product, shape->v[d], &product))
+      product = -1;
+    if (product < 0) break;
+  }
+  if (open >= 0) {
+    if (product <= 0 || n % product)
+      return fail(e, TME_ERR_SHAPE, "reshape: %s has %lld element%s, which shape %s cannot hold", a, (long long)n,
+                  PLURAL(n), b);
+    shape->v[open] = n / product;
+  }
+  tme_status s = infer_extents(c, shape, out, e);
+  if (s != TME_OK) return s;
+  if (open < 0 && product != n)
+    return fail(e, TME_ERR_SHAPE, "reshape: %s has %lld element%s, which shape %s cannot hold", a, (long long)n,
+                PLURAL(n), b);
+  return TME_OK;
+}
+
+static tme_status infer_transpose(op_call *c, op_type *out, error *e) {
+  op_list *axes = &c->attrs->list[0];
+  const op_type *x = c->in[0];
+  out->rank = x->rank;
+  if (axes->n < 0) {
+    axes->n = x->rank;
+    for (int d = 0; d < x->rank; d++) axes->v[d] = x->rank - 1 - d;
+  }
+  if (axes->n != x->rank)
+    return fail(e, TME_ERR_ARGUMENT, "transpose: %d ax%s for an array of %d dimension%s", axes->n,
+                axes->n == 1 ? "is" : "es", x->rank, PLURAL(x->rank));
+  unsigned seen = 0;
+  for (int d = 0; d < x->rank; d++) {
+    int64_t axis = axes->v[d] < 0 ? axes->v[d] + x->rank : axes->v[d];
+    if (axis < 0 || axis >= x->rank || (seen >> axis & 1))
+      return fail(e, TME_ERR_ARGUMENT, "transpose: axis %lld is %s for %d dimension%s", (long long)axes->v[d],
+                  axis < 0 || axis >= x->rank ? "out of range" : "given twice", x->rank, PLURAL(x->rank));
+    seen |= 1u << axis;
+    axes->v[d] = axis;
+    out->shape[d] = x->shape[axis];
+  }
+  return TME_OK;
+}
+
+/* A list with one entry per dimension; entries that are not given are TME_NONE. */
+static tme_status per_dimension(const op_call *c, op_list *l, int rank, error *e) {
+  if (l->n > rank)
+    return fail(e, TME_ERR_ARGUMENT, "%s: %d entries for an array of %d dimension%s", op_name(c->op), l->n, rank,
+                PLURAL(rank));
+  for (int d = l->n < 0 ? 0 : l->n; d < rank; d++) l->v[d] = TME_NONE;
+  l->n = rank;
+  return TME_OK;
+}
+
+static int64_t bound(int64_t v, int64_t n, int64_t lo, int64_t hi) {
+  if (v < 0) v = v < -n ? -1 : v + n;
+  return v < lo ? lo : v > hi ? hi : v;
+}
+
+/* Python's rules for one dimension of extent n; returns the extent of the result. */
+static int64_t slice_extent(int64_t n, int64_t *start, int64_t *stop, int64_t *step) {
+  if (*step == TME_NONE) *step = 1;
+  int64_t count = 0;
+  if (*step > 0) {
+    *start = *start == TME_NONE ? 0 : bound(*start, n, 0, n);
+    *stop = *stop == TME_NONE ? n : bound(*stop, n, 0, n);
+    if (*stop > *start) count = (*stop - *start - 1) / *step + 1;
+  } else {
+    *start = *start == TME_NONE ? n - 1 : bound(*start, n, -1, n - 1);
+    *stop = *stop == TME_NONE ? -1 : bound(*stop, n, -1, n - 1);
+    /* step may be INT64_MIN + 1: the distance is what is divided */
+    if (*start > *stop) count = (*stop - *start + 1) / *step + 1;
+  }
+  if (count == 0) {
+    *start = *stop = 0;
+    *step = 1;
+  } else if (count == 1) {
+    *stop = *start + 1;
+    *step = 1;
+  } else {
+    *stop = *start + (count - 1) * *step + (*step > 0 ? 1 : -1);
+    if (*stop < 0) *stop = TME_NONE;
+  }
+  return count;
+}
+
+static tme_status infer_slice(op_call *c, op_type *out, error *e) {
+  const op_type *x = c->in[0];
+  op_list *l = c->attrs->list;
+  for (int i = 0; i < 3; i++) {
+    tme_status s = per_dimension(c, &l[i], x->rank, e);
+    if (s != TME_OK) return s;
+  }
+  out->rank = x->rank;
+  for (int d = 0; d < x->rank; d++) {
+    if (l[2].v[d] == 0) return fail(e, TME_ERR_ARGUMENT, "slice: the step of dimension %d is 0", d);
+    out->shape[d] = slice_extent(x->shape[d], &l[0].v[d], &l[1].v[d], &l[2].v[d]);
+  }
+  return TME_OK;
+}
+
+static tme_status infer_broadcast_to(op_call *c, op_type *out, error *e) {
+  tme_status s = infer_extents(c, &c->attrs->list[0], out, e);
+  if (s != TME_OK) return s;
+  op_type both;
+  if (type_broadcast(c->in[0], out, &both) && type_same_shape(&both, out)) return TME_OK;
+  char a[200], b[200];
+  type_shape_text(c->in[0], a);
+  type_shape_text(out, b);
+  return fail(e, TME_ERR_SHAPE, "broadcast_to: shape %s does not broadcast to %s", a, b);
+}
+
+static tme_status infer_squeeze(op_call *c, op_type *out, error *e) {
+  const op_type *x = c->in[0];
+  op_attrs *a = c->attrs;
+  bool given = a->has_axes == AXES_MASK || a->axes || (a->has_axes == AXES_LIST && a->list[2].n >= 0);
+  tme_status s = infer_axes(c, x->rank, true, e);
+  if (s != TME_OK) return s;
+  for (int d = 0; d < x->rank; d++) {
+    if (!given && x->shape[d] == 1) a->axes |= 1u << d;
+    if (!(a->axes >> d & 1)) {
+      out->shape[out->rank++] = x->shape[d];
+    } else if (x->shape[d] != 1) {
+      char shape[200];
+      type_shape_text(x, shape);
+      return fail(e, TME_ERR_SHAPE, "squeeze: axis %d of shape %s has extent %lld, expected 1", d, shape,
+                  (long long)x->shape[d]);
+    }
+  }
+  return TME_OK;
+}
+
+static tme_status infer_expand_dims(op_call *c, op_type *out, error *e) {
+  const op_type *x = c->in[0];
+  if (x->rank == TME_MAX_RANK)
+    return fail(e, TME_ERR_SHAPE, "expand_dims: the array has %d dimensions already, the most supported", TME_MAX_RANK);
+  tme_status s = infer_axis(c, 0, x->rank + 1, e);
+  if (s != TME_OK) return s;
+  for (int d = 0; d <= x->rank; d++) {
+    if (d == c->attrs->i[0]) out->shape[out->rank++] = 1;
+    if (d < x->rank) out->shape[out->rank++] = x->shape[d];
+  }
+  return TME_OK;
+}
+
+static tme_status infer_pad(op_call *c, op_type *out, error *e) {
+  const op_type *x = c->in[0];
+  op_number *value = &c->attrs->num[0];
+  if (value->kind == NUMBER_NONE) *value = number_of_int(0);
+  if (!number_fits(value, x->dtype)) return number_misfit("pad", value, x->dtype, e);
+  out->rank = x->rank;
+  memcpy(out->shape, x->shape, sizeof out->shape);
+  for (int i = 0; i < 2; i++) {
+    op_list *l = &c->attrs->list[i];
+    tme_status s = per_dimension(c, l, x->rank, e);
+    if (s != TME_OK) return s;
+    for (int d = 0; d < x->rank; d++) {
+      if (l->v[d] == TME_NONE) l->v[d] = 0;
+      if (l->v[d] < 0)
+        return fail(e, TME_ERR_ARGUMENT, "pad: %lld elements %s dimension %d, expected 0 or more", (long long)l->v[d],
+                    i ? "after" : "before", d);
+      if (__builtin_add_overflow(out->shape[d], l->v[d], &out->shape[d]))
+        return fail(e, TME_ERR_MEMORY, "pad: the extent of dimension %d overflows", d);
+    }
+  }
+  return TME_OK;
+}
+
+tme_status infer_shape(op_call *c, op_type *out, error *e) {
+  out->dtype = c->in[0]->dtype;
+  switch (c->op) {
+  case OP_reshape: return infer_reshape(c, out, e);
+  case OP_transpose: return infer_transpose(c, out, e);
+  case OP_slice: return infer_slice(c, out, e);
+  case OP_broadcast_to: return infer_broadcast_to(c, out, e);
+  case OP_squeeze: return infer_squeeze(c, out, e);
+  case OP_expand_dims: return infer_expand_dims(c, out, e);
+  case OP_pad: return infer_pad(c, out, e);
+  default: break;
+  }
+  out->rank = c->in[0]->rank;
+  memcpy(out->shape, c->in[0]->shape, sizeof out->shape);
+  return infer_axes(c, out->rank, false, e);
+}
+
+static int flip(graph *g, int x, uint32_t axes, const op_type *type) {
+  op_attrs a = {0};
+  for (int i = 0; i < 3; i++) a.list[i].n = type->rank;
+  for (int d = 0; d < type->rank; d++) {
+    a.list[0].v[d] = a.list[1].v[d] = TME_NONE;
+    a.list[2].v[d] = axes >> d & 1 ? -1 : 1;
+  }
+  return graph_op(g, OP_slice, &x, 1, &a);
+}
+
+int decompose_shape(graph *g, int op, const int *in, int nin, const op_attrs *attrs, const op_type *type) {
+  (void)nin;
+  switch (op) {
+  case OP_squeeze:
+  case OP_expand_dims: return graph_reshape(g, in[0], type->rank, type->shape);
+  case OP_flip: return flip(g, in[0], attrs->axes, type);
+  default: return -2;
+  }
+}

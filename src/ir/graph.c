@@ -1,0 +1,342 @@
+/* Building the compiler's graph, and showing it. */
+#include "ir/graph.h"
+#include <float.h>
+#include <string.h>
+
+graph *graph_new(int nroots) {
+  graph *g = mem_calloc(1, sizeof *g);
+  if (!g) return NULL;
+  g->root = mem_calloc((size_t)nroots, sizeof *g->root);
+  if (!g->root) {
+    mem_free(g);
+    return NULL;
+  }
+  g->nroots = nroots;
+  g->default_float = TME_F32;
+  return g;
+}
+
+graph *graph_like(const graph *g, int nroots) {
+  graph *r = graph_new(nroots);
+  if (!r) return NULL;
+  r->default_float = g->default_float;
+  r->nleaves = g->nleaves;
+  r->nargs = g->nargs;
+  return r;
+}
+
+void graph_free(graph *g) {
+  if (!g) return;
+  mem_free(g->node);
+  mem_free(g->in);
+  mem_free(g->attrs);
+  mem_free(g->root);
+  mem_free(g);
+}
+
+/* Room for `more` further elements in a table. */
+static void *grow(void *table, size_t size, int n, int more, int *cap) {
+  if (more <= *cap - n) return table;
+  if (n > INT32_MAX / 2 - more) return NULL;
+  int want = (n + more) * 2 < 16 ? 16 : (n + more) * 2;
+  size_t bytes;
+  void *p = mul_size((size_t)want, size, &bytes) ? mem_realloc(table, bytes) : NULL;
+  if (p) *cap = want;
+  return p;
+}
+
+static bool reserve(graph *g, int nin, int nattrs) {
+  g_node *node = grow(g->node, sizeof *node, g->n, 1, &g->cap);
+  if (node) g->node = node;
+  int *in = nin ? grow(g->in, sizeof *in, g->nin, nin, &g->cap_in) : g->in;
+  if (in) g->in = in;
+  op_attrs *attrs = nattrs ? grow(g->attrs, sizeof *attrs, g->nattrs, nattrs, &g->cap_attrs) : g->attrs;
+  if (attrs) g->attrs = attrs;
+  bool ok = node && (in || !nin) && (attrs || !nattrs);
+  if (!ok) g->failed = true;
+  return ok;
+}
+
+int graph_copy(graph *g, const g_node *n, const int *in, const op_attrs *attrs) {
+  g_node copy = *n;
+  if (g->failed || g->err.code != TME_OK || !reserve(g, copy.nin, attrs ? 1 : 0)) return -1;
+  copy.type.weak = false;
+  copy.first_in = g->nin;
+  copy.attrs = -1;
+  if (copy.nin) memcpy(g->in + g->nin, in, sizeof *in * (size_t)copy.nin);
+  g->nin += copy.nin;
+  if (attrs) {
+    g->attrs[g->nattrs] = *attrs;
+    copy.attrs = g->nattrs++;
+  }
+  g->node[g->n] = copy;
+  return g->n++;
+}
+
+int graph_leaf(graph *g, const op_type *t, const int64_t *strides, int number) {
+  g_node n = {.op = OP_leaf, .outputs = 1, .type = *t, .leaf = number};
+  memcpy(n.strides, strides, sizeof *strides * (size_t)t->rank);
+  int x = graph_copy(g, &n, NULL, NULL);
+  if (x >= 0 && number >= g->nleaves) g->nleaves = number + 1;
+  return x;
+}
+
+int graph_literal_arg(graph *g, tme_dtype t, int arg) {
+  g_node n = {.op = OP_literal, .outputs = 1, .type = {.dtype = t}, .leaf = arg};
+  int x = graph_copy(g, &n, NULL, NULL);
+  if (x >= 0 && arg >= g->nargs) g->nargs = arg + 1;
+  return x;
+}
+
+int graph_literal(graph *g, tme_dtype t, const uint64_t bits[2]) {
+  g_node n = {.op = OP_literal, .outputs = 1, .type = {.dtype = t}, .leaf = -1, .bits = {bits[0], bits[1]}};
+  return graph_copy(g, &n, NULL, NULL);
+}
+
+int graph_number(graph *g, tme_dtype t, double v) {
+  uint64_t bits[2];
+  literal_bits(t, v, bits);
+  return graph_literal(g, t, bits);
+}
+
+int graph_iota(graph *g, tme_dtype t, int rank, const int64_t *shape, int axis) {
+  g_node n = {.op = OP_iota, .outputs = 1, .type = {.dtype = t, .rank = rank}, .leaf = axis};
+  memcpy(n.type.shape, shape, sizeof *shape * (size_t)rank);
+  return graph_copy(g, &n, NULL, NULL);
+}
+
+int graph_pick(graph *g, int x, int output, const op_type *t) {
+  if (x < 0) return -1;
+  g_node n = {.op = OP_pick, .outputs = 1, .nin = 1, .type = *t, .leaf = output};
+  return graph_copy(g, &n, &x, NULL);
+}
+
+/* graph_op with room for the inputs' types, their casts and the numbers of the cast inputs. */
+static int apply(graph *g, int op, const int *in, int nin, const op_attrs *attrs, const op_type **types,
+                 tme_dtype *cast, int *to) {
+  const op_def *d = op_get(op);
+  for (int i = 0; i < nin; i++) {
+    bool optional = false;
+    for (int p = 0; d && p < d->nparams; p++) optional |= d->params[p].kind == PARAM_OPTIONAL && d->params[p].slot == i;
+    if (in[i] < 0 && !optional) return -1;
+    types[i] = in[i] < 0 ? NULL : &g->node[in[i]].type;
+  }
+  op_attrs a = attrs ? *attrs : (op_attrs){0};
+  op_type out[OP_MAX_OUTPUTS];
+  op_call c = {.op = op, .nin = nin, .in = types, .attrs = &a, .default_float = g->default_float, .cast = cast};
+  if (op_infer(&c, out, &g->err) != TME_OK) return -1;
+  for (int i = 0; i < nin; i++) {
+    to[i] = in[i] >= 0 && cast[i] != TME_DTYPE_NONE ? graph_cast(g, in[i], cast[i]) : in[i];
+    if (in[i] >= 0 && to[i] < 0) return -1;
+  }
+  g_node n = {.op = (uint16_t)op, .outputs = (uint16_t)d->outputs, .nin = nin, .type = out[0]};
+  return graph_copy(g, &n, to, d->family == FAMILY_elementwise ? NULL : &a);
+}
+
+int graph_op(graph *g, int op, const int *in, int nin, const op_attrs *attrs) {
+  enum { FEW = 8 };
+  if (g->failed || g->err.code != TME_OK) return -1;
+  const op_type *few_types[FEW];
+  tme_dtype few_cast[FEW];
+  int few_to[FEW];
+  if (nin <= FEW) return apply(g, op, in, nin, attrs, few_types, few_cast, few_to);
+  const op_type **types = mem_calloc((size_t)nin, sizeof *types);
+  tme_dtype *cast = mem_calloc((size_t)nin, sizeof *cast);
+  int *to = mem_calloc((size_t)nin, sizeof *to);
+  int x = -1;
+  if (types && cast && to)
+    x = apply(g, op, in, nin, attrs, types, cast, to);
+  else
+    g->failed = true;
+  mem_free(types);
+  mem_free(cast);
+  mem_free(to);
+  return x;
+}
+
+int graph_un(graph *g, int op, int x) { return graph_op(g, op, &x, 1, NULL); }
+
+int graph_bin(graph *g, int op, int x, int y) {
+  int in[2] = {x, y};
+  return graph_op(g, op, in, 2, NULL);
+}
+
+int graph_cast(graph *g, int x, tme_dtype t) {
+  if (x < 0 || g->node[x].type.dtype == t) return x;
+  op_attrs a = {.i = {t}};
+  g_node n = {.op = OP_astype, .outputs = 1, .nin = 1, .type = g->node[x].type};
+  n.type.dtype = t;
+  return graph_copy(g, &n, &x, &a);
+}
+
+int graph_wide(graph *g, int x) {
+  if (x < 0) return -1;
+  tme_dtype t = g->node[x].type.dtype;
+  return t == TME_F16 || t == TME_BF16 ? graph_cast(g, x, TME_F32) : x;
+}
+
+int graph_reduce(graph *g, int op, int x, uint32_t axes, bool keepdims) {
+  op_attrs a = {.i = {keepdims}, .axes = axes, .has_axes = AXES_MASK};
+  return graph_op(g, op, &x, 1, &a);
+}
+
+int graph_max_any(graph *g, int x, uint32_t axes) {
+  op_attrs a = {.i = {true, true}, .axes = axes, .has_axes = AXES_MASK};
+  return graph_op(g, OP_max, &x, 1, &a);
+}
+
+int graph_centred(graph *g, int squares, int sum, int left) {
+  if (squares < 0) return -1;
+  tme_dtype t = g->node[squares].type.dtype;
+  /* The squares of finite deviations may be infinite, and what is taken from them must not be so too: that is NaN. */
+  int most = graph_number(g, t, t == TME_F64 ? DBL_MAX : FLT_MAX);
+  int lost = graph_bin(g, OP_minimum, graph_bin(g, OP_multiply, sum, left), most);
+  return graph_bin(g, OP_maximum, graph_bin(g, OP_subtract, squares, lost), graph_number(g, t, 0));
+}
+
+/* reshape or broadcast_to; x itself where it has that shape already. */
+static int with_shape(graph *g, int op, int x, int rank, const int64_t *shape) {
+  if (x < 0) return -1;
+  op_type t = {.rank = rank};
+  op_attrs a = {.list = {{.n = rank}}};
+  memcpy(t.shape, shape, sizeof *shape * (size_t)rank);
+  memcpy(a.list[0].v, shape, sizeof *shape * (size_t)rank);
+  return type_same_shape(&t, &g->node[x].type) ? x : graph_op(g, op, &x, 1, &a);
+}
+
+int graph_reshape(graph *g, int x, int rank, const int64_t *shape) { return with_shape(g, OP_reshape, x, rank, shape); }
+
+int graph_broadcast(graph *g, int x, int rank, const int64_t *shape) {
+  return with_shape(g, OP_broadcast_to, x, rank, shape);
+}
+
+/* ---- what was written ------------------------------------------------------------------------------------------- */
+
+static int written_of(const graph *g, const g_node *n) {
+  if (n->written) return n->written - 1;
+  bool number = n->op == OP_broadcast_to && n->nin && g->node[g->in[n->first_in]].op == OP_literal;
+  return number ? OP_full : n->op;
+}
+
+void graph_set_written(graph *g, int first, const graph *from, int node) {
+  int op = written_of(from, &from->node[node]);
+  for (int i = first; i < g->n; i++)
+    if (!g->node[i].written) g->node[i].written = (uint16_t)(1 + op);
+}
+
+const char *graph_written(const graph *g, int node) { return op_name(written_of(g, &g->node[node])); }
+
+/* ---- for people -------------------------------------------------------------------------------------------------- */
+
+static void add_list(text *out, const op_list *l) {
+  text_add(out, "(");
+  for (int i = 0; i < l->n; i++) {
+    if (l->v[i] == TME_NONE)
+      text_add(out, "%snone", i ? ", " : "");
+    else
+      text_add(out, "%s%lld", i ? ", " : "", (long long)l->v[i]);
+  }
+  text_add(out, ")");
+}
+
+static void add_axes(text *out, uint32_t axes) {
+  const char *sep = "";
+  text_add(out, "(");
+  for (int d = 0; d < TME_MAX_RANK; d++) {
+    if (!(axes >> d & 1)) continue;
+    text_add(out, "%s%d", sep, d);
+    sep = ", ";
+  }
+  text_add(out, ")");
+}
+
+static void add_attrs(const op_def *d, const op_attrs *a, const char *sep, text *out) {
+  for (int i = 0; i < d->nparams; i++) {
+    const op_param *p = &d->params[i];
+    char value[32];
+    if (p->kind <= PARAM_ARRAYS) continue;
+    text_add(out, "%s%s=", sep, p->name);
+    switch (p->kind) {
+    case PARAM_AXES: add_axes(out, a->axes); break;
+    case PARAM_INTS:
+    case PARAM_PERDIM: add_list(out, &a->list[p->slot]); break;
+    case PARAM_FLOAT: text_add(out, "%.17g", a->f[p->slot]); break;
+    case PARAM_NUMBER:
+      number_text(&a->num[p->slot], value);
+      text_add(out, "%s", value);
+      break;
+    case PARAM_DTYPE: text_add(out, "%s", tme_dtype_name((tme_dtype)a->i[p->slot])); break;
+    case PARAM_BOOL: text_add(out, "%s", a->i[p->slot] ? "true" : "false"); break;
+    default: text_add(out, "%lld", (long long)a->i[p->slot]); break;
+    }
+  }
+}
+
+static void add_literal(const g_node *n, text *out) {
+  double v[2];
+  if (n->leaf >= 0) {
+    text_add(out, " argument %d", n->leaf);
+    return;
+  }
+  literal_value(n->type.dtype, n->bits, v);
+  if (dtype_is_complex(n->type.dtype))
+    text_add(out, " %.9g%+.9gi", v[0], v[1]);
+  else if (n->type.dtype == TME_I64)
+    text_add(out, " %lld", (long long)n->bits[0]);
+  else if (n->type.dtype == TME_U64)
+    text_add(out, " %llu", (unsigned long long)n->bits[0]);
+  else
+    text_add(out, " %.17g", v[0]);
+}
+
+static void add_detail(const graph *g, int i, const char *sep, text *out) {
+  const g_node *n = &g->node[i];
+  if (n->op == OP_leaf) text_add(out, " %d", n->leaf);
+  if (n->op == OP_literal) add_literal(n, out);
+  if (n->op == OP_iota) text_add(out, " axis %d", n->leaf);
+  if (n->op == OP_pick) text_add(out, " %d", n->leaf);
+  if (n->op < OP_PUBLIC_COUNT && n->attrs >= 0) add_attrs(op_get(n->op), &g->attrs[n->attrs], sep, out);
+}
+
+void graph_print(const graph *g, text *out) {
+  for (int i = 0; i < g->n; i++) {
+    const g_node *n = &g->node[i];
+    char shape[200];
+    type_shape_text(&n->type, shape);
+    text_add(out, "%%%d = %s %s %s", i, op_name(n->op), tme_dtype_name(n->type.dtype), shape);
+    add_detail(g, i, " ", out);
+    for (int k = 0; k < n->nin; k++) {
+      if (graph_in(g, i, k) < 0)
+        text_add(out, " none");
+      else
+        text_add(out, " %%%d", graph_in(g, i, k));
+    }
+    if (n->op == OP_leaf) {
+      op_list strides = {.n = n->type.rank};
+      memcpy(strides.v, n->strides, sizeof strides.v);
+      text_add(out, " strides ");
+      add_list(out, &strides);
+    }
+    text_add(out, "\n");
+  }
+  text_add(out, "roots");
+  for (int r = 0; r < g->nroots; r++) text_add(out, " %%%d", g->root[r]);
+  text_add(out, "\n");
+}
+
+void graph_dot(const graph *g, text *out) {
+  text_add(out, "digraph tme {\n  rankdir=TB;\n  node [shape=box, fontname=\"monospace\"];\n");
+  for (int i = 0; i < g->n; i++) {
+    const g_node *n = &g->node[i];
+    char shape[200];
+    type_shape_text(&n->type, shape);
+    text_add(out, "  n%d [label=\"%s", i, op_name(n->op));
+    add_detail(g, i, "\\n", out);
+    text_add(out, "\\n%s %s\"];\n", tme_dtype_name(n->type.dtype), shape);
+    for (int k = 0; k < n->nin; k++)
+      if (graph_in(g, i, k) >= 0) text_add(out, "  n%d -> n%d;\n", graph_in(g, i, k), i);
+  }
+  for (int r = 0; r < g->nroots; r++)
+    text_add(out, "  r%d [label=\"result %d\", shape=ellipse];\n  n%d -> r%d;\n", r, r, g->root[r], r);
+  text_add(out, "}\n");
+}

@@ -1,0 +1,121 @@
+/* The graph as the compiler sees it: an array of values in topological order, with no pointers to what the user holds.
+ * Passes rewrite it; backends take it, or the part of it that is theirs. */
+#ifndef TME_GRAPH_H
+#define TME_GRAPH_H
+
+#include "ops/ops.h"
+
+typedef struct g_node {
+  uint16_t op;      /* op_id */
+  uint16_t outputs; /* > 1: consumers go through OP_pick nodes */
+  uint16_t written; /* 1 + the operation that the user wrote, where a pass made this one of it; 0: the node's own */
+  int nin;
+  int first_in;     /* its inputs are g->in[first_in ...]; -1 for an absent optional array */
+  op_type type;     /* of its (first) output */
+  int attrs;        /* -1, or index into g->attrs */
+  int leaf;         /* OP_leaf: number of the input of the whole graph; OP_literal: number of its run-time argument or
+                       -1; OP_pick: which output; OP_iota: its axis; others 0 */
+  uint64_t bits[2]; /* OP_literal with leaf -1: the value, in the node's dtype */
+  int64_t strides[TME_MAX_RANK]; /* OP_leaf: in elements */
+} g_node;
+
+typedef struct graph {
+  g_node *node;
+  int *in;
+  op_attrs *attrs;
+  int n, nin, nattrs;
+  int cap, cap_in, cap_attrs;
+  int *root; /* nodes whose values are asked for (picks for further outputs) */
+  int nroots;
+  int nleaves, nargs;
+  tme_dtype default_float;
+  bool failed; /* an allocation failed while building */
+  error err;   /* the first failed inference while building */
+} graph;
+
+graph *graph_new(int nroots);
+/* Empty, with the inputs and arguments of g: for what a pass makes of it. */
+graph *graph_like(const graph *g, int nroots);
+void graph_free(graph *g);
+static inline const g_node *graph_get(const graph *g, int i) { return &g->node[i]; }
+static inline int graph_in(const graph *g, int i, int k) { return g->in[g->node[i].first_in + k]; }
+static inline const op_attrs *graph_attrs(const graph *g, int i) {
+  return g->node[i].attrs < 0 ? NULL : &g->attrs[g->node[i].attrs];
+}
+
+/* Building. Each returns the new node, or -1 after a failure (g->failed or g->err); an input of -1 gives -1, unless the
+ * parameter is optional. Equal nodes are not looked for: that is left to pass_simplify. Types in a graph are never
+ * weak: casts are nodes. `in` must not point into the graph's own tables. */
+int graph_leaf(graph *g, const op_type *t, const int64_t *strides, int number);
+int graph_literal_arg(graph *g, tme_dtype t, int arg);            /* a rank-0 run-time argument */
+int graph_literal(graph *g, tme_dtype t, const uint64_t bits[2]); /* a rank-0 constant */
+int graph_number(graph *g, tme_dtype t, double v);                /* a rank-0 constant */
+int graph_iota(graph *g, tme_dtype t, int rank, const int64_t *shape, int axis);
+int graph_pick(graph *g, int x, int output, const op_type *t);
+/* Any operation of ops.def: infers, and casts operands as the API does. attrs may be NULL: all defaults are zero. */
+int graph_op(graph *g, int op, const int *in, int nin, const op_attrs *attrs);
+/* The same for a node that is known to be right: no inference. */
+int graph_copy(graph *g, const g_node *n, const int *in, const op_attrs *attrs);
+/* Notes for the nodes from `first` on, which say nothing else, that they were made of a node of another graph. */
+void graph_set_written(graph *g, int first, const graph *from, int node);
+/* The name of the operation that the user wrote. */
+const char *graph_written(const graph *g, int node);
+/* Short forms for decompositions. */
+int graph_un(graph *g, int op, int x);
+int graph_bin(graph *g, int op, int x, int y);
+int graph_cast(graph *g, int x, tme_dtype t);
+int graph_wide(graph *g, int x); /* a 16-bit float cast to f32, others as they are */
+int graph_reduce(graph *g, int op, int x, uint32_t axes, bool keepdims);
+/* The largest element, axes kept, for those who meet a NaN in x by another way: the result may lack it. */
+int graph_max_any(graph *g, int x, uint32_t axes);
+/* The sum of squared deviations about the mean, of those about a rounded mean: their squares' sum less what that mean lost
+ * in rounding, which stands in the deviations' own `sum` (`left` each). */
+int graph_centred(graph *g, int squares, int sum, int left);
+int graph_reshape(graph *g, int x, int rank, const int64_t *shape);
+int graph_broadcast(graph *g, int x, int rank, const int64_t *shape);
+
+/* The graph for people. */
+void graph_print(const graph *g, text *out);
+void graph_dot(const graph *g, text *out);
+
+/* What the compiler makes of an operation after decomposition. */
+typedef enum node_class {
+  CLASS_SOURCE, /* leaf, literal, iota */
+  CLASS_MAP,    /* elementwise, astype */
+  CLASS_VIEW,   /* index arithmetic */
+  CLASS_REDUCE,
+  CLASS_MATMUL,
+  CLASS_ATTENTION,
+  CLASS_TAKE,
+  CLASS_PICK,
+  CLASS_LIBRARY,
+  CLASS_COMPOSITE /* must have been decomposed */
+} node_class;
+node_class node_classify(int op);
+
+/* ---- passes: each makes a new graph; NULL on failure ------------------------------------------------------------- */
+
+/* Rounds the operands of products to bfloat16: precision "mixed", before the graph is cut into regions. */
+graph *pass_mixed(const graph *g, error *e);
+/* Composite operations to elementwise ones, reductions, products and views (src/ir/families). */
+graph *pass_decompose(const graph *g, error *e);
+/* Equal nodes once; x*1, casts to the same dtype, views of views, pow with small literals; unused nodes dropped. Keeps
+ * NaN, Inf and -0. */
+graph *pass_simplify(const graph *g, error *e);
+
+/* Appends nodes that compute `op` applied to `in` to g and returns the (first) result; -2 if the operation is not a
+ * composite one. One per family that has composites. */
+typedef int op_decompose_fn(graph *g, int op, const int *in, int nin, const op_attrs *attrs, const op_type *type);
+op_decompose_fn decompose_statistics, decompose_argreduce, decompose_softmax, decompose_norm, decompose_shape,
+    decompose_join, decompose_create, decompose_attention;
+
+/* What the take `n` of a computed value becomes, in pass_decompose: -2 if it stays. `alone`: nothing else reads the value,
+ * so that expensive elements are computed once, if at all. */
+int gather_computed(graph *g, const g_node *n, const int *in, const op_attrs *attrs, bool alone);
+
+/* A long reduction, or a product n of a and b with a long sum, in two steps (split.c): the new node, or -2 if it is fine as
+ * it is. */
+int split_reduction(graph *g, int op, int x, const op_attrs *attrs, const op_type *type);
+int split_product(graph *g, const g_node *n, int a, int b);
+
+#endif

@@ -1,0 +1,173 @@
+/* Equal nodes once, operations that do nothing dropped, unused nodes left out. NaN, Inf and -0 stay what they are: x + 0
+ * is not x for -0, x * 0 is not 0 for NaN. */
+#include "base/hash.h"
+#include "ir/graph.h"
+#include <string.h>
+
+typedef struct simplifier {
+  graph *g;
+  int *table; /* open addressing: node or -1 */
+  size_t mask;
+} simplifier;
+
+/* Whether node i is a constant (not a run-time argument) of value v. */
+static bool is_constant(const graph *g, int i, double v) {
+  const g_node *n = graph_get(g, i);
+  if (n->op != OP_literal || n->leaf >= 0 || n->bits[1] != 0) return false;
+  double x;
+  float f;
+  switch (n->type.dtype) {
+  case TME_F64:
+  case TME_C128: memcpy(&x, &n->bits[0], sizeof x); break;
+  case TME_F32:
+  case TME_C64:
+    memcpy(&f, &n->bits[0], sizeof f);
+    x = (double)f;
+    break;
+  case TME_F16: x = (double)f16_to_f32((uint16_t)n->bits[0]); break;
+  case TME_BF16: x = (double)bf16_to_f32((uint16_t)n->bits[0]); break;
+  default: x = (double)(int64_t)n->bits[0];
+  }
+  return x == v;
+}
+
+static bool same_type(const op_type *a, const op_type *b) { return a->dtype == b->dtype && type_same_shape(a, b); }
+
+static bool identity_order(const op_list *axes) {
+  for (int d = 0; d < axes->n; d++)
+    if (axes->v[d] != d) return false;
+  return true;
+}
+
+/* The node that node n over `in` is equal to, or -1. May add nodes. */
+static int rule(graph *g, const g_node *n, const int *in, const op_attrs *attrs) {
+  if (n->nin == 0 || in[0] < 0) return -1;
+  const g_node *x = graph_get(g, in[0]);
+  bool same = same_type(&n->type, &x->type);
+  switch (n->op) {
+  case OP_astype:
+  case OP_broadcast_to: return same ? in[0] : -1;
+  case OP_positive: return in[0];
+  case OP_conj: return dtype_is_complex(n->type.dtype) ? -1 : in[0];
+  case OP_reshape:
+    if (same) return in[0];
+    return x->op == OP_reshape ? graph_reshape(g, graph_in(g, in[0], 0), n->type.rank, n->type.shape) : -1;
+  case OP_transpose:
+    if (identity_order(&attrs->list[0])) return in[0];
+    if (x->op == OP_transpose) {
+      op_attrs both = *attrs;
+      const op_attrs *first = graph_attrs(g, in[0]);
+      for (int d = 0; d < n->type.rank; d++) both.list[0].v[d] = first->list[0].v[attrs->list[0].v[d]];
+      int base = graph_in(g, in[0], 0);
+      return identity_order(&both.list[0]) ? base : graph_op(g, OP_transpose, &base, 1, &both);
+    }
+    return -1;
+  case OP_negative: return x->op == OP_negative ? graph_in(g, in[0], 0) : -1;
+  case OP_multiply:
+    if (same && is_constant(g, in[1], 1)) return in[0];
+    return is_constant(g, in[0], 1) && same_type(&n->type, &graph_get(g, in[1])->type) ? in[1] : -1;
+  case OP_divide: return same && is_constant(g, in[1], 1) ? in[0] : -1;
+  case OP_subtract: return same && is_constant(g, in[1], 0) ? in[0] : -1;
+  case OP_pow:
+    if (same && is_constant(g, in[1], 1)) return in[0];
+    if (same && is_constant(g, in[1], 2)) return graph_un(g, OP_square, in[0]);
+    if (same && is_constant(g, in[1], 3) && !dtype_is_float(n->type.dtype))
+      return graph_bin(g, OP_multiply, graph_un(g, OP_square, in[0]), in[0]);
+    return -1;
+  default: return -1;
+  }
+}
+
+static uint64_t hash_node(const graph *g, int i) {
+  const g_node *n = graph_get(g, i);
+  uint64_t words[8] = {n->op,      (uint64_t)n->type.dtype, (uint64_t)n->type.rank, (uint64_t)n->leaf, n->bits[0],
+                       n->bits[1], (uint64_t)n->nin,        n->op == OP_leaf};
+  uint64_t h = hash_bytes(words, sizeof words).lo;
+  h ^= hash_bytes(&g->in[n->first_in], (size_t)n->nin * sizeof(int)).lo;
+  h = h * 31 + hash_bytes(n->type.shape, (size_t)n->type.rank * sizeof n->type.shape[0]).lo;
+  return n->attrs < 0 ? h : h * 31 + hash_bytes(&g->attrs[n->attrs], sizeof(op_attrs)).lo;
+}
+
+static bool equal_nodes(const graph *g, int i, int j) {
+  const g_node *a = graph_get(g, i), *b = graph_get(g, j);
+  return a->op == b->op && a->nin == b->nin && a->leaf == b->leaf && a->bits[0] == b->bits[0] &&
+         a->bits[1] == b->bits[1] && same_type(&a->type, &b->type) && (a->attrs < 0) == (b->attrs < 0) &&
+         (a->nin == 0 || memcmp(&g->in[a->first_in], &g->in[b->first_in], (size_t)a->nin * sizeof(int)) == 0) &&
+         (a->attrs < 0 || memcmp(&g->attrs[a->attrs], &g->attrs[b->attrs], sizeof(op_attrs)) == 0);
+}
+
+/* The first node that is equal to i: i itself if there was none. */
+static int first_equal(simplifier *s, int i) {
+  for (size_t at = (size_t)hash_node(s->g, i);; at++) {
+    int *t = &s->table[at & s->mask];
+    if (*t < 0) *t = i;
+    if (*t == i || equal_nodes(s->g, *t, i)) return *t;
+  }
+}
+
+/* A copy of what the roots need. */
+static graph *reachable(const graph *g, const int *root, error *e) {
+  graph *r = graph_like(g, g->nroots);
+  int *map = mem_alloc(((size_t)g->n + 1) * sizeof *map);
+  int *in = mem_alloc(((size_t)g->nin + 1) * sizeof *in);
+  uint8_t *used = mem_calloc((size_t)g->n + 1, 1);
+  bool ok = r && map && in && used;
+  if (ok) {
+    for (int i = 0; i < g->nroots; i++) used[root[i]] = 1;
+    for (int i = g->n - 1; i >= 0; i--)
+      for (int k = 0; used[i] && k < g->node[i].nin; k++)
+        if (graph_in(g, i, k) >= 0) used[graph_in(g, i, k)] = 1;
+    for (int i = 0; i < g->n; i++) {
+      if (!used[i]) continue;
+      for (int k = 0; k < g->node[i].nin; k++) in[k] = graph_in(g, i, k) < 0 ? -1 : map[graph_in(g, i, k)];
+      map[i] = graph_copy(r, &g->node[i], in, graph_attrs(g, i));
+    }
+    for (int i = 0; i < g->nroots; i++) r->root[i] = map[root[i]];
+    ok = !r->failed;
+  }
+  mem_free(map);
+  mem_free(in);
+  mem_free(used);
+  if (ok) return r;
+  graph_free(r);
+  fail_memory(e, "simplify", (size_t)g->n * sizeof(g_node));
+  return NULL;
+}
+
+graph *pass_simplify(const graph *g, error *e) {
+  simplifier s = {.g = graph_like(g, g->nroots)};
+  size_t size = 64;
+  while (size < 4 * (size_t)g->n) /* rules add at most two nodes for one */
+    size *= 2;
+  s.mask = size - 1;
+  s.table = mem_alloc(size * sizeof *s.table);
+  int *map = mem_alloc(((size_t)g->n + 1) * sizeof *map), *in = mem_alloc(((size_t)g->nin + 1) * sizeof *in);
+  graph *out = NULL;
+  bool ok = s.g && s.table && map && in;
+  if (ok) {
+    memset(s.table, 0xff, size * sizeof *s.table);
+    for (int i = 0; i < g->n && ok; i++) {
+      const g_node *n = &g->node[i];
+      for (int k = 0; k < n->nin; k++) in[k] = graph_in(g, i, k) < 0 ? -1 : map[graph_in(g, i, k)];
+      int before = s.g->n, x = rule(s.g, n, in, graph_attrs(g, i));
+      if (x < 0) x = graph_copy(s.g, n, in, graph_attrs(g, i));
+      graph_set_written(s.g, before, g, i);
+      ok = x >= 0 && !s.g->failed;
+      if (ok) map[i] = first_equal(&s, x);
+    }
+  }
+  if (ok) {
+    int *root = mem_alloc(((size_t)g->nroots + 1) * sizeof *root);
+    if (root) {
+      for (int i = 0; i < g->nroots; i++) root[i] = map[g->root[i]];
+      out = reachable(s.g, root, e);
+    }
+    mem_free(root);
+  }
+  if (!out) fail_memory(e, "simplify", size * sizeof *s.table);
+  graph_free(s.g);
+  mem_free(s.table);
+  mem_free(map);
+  mem_free(in);
+  return out;
+}

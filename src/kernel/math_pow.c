@@ -1,0 +1,53 @@
+/* pow, roots and remainders; f32 by way of f64. */
+#include "kernel/math_build.h"
+#include <math.h>
+
+static bool is_f32(const kernel *k, int x) { return m_type(k, x) == TME_F32; }
+
+/* exp whose result is cut to f32: beyond 200 it overflows or vanishes there. */
+static int exp_to_f32(kernel *k, int t) {
+  return k_cast(k, TME_F32, m_exp_normal(k, m_at_most(k, m_at_least(k, t, -200), 200), 8));
+}
+
+/* |x|^y = exp(y log|x|) gives what C asks for zeros and infinities too, but for 1^inf, and 0^0, inf^0. */
+int math_pow(kernel *k, int x, int y) {
+  if (!is_f32(k, x)) return m_libm(k, LIBM_pow, x, y);
+  int a = m_abs(k, x), one = m_num(k, x, 1), zero = m_num(k, x, 0), yd = k_cast(k, TME_F64, y);
+  int t = m_mul(k, m_log_f64(k, k_cast(k, TME_F64, a)), yd);
+  int unit = m_and(k, m_eq(k, a, one), m_eq(k, y, y));
+  int r = exp_to_f32(k, m_sel(k, unit, m_num(k, t, 0), t));
+
+  int half = m_muln(k, y, 0.5), whole = m_eq(k, k_un(k, K_TRUNC, y), y); /* halving loses bits only below 1 */
+  int odd = m_and(k, whole, k_bin(k, K_NE, k_un(k, K_TRUNC, half), half));
+  int sign = m_sign(k, x);
+  r = m_with_sign(k, r, m_sel(k, odd, sign, m_int(k, sign, 0)));
+  int undefined = m_and(k, m_and(k, m_lt(k, x, zero), m_ltn(k, a, INFINITY)), k_un(k, K_NOT, whole));
+  r = m_sel(k, undefined, m_num(k, x, NAN), r);
+  return m_sel(k, m_or(k, m_eq(k, y, zero), m_eq(k, x, one)), one, r);
+}
+
+int math_cbrt(kernel *k, int x) {
+  if (!is_f32(k, x)) return m_libm(k, LIBM_cbrt, x, -1);
+  int t = m_muln(k, m_log_f64(k, k_cast(k, TME_F64, m_abs(k, x))), 1.0 / 3);
+  return m_with_sign(k, exp_to_f32(k, t), m_sign(k, x));
+}
+
+int math_hypot(kernel *k, int x, int y) {
+  if (!is_f32(k, x)) return m_libm(k, LIBM_hypot, x, y);
+  int ax = m_abs(k, x), ay = m_abs(k, y), inf = m_num(k, x, INFINITY);
+  int xd = k_cast(k, TME_F64, x), yd = k_cast(k, TME_F64, y);
+  int r = k_cast(k, TME_F32, m_sqrt(k, k_fma(k, xd, xd, m_mul(k, yd, yd))));
+  return m_sel(k, m_or(k, m_eq(k, ax, inf), m_eq(k, ay, inf)), inf, r);
+}
+
+/* Each step takes a quotient of 53 bits off, exactly: what is left is a multiple of the operands' units and has fewer
+ * bits than an f64. Six steps cover the range of f32. A quotient that was rounded up leaves a negative rest. */
+int math_fmod(kernel *k, int x, int y) {
+  if (!is_f32(k, x)) return m_libm(k, LIBM_fmod, x, y);
+  int a = k_cast(k, TME_F64, m_abs(k, x)), b = k_cast(k, TME_F64, m_abs(k, y)), r = a, minus = m_neg(k, b);
+  for (int i = 0; i < 6; i++) r = k_fma_once(k, k_un(k, K_TRUNC, m_div(k, r, b)), minus, r);
+  r = m_sel(k, m_ltn(k, r, 0), m_add(k, r, b), r);
+  r = m_sel(k, k_bin(k, K_GE, r, b), m_sub(k, r, b), r);
+  int unchanged = m_and(k, m_eqn(k, b, INFINITY), m_ltn(k, a, INFINITY));
+  return m_with_sign(k, k_cast(k, TME_F32, m_sel(k, unchanged, a, r)), m_sign(k, x));
+}

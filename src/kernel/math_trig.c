@@ -1,0 +1,180 @@
+/* Trigonometric functions and their inverses. */
+#include "kernel/math_build.h"
+#include <math.h>
+
+static bool is_f32(const kernel *k, int x) { return m_type(k, x) == TME_F32; }
+
+/* ---- reduction: |x| = n pi/2 + r, in f64 ------------------------------------------------------------------------- */
+
+typedef struct reduced {
+  int n; /* i32; only its low two bits count */
+  int r; /* f64 in [-pi/4, pi/4] */
+} reduced;
+
+/* Cody & Waite in two parts, by fma: for a < 2^28. */
+static reduced reduce_moderate(kernel *k, int a) {
+  int shifted = m_fman(k, a, m_num(k, a, 2 / PI), 0x1.8p52), n = m_addn(k, shifted, -0x1.8p52);
+  reduced d;
+  d.r = k_fma_once(k, n, m_num(k, a, -PI_2), a);
+  d.r = k_fma(k, n, m_num(k, a, -PI_2_LO), d.r);
+  d.n = k_cast(k, TME_I32, m_bits(k, shifted));
+  return d;
+}
+
+static int u64(kernel *k, uint64_t v) { return k_const_i(k, TME_U64, (int64_t)v); }
+
+/* Bits s to s + 63 of the pair of words a, b. */
+static int window(kernel *k, int a, int b, int s) {
+  int left = m_sub(k, u64(k, 64), s);
+  return m_or(k, k_bin(k, K_SHL, a, s), k_bin(k, K_SHR, b, left));
+}
+
+/* Payne & Hanek for a >= 2^28, given the bits of the f32. With a = m 2^q, the bits of 2/pi that lie above 2^(1-q) add
+ * multiples of 4 to the product: of those that remain 96 are enough, as no f32 comes closer to a multiple of pi/2 than
+ * 2^-30. The product is kept modulo 4, with 62 bits behind the point. */
+static reduced reduce_large(kernel *k, int bits) {
+  int b = k_cast(k, TME_U64, bits);
+  int m = m_or(k, m_and(k, b, u64(k, 0x7fffff)), u64(k, 0x800000));
+  int offset = m_sub(k, m_shr(k, b, 23), u64(k, 152)), s = m_and(k, offset, u64(k, 63));
+  int far = m_gt(k, offset, u64(k, 63));
+  int w0 = u64(k, 0xa2f9836e4e441529), w1 = u64(k, 0xfc2757d1f534ddc0), w2 = u64(k, 0xdb6295993c439041),
+      w3 = u64(k, 0xfe5163abdebbc561);
+  int a0 = m_sel(k, far, w1, w0), a1 = m_sel(k, far, w2, w1), a2 = m_sel(k, far, w3, w2);
+  int low = m_shr(k, window(k, a1, a2, s), 32);
+  int p = m_add(k, m_mul(k, m, window(k, a0, a1, s)), m_shr(k, m_mul(k, m, low), 32));
+  int n = m_shr(k, m_add(k, p, u64(k, UINT64_C(1) << 61)), 62);
+  int f = m_sub(k, p, m_shl(k, n, 62)); /* signed */
+  /* To f64 by halves: 64-bit conversions are slow on most processors. */
+  int high = k_cast(k, TME_F64, k_cast(k, TME_I32, m_shr(k, f, 32)));
+  int rest = m_or(k, m_and(k, f, u64(k, 0xffffffff)), u64(k, 0x4330000000000000));
+  int v = k_fma(k, high, k_const_f(k, TME_F64, 0x1p32), m_addn(k, k_bitcast(k, TME_F64, rest), -0x1p52));
+  return (reduced){.n = k_cast(k, TME_I32, n), .r = m_muln(k, v, PI_2 * 0x1p-62)};
+}
+
+static reduced reduce(kernel *k, int x) {
+  int a = m_abs(k, x), moderate = m_ltn(k, a, 0x1p28), finite = m_ltn(k, a, INFINITY);
+  reduced s = reduce_moderate(k, k_cast(k, TME_F64, a)), l = reduce_large(k, m_bits(k, a)), d;
+  d.n = m_sel(k, moderate, s.n, l.n);
+  d.r = m_sel(k, moderate, s.r, m_sel(k, finite, l.r, k_const_f(k, TME_F64, NAN)));
+  return d;
+}
+
+/* Polynomials of Cephes' sinf and cosf. */
+static int sine(kernel *k, int r, int z) {
+  int p = M_POLY(k, z, -1.6666654611e-1, 8.3321608736e-3, -1.9515295891e-4);
+  return k_fma(k, m_mul(k, p, z), r, r);
+}
+
+static int cosine(kernel *k, int z) {
+  int p = M_POLY(k, z, 4.166664568298827e-2, -1.388731625493765e-3, 2.443315711809948e-5);
+  return k_fma(k, m_mul(k, z, z), p, m_fman(k, z, m_num(k, z, -0.5), 1));
+}
+
+/* sin of quadrant n: cos if odd, negated in the second half turn; `sign` is flipped besides. */
+static int quadrant(kernel *k, const reduced *d, int n, int sign) {
+  int r = k_cast(k, TME_F32, d->r), z = m_mul(k, r, r);
+  int odd = m_eq(k, m_and(k, n, m_int(k, n, 1)), m_int(k, n, 1));
+  int v = m_sel(k, odd, cosine(k, z), sine(k, r, z));
+  int flip = m_shl(k, m_and(k, n, m_int(k, n, 2)), 30);
+  if (sign >= 0) flip = m_xor(k, flip, sign);
+  return m_unbits(k, m_xor(k, m_bits(k, v), flip));
+}
+
+int math_sin(kernel *k, int x) {
+  if (!is_f32(k, x)) return m_libm(k, LIBM_sin, x, -1);
+  reduced d = reduce(k, x);
+  return quadrant(k, &d, d.n, m_sign(k, x));
+}
+
+int math_cos(kernel *k, int x) {
+  if (!is_f32(k, x)) return m_libm(k, LIBM_cos, x, -1);
+  reduced d = reduce(k, x);
+  return quadrant(k, &d, m_add(k, d.n, m_int(k, d.n, 1)), -1);
+}
+
+/* The polynomial of FreeBSD's k_tanf, in f64. */
+int math_tan(kernel *k, int x) {
+  if (!is_f32(k, x)) return m_libm(k, LIBM_tan, x, -1);
+  reduced d = reduce(k, x);
+  int z = m_mul(k, d.r, d.r);
+  int p = M_POLY(k, z, 0x15554d3418c99f.0p-54, 0x1112fd38999f72.0p-55, 0x1b54c91d865afe.0p-57, 0x191df3908c33ce.0p-58,
+                 0x185dadfcecf44e.0p-61, 0x1362b9bf971bcd.0p-59);
+  int t = k_fma(k, m_mul(k, p, z), d.r, d.r);
+  int odd = m_eq(k, m_and(k, d.n, m_int(k, d.n, 1)), m_int(k, d.n, 1));
+  int r = k_cast(k, TME_F32, m_sel(k, odd, m_div(k, m_num(k, t, -1), t), t));
+  return m_unbits(k, m_xor(k, m_bits(k, r), m_sign(k, x)));
+}
+
+/* ---- inverses ---------------------------------------------------------------------------------------------------- */
+
+/* asin(s) for z = s^2 <= 1/4: Cephes, asinf. */
+static int arcsine(kernel *k, int s, int z) {
+  int p = M_POLY(k, z, 1.6666752422e-1, 7.4953002686e-2, 4.5470025998e-2, 2.4181311049e-2, 4.2163199048e-2);
+  return k_fma(k, m_mul(k, p, z), s, s);
+}
+
+typedef struct halves {
+  int large; /* |x| > 1/2: the value is asin of sqrt((1 - |x|) / 2) */
+  int v;
+} halves;
+
+static halves arc(kernel *k, int x) {
+  int a = m_abs(k, x), large = m_gtn(k, a, 0.5);
+  int z = m_sel(k, large, m_fman(k, a, m_num(k, a, -0.5), 0.5), m_mul(k, a, a));
+  return (halves){large, arcsine(k, m_sel(k, large, m_sqrt(k, z), a), z)};
+}
+
+int math_asin(kernel *k, int x) {
+  if (!is_f32(k, x)) return m_libm(k, LIBM_asin, x, -1);
+  halves h = arc(k, x);
+  int large = m_addn(k, m_fman(k, h.v, m_num(k, x, -2), (float)PI_2), PI_2 - (float)PI_2);
+  return m_with_sign(k, m_sel(k, h.large, large, h.v), m_sign(k, x));
+}
+
+int math_acos(kernel *k, int x) {
+  if (!is_f32(k, x)) return m_libm(k, LIBM_acos, x, -1);
+  halves h = arc(k, x);
+  int negative = m_ltn(k, x, 0), twice = m_add(k, h.v, h.v),
+      signed_v = m_unbits(k, m_xor(k, m_bits(k, h.v), m_sign(k, x)));
+  int small = m_addn(k, m_sub(k, m_num(k, x, (float)PI_2), signed_v), PI_2 - (float)PI_2);
+  int below = m_addn(k, m_sub(k, m_num(k, x, (float)PI), twice), PI - (float)PI);
+  return m_sel(k, h.large, m_sel(k, negative, below, twice), small);
+}
+
+/* (atan(t) - t) / t^3 on [0, 1] in z = t^2: own minimax fits, 2^-28 and 2^-36 relative to atan. */
+static int arctangent_f32(kernel *k, int t) {
+  int z = m_mul(k, t, t);
+  int p = M_POLY(k, z, -0.33333299089265933, 0.19998548287765713, -0.14264241713458359, 0.10952185933273897,
+                 -0.08403450750514975, 0.057957600213307592, -0.031177851978938496, 0.010914608814360955,
+                 -0.0017936223511203194);
+  return k_fma(k, m_mul(k, p, z), t, t);
+}
+
+static int arctangent_f64(kernel *k, int t) {
+  int z = m_mul(k, t, t);
+  int p = M_POLY(k, z, -0.33333333111105773, 0.19999984221762163, -0.14285320884632668, 0.11106143421739566,
+                 -0.090536295451479329, 0.075105111286491638, -0.06056955881336025, 0.044179095986930421,
+                 -0.026547770754987734, 0.011778636844547359, -0.003326484944723756, 0.0004406927742263907);
+  return k_fma(k, m_mul(k, p, z), t, t);
+}
+
+int math_atan(kernel *k, int x) {
+  if (!is_f32(k, x)) return m_libm(k, LIBM_atan, x, -1);
+  int a = m_abs(k, x), steep = m_gtn(k, a, 1), t = m_sel(k, steep, m_div(k, m_num(k, a, 1), a), a);
+  int v = arctangent_f32(k, t);
+  int rest = m_addn(k, m_sub(k, m_num(k, x, (float)PI_2), v), PI_2 - (float)PI_2);
+  return m_with_sign(k, m_sel(k, steep, rest, v), m_sign(k, x));
+}
+
+int math_atan2(kernel *k, int y, int x) {
+  if (!is_f32(k, y)) return m_libm(k, LIBM_atan2, y, x);
+  int ay = k_cast(k, TME_F64, m_abs(k, y)), ax = k_cast(k, TME_F64, m_abs(k, x));
+  int top = k_bin(k, K_MAX, ay, ax), low = k_bin(k, K_MIN, ay, ax), zero = m_num(k, ax, 0);
+  /* equal ones may be 0/0 or inf/inf */
+  int t = m_sel(k, m_eq(k, top, low), m_num(k, ax, 1), m_div(k, low, top));
+  int v = arctangent_f64(k, m_sel(k, m_eq(k, top, zero), zero, t));
+  v = m_sel(k, m_gt(k, ay, ax), m_sub(k, m_num(k, v, PI_2), v), v);
+  int bits = m_bits(k, x), negative = m_lt(k, bits, m_int(k, bits, 0));
+  v = m_sel(k, negative, m_sub(k, m_num(k, v, PI), v), v);
+  return m_with_sign(k, k_cast(k, TME_F32, v), m_sign(k, y));
+}

@@ -1,0 +1,137 @@
+/* A product of matrices while it is lowered: what lower_matmul.c (tiles) and lower_few_rows.c (results of a few long rows)
+ * share. */
+#ifndef TME_PRODUCT_H
+#define TME_PRODUCT_H
+
+#include "lower/lower.h"
+
+/* Rows and vectors of a register tile. */
+typedef struct tile {
+  int rows, vectors;
+} tile;
+
+/* How the right operand is read: where it lies; there, too, but each row at once and all rows of the result with it; from
+ * panels that an earlier step made; from panels that every task makes of the columns it works on, all at once or a block of
+ * rows after the other. */
+typedef enum right_form { RIGHT_DIRECT, RIGHT_STREAMED, RIGHT_PACKED, RIGHT_OWN, RIGHT_BLOCKED } right_form;
+
+typedef struct product {
+  builder b;
+  lowering *l;
+  const group *G;
+  int gr, node, left, right;
+  int rank;        /* of the result */
+  int64_t M, N, K; /* with merged rows M counts those of all batches; K counts pairs where there is a dot */
+  int64_t batches; /* products; 1 with merged rows */
+  bool merged;     /* the batch is part of the rows: the right operand has none */
+  right_form form;
+  bool aligned; /* every row of the right operand begins at the same place of a cache line */
+  packed pack;
+  int own_buf;        /* RIGHT_OWN, RIGHT_BLOCKED: the task's panels, or two in turn, [panel][row][column] */
+  int64_t own_panels; /* of one task */
+  int64_t own_rows;   /* of the right operand in a panel: K, or a block of it */
+  int sums_buf;       /* RIGHT_BLOCKED: what the blocks before have summed, [row][panel][column] */
+  tme_dtype acc;
+  k_op dot;      /* K_NOP, or: operands are pairs of numbers that it multiplies */
+  int left_slot; /* the left operand's pairs */
+  bool complex;
+  int choice; /* 0, or the way that was timed to be the fastest: product_choices */
+  tile t;
+  int lanes;
+  int acc_id[2];
+  int64_t block; /* an accumulator takes so many steps of k, then its sum is added to those of the blocks before: */
+  int sum[2], lost[2];   /* accumulators: these, and what is lost where they are rounded */
+  int sum_buf, lost_buf; /* where sums wait in memory: the same; else -1 */
+  int ablocks, ak;       /* axes of all tiles: the blocks, and k; else -1 */
+  bool spilled;          /* the epilogue reads the sums from scratch memory, not from accumulators */
+  int spill_buf[2], spill_at;
+  int read_ix[TME_MAX_RANK]; /* the index at which the product's value is the accumulator */
+} product;
+
+/* Of operands in panels. */
+static inline tme_dtype product_element(const product *p) { return p->dot ? TME_U32 : p->acc; }
+
+static inline const g_node *product_at(const product *p, int i) { return &p->l->g->node[i]; }
+
+/* The operand itself, or what it is converted from where it is read. */
+int product_source(const product *p, int operand);
+/* The index of the result's dimensions at (batch, row, column) as seen by an operand whose last two are (i, j). */
+void product_index(product *p, int batch, int row, int i, int j, int *ix);
+/* The row's number within its matrix. */
+int product_row_in_matrix(product *p, int row);
+/* The element of the left operand at (row, k), of the right one at (k, col), or the pair. */
+expr_value product_left(product *p, int batch, int row, int k);
+expr_value product_right(product *p, int batch, int row, int k, int col);
+/* acc + x * y as an update of the accumulator, or as a value. */
+void product_update(product *p, int acc, int x, int y);
+int product_sum(product *p, int acc, int x, int y);
+/* Steps of k that one accumulator takes: K, or of a long sum of floats a block, the last one perhaps shorter. It follows
+ * from K and dtype, and is a multiple of the rows that a block of the right operand has. */
+int64_t product_block(const product *p);
+/* Adds up blocks of sums that wait in memory: begins at the element `at`, adds the block's sum there, and gives them all. */
+void product_reserve_blocks(product *p, int64_t size);
+void product_begin_blocks(product *p, int at);
+void product_close_block(product *p, int at);
+/* Blocks of what accumulators sum: begins them, within the loops over a tile adds a block's sum, and gives word w of all. */
+void product_begin_sums(product *p, uint64_t kept);
+void product_close_sums(product *p);
+int product_sums(product *p, int w);
+/* Stores all that the group computes from the product's value at (row, col): the epilogue. */
+void product_store(product *p, int batch, int row, int col);
+/* Begins the kernel. False when out of memory. */
+bool product_begin(product *p, const char *name);
+/* The first column of a band. */
+int product_column(product *p, const columns *c, int band);
+/* What a sum begins with. */
+int product_zero(product *p);
+/* What changes no sum that it is added to: -0 + s is s. */
+int product_nothing(product *p);
+/* Rows of the right operand that a block of them has, at most; so many steps of k one accumulator takes. */
+enum { BLOCK_ROWS = 128, MOST_STEPS = 512 };
+
+/* ---- what a task makes for itself (lower_own.c): RIGHT_OWN, RIGHT_BLOCKED ------------------------------------------------- */
+
+/* The columns that it works on, and the block of rows of the right operand. */
+typedef struct own_task {
+  const columns *c;
+  int batch, band0;
+  int64_t panels, rest;      /* the last task has `rest` */
+  int last;                  /* 1 in the last task if it has fewer, else 0 */
+  int block;                 /* of RIGHT_OWN 0 */
+  int arow, apanel, acolumn; /* of RIGHT_BLOCKED: the axes of the loops over all sums */
+} own_task;
+
+/* True if the next panel is copied while this one is summed: where it lies in memory, as it is or to be converted. */
+bool own_ahead(const product *p);
+/* Scratch memory for bands so wide. */
+void own_reserve(product *p, int64_t wide);
+/* The axis of the task's panels, of which the last task may have fewer, and the first column of one. */
+int own_panel_axis(product *p, const own_task *t);
+int own_column(product *p, const own_task *t, int panel);
+/* Row i of a block. */
+int own_row(product *p, int block, int i);
+/* Element (i, j) of a panel of the block. */
+int own_value(product *p, const own_task *t, int panel, int i, int j);
+/* Rows [first, first + rows) of the block into the panels, or into the first one where the others are copied ahead. */
+void own_copy(product *p, const own_task *t, int64_t first, int64_t rows);
+/* Row i of the panel after this one, if there is one and i is a row of it. That of the panel after that one is fetched. */
+void own_copy_ahead(product *p, const own_task *t, int panel, int i);
+/* The place of a sum that waits from one block to the next; loops over all of them: zeros, or what comes of them. */
+int own_sum(product *p, const own_task *t, int row, int panel, int j);
+void own_sums_axes(product *p, own_task *t);
+void own_sums(product *p, const own_task *t, bool epilogue);
+/* After the last rows that one accumulator takes: adds the sums to those of the rows before. */
+void own_close_block(product *p, const own_task *t);
+
+/* Sums over pairs (lower_pairs.c): K_DOT_BF16 or K_DOT_I16 where they pay, else K_NOP; the step that copies the left operand into pairs, and one of them. */
+k_op pairs_dot(const graph *g, int node, const lower_target *t);
+tme_status pairs_pack_left(product *p, error *e);
+int pairs_left(product *p, int batch, int row, int pair);
+
+enum { EPILOGUE_VECTORS = 4 }; /* of an epilogue with functions that are computed side by side, at most */
+
+/* RIGHT_STREAMED (lower_few_rows.c): up to MOST_FEW_ROWS rows, and a few more where they would need panels. */
+enum { MOST_FEW_ROWS = 4 };
+bool product_emit_few_rows(product *p, const char *name);
+
+#endif

@@ -1,0 +1,90 @@
+/* What the files that lower rows share: lower_rows.c has the loops, lower_blocks.c the blocks of long sums, lower_columns.c
+ * sums down the columns of long rows. */
+#ifndef TME_LOWER_ROWS_H
+#define TME_LOWER_ROWS_H
+
+#include "lower/lower.h"
+
+/* Neighbouring dimensions that share one loop. */
+typedef struct run {
+  int first, last; /* dimensions, inclusive */
+  bool reduced;
+  int64_t extent;
+  int axis;      /* of the kernel */
+  int64_t chunk; /* 0, or the run is cut into chunks of so many elements, which are tasks */
+  int outer;     /* the parallel axis that counts the chunks */
+  int at;        /* -1, or the place in the run, where it is not simply its axis */
+} run;
+
+typedef struct rows {
+  builder b;
+  const group *G;
+  int gr;
+  run runs[TME_MAX_RANK];
+  int nruns;
+  bool uncut;                     /* every run is one loop, see emit_in_bounds */
+  bool columns;                   /* sums down the columns of long rows: see lower_columns.c */
+  int across;                     /* -1, or the run that is tiled with the last one: operands are read along it */
+  int64_t tile_length, tile_wide; /* elements of a tile along it, and along the last run */
+  bool down;                      /* tiles follow each other along it, not along the last one */
+  int cut;                        /* -1, or the reduced run that is looped over in blocks: see lower_blocks.c */
+  int64_t block;                  /* its elements in one of them */
+  int blocks;                     /* the axis that counts them */
+  int ix[TME_MAX_RANK];           /* the index of each dimension of the full shape */
+  int *depth;                     /* per node: passes that must be over before its value can be computed */
+  int passes;
+  int pass;         /* the one being made */
+  expr_value *made; /* per node: a reduction's result, once its pass is over (re -1 before) */
+  /* values that several passes need and that are dear are kept in a scratch row */
+  int *first_pass; /* per node: the pass that computed it first, -1 */
+  int *cache;      /* per node: 0 no, 1 to be kept; >= 2: 2 + its scratch buffer */
+  bool dry;        /* a trial that only finds out which values those are */
+} rows;
+
+/* Of a reduction; two for complex numbers. */
+typedef struct accumulator {
+  int node, acc[2];    /* what the innermost loop adds to */
+  int sum[2], lost[2]; /* of a long sum: the sum of the blocks before, and what its roundings lost */
+  k_op combine;
+  tme_dtype dtype;
+} accumulator;
+
+static inline const g_node *rows_node(const rows *r, int i) { return &r->b.l->g->node[i]; }
+static inline bool rows_member(const rows *r, int i) { return r->b.l->f->group_of[i] == r->gr; }
+static inline bool rows_reduction(const rows *r, int i) { return node_classify(rows_node(r, i)->op) == CLASS_REDUCE; }
+
+/* Bytes of the numbers that the group sums or multiplies in, whose order shows in the result; 0 if there are none. */
+size_t rows_ordered_bytes(const rows *r);
+/* The accumulators of the reductions of this pass, without the K_ACC. */
+int rows_accumulators(const rows *r, accumulator *accs);
+int rows_neutral(kernel *k, k_op combine, tme_dtype t);
+/* What a reduction takes at the point r->ix, in the dtype that it sums in. */
+expr_value rows_reduced_value(rows *r, int reduction);
+void rows_set_indices(rows *r);
+/* Elements that a row of the group has. */
+int64_t rows_length(const rows *r);
+/* Stores the values that are one per row. */
+void rows_store(rows *r);
+
+/* Decides where the group's rows are cut into blocks. */
+void blocks_find(rows *r);
+/* The loop over `axis`, of which each iteration stands for `elements` of the run that is cut, runs over one block. */
+void blocks_limit(rows *r, int axis, int64_t elements);
+bool blocks_sum(const rows *r, const accumulator *a); /* it is a long sum */
+/* The accumulators of a long sum: before the loop over the blocks; at the begin of one (of any other reduction: before all
+ * loops); at its end. */
+void blocks_start(rows *r, accumulator *a);
+void blocks_open(rows *r, accumulator *a);
+void blocks_close(rows *r, const accumulator *a);
+/* What a reduction gave. */
+expr_value blocks_result(rows *r, const accumulator *a);
+
+bool columns_fit(const rows *r);
+void columns_emit(rows *r, accumulator *accs);
+
+enum {
+  COLUMNS = 1024, /* that one task reduces, row by row, with the sums in its scratch memory */
+  SUM_UNROLL = 4  /* accumulators of a reduction along the vector axis */
+};
+
+#endif

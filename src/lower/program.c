@@ -1,0 +1,187 @@
+/* From a region to steps: decompose, simplify, fuse, lower each group. */
+#include "lower/program.h"
+#include "lower/lower.h"
+#include <stdio.h>
+#include <string.h>
+
+const char *program_supports(const graph *g, int i) {
+  const g_node *n = &g->node[i];
+  if (n->op >= OP_PUBLIC_COUNT) return NULL;
+  const op_def *d = op_get(n->op);
+  tme_dtype t =
+      n->nin && graph_in(g, i, n->nin - 1) >= 0 ? g->node[graph_in(g, i, n->nin - 1)].type.dtype : n->type.dtype;
+  bool complex_ = dtype_is_complex(t) || dtype_is_complex(n->type.dtype);
+  switch (d->family) {
+  case FAMILY_elementwise: return expr_supports(n->op, t);
+  case FAMILY_reduce: return complex_ && n->op != OP_sum ? "a reduction of complex numbers other than a sum" : NULL;
+  case FAMILY_statistics: return complex_ && n->op != OP_mean ? "statistics of complex numbers" : NULL;
+  case FAMILY_softmax:
+  case FAMILY_norm:
+  case FAMILY_attention: return complex_ ? "complex numbers" : NULL;
+  default: return NULL;
+  }
+}
+
+static tme_status lower_library(lowering *l, int gr, error *e) {
+  const graph *g = l->g;
+  int i = l->f->groups[gr].seed;
+  step *s = lower_step_new(l->p, STEP_LIBRARY);
+  if (!s) return fail_memory(e, op_name(g->node[i].op), sizeof *s);
+  snprintf(s->label, sizeof s->label, "%s", op_name(g->node[i].op));
+  s->node = i;
+  s->nin = g->node[i].nin;
+  for (int k = 0; k < s->nin; k++) s->in[k] = graph_in(g, i, k) < 0 ? -1 : l->slot_of[graph_in(g, i, k)];
+  s->nout = g->node[i].outputs;
+  for (int k = 0; k < s->nout; k++) s->out[k] = k ? -1 : l->slot_of[i];
+  for (int j = i + 1; j < g->n; j++)
+    if (g->node[j].op == OP_pick && graph_in(g, j, 0) == i) s->out[g->node[j].leaf] = l->slot_of[j];
+  return TME_OK;
+}
+
+/* The indices of a take are checked once, before the first kernel that gathers with them. */
+static tme_status check_bounds(lowering *l, int gr, uint8_t *checked, error *e) {
+  const graph *g = l->g;
+  uint8_t *seen = mem_calloc((size_t)g->n + 1, 1);
+  if (!seen) return fail_memory(e, "take", (size_t)g->n);
+  lower_mark(l, gr, seen);
+  tme_status status = TME_OK;
+  for (int i = 0; i < g->n && status == TME_OK; i++) {
+    if (!seen[i] || checked[i] || g->node[i].op != OP_take) continue;
+    checked[i] = 1;
+    step *s = lower_step_new(l->p, STEP_BOUNDS);
+    if (!s) {
+      status = fail_memory(e, "take", sizeof *s);
+      break;
+    }
+    snprintf(s->label, sizeof s->label, "take: bounds");
+    s->node = i;
+    s->nin = 1;
+    s->in[0] = l->slot_of[graph_in(g, i, 1)];
+  }
+  mem_free(seen);
+  return status;
+}
+
+static tme_status lower_group(lowering *l, int gr, uint8_t *checked, error *e) {
+  const graph *g = l->g;
+  const group *G = &l->f->groups[gr];
+  tme_status status = check_bounds(l, gr, checked, e);
+  if (status != TME_OK) return status;
+  bool empty = true;
+  for (int i = 0; i < g->n; i++) {
+    const g_node *n = &g->node[i];
+    bool mine =
+        l->f->group_of[i] == gr || (G->kind == GROUP_LIBRARY && n->op == OP_pick && graph_in(g, i, 0) == G->seed);
+    if (!mine || !l->f->stored[i]) continue;
+    empty &= type_size(&n->type) == 0;
+    if (lower_slot(l, &n->type, i, type_size(&n->type)) < 0) return fail_memory(e, "lower", sizeof(struct slot));
+  }
+  if (empty) return TME_OK;
+  switch (G->kind) {
+  case GROUP_LIBRARY: return lower_library(l, gr, e);
+  case GROUP_MATMUL: return lower_matmul(l, gr, e);
+  case GROUP_ATTENTION: return lower_attention(l, gr, e);
+  default: return lower_rows(l, gr, e);
+  }
+}
+
+/* Slots of the region's inputs come first. */
+static tme_status add_leaves(lowering *l, error *e) {
+  const graph *g = l->g;
+  for (int i = 0; i < g->n; i++) {
+    if (g->node[i].op != OP_leaf) continue;
+    int s = lower_slot(l, &g->node[i].type, i, type_size(&g->node[i].type));
+    if (s < 0) return fail_memory(e, "lower", sizeof(struct slot));
+    l->p->slots[s].leaf = g->node[i].leaf;
+    memcpy(l->p->slots[s].strides, g->node[i].strides, sizeof l->p->slots[s].strides);
+  }
+  return TME_OK;
+}
+
+static void note_stored(const lowering *l) {
+  char shape[200];
+  for (int i = 0; i < l->g->n; i++) {
+    if (!l->f->stored[i]) continue;
+    type_shape_text(&l->g->node[i].type, shape);
+    text_add(&l->p->notes, "%%%d %s %s %s is stored: %s\n", i, op_name(l->g->node[i].op),
+             tme_dtype_name(l->g->node[i].type.dtype), shape, l->f->stored[i]);
+  }
+}
+
+static tme_status lower_all(lowering *l, error *e) {
+  uint8_t *checked = mem_calloc((size_t)l->g->n + 1, 1);
+  tme_status status = checked ? add_leaves(l, e) : fail_memory(e, "lower", (size_t)l->g->n);
+  for (int i = 0; i < l->f->ngroups && status == TME_OK; i++) status = lower_group(l, l->f->order[i], checked, e);
+  mem_free(checked);
+  if (status != TME_OK) return status;
+  for (int r = 0; r < l->g->nroots; r++) l->p->root_slot[r] = l->slot_of[l->g->root[r]];
+  note_stored(l);
+  return TME_OK;
+}
+
+/* A reshape of a value that is computed here is that value: both lie in memory row-major. What it is computed from is
+ * computed in its own shape, so that, say, a transpose keeps two dimensions to be cut into tiles. */
+static int without_reshapes(const graph *g, int root) {
+  int i = root;
+  while (g->node[i].op == OP_reshape) i = graph_in(g, i, 0);
+  return node_classify(g->node[i].op) == CLASS_SOURCE ? root : i;
+}
+
+static tme_status set_roots(program *p, error *e) {
+  size_t n = (size_t)p->g->nroots + 1;
+  p->root_slot = mem_alloc(n * sizeof *p->root_slot);
+  p->root_type = mem_alloc(n * sizeof *p->root_type);
+  if (!p->root_slot || !p->root_type) return fail_memory(e, "lower", n * sizeof *p->root_type);
+  for (int r = 0; r < p->g->nroots; r++) {
+    p->root_type[r] = p->g->node[p->g->root[r]].type;
+    p->g->root[r] = without_reshapes(p->g, p->g->root[r]);
+  }
+  return TME_OK;
+}
+
+program *program_lower(const graph *region, const lower_target *t, error *e) {
+  program *p = mem_calloc(1, sizeof *p);
+  if (!p) {
+    fail_memory(e, "lower", sizeof *p);
+    return NULL;
+  }
+  graph *decomposed = pass_decompose(region, e);
+  if (decomposed) p->g = pass_simplify(decomposed, e);
+  graph_free(decomposed);
+  tme_status status = p->g ? set_roots(p, e) : TME_ERR_JIT;
+  fusion *f = status == TME_OK ? fuse(p->g, t, e) : NULL;
+  if (f) {
+    lowering l = {.g = p->g, .f = f, .p = p, .t = t};
+    l.slot_of = mem_alloc(((size_t)p->g->n + 1) * sizeof *l.slot_of);
+    if (l.slot_of) {
+      for (int i = 0; i < p->g->n; i++) l.slot_of[i] = -1;
+      status = lower_all(&l, e);
+    } else {
+      status = fail_memory(e, "lower", (size_t)p->g->n * sizeof(int));
+    }
+    mem_free(l.slot_of);
+  }
+  if (!f || status != TME_OK) {
+    program_free(p);
+    p = NULL;
+  }
+  fusion_free(f);
+  return p;
+}
+
+void program_free(program *p) {
+  if (!p) return;
+  for (int i = 0; i < p->nsteps; i++) {
+    kernel_free(p->steps[i].kernel);
+    mem_free(p->steps[i].bind);
+    mem_free(p->steps[i].args);
+  }
+  mem_free(p->steps);
+  mem_free(p->slots);
+  mem_free(p->root_slot);
+  mem_free(p->root_type);
+  graph_free(p->g);
+  text_free(&p->notes);
+  tuned_free(&p->products);
+  mem_free(p);
+}

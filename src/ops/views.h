@@ -1,0 +1,19 @@
+/* Strides, and the operations whose results are their operand in other strides. */
+#ifndef TME_VIEWS_H
+#define TME_VIEWS_H
+
+#include "ops/ops.h"
+
+/* Row-major strides in elements; extents of 0 count as 1. */
+void type_strides(const op_type *t, int64_t strides[AT_LEAST(TME_MAX_RANK)]);
+/* Row-major in its elements; extents of 1 have any stride. */
+bool strides_contiguous(const op_type *t, const int64_t *strides);
+/* The strides of x where it is broadcast to `to`: 0 where it is repeated. */
+void strides_broadcast(const op_type *to, const op_type *x, const int64_t *strides, int64_t *out);
+
+/* If `op` applied to an array x with these strides is a strided view of it: its offset and strides, in elements. False if
+ * it must be computed (a reshape that does not fit the strides, pad, concatenate, all that is no view). */
+bool op_view(int op, const op_type *x, const int64_t *strides, const op_attrs *attrs, const op_type *type,
+             int64_t *offset, int64_t *out);
+
+#endif
