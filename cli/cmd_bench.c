@@ -1,5 +1,7 @@
 /* tme bench: plain C, the JIT and other libraries side by side. */
-#include "bench.h"
+#include "bench/bench.h"
+#include "bench/report.h"
+#include "bench/service.h"
 #include <errno.h>
 #include <fnmatch.h>
 #include <math.h>

@@ -1,6 +1,6 @@
 /* The first call in a new process, of this engine and of the libraries that compile, whose caches are kept in a folder of
  * their own: empty (cold), or filled by a process before (warm). */
-#include "bench.h"
+#include "bench/bench.h"
 #include <errno.h>
 #include <ftw.h>
 #include <math.h>

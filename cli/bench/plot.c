@@ -1,5 +1,5 @@
 /* The table as an SVG picture: a group of bars a row, on a logarithmic scale, and a roofline below. */
-#include "bench.h"
+#include "bench/report.h"
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>

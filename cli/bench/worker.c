@@ -1,4 +1,5 @@
-#include "bench.h"
+#include "bench/service.h"
+#include "bench/worker.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>

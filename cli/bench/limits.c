@@ -1,6 +1,6 @@
 /* What the machine can do: fused multiply-adds a second, bytes a second from each level of memory. Loops over the
  * compiler's vectors, once for each instruction set, whatever the program itself is compiled for. */
-#include "bench.h"
+#include "bench/limits.h"
 #include <math.h>
 #include <pthread.h>
 #include <sched.h>

@@ -1,5 +1,5 @@
 /* The cases as graphs. */
-#include "bench.h"
+#include "bench/cases.h"
 #include <math.h>
 #include <string.h>
 

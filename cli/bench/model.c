@@ -1,5 +1,5 @@
 /* MiniLM-L6, a model that makes vectors of texts: https://huggingface.co/sentence-transformers/all-MiniLM-L6-v2. */
-#include "bench.h"
+#include "bench/cases.h"
 #include <math.h>
 #include <stdio.h>
 

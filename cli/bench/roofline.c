@@ -1,5 +1,5 @@
 /* Operations a second over operations a byte: what the rows reach, under what the machine allows. */
-#include "bench.h"
+#include "bench/report.h"
 #include <math.h>
 #include <stdio.h>
 

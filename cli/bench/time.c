@@ -1,5 +1,6 @@
 /* A row of the table: everybody takes turns. */
-#include "bench.h"
+#include "bench/bench.h"
+#include "bench/service.h"
 #include <math.h>
 #include <stdlib.h>
 #include <unistd.h>

@@ -1,4 +1,4 @@
-#include "bench.h"
+#include "bench/cases.h"
 #include <math.h>
 #include <stdio.h>
 #include <string.h>

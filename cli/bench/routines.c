@@ -1,6 +1,7 @@
 /* Products of C libraries: CBLAS, oneDNN, libxsmm, opened at run time. Each writes to memory that it is given. In
  * processes of their own: they read their settings when they are loaded, and have one number of threads a process. */
-#include "bench.h"
+#include "bench/cases.h"
+#include "bench/service.h"
 #include <dlfcn.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,5 +1,6 @@
 /* This program in the place of another library: serves the lines of bench/peers.py. */
-#include "bench.h"
+#include "bench/own.h"
+#include "bench/service.h"
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>

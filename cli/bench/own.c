@@ -1,4 +1,4 @@
-#include "bench.h"
+#include "bench/own.h"
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
