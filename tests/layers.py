@@ -29,7 +29,7 @@ def main():
                 continue
             with open(os.path.join(folder, name), encoding="utf-8") as f:
                 for line in f:
-                    m = re.match(r'#\s*include "([^"]+)"', line)
+                    m = re.match(r'\s*#\s*include "([^"]+)"', line)
                     if m and os.path.exists(os.path.join(src, m.group(1))) and layer_of(m.group(1)) > own:
                         wrong.append(f"{path} includes {m.group(1)}, which is of a later layer")
     print("\n".join(wrong), end="\n" if wrong else "")

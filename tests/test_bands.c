@@ -1,6 +1,7 @@
 /* Products as they are lowered: how columns are cut into bands, and which tiles, copies and tasks follow from a shape. */
 #include "kernel/kernel.h"
-#include "lower/lower.h"
+#include "lower/cpu/pack.h"
+#include "lower/cpu/target.h"
 #include "lower/program.h"
 #include <setjmp.h>
 #include <stdarg.h>
@@ -8,8 +9,12 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-static const lower_target target = {
-    .vector_bytes = 32, .registers = 16, .l1 = {1 << 15, 8}, .l2 = {1 << 19, 8}, .last_level = 1 << 23};
+static const cpu_target target = {.base = CPU_LOWERING,
+                                  .vector_bytes = 32,
+                                  .registers = 16,
+                                  .l1 = {1 << 15, 8},
+                                  .l2 = {1 << 19, 8},
+                                  .last_level = 1 << 23};
 
 /* Every column is in a band, none is beyond the last; few that are to be balanced are an even number. */
 static void test_columns(void **unused) {
@@ -70,7 +75,7 @@ static void test_forms(void **state) {
     int x = graph_leaf(g, &tx, (int64_t[]){m * inner, inner, 1}, 0),
         y = graph_leaf(g, &ty, (int64_t[]){inner * n, n, 1}, 1);
     g->root[0] = graph_op(g, OP_matmul, (int[]){x, y}, 2, NULL);
-    program *p = program_lower(g, &target, &e);
+    program *p = program_lower(g, &target.base, &e);
     if (!p) fail_msg("%s", e.text);
     const kernel *k = p->steps[p->nsteps - 1].kernel;
     int scratches = 0;

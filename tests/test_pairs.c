@@ -1,6 +1,7 @@
 /* Products of 8-bit integers and of bfloat16, which are summed by pairs where the processor has instructions for that.
  * Integers are those of the reference to the bit. Sums of bfloat16 are as near to the exact ones as sums in f32 are, but
  * that numbers below the least normal f32 may count as 0: the same bound holds with and without the instruction. */
+#include "lower/cpu/target.h"
 #include "lower/program.h"
 #include "emit/emit.h"
 #include "support/kernel_interp.h"
@@ -264,12 +265,13 @@ static void test_choice(void **state) {
 
 /* bfloat16 x y in f32, lowered for a processor with AVX512-BF16. */
 static program *lower_bfloats(const shape *h, bool turned) {
-  static const lower_target t = {.vector_bytes = 64,
-                                 .registers = 32,
-                                 .l1 = {1 << 15, 8},
-                                 .l2 = {1 << 20, 8},
-                                 .last_level = 1 << 25,
-                                 .dot_bf16 = true};
+  static const cpu_target t = {.base = CPU_LOWERING,
+                               .vector_bytes = 64,
+                               .registers = 32,
+                               .l1 = {1 << 15, 8},
+                               .l2 = {1 << 20, 8},
+                               .last_level = 1 << 25,
+                               .dot_bf16 = true};
   op_type tx = {.dtype = TME_BF16, .rank = 2, .shape = {h->rows, h->k}};
   op_type ty = {.dtype = TME_BF16, .rank = 2, .shape = {h->k, h->columns}};
   int64_t by_rows[][2] = {{h->k, 1}, {h->columns, 1}}, by_columns[][2] = {{1, h->rows}, {1, h->k}};
@@ -279,7 +281,7 @@ static program *lower_bfloats(const shape *h, bool turned) {
   int x = graph_cast(g, graph_leaf(g, &tx, (turned ? by_columns : by_rows)[0], 0), TME_F32);
   int y = graph_cast(g, graph_leaf(g, &ty, (turned ? by_columns : by_rows)[1], 1), TME_F32);
   g->root[0] = graph_op(g, OP_matmul, (int[]){x, y}, 2, NULL);
-  program *p = program_lower(g, &t, &e);
+  program *p = program_lower(g, &t.base, &e);
   if (!p) fail_msg("%s", e.text);
   graph_free(g);
   return p;

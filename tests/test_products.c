@@ -2,6 +2,7 @@
  * whose sums are exact, so that the compiler's result is the reference's to the bit.
  * ctest: timeout=250 */
 #include "base/caches.h"
+#include "lower/cpu/target.h"
 #include "lower/program.h"
 #include "support/kernel_interp.h"
 #include "support/matrix.h"
@@ -154,7 +155,7 @@ static void test_exact(void **state) {
 
 /* x y in f32 as it is lowered for a processor, on the interpreter, which refuses what lies outside of a buffer. Scratch
  * memory is one for all tasks, and full of NaN before. */
-static void check_lowered(const lower_target *t, int64_t rows, int64_t k, int64_t columns, tme_dtype held) {
+static void check_lowered(const cpu_target *t, int64_t rows, int64_t k, int64_t columns, tme_dtype held) {
   op_type tx = {.dtype = TME_F32, .rank = 2, .shape = {rows, k}},
           ty = {.dtype = held, .rank = 2, .shape = {k, columns}};
   float *x = malloc((size_t)(rows * k) * sizeof *x), *y = malloc((size_t)(k * columns) * sizeof *y);
@@ -171,7 +172,7 @@ static void check_lowered(const lower_target *t, int64_t rows, int64_t k, int64_
   int a = graph_leaf(g, &tx, (int64_t[]){k, 1}, 0), b = graph_leaf(g, &ty, (int64_t[]){columns, 1}, 1);
   if (held != TME_F32) b = graph_op(g, OP_astype, &b, 1, &(op_attrs){.i = {TME_F32}});
   g->root[0] = graph_op(g, OP_matmul, (int[]){a, b}, 2, NULL);
-  program *p = program_lower(g, t, &e);
+  program *p = program_lower(g, &t->base, &e);
   if (!p) fail_msg("%s", e.text);
   assert_int_equal(p->nsteps, 1); /* tasks make panels of their own */
   const kernel *made = p->steps[0].kernel;
@@ -207,12 +208,20 @@ static void check_lowered(const lower_target *t, int64_t rows, int64_t k, int64_
 
 static void test_blocks_of_other_processors(void **state) {
   (void)state;
-  static const lower_target small = {
-      .vector_bytes = 32, .registers = 16, .l1 = {1 << 15, 8}, .l2 = {1 << 19, 8}, .last_level = 1 << 23};
-  static const lower_target wide = {
-      .vector_bytes = 64, .registers = 32, .l1 = {3 << 14, 12}, .l2 = {1 << 20, 16}, .last_level = 1 << 25};
+  static const cpu_target small = {.base = CPU_LOWERING,
+                                   .vector_bytes = 32,
+                                   .registers = 16,
+                                   .l1 = {1 << 15, 8},
+                                   .l2 = {1 << 19, 8},
+                                   .last_level = 1 << 23};
+  static const cpu_target wide = {.base = CPU_LOWERING,
+                                  .vector_bytes = 64,
+                                  .registers = 32,
+                                  .l1 = {3 << 14, 12},
+                                  .l2 = {1 << 20, 16},
+                                  .last_level = 1 << 25};
   static const struct {
-    const lower_target *target;
+    const cpu_target *target;
     int64_t rows, k, columns;
     tme_dtype held;
   } products[] = {{&small, 11, 768, 2431, TME_F32},

@@ -1,6 +1,7 @@
 /* Kernels of rows as they are lowered: what is fetched ahead, how many terms one accumulator takes. */
 #include "kernel/kernel.h"
 #include "kernel/kernel_util.h"
+#include "lower/cpu/target.h"
 #include "lower/program.h"
 #include "ops/views.h"
 #include <setjmp.h>
@@ -10,8 +11,12 @@
 #include <string.h>
 #include <cmocka.h>
 
-static const lower_target target = {
-    .vector_bytes = 32, .registers = 16, .l1 = {1 << 15, 8}, .l2 = {1 << 19, 8}, .last_level = 1 << 23};
+static const cpu_target target = {.base = CPU_LOWERING,
+                                  .vector_bytes = 32,
+                                  .registers = 16,
+                                  .l1 = {1 << 15, 8},
+                                  .l2 = {1 << 19, 8},
+                                  .last_level = 1 << 23};
 
 /* x / sum(x) over rows of so many elements, of a matrix of 256 rows. */
 static program *lower_shares(int64_t length, bool turned) {
@@ -25,7 +30,7 @@ static program *lower_shares(int64_t length, bool turned) {
   int x = graph_leaf(g, &type, turned ? by_columns : by_rows, 0);
   int sum = graph_op(g, OP_sum, (int[]){x}, 1, &last);
   g->root[0] = graph_op(g, OP_divide, (int[]){x, sum}, 2, NULL);
-  program *p = program_lower(g, &target, &e);
+  program *p = program_lower(g, &target.base, &e);
   if (!p) fail_msg("%s", e.text);
   graph_free(g);
   assert_int_equal(p->nsteps, 1);
@@ -102,7 +107,7 @@ static void expect_blocks(tme_dtype t, int rank, const int64_t *shape, uint32_t 
   assert_non_null(g);
   type_strides(&type, strides);
   g->root[0] = graph_op(g, OP_sum, (int[]){graph_leaf(g, &type, strides, 0)}, 1, &a);
-  program *p = program_lower(g, &target, &e);
+  program *p = program_lower(g, &target.base, &e);
   if (!p) fail_msg("%s", e.text);
   for (int i = 0; i < p->nsteps; i++) {
     double n = most_terms(p->steps[i].kernel);

@@ -2,7 +2,6 @@
  * its other operands can be computed before the group, joins. What no group holds is inlined into its readers, unless
  * it is asked for, or too dear to compute more than once: then it is a map of its own. */
 #include "lower/fuse_size.h"
-#include "lower/cpu/pairs.h"
 #include <string.h>
 
 enum {
@@ -262,13 +261,6 @@ static void store_operand(fuser *u, int i, const char *why) {
   if (at(u, b)->op != OP_literal && at(u, b)->op != OP_iota) store(u, b, why);
 }
 
-/* The right operand of a product, or what it is converted from where that is narrower: it is converted as it is read. */
-static int right_operand(const fuser *u, int i) {
-  if (at(u, i)->op != OP_astype) return i;
-  int x = graph_in(u->g, i, 0);
-  return tme_dtype_size(at(u, x)->type.dtype) < tme_dtype_size(at(u, i)->type.dtype) ? x : i;
-}
-
 static void store_what_must_be(fuser *u) {
   const graph *g = u->g;
   for (int r = 0; r < g->nroots; r++) store(u, g->root[r], "asked for");
@@ -276,10 +268,9 @@ static void store_what_must_be(fuser *u) {
     const g_node *n = at(u, i);
     switch (node_classify(n->op)) {
     case CLASS_MATMUL: {
-      int left = graph_in(g, i, 0), right = graph_in(g, i, 1);
-      bool pairs = pairs_pay(g, i, u->t);
-      store_operand(u, pairs ? pairs_base(g, left) : left, "operand of matmul");
-      store_operand(u, pairs ? pairs_base(g, right) : right_operand(u, right), "operand of matmul");
+      int operands[2];
+      u->t->product_operands(u->t, g, i, operands);
+      for (int k = 0; k < 2; k++) store_operand(u, operands[k], "operand of matmul");
       break;
     }
     case CLASS_ATTENTION:

@@ -79,9 +79,9 @@ static tme_status lower_group(lowering *l, int gr, uint8_t *checked, error *e) {
   if (empty) return TME_OK;
   switch (G->kind) {
   case GROUP_LIBRARY: return lower_library(l, gr, e);
-  case GROUP_MATMUL: return lower_matmul(l, gr, e);
-  case GROUP_ATTENTION: return lower_attention(l, gr, e);
-  default: return lower_rows(l, gr, e);
+  case GROUP_MATMUL: return l->t->product(l, gr, e);
+  case GROUP_ATTENTION: return l->t->attention(l, gr, e);
+  default: return l->t->rows(l, gr, e);
   }
 }
 
@@ -182,6 +182,5 @@ void program_free(program *p) {
   mem_free(p->root_type);
   graph_free(p->g);
   text_free(&p->notes);
-  tuned_free(&p->products);
   mem_free(p);
 }

@@ -46,10 +46,9 @@ typedef struct program {
   int nslots, cap_slots;
   step *steps;
   int nsteps, cap_steps;
-  int *root_slot;          /* per root of the graph */
-  op_type *root_type;      /* likewise: the slot holds its elements, row-major, perhaps in another shape */
-  text notes;              /* what was stored and why: a line each */
-  tuned_products products; /* that could be made in other ways, if the target has `tuned` */
+  int *root_slot;     /* per root of the graph */
+  op_type *root_type; /* likewise: the slot holds its elements, row-major, perhaps in another shape */
+  text notes;         /* what was stored and why: a line each */
 } program;
 
 /* Lowers a region. NULL with the reason on failure. */

@@ -1,19 +1,23 @@
-/* The machine that kernels are made for, as lowering sees it. */
+/* What kernels are made for, as the rest of lowering sees it: a table of functions. A target of a kind (lower/cpu/target.h)
+ * begins with one, and has what those functions know of the machine after it. */
 #ifndef TME_TARGET_H
 #define TME_TARGET_H
 
-#include "base/caches.h"
-#include "lower/cpu/tuned.h"
+#include "ir/graph.h"
 
-/* The order of sums follows from the registers and dots alone; caches decide the order of tasks, what is copied before it
- * is used and how results are written, and so do the choices that were timed. Never threads. */
-typedef struct lower_target {
-  int vector_bytes; /* of one register */
-  int registers;    /* vector registers */
-  cache_level l1, l2;
-  int64_t last_level;          /* bytes, 0 if unknown */
-  bool dot_bf16, dot_i16;      /* instructions for K_DOT_BF16, K_DOT_I16 */
-  const tuned_products *tuned; /* how products are made; NULL: as their shapes suggest, and none is noted */
-} lower_target;
+struct kernel;
+typedef struct lowering lowering;
+typedef struct lower_target lower_target;
+
+struct lower_target {
+  /* The nodes that are to be in memory, for the product `node` to read: its operands, or what they are computed from. */
+  void (*product_operands)(const lower_target *t, const graph *g, int node, int out[2]);
+  /* One group to one or more steps. */
+  tme_status (*rows)(lowering *l, int gr, error *e); /* GROUP_MAP and GROUP_ROWS */
+  tme_status (*product)(lowering *l, int gr, error *e);
+  tme_status (*attention)(lowering *l, int gr, error *e);
+  /* The last look at a kernel, which is then complete and sound (kernel_finish), its cost known. */
+  tme_status (*finish)(const lower_target *t, struct kernel *k, error *e);
+};
 
 #endif

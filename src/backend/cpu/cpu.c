@@ -62,7 +62,7 @@ static void find_last_uses(executable *x) {
 
 static program *lower(backend *b, const graph *region, error *e) {
   tuner *t = ((cpu *)b->state)->tuner;
-  return t ? tuner_lower(t, region, e) : program_lower(region, jit_lower_target(jit_of(b)), e);
+  return t ? tuner_lower(t, region, e) : program_lower(region, &jit_target(jit_of(b))->base, e);
 }
 
 /* The program, which it takes, without code. */

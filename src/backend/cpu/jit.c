@@ -44,8 +44,8 @@ struct jit_kernel {
 struct jit {
   context *context;
   emit_target target;
-  lower_target lower;
-  lock lock; /* guards all below */
+  cpu_target cpu; /* what kernels are lowered for */
+  lock lock;      /* guards all below */
   code_arena *arena;
   lru *cache;
   flights compiling;
@@ -472,15 +472,16 @@ jit *jit_new(context *e, error *err) {
     return NULL;
   }
   emit_host_target(&j->target);
-  j->lower.vector_bytes = j->target.vector_bytes;
-  j->lower.registers = j->target.vector_bytes == 64 || !strncmp(j->target.triple, "aarch64", 7) ? 32 : 16;
-  j->lower.l1 = cache_host(1);
-  j->lower.l2 = cache_host(2);
-  j->lower.last_level = cache_last_level();
-  j->lower.dot_i16 = j->target.vector_bytes >= 32;
+  j->cpu = (cpu_target){.base = CPU_LOWERING};
+  j->cpu.vector_bytes = j->target.vector_bytes;
+  j->cpu.registers = j->target.vector_bytes == 64 || !strncmp(j->target.triple, "aarch64", 7) ? 32 : 16;
+  j->cpu.l1 = cache_host(1);
+  j->cpu.l2 = cache_host(2);
+  j->cpu.last_level = cache_last_level();
+  j->cpu.dot_i16 = j->target.vector_bytes >= 32;
   /* Where they are faster than multiply-adds of f32: twice as fast on Zen 4 and 5, half as fast on Emerald Rapids. */
   bool zen = !strncmp(j->target.cpu, "znver", 5);
-  j->lower.dot_bf16 = zen && j->target.vector_bytes == 64 && strstr(j->target.features, "+avx512bf16") != NULL;
+  j->cpu.dot_bf16 = zen && j->target.vector_bytes == 64 && strstr(j->target.features, "+avx512bf16") != NULL;
   return j;
 }
 
@@ -494,7 +495,7 @@ void jit_free(jit *j) {
   mem_free(j);
 }
 
-const lower_target *jit_lower_target(const jit *j) { return &j->lower; }
+const cpu_target *jit_target(const jit *j) { return &j->cpu; }
 
 bool jit_usable(jit *j) {
   lock_take(&j->lock);

@@ -4,6 +4,7 @@
 
 #include "backend/backend.h"
 #include "cache/disk_cache.h"
+#include "lower/cpu/target.h"
 #include "lower/program.h"
 
 typedef struct jit jit;
@@ -23,7 +24,7 @@ bool jit_is_quick(const jit_kernel *k);
 /* The kernel ran for about so long. When that is worth it, its entry becomes that of the code in full. */
 void jit_worked(jit *j, jit_kernel *k, double ns);
 
-const lower_target *jit_lower_target(const jit *j);
+const cpu_target *jit_target(const jit *j);
 /* The cache on disk, opened by the first call; NULL if there is none. */
 disk_cache *jit_disk(jit *j);
 /* Adds what all that is made for this machine by this version depends on: the beginning of a key. */

@@ -77,9 +77,9 @@ static double time_choice(tuner *t, const graph *g, const array_view in[2], cons
                           error *e) {
   tuned_product one = {*c, choice};
   tuned_products only = {&one, 1, 1};
-  lower_target target = *jit_lower_target(t->j);
+  cpu_target target = *jit_target(t->j);
   target.tuned = &only;
-  program *p = program_lower(g, &target, e);
+  program *p = program_lower(g, &target.base, e);
   executable *x = p ? executable_load(t->b, p, e) : NULL;
   double ms = x ? time_runs(t, x, in, e) : -1;
   executable_free(x);
@@ -89,12 +89,12 @@ static double time_choice(tuner *t, const graph *g, const array_view in[2], cons
 /* The fastest choice; -1 if they could not be timed. */
 static int fastest(tuner *t, const product_class *c) {
 #ifdef TME_TEST_HOOKS
-  if (atomic_load(&planted) >= 0) return atomic_load(&planted) % product_choices(jit_lower_target(t->j)->registers);
+  if (atomic_load(&planted) >= 0) return atomic_load(&planted) % product_choices(jit_target(t->j)->registers);
 #endif
   error why = {0};
   graph *g = product_graph(c);
   array_view in[2] = {{.buf = NULL}, {.buf = NULL}};
-  int best = -1, choices = product_choices(jit_lower_target(t->j)->registers);
+  int best = -1, choices = product_choices(jit_target(t->j)->registers);
   double usual = 0, least = 0;
   for (int leaf = 0, i = 0; g && i < g->n; i++)
     if (g->node[i].op == OP_leaf && !view_of(t, g, i, &in[leaf++])) choices = 0;
@@ -135,7 +135,7 @@ static int find_out(tuner *t, const product_class *c) {
   int choice = -1;
   if (d && disk_cache_get(d, key.s, key.len, &value, &size) && size == 1) choice = value[0];
   mem_free(value);
-  if (choice < 0 || choice >= product_choices(jit_lower_target(t->j)->registers)) {
+  if (choice < 0 || choice >= product_choices(jit_target(t->j)->registers)) {
     choice = fastest(t, c);
     error why = {0};
     if (d && choice >= 0 && disk_cache_put(d, key.s, key.len, &(uint8_t){(uint8_t)choice}, 1, &why) != TME_OK)
@@ -165,21 +165,23 @@ static int choice_of(tuner *t, const product_class *c) {
 }
 
 program *tuner_lower(tuner *t, const graph *region, error *e) {
-  tuned_products none = {0};
-  lower_target target = *jit_lower_target(t->j);
-  target.tuned = &none;
-  program *p = program_lower(region, &target, e);
+  tuned_products met = {0};
+  cpu_target target = *jit_target(t->j);
+  target.met = &met;
+  program *p = program_lower(region, &target.base, e);
   bool changed = false;
-  for (int i = 0; p && i < p->products.n; i++) {
-    tuned_product *q = &p->products.list[i];
-    q->choice = choice_of(t, &q->c);
-    changed |= q->choice != 0;
+  for (int i = 0; p && i < met.n; i++) {
+    met.list[i].choice = choice_of(t, &met.list[i].c);
+    changed |= met.list[i].choice != 0;
   }
-  if (!changed) return p;
-  target.tuned = &p->products;
-  program *tuned = program_lower(region, &target, e);
-  program_free(p);
-  return tuned;
+  if (changed) {
+    program_free(p);
+    target.tuned = &met;
+    target.met = NULL;
+    p = program_lower(region, &target.base, e);
+  }
+  tuned_free(&met);
+  return p;
 }
 
 /* ---- life ------------------------------------------------------------------------------------------------------------ */

@@ -4,7 +4,8 @@
  *
  * What weighs 0 is not looked at, but the sums are made of all values up to there, and 0 times NaN is NaN. So where they are
  * not finite, which is seldom, they are made again with a choice for each value. */
-#include "lower/lower.h"
+#include "lower/cpu/measure.h"
+#include "lower/cpu/pack.h"
 #include "kernel/math.h"
 #include <math.h>
 #include <stdio.h>
@@ -403,7 +404,7 @@ static tme_status pack_operands(attention *a, error *e) {
   return status == TME_OK ? lower_pack(a->l, &a->values, e) : status;
 }
 
-tme_status lower_attention(lowering *l, int gr, error *e) {
+tme_status cpu_attention(lowering *l, int gr, error *e) {
   int i = l->f->groups[gr].seed;
   attention a = {.l = l, .node = i, .type = &l->g->node[i].type, .rank = l->g->node[i].type.rank};
   const op_attrs *attrs = graph_attrs(l->g, i);
@@ -420,8 +421,8 @@ tme_status lower_attention(lowering *l, int gr, error *e) {
   a.causal = attrs->i[0] != 0;
   a.acc = expr_dtype(a.type->dtype);
   a.batches = type_size(a.type) / (a.n * a.e);
-  a.lanes = lower_lanes(l->t, tme_dtype_size(a.acc));
-  a.vectors = l->t->registers >= 32 ? 4 : 2;
+  a.lanes = cpu_lanes(cpu_of(l->t), tme_dtype_size(a.acc));
+  a.vectors = cpu_of(l->t)->registers >= 32 ? 4 : 2;
   a.rows = a.n < 6 ? (int)a.n : 6;
   char name[48], shape[200];
   type_shape_text(a.type, shape);

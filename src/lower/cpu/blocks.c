@@ -4,6 +4,7 @@
  *
  * Where a row is cut depends on its shape, the dtype of the sum and the lanes alone, as the order of a sum must. */
 #include "lower/cpu/rows.h"
+#include "lower/cpu/measure.h"
 
 enum { MOST_TERMS = 512, BLOCK_TERMS = 256 };
 
@@ -17,7 +18,7 @@ void blocks_find(rows *r) {
   if (!rows_length(r)) return;
   for (int i = r->G->seed; i < r->b.l->g->n; i++)
     sums |= rows_member(r, i) && rows_reduction(r, i) && is_float_sum(r, i);
-  int64_t terms = 1, strip = (int64_t)lower_lanes(r->b.l->t, rows_ordered_bytes(r)) * SUM_UNROLL;
+  int64_t terms = 1, strip = (int64_t)cpu_lanes(rows_cpu(r), rows_ordered_bytes(r)) * SUM_UNROLL;
   for (int i = r->nruns - 1; i >= 0 && sums && r->cut < 0; i--) {
     if (!r->runs[i].reduced) continue;
     int64_t at_once = i == r->nruns - 1 ? strip : 1, steps = ceil_div(r->runs[i].extent, at_once);

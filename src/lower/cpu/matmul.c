@@ -12,6 +12,8 @@
  * of rows, a sum waits in memory from one to the next. Every element is one sum from the first k to the last; of a long sum
  * of floats, one of each block of k (product_block), and they are added in order. */
 #include "kernel/kernel_util.h"
+#include "lower/cpu/measure.h"
+#include "lower/cpu/pairs.h"
 #include "lower/cpu/product.h"
 #include <stdio.h>
 #include <string.h>
@@ -62,7 +64,7 @@ int product_choices(int registers) {
   return 1 + (registers >= 32 ? COUNT(tiles_32) : COUNT(tiles_16)) * COUNT(choice_forms);
 }
 
-static const tile *tiles_of(const lower_target *t, int *n) {
+static const tile *tiles_of(const cpu_target *t, int *n) {
   bool many = t->registers >= 32;
   *n = many ? COUNT(tiles_32) : COUNT(tiles_16);
   return many ? tiles_32 : tiles_16;
@@ -71,7 +73,7 @@ static const tile *tiles_of(const lower_target *t, int *n) {
 /* The fewest bands, and of equals the one of fewer vectors and more rows. But what the first cache does not hold of a wide
  * band is read from the second one for each panel of rows; few rows go over blocks of one, which it does hold. */
 static tile best_tile(const product *p) {
-  const lower_target *t = p->l->t;
+  const cpu_target *t = product_cpu(p);
   int n, best = 0;
   const tile *list = tiles_of(t, &n);
   int64_t vectors = ceil_div(p->N, p->lanes), lowest = INT64_MAX, bytes = p->K * t->vector_bytes;
@@ -90,10 +92,10 @@ static tile best_tile(const product *p) {
 }
 
 static void choose_tile(product *p) {
-  const lower_target *t = p->l->t;
+  const cpu_target *t = product_cpu(p);
   int n;
   const tile *list = tiles_of(t, &n);
-  p->lanes = lower_lanes(t, tme_dtype_size(p->acc));
+  p->lanes = cpu_lanes(t, tme_dtype_size(p->acc));
   if (p->M <= MOST_FEW_ROWS) {
     p->t.rows = (int)p->M;
     p->t.vectors = t->registers >= 32 ? flat_vectors_32[p->M - 1] : flat_vectors_16[p->M - 1];
@@ -114,7 +116,7 @@ static int64_t tile_wide(const product *p) { return (int64_t)p->t.vectors * p->l
 
 static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 
-static int64_t l2_half(const product *p) { return p->l->t->l2.bytes / 2; }
+static int64_t l2_half(const product *p) { return product_cpu(p)->l2.bytes / 2; }
 
 /* True if bands alone are tasks enough. */
 static bool has_many_bands(const product *p) { return p->N * p->batches >= FEWEST_BANDS * tile_wide(p); }
@@ -250,7 +252,7 @@ static bool choose_own(product *p) {
  * read. */
 static void align_bands(product *p, int64_t size) {
   int n;
-  const tile *list = tiles_of(p->l->t, &n);
+  const tile *list = tiles_of(product_cpu(p), &n);
   int64_t vector = p->lanes * size;
   bool fixed = p->choice || p->complex || p->M <= MOST_FEW_ROWS;
   for (int i = 0; i < n && !fixed && p->t.vectors * vector % CACHE_LINE != 0; i++)
@@ -274,7 +276,7 @@ static tme_status choose_form(product *p, error *e) {
   bool scattered = column != 1 && p->M > 1;
   bool near = p->K * row * size <= NEAR && p->K * row * size >= -NEAR;
   bool for_l1 = p->M >= MANY_ROWS && has_many_bands(p);
-  const cache_level *cache = for_l1 ? &p->l->t->l1 : &p->l->t->l2;
+  const cache_level *cache = for_l1 ? &product_cpu(p)->l1 : &product_cpu(p)->l2;
   bool crowded = p->M > MOST_FEW_ROWS && !(near && cache_holds(cache, p->K, tile_wide(p) * size, row * size));
   bool direct = !p->complex && !scattered && !converted && !crowded, pack = false;
   if (p->choice) { /* where it cannot be done, the next best */
@@ -595,9 +597,10 @@ static int32_t source_dtype(const product *p, int operand) {
 
 /* The way that was found to be the fastest for such a product, which is noted as one that has several. */
 static int choose_way(product *p) {
-  const tuned_products *tuned = p->l->t->tuned;
+  const tuned_products *tuned = product_cpu(p)->tuned;
+  tuned_products *met = product_cpu(p)->met;
   int64_t column, row;
-  if (!tuned || p->M <= MOST_FEW_ROWS || p->K <= 1 || right_matrices(p) != p->batches) return 0;
+  if ((!tuned && !met) || p->M <= MOST_FEW_ROWS || p->K <= 1 || right_matrices(p) != p->batches) return 0;
   if (!right_strides(p, &column, &row)) return 0;
   product_class c = {.batches = p->batches,
                      .M = p->M,
@@ -607,14 +610,13 @@ static int choose_way(product *p) {
                      .left_dtype = source_dtype(p, p->left),
                      .right_dtype = source_dtype(p, p->right),
                      .turned = column != 1};
-  tuned_products *met = &p->l->p->products;
-  const tuned_product *known = tuned_find(tuned, &c);
+  const tuned_product *known = tuned ? tuned_find(tuned, &c) : NULL;
   int choice = known ? known->choice : 0;
-  if (!tuned_find(met, &c)) tuned_add(met, &c, choice); /* what is not noted is not tuned */
+  if (met && !tuned_find(met, &c)) tuned_add(met, &c, choice); /* what is not noted is not tuned */
   return choice;
 }
 
-tme_status lower_matmul(lowering *l, int gr, error *e) {
+tme_status cpu_product(lowering *l, int gr, error *e) {
   product p = {.l = l, .G = &l->f->groups[gr], .gr = gr, .node = l->f->groups[gr].seed};
   p.left = graph_in(l->g, p.node, 0);
   p.right = graph_in(l->g, p.node, 1);
@@ -627,7 +629,7 @@ tme_status lower_matmul(lowering *l, int gr, error *e) {
   set_extents(&p);
   if (!merge_batches(&p, name)) return fail_memory(e, label, sizeof(kernel));
   p.choice = choose_way(&p);
-  p.dot = pairs_dot(l->g, p.node, l->t);
+  p.dot = pairs_dot(l->g, p.node, product_cpu(&p));
   if (p.dot) {
     p.acc = dot_dtype(p.dot);
     p.K = ceil_div(p.K, 2);

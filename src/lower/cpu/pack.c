@@ -1,5 +1,6 @@
 /* Operands of products copied into panels as wide as a tile: [matrix][panel][k][column]. */
-#include "lower/lower.h"
+#include "lower/cpu/pack.h"
+#include "lower/cpu/pairs.h"
 
 /* Rows that one task copies, at most: of one panel, where a column lies in one line; of all panels, where a row does. */
 enum { BLOCK_OF_PANEL = 128, BLOCK_OF_ROWS = 8 };

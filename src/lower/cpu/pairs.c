@@ -36,7 +36,7 @@ static bool is_short(tme_dtype t) { return t == TME_BOOL || t == TME_I8 || t == 
 /* Sums of 32 bits wrap as narrower ones do, once they are cut. Those of 16 bits have instructions that are as good. */
 static bool sums_integers(tme_dtype t) { return t == TME_I8 || t == TME_U8 || t == TME_I32 || t == TME_U32; }
 
-k_op pairs_dot(const graph *g, int node, const lower_target *t) {
+k_op pairs_dot(const graph *g, int node, const cpu_target *t) {
   int left = graph_in(g, node, 0), right = graph_in(g, node, 1);
   const op_type *out = &g->node[node].type, *tr = &g->node[right].type;
   int64_t rows = out->shape[out->rank - 2], wide = out->shape[out->rank - 1];
@@ -46,8 +46,6 @@ k_op pairs_dot(const graph *g, int node, const lower_target *t) {
   if (t->dot_bf16 && expr_dtype(out->dtype) == TME_F32 && x == TME_BF16 && y == TME_BF16) return K_DOT_BF16;
   return t->dot_i16 && sums_integers(out->dtype) && is_short(x) && is_short(y) ? K_DOT_I16 : K_NOP;
 }
-
-bool pairs_pay(const graph *g, int node, const lower_target *t) { return pairs_dot(g, node, t) != K_NOP; }
 
 /* ---- pairs as values --------------------------------------------------------------------------------------------- */
 

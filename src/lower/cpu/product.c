@@ -1,5 +1,7 @@
 /* Operands, sums and epilogues of products. */
 #include "lower/cpu/product.h"
+#include "lower/cpu/blocks.h"
+#include "lower/cpu/pairs.h"
 #include <string.h>
 
 int product_source(const product *p, int operand) {

@@ -1,9 +1,9 @@
-/* A product of matrices while it is lowered: what lower_matmul.c (tiles) and lower_few_rows.c (results of a few long rows)
- * share. */
+/* A product of matrices while it is lowered: what matmul.c (tiles) and few_rows.c (results of a few long rows) share. */
 #ifndef TME_PRODUCT_H
 #define TME_PRODUCT_H
 
-#include "lower/lower.h"
+#include "lower/cpu/pack.h"
+#include "lower/cpu/target.h"
 
 /* Rows and vectors of a register tile. */
 typedef struct tile {
@@ -51,6 +51,8 @@ typedef struct product {
 /* Of operands in panels. */
 static inline tme_dtype product_element(const product *p) { return p->dot ? TME_U32 : p->acc; }
 
+static inline const cpu_target *product_cpu(const product *p) { return cpu_of(p->l->t); }
+
 static inline const g_node *product_at(const product *p, int i) { return &p->l->g->node[i]; }
 
 /* The operand itself, or what it is converted from where it is read. */
@@ -89,7 +91,7 @@ int product_nothing(product *p);
 /* Rows of the right operand that a block of them has, at most; so many steps of k one accumulator takes. */
 enum { BLOCK_ROWS = 128, MOST_STEPS = 512 };
 
-/* ---- what a task makes for itself (lower_own.c): RIGHT_OWN, RIGHT_BLOCKED ------------------------------------------------- */
+/* ---- what a task makes for itself (own.c): RIGHT_OWN, RIGHT_BLOCKED ------------------------------------------------- */
 
 /* The columns that it works on, and the block of rows of the right operand. */
 typedef struct own_task {
@@ -123,14 +125,13 @@ void own_sums(product *p, const own_task *t, bool epilogue);
 /* After the last rows that one accumulator takes: adds the sums to those of the rows before. */
 void own_close_block(product *p, const own_task *t);
 
-/* Sums over pairs (lower_pairs.c): K_DOT_BF16 or K_DOT_I16 where they pay, else K_NOP; the step that copies the left operand into pairs, and one of them. */
-k_op pairs_dot(const graph *g, int node, const lower_target *t);
+/* The step that copies the left operand into pairs (pairs.c), and one of them. */
 tme_status pairs_pack_left(product *p, error *e);
 int pairs_left(product *p, int batch, int row, int pair);
 
 enum { EPILOGUE_VECTORS = 4 }; /* of an epilogue with functions that are computed side by side, at most */
 
-/* RIGHT_STREAMED (lower_few_rows.c): up to MOST_FEW_ROWS rows, and a few more where they would need panels. */
+/* RIGHT_STREAMED (few_rows.c): up to MOST_FEW_ROWS rows, and a few more where they would need panels. */
 enum { MOST_FEW_ROWS = 4 };
 bool product_emit_few_rows(product *p, const char *name);
 

@@ -5,6 +5,7 @@
  * The order of a sum depends on the shape alone: which reduced dimensions share a loop, the lanes and the unrolling do
  * not look at strides. Kept dimensions are merged where that leaves the indices free of division. */
 #include "lower/cpu/rows.h"
+#include "lower/cpu/measure.h"
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -442,7 +443,7 @@ static void set_lanes(rows *r) {
   for (int i = 0; i < k->naxes; i++) {
     k_axis *a = &k->axes[i];
     if (!(a->flags & AXIS_VECTOR)) continue;
-    a->width = (uint16_t)lower_lanes(r->b.l->t, bytes ? bytes : kernel_widest(k, i));
+    a->width = (uint16_t)cpu_lanes(rows_cpu(r), bytes ? bytes : kernel_widest(k, i));
     int unroll = reduces ? SUM_UNROLL : k->ninst < 160 ? 4 : 2;
     int64_t line = r->across >= 0 ? line_of(r) / a->width : unroll;
     if (line < unroll) unroll = line > 1 ? (int)line : 1;
@@ -482,7 +483,7 @@ static void make_symbolic(rows *r) {
  * only to be overwritten. */
 static void set_streams(rows *r) {
   kernel *k = r->b.k;
-  int64_t cache = r->b.l->t->last_level;
+  int64_t cache = rows_cpu(r)->last_level;
   for (int i = 0; i < k->nbufs && cache; i++) {
     k_buf *b = &k->bufs[i];
     if (b->role != BUF_OUT) continue;
@@ -595,7 +596,7 @@ static bool emit_in_bounds(rows *r, const char *name) {
   return emit_best(r, name);
 }
 
-tme_status lower_rows(lowering *l, int gr, error *e) {
+tme_status cpu_rows(lowering *l, int gr, error *e) {
   size_t n = (size_t)l->g->n + 1;
   rows r = {.b.l = l, .G = &l->f->groups[gr], .gr = gr, .across = -1};
   char label[96], shape[200], name[48];

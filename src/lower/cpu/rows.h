@@ -1,8 +1,10 @@
-/* What the files that lower rows share: lower_rows.c has the loops, lower_blocks.c the blocks of long sums, lower_columns.c
+/* What the files that lower rows share: rows.c has the loops, blocks.c the blocks of long sums, columns.c
  * sums down the columns of long rows. */
 #ifndef TME_LOWER_ROWS_H
 #define TME_LOWER_ROWS_H
 
+#include "lower/cpu/blocks.h"
+#include "lower/cpu/target.h"
 #include "lower/lower.h"
 
 /* Neighbouring dimensions that share one loop. */
@@ -23,11 +25,11 @@ typedef struct rows {
   run runs[TME_MAX_RANK];
   int nruns;
   bool uncut;                     /* every run is one loop, see emit_in_bounds */
-  bool columns;                   /* sums down the columns of long rows: see lower_columns.c */
+  bool columns;                   /* sums down the columns of long rows: see columns.c */
   int across;                     /* -1, or the run that is tiled with the last one: operands are read along it */
   int64_t tile_length, tile_wide; /* elements of a tile along it, and along the last run */
   bool down;                      /* tiles follow each other along it, not along the last one */
-  int cut;                        /* -1, or the reduced run that is looped over in blocks: see lower_blocks.c */
+  int cut;                        /* -1, or the reduced run that is looped over in blocks: see blocks.c */
   int64_t block;                  /* its elements in one of them */
   int blocks;                     /* the axis that counts them */
   int ix[TME_MAX_RANK];           /* the index of each dimension of the full shape */
@@ -49,6 +51,7 @@ typedef struct accumulator {
   tme_dtype dtype;
 } accumulator;
 
+static inline const cpu_target *rows_cpu(const rows *r) { return cpu_of(r->b.l->t); }
 static inline const g_node *rows_node(const rows *r, int i) { return &r->b.l->g->node[i]; }
 static inline bool rows_member(const rows *r, int i) { return r->b.l->f->group_of[i] == r->gr; }
 static inline bool rows_reduction(const rows *r, int i) { return node_classify(rows_node(r, i)->op) == CLASS_REDUCE; }

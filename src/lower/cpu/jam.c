@@ -1,6 +1,7 @@
-/* Iterations that run side by side: where lanes are strided in memory, but the iterations of a loop around them read
- * element by element, an emitter that has several of those at hand loads rows and transposes them in registers. */
-#include "lower/lower.h"
+/* Unroll-and-jam: where lanes are strided in memory, but the iterations of a loop around them read element by element, an
+ * emitter that has several of those at hand loads rows and transposes them in registers. */
+#include "lower/cpu/measure.h"
+#include "kernel/kernel_util.h"
 
 enum {
   BLOCK_BYTES = 16, /* of a row of such a block */
@@ -35,7 +36,7 @@ static int64_t worth(const kernel *k, int loop) {
   return n;
 }
 
-void lower_side_by_side(kernel *k) {
+void kernel_unroll_and_jam(kernel *k) {
   for (int a = 0; a < k->naxes; a++) {
     k_axis *x = &k->axes[a];
     int64_t n = x->flags || x->sym >= 0 ? 1 : BLOCK_BYTES;
