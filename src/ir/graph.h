@@ -103,19 +103,17 @@ graph *pass_decompose(const graph *g, error *e);
  * NaN, Inf and -0. */
 graph *pass_simplify(const graph *g, error *e);
 
-/* Appends nodes that compute `op` applied to `in` to g and returns the (first) result; -2 if the operation is not a
- * composite one. One per family that has composites. */
+/* What a rule of rewriting says of a node that stays as it is: rewrite.h. */
+enum { REWRITE_KEEP = -2 };
+
+/* Appends nodes that compute `op` applied to `in` to g and returns the (first) result; REWRITE_KEEP if the operation is
+ * not a composite one. One per family that has composites. */
 typedef int op_decompose_fn(graph *g, int op, const int *in, int nin, const op_attrs *attrs, const op_type *type);
 op_decompose_fn decompose_statistics, decompose_argreduce, decompose_softmax, decompose_norm, decompose_shape,
     decompose_join, decompose_create, decompose_attention;
 
-/* What the take `n` of a computed value becomes, in pass_decompose: -2 if it stays. `alone`: nothing else reads the value,
+/* What the take `n` of a computed value becomes, in pass_decompose: REWRITE_KEEP if it stays. `alone`: nothing else reads the value,
  * so that expensive elements are computed once, if at all. */
 int gather_computed(graph *g, const g_node *n, const int *in, const op_attrs *attrs, bool alone);
-
-/* A long reduction, or a product n of a and b with a long sum, in two steps (split.c): the new node, or -2 if it is fine as
- * it is. */
-int split_reduction(graph *g, int op, int x, const op_attrs *attrs, const op_type *type);
-int split_product(graph *g, const g_node *n, int a, int b);
 
 #endif

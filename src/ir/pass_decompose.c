@@ -1,9 +1,9 @@
 /* Composite operations to what kernels are made of: elementwise operations, reductions, products of matrices, views. */
-#include "ir/graph.h"
+#include "ir/rewrite.h"
 #include <string.h>
 
 /* Sums of nothing are 0; vectors become matrices; a product with one column is a sum over rows; 16-bit operands are
- * converted once, and the sum stays f32 up to the end of the epilogue. Returns -2 if nothing is to be done. */
+ * converted once, and the sum stays f32 up to the end of the epilogue. REWRITE_KEEP if nothing is to be done. */
 static int decompose_matmul(graph *g, const g_node *n, int a, int b) {
   const op_type *type = &n->type;
   op_type ta = g->node[a].type, tb = g->node[b].type;
@@ -37,32 +37,35 @@ static int decompose_matmul(graph *g, const g_node *n, int a, int b) {
   bool matrices = type->rank >= 2 && type->rank == (ta.rank > tb.rank ? ta.rank : tb.rank);
   if (matrices && (ta.dtype == TME_F16 || ta.dtype == TME_BF16))
     return graph_copy(g, n, (int[]){graph_cast(g, a, TME_F32), graph_cast(g, b, TME_F32)}, NULL);
-  if (matrices) return -2;
+  if (matrices) return REWRITE_KEEP;
   int x = graph_op(g, OP_matmul, (int[]){a, b}, 2, NULL);
   return graph_reshape(g, x, type->rank, type->shape);
 }
 
-/* A reduction of nothing is its neutral element; -2 if it has none (and no result either). */
+/* A reduction of nothing is its neutral element; REWRITE_KEEP if it has none (and no result either). */
 static int reduce_nothing(graph *g, const g_node *n) {
-  if (n->op == OP_min || n->op == OP_max) return -2;
+  if (n->op == OP_min || n->op == OP_max) return REWRITE_KEEP;
   int one = graph_number(g, n->type.dtype, n->op == OP_prod || n->op == OP_all);
   return graph_broadcast(g, one, n->type.rank, n->type.shape);
 }
 
 /* A product of n numbers is rounded n times, in whatever order: of many, in f64, which no product of f32 can tell from
- * exact. -2 if there is nothing to be done. */
+ * exact. REWRITE_KEEP if there is nothing to be done. */
 static int decompose_product(graph *g, int x, const op_attrs *attrs, const op_type *type) {
   enum { MANY = 512 };
   const op_type *t = &g->node[x].type;
   tme_dtype wide = TME_F64;
-  if (t->dtype == wide || !dtype_is_float(t->dtype) || type_size(t) <= MANY * type_size(type)) return -2;
+  if (t->dtype == wide || !dtype_is_float(t->dtype) || type_size(t) <= MANY * type_size(type)) return REWRITE_KEEP;
   x = graph_reduce(g, OP_prod, graph_cast(g, x, wide), attrs->axes, attrs->i[0]);
   return graph_cast(g, x, type->dtype);
 }
 
-static int decompose_node(graph *g, const g_node *n, const int *in, const op_attrs *attrs, bool split, bool alone) {
-  if (n->op >= OP_PUBLIC_COUNT) return -2;
-  if (n->op == OP_take) return split ? -2 : gather_computed(g, n, in, attrs, alone);
+static int decompose_node(graph *g, const graph *from, int i, int *in, void *user) {
+  const g_node *n = graph_get(from, i);
+  const op_attrs *attrs = graph_attrs(from, i);
+  const int *uses = user;
+  if (n->op >= OP_PUBLIC_COUNT) return REWRITE_KEEP;
+  if (n->op == OP_take) return gather_computed(g, n, in, attrs, uses[graph_in(from, i, 0)] == 1);
   switch (op_get(n->op)->family) {
   case FAMILY_statistics: return decompose_statistics(g, n->op, in, n->nin, attrs, &n->type);
   case FAMILY_argreduce: return decompose_argreduce(g, n->op, in, n->nin, attrs, &n->type);
@@ -71,73 +74,42 @@ static int decompose_node(graph *g, const g_node *n, const int *in, const op_att
   case FAMILY_shape: return decompose_shape(g, n->op, in, n->nin, attrs, &n->type);
   case FAMILY_join: return decompose_join(g, n->op, in, n->nin, attrs, &n->type);
   case FAMILY_create: return decompose_create(g, n->op, in, n->nin, attrs, &n->type);
-  case FAMILY_matmul: return split ? split_product(g, n, in[0], in[1]) : decompose_matmul(g, n, in[0], in[1]);
+  case FAMILY_matmul: return decompose_matmul(g, n, in[0], in[1]);
   case FAMILY_attention: return decompose_attention(g, n->op, in, n->nin, attrs, &n->type);
   case FAMILY_reduce:
     if (!type_size(&g->node[in[0]].type)) return reduce_nothing(g, n);
-    if (split) return split_reduction(g, n->op, in[0], attrs, &n->type);
-    return n->op == OP_prod ? decompose_product(g, in[0], attrs, &n->type) : -2;
-  default: return -2;
+    return n->op == OP_prod ? decompose_product(g, in[0], attrs, &n->type) : REWRITE_KEEP;
+  default: return REWRITE_KEEP;
   }
 }
 
-/* How often each node is read; what is asked for counts as read by many. */
-static void count_uses(const graph *g, int *uses) {
+/* How often each node is read; what is asked for counts as read by many. NULL when out of memory. */
+static int *count_uses(const graph *g) {
+  int *uses = mem_calloc((size_t)g->n + 1, sizeof *uses);
+  if (!uses) return NULL;
   for (int i = 0; i < g->n; i++)
     for (int k = 0; k < g->node[i].nin; k++)
       if (graph_in(g, i, k) >= 0 && uses[graph_in(g, i, k)] < INT16_MAX) uses[graph_in(g, i, k)]++;
   for (int i = 0; i < g->nroots; i++) uses[g->root[i]] = INT16_MAX;
+  return uses;
 }
 
 /* One round: every node replaced by what it decomposes to, or copied. */
-static graph *round_of(const graph *g, bool split, bool *changed, error *e) {
-  graph *r = graph_like(g, g->nroots);
-  int *map = mem_alloc(((size_t)g->n + 1) * sizeof *map);
-  int most = 1;
-  for (int i = 0; i < g->n; i++) most = g->node[i].nin > most ? g->node[i].nin : most;
-  int *in = mem_alloc((size_t)most * sizeof *in);
-  int *uses = mem_calloc((size_t)g->n + 1, sizeof *uses);
-  bool ok = r && map && in && uses;
-  *changed = false;
-  if (ok) {
-    count_uses(g, uses);
-    for (int i = 0; i < g->n && ok; i++) {
-      const g_node *n = &g->node[i];
-      for (int k = 0; k < n->nin; k++) in[k] = graph_in(g, i, k) < 0 ? -1 : map[graph_in(g, i, k)];
-      const op_attrs *attrs = graph_attrs(g, i);
-      bool alone = n->nin && graph_in(g, i, 0) >= 0 && uses[graph_in(g, i, 0)] == 1;
-      int before = r->n, x = decompose_node(r, n, in, attrs, split, alone);
-      *changed |= x != -2;
-      map[i] = x == -2 ? graph_copy(r, n, in, attrs) : x;
-      graph_set_written(r, before, g, i);
-      ok = map[i] >= 0 && !r->failed && r->err.code == TME_OK;
-    }
-    for (int i = 0; i < g->nroots && ok; i++) r->root[i] = map[g->root[i]];
-  }
-  if (!ok) {
-    if (r && r->err.code != TME_OK)
-      fail(e, r->err.code, "decompose: %s", r->err.text);
-    else
-      fail_memory(e, "decompose", (size_t)g->n * sizeof *map);
-    graph_free(r);
-    r = NULL;
-  }
-  mem_free(map);
-  mem_free(in);
+static graph *round_of(const graph *g, bool *changed, error *e) {
+  int *uses = count_uses(g);
+  graph *r = uses ? graph_rewrite(g, NULL, decompose_node, uses, "decompose", changed, e) : NULL;
+  if (!uses) fail_memory(e, "decompose", (size_t)g->n * sizeof *uses);
   mem_free(uses);
   return r;
 }
 
 graph *pass_decompose(const graph *g, error *e) {
   bool changed = true;
-  graph *r = round_of(g, false, &changed, e);
+  graph *r = round_of(g, &changed, e);
   while (r && changed) { /* a composite may be made of composites */
-    graph *next = round_of(r, false, &changed, e);
+    graph *next = round_of(r, &changed, e);
     graph_free(r);
     r = next;
   }
-  if (!r) return NULL;
-  graph *split = round_of(r, true, &changed, e);
-  graph_free(r);
-  return split;
+  return r;
 }

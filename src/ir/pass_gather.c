@@ -80,9 +80,9 @@ int gather_computed(graph *g, const g_node *n, const int *in, const op_attrs *at
   p.extent = x.shape[p.axis];
   int nodes = 0, op = graph_get(g, in[0])->op;
   bool dear = false;
-  if (op == OP_leaf || op == OP_literal || !type_size(&n->type) || type_size(&p.index) > p.extent) return -2;
-  if (!is_computed(g, in[0], &nodes, &dear) || (!alone && (dear || nodes > MOST_CHEAP))) return -2;
-  if (op == OP_iota && x.rank == 1) return -2;
+  if (op == OP_leaf || op == OP_literal || !type_size(&n->type) || type_size(&p.index) > p.extent) return REWRITE_KEEP;
+  if (!is_computed(g, in[0], &nodes, &dear) || (!alone && (dear || nodes > MOST_CHEAP))) return REWRITE_KEEP;
+  if (op == OP_iota && x.rank == 1) return REWRITE_KEEP;
   int y = gathered(&p, in[0]);
   if (y >= 0 && !p.checked) {
     /* The same everywhere, but an index out of range is an error. */

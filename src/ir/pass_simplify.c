@@ -1,11 +1,10 @@
 /* Equal nodes once, operations that do nothing dropped, unused nodes left out. NaN, Inf and -0 stay what they are: x + 0
  * is not x for -0, x * 0 is not 0 for NaN. */
 #include "base/hash.h"
-#include "ir/graph.h"
+#include "ir/rewrite.h"
 #include <string.h>
 
 typedef struct simplifier {
-  graph *g;
   int *table; /* open addressing: node or -1 */
   size_t mask;
 } simplifier;
@@ -97,77 +96,55 @@ static bool equal_nodes(const graph *g, int i, int j) {
 }
 
 /* The first node that is equal to i: i itself if there was none. */
-static int first_equal(simplifier *s, int i) {
-  for (size_t at = (size_t)hash_node(s->g, i);; at++) {
+static int first_equal(simplifier *s, const graph *g, int i) {
+  for (size_t at = (size_t)hash_node(g, i);; at++) {
     int *t = &s->table[at & s->mask];
     if (*t < 0) *t = i;
-    if (*t == i || equal_nodes(s->g, *t, i)) return *t;
+    if (*t == i || equal_nodes(g, *t, i)) return *t;
   }
+}
+
+static int simplify_node(graph *to, const graph *from, int i, int *in, void *user) {
+  simplifier *s = user;
+  int x = rule(to, graph_get(from, i), in, graph_attrs(from, i));
+  if (x < 0) x = graph_copy(to, graph_get(from, i), in, graph_attrs(from, i));
+  return x < 0 || to->failed ? -1 : first_equal(s, to, x);
+}
+
+static int keep(graph *to, const graph *from, int i, int *in, void *unused) {
+  (void)to, (void)from, (void)i, (void)in, (void)unused;
+  return REWRITE_KEEP;
 }
 
 /* A copy of what the roots need. */
-static graph *reachable(const graph *g, const int *root, error *e) {
-  graph *r = graph_like(g, g->nroots);
-  int *map = mem_alloc(((size_t)g->n + 1) * sizeof *map);
-  int *in = mem_alloc(((size_t)g->nin + 1) * sizeof *in);
+static graph *reachable(const graph *g, error *e) {
   uint8_t *used = mem_calloc((size_t)g->n + 1, 1);
-  bool ok = r && map && in && used;
-  if (ok) {
-    for (int i = 0; i < g->nroots; i++) used[root[i]] = 1;
-    for (int i = g->n - 1; i >= 0; i--)
-      for (int k = 0; used[i] && k < g->node[i].nin; k++)
-        if (graph_in(g, i, k) >= 0) used[graph_in(g, i, k)] = 1;
-    for (int i = 0; i < g->n; i++) {
-      if (!used[i]) continue;
-      for (int k = 0; k < g->node[i].nin; k++) in[k] = graph_in(g, i, k) < 0 ? -1 : map[graph_in(g, i, k)];
-      map[i] = graph_copy(r, &g->node[i], in, graph_attrs(g, i));
-    }
-    for (int i = 0; i < g->nroots; i++) r->root[i] = map[root[i]];
-    ok = !r->failed;
+  if (!used) {
+    fail_memory(e, "simplify", (size_t)g->n);
+    return NULL;
   }
-  mem_free(map);
-  mem_free(in);
+  for (int i = 0; i < g->nroots; i++) used[g->root[i]] = 1;
+  for (int i = g->n - 1; i >= 0; i--)
+    for (int k = 0; used[i] && k < g->node[i].nin; k++)
+      if (graph_in(g, i, k) >= 0) used[graph_in(g, i, k)] = 1;
+  graph *r = graph_rewrite(g, used, keep, NULL, "simplify", NULL, e);
   mem_free(used);
-  if (ok) return r;
-  graph_free(r);
-  fail_memory(e, "simplify", (size_t)g->n * sizeof(g_node));
-  return NULL;
+  return r;
 }
 
 graph *pass_simplify(const graph *g, error *e) {
-  simplifier s = {.g = graph_like(g, g->nroots)};
   size_t size = 64;
   while (size < 4 * (size_t)g->n) /* rules add at most two nodes for one */
     size *= 2;
-  s.mask = size - 1;
-  s.table = mem_alloc(size * sizeof *s.table);
-  int *map = mem_alloc(((size_t)g->n + 1) * sizeof *map), *in = mem_alloc(((size_t)g->nin + 1) * sizeof *in);
-  graph *out = NULL;
-  bool ok = s.g && s.table && map && in;
-  if (ok) {
-    memset(s.table, 0xff, size * sizeof *s.table);
-    for (int i = 0; i < g->n && ok; i++) {
-      const g_node *n = &g->node[i];
-      for (int k = 0; k < n->nin; k++) in[k] = graph_in(g, i, k) < 0 ? -1 : map[graph_in(g, i, k)];
-      int before = s.g->n, x = rule(s.g, n, in, graph_attrs(g, i));
-      if (x < 0) x = graph_copy(s.g, n, in, graph_attrs(g, i));
-      graph_set_written(s.g, before, g, i);
-      ok = x >= 0 && !s.g->failed;
-      if (ok) map[i] = first_equal(&s, x);
-    }
+  simplifier s = {.mask = size - 1, .table = mem_alloc(size * sizeof *s.table)};
+  if (!s.table) {
+    fail_memory(e, "simplify", size * sizeof *s.table);
+    return NULL;
   }
-  if (ok) {
-    int *root = mem_alloc(((size_t)g->nroots + 1) * sizeof *root);
-    if (root) {
-      for (int i = 0; i < g->nroots; i++) root[i] = map[g->root[i]];
-      out = reachable(s.g, root, e);
-    }
-    mem_free(root);
-  }
-  if (!out) fail_memory(e, "simplify", size * sizeof *s.table);
-  graph_free(s.g);
+  memset(s.table, 0xff, size * sizeof *s.table);
+  graph *all = graph_rewrite(g, NULL, simplify_node, &s, "simplify", NULL, e);
+  graph *out = all ? reachable(all, e) : NULL;
+  graph_free(all);
   mem_free(s.table);
-  mem_free(map);
-  mem_free(in);
   return out;
 }

@@ -1,4 +1,4 @@
-/* From a region to steps: decompose, simplify, fuse, lower each group. */
+/* From a region to steps: decompose, split, simplify, fuse, lower each group. */
 #include "lower/program.h"
 #include "lower/lower.h"
 #include <stdio.h>
@@ -139,15 +139,22 @@ static tme_status set_roots(program *p, error *e) {
   return TME_OK;
 }
 
+/* The graph that is fused. */
+static graph *prepare(const graph *region, const lower_target *t, error *e) {
+  graph *decomposed = pass_decompose(region, e), *split = decomposed && t->split ? t->split(decomposed, e) : decomposed;
+  graph *simple = split ? pass_simplify(split, e) : NULL;
+  if (split != decomposed) graph_free(split);
+  graph_free(decomposed);
+  return simple;
+}
+
 program *program_lower(const graph *region, const lower_target *t, error *e) {
   program *p = mem_calloc(1, sizeof *p);
   if (!p) {
     fail_memory(e, "lower", sizeof *p);
     return NULL;
   }
-  graph *decomposed = pass_decompose(region, e);
-  if (decomposed) p->g = pass_simplify(decomposed, e);
-  graph_free(decomposed);
+  p->g = prepare(region, t, e);
   tme_status status = p->g ? set_roots(p, e) : TME_ERR_JIT;
   fusion *f = status == TME_OK ? fuse(p->g, t, e) : NULL;
   if (f) {

@@ -10,6 +10,8 @@ typedef struct lowering lowering;
 typedef struct lower_target lower_target;
 
 struct lower_target {
+  /* The decomposed graph with long sums and products in steps: a new one. NULL where they stay as they are. */
+  graph *(*split)(const graph *g, error *e);
   /* The nodes that are to be in memory, for the product `node` to read: its operands, or what they are computed from. */
   void (*product_operands)(const lower_target *t, const graph *g, int node, int out[2]);
   /* One group to one or more steps. */

@@ -1,5 +1,6 @@
 /* Every value once more by the reference: first where a NaN comes from, then kernel by kernel whether it agrees. */
 #include "backend/cpu/check.h"
+#include "ir/rewrite.h"
 #include <math.h>
 #include <stdatomic.h>
 #include <string.h>
@@ -90,8 +91,10 @@ static void narrow_operands(graph *r, const g_node *n, int *in) {
 }
 
 /* The chunks of a split product are summed in a wider dtype, and rounded once: the reference does it in two steps. */
-static int copy_node(graph *r, const graph *g, int i, const int *in) {
+static int copy_node(graph *r, const graph *g, int i, int *in, void *unused) {
+  (void)unused;
   const g_node *n = &g->node[i];
+  narrow_operands(r, n, in);
   tme_dtype t = n->type.dtype, wide = t;
   if ((n->op == OP_sum || n->op == OP_add) && in[0] >= 0) wide = r->node[in[0]].type.dtype;
   if (n->op == OP_sum && dtype_is_int(wide)) wide = dtype_is_signed(wide) ? TME_I64 : TME_U64; /* it has no others */
@@ -104,17 +107,6 @@ static int copy_node(graph *r, const graph *g, int i, const int *in) {
   return x < 0 ? x : graph_cast(r, x, t);
 }
 
-static bool copy_all(checker *c, const graph *g, graph *r, int *map, int *in) {
-  for (int i = 0; i < g->n; i++) {
-    const g_node *n = &g->node[i];
-    for (int k = 0; k < n->nin; k++) in[k] = graph_in(g, i, k) < 0 ? -1 : map[graph_in(g, i, k)];
-    narrow_operands(r, n, in);
-    map[i] = copy_node(r, g, i, in);
-    if (c->root_of[i] >= 0) r->root[c->root_of[i]] = map[i];
-  }
-  return !r->failed && r->err.code == TME_OK;
-}
-
 static graph *with_all_roots(checker *c, const graph *g) {
   int n = 0;
   for (int i = 0; i < g->n; i++) {
@@ -122,13 +114,11 @@ static graph *with_all_roots(checker *c, const graph *g) {
     c->root_of[i] = computed ? n++ : -1;
   }
   graph *r = graph_like(g, n);
-  int *map = mem_alloc(((size_t)g->n + 1) * sizeof *map), *in = mem_alloc(((size_t)g->nin + 1) * sizeof *in);
-  bool ok = r && map && in;
-  if (ok) {
-    ok = copy_all(c, g, r, map, in);
-  }
+  int *map = mem_alloc(((size_t)g->n + 1) * sizeof *map);
+  bool ok = r && map && graph_rewrite_nodes(r, g, NULL, copy_node, NULL, map, NULL);
+  for (int i = 0; i < g->n && ok; i++)
+    if (c->root_of[i] >= 0) r->root[c->root_of[i]] = map[i];
   mem_free(map);
-  mem_free(in);
   if (ok) return r;
   graph_free(r);
   return NULL;

@@ -122,7 +122,7 @@ static int with_zeros(graph *g, int x) {
 static int decompose_own(graph *g, int op, const int *in, int nin, const op_attrs *attrs, const op_type *type) {
   const op_type *k = &graph_get(g, in[1])->type;
   if (!k->shape[k->rank - 2]) return graph_broadcast(g, graph_number(g, type->dtype, NAN), type->rank, type->shape);
-  if (k->shape[k->rank - 1]) return -2;
+  if (k->shape[k->rank - 1]) return REWRITE_KEEP;
   int wide[4] = {with_zeros(g, in[0]), with_zeros(g, in[1]), in[2], nin > 3 ? in[3] : -1};
   return graph_op(g, op, wide, nin, attrs);
 }

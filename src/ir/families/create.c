@@ -167,6 +167,6 @@ int decompose_create(graph *g, int op, const int *in, int nin, const op_attrs *a
   case OP_arange: return graph_cast(g, arange(g, attrs, type), type->dtype);
   case OP_linspace: return graph_cast(g, linspace(g, attrs, type), type->dtype);
   case OP_eye: return graph_cast(g, eye(g, attrs, type), type->dtype);
-  default: return -2;
+  default: return REWRITE_KEEP;
   }
 }

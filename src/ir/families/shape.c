@@ -219,6 +219,6 @@ int decompose_shape(graph *g, int op, const int *in, int nin, const op_attrs *at
   case OP_squeeze:
   case OP_expand_dims: return graph_reshape(g, in[0], type->rank, type->shape);
   case OP_flip: return flip(g, in[0], attrs->axes, type);
-  default: return -2;
+  default: return REWRITE_KEEP;
   }
 }

@@ -63,7 +63,7 @@ int decompose_statistics(graph *g, int op, const int *in, int nin, const op_attr
   case OP_var: y = variance(g, x, attrs, xt.dtype, n); break;
   case OP_std: y = graph_un(g, OP_sqrt, variance(g, x, attrs, xt.dtype, n)); break;
   case OP_logsumexp: y = log_sum_exp(g, x, attrs, xt.dtype, n, type); break;
-  default: return -2;
+  default: return REWRITE_KEEP;
   }
   return graph_cast(g, y, type->dtype);
 }

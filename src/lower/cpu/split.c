@@ -1,6 +1,7 @@
 /* Long sums are made in two steps, so that there is work for every thread: of chunks, and of what they give. Where one is cut
  * depends on shape and dtype alone, as the order of a sum must. */
-#include "ir/graph.h"
+#include "ir/rewrite.h"
+#include "lower/cpu/target.h"
 #include <string.h>
 
 /* ---- reductions -------------------------------------------------------------------------------------------------- */
@@ -17,7 +18,8 @@ static int64_t rows_of(const op_type *t, uint32_t axes) {
   return rows;
 }
 
-int split_reduction(graph *g, int op, int x, const op_attrs *attrs, const op_type *type) {
+/* A long reduction in two steps: the new node, or REWRITE_KEEP if it is fine as it is. */
+static int split_reduction(graph *g, int op, int x, const op_attrs *attrs, const op_type *type) {
   op_type t = g->node[x].type;
   uint32_t axes = attrs->axes;
   int64_t rows = rows_of(&t, axes), n = rows ? type_size(&t) / rows : 0;
@@ -27,10 +29,10 @@ int split_reduction(graph *g, int op, int x, const op_attrs *attrs, const op_typ
   int64_t most = n / MIN_CHUNK < MAX_CHUNKS ? n / MIN_CHUNK : MAX_CHUNKS;
   if (columns) {
     int64_t bands = rows / t.shape[last] * ((t.shape[last] + COLUMNS - 1) / COLUMNS);
-    if (bands >= FEW_BANDS || n < 2 * MIN_ROWS || rows * n < MIN_ELEMENTS) return -2;
+    if (bands >= FEW_BANDS || n < 2 * MIN_ROWS || rows * n < MIN_ELEMENTS) return REWRITE_KEEP;
     most = n / MIN_ROWS < MAX_ROW_CHUNKS ? n / MIN_ROWS : MAX_ROW_CHUNKS;
   } else if (rows >= FEW_ROWS || n < 2 * MIN_CHUNK) {
-    return -2;
+    return REWRITE_KEEP;
   }
   x = graph_wide(g, x); /* what the chunks give must not be rounded to 16 bits, nor overflow */
   if (rows == 1) {      /* in row-major order, whatever the axes are */
@@ -44,7 +46,7 @@ int split_reduction(graph *g, int op, int x, const op_attrs *attrs, const op_typ
     if ((axes >> d & 1) && (!(axes >> axis & 1) || t.shape[d] > t.shape[axis])) axis = d;
   int64_t len = t.shape[axis], chunks = largest_divisor(len, most);
   if (2 * chunks < most && len >= 2 * most) { /* no good divisor: the last chunk is filled up with the neutral value */
-    if (op != OP_sum) return -2;
+    if (op != OP_sum) return REWRITE_KEEP;
     int64_t chunk = ceil_div(len, most);
     op_attrs pad;
     memset(&pad, 0, sizeof pad);
@@ -55,7 +57,7 @@ int split_reduction(graph *g, int op, int x, const op_attrs *attrs, const op_typ
     chunks = most;
     len = chunk * most;
   }
-  if (chunks == 1 || t.rank == TME_MAX_RANK) return -2;
+  if (chunks == 1 || t.rank == TME_MAX_RANK) return REWRITE_KEEP;
   int64_t shape[TME_MAX_RANK];
   uint32_t inner = 0;
   for (int d = 0, o = 0; d < t.rank; d++) {
@@ -121,15 +123,16 @@ static int in_chunks(graph *g, int x, int axis, int64_t count, int64_t chunk) {
   return x < 0 ? -1 : graph_op(g, OP_transpose, &x, 1, &turn);
 }
 
-int split_product(graph *g, const g_node *n, int a, int b) {
+/* The same for a product n of a and b. */
+static int split_product(graph *g, const g_node *n, int a, int b) {
   op_type ta = g->node[a].type, tb = g->node[b].type, type = n->type;
   int64_t size = (int64_t)tme_dtype_size(ta.dtype), k = ta.shape[ta.rank - 1], row = tb.shape[tb.rank - 1] * size;
   int64_t result = type_size(&type) * size;
-  if (!result || result > MOST_RESULT || type.rank == TME_MAX_RANK) return -2;
+  if (!result || result > MOST_RESULT || type.rank == TME_MAX_RANK) return REWRITE_KEEP;
   int64_t chunk = CHUNK_BYTES / row < MOST_CHUNK ? CHUNK_BYTES / row : MOST_CHUNK;
   bool one_row = ta.shape[ta.rank - 2] == 1 && tb.shape[tb.rank - 1] <= MOST_COLUMNS && k * row >= LEAST_BYTES;
   if (one_row) chunk = k / ROW_CHUNKS > LEAST_CHUNK ? k / ROW_CHUNKS : LEAST_CHUNK;
-  if (chunk < LEAST_CHUNK || k < MIN_CHUNKS * chunk) return -2;
+  if (chunk < LEAST_CHUNK || k < MIN_CHUNKS * chunk) return REWRITE_KEEP;
   int64_t even = largest_divisor(k, chunk);
   if (2 * even >= chunk) chunk = even;
   int64_t count = k / chunk, whole = count * chunk;
@@ -145,3 +148,17 @@ int split_product(graph *g, const g_node *n, int a, int b) {
   g_node add = {.op = OP_add, .outputs = 1, .nin = 2, .type = n->type};
   return x < 0 || rest < 0 ? -1 : graph_copy(g, &add, (int[]){x, rest}, NULL);
 }
+
+/* ---- the pass ------------------------------------------------------------------------------------------------------ */
+
+static int split_node(graph *to, const graph *from, int i, int *in, void *unused) {
+  (void)unused;
+  const g_node *n = graph_get(from, i);
+  switch (node_classify(n->op)) {
+  case CLASS_MATMUL: return split_product(to, n, in[0], in[1]);
+  case CLASS_REDUCE: return split_reduction(to, n->op, in[0], graph_attrs(from, i), &n->type);
+  default: return REWRITE_KEEP;
+  }
+}
+
+graph *cpu_split(const graph *g, error *e) { return graph_rewrite(g, NULL, split_node, NULL, "split", NULL, e); }

@@ -22,6 +22,7 @@ typedef struct cpu_target {
 /* The CPU of a lowering, or of what begins it. */
 static inline const cpu_target *cpu_of(const lower_target *t) { return (const cpu_target *)t; }
 
+graph *cpu_split(const graph *g, error *e);
 void cpu_product_operands(const lower_target *t, const graph *g, int node, int out[2]);
 tme_status cpu_rows(lowering *l, int gr, error *e);
 tme_status cpu_product(lowering *l, int gr, error *e);
@@ -30,8 +31,8 @@ tme_status cpu_finish(const lower_target *t, struct kernel *k, error *e);
 
 #define CPU_LOWERING                                                                                                   \
   {                                                                                                                    \
-    .product_operands = cpu_product_operands, .rows = cpu_rows, .product = cpu_product, .attention = cpu_attention,    \
-    .finish = cpu_finish                                                                                               \
+    .split = cpu_split, .product_operands = cpu_product_operands, .rows = cpu_rows, .product = cpu_product,            \
+    .attention = cpu_attention, .finish = cpu_finish                                                                   \
   }
 
 #endif
