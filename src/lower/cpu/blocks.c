@@ -14,33 +14,34 @@ static bool is_float_sum(const rows *r, int i) {
 
 void blocks_find(rows *r) {
   bool sums = false;
-  r->cut = -1;
+  r->sums.cut = -1;
   if (!rows_length(r)) return;
   for (int i = r->G->seed; i < r->b.l->g->n; i++)
     sums |= rows_member(r, i) && rows_reduction(r, i) && is_float_sum(r, i);
   int64_t terms = 1, strip = (int64_t)cpu_lanes(rows_cpu(r), rows_ordered_bytes(r)) * SUM_UNROLL;
-  for (int i = r->nruns - 1; i >= 0 && sums && r->cut < 0; i--) {
+  for (int i = r->nruns - 1; i >= 0 && sums && r->sums.cut < 0; i--) {
     if (!r->runs[i].reduced) continue;
     int64_t at_once = i == r->nruns - 1 ? strip : 1, steps = ceil_div(r->runs[i].extent, at_once);
     if (steps > MOST_TERMS / terms) {
-      r->cut = i;
-      r->block = (terms < BLOCK_TERMS ? BLOCK_TERMS / terms : 1) * at_once;
+      r->sums.cut = i;
+      r->sums.block = (terms < BLOCK_TERMS ? BLOCK_TERMS / terms : 1) * at_once;
     }
     terms *= steps;
   }
-  if (r->cut >= 0) r->blocks = k_axis_add(r->b.k, ceil_div(r->runs[r->cut].extent, r->block), AXIS_REDUCE, 1, 1);
+  if (r->sums.cut >= 0)
+    r->sums.axis = k_axis_add(r->b.k, ceil_div(r->runs[r->sums.cut].extent, r->sums.block), AXIS_REDUCE, 1, 1);
 }
 
 void blocks_limit(rows *r, int axis, int64_t elements) {
   kernel *k = r->b.k;
-  if (axis < 0 || r->blocks < 0) return;
-  int64_t size = r->block / elements;
-  int first = ix_mul(k, ix_axis(k, r->blocks), size);
+  if (axis < 0 || r->sums.axis < 0) return;
+  int64_t size = r->sums.block / elements;
+  int first = ix_mul(k, ix_axis(k, r->sums.axis), size);
   k->axes[axis].first = first;
   k->axes[axis].limit = ix_add(k, first, ix_const(k, size));
 }
 
-bool blocks_sum(const rows *r, const accumulator *a) { return r->cut >= 0 && is_float_sum(r, a->node); }
+bool blocks_sum(const rows *r, const accumulator *a) { return r->sums.cut >= 0 && is_float_sum(r, a->node); }
 
 int blocks_lost(kernel *k, int before, int v, int after) {
   int added = k_bin(k, K_SUB, after, before);

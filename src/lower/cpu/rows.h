@@ -1,5 +1,6 @@
-/* What the files that lower rows share: rows.c has the loops, blocks.c the blocks of long sums, columns.c
- * sums down the columns of long rows. */
+/* Groups of elementwise operations, and of reductions and what follows them, while they are lowered. Such a group is made in
+ * one of four ways, a file each: maps.c, tiles.c, row_reduce.c, column_reduce.c. What they share is in rows.c, blocks of long
+ * sums in blocks.c. */
 #ifndef TME_LOWER_ROWS_H
 #define TME_LOWER_ROWS_H
 
@@ -18,29 +19,49 @@ typedef struct run {
   int at;        /* -1, or the place in the run, where it is not simply its axis */
 } run;
 
+typedef enum rows_form {
+  ROWS_MAP,
+  ROWS_TILES,  /* a map in tiles */
+  ROWS_REDUCE, /* every task makes a row */
+  ROWS_COLUMNS /* every task reduces columns of long rows */
+} rows_form;
+
+typedef struct tiling {
+  int across;           /* -1, or the run that is tiled with the last one: operands are read along it */
+  int64_t length, wide; /* elements of a tile along it, and along the last run */
+  bool down;            /* tiles follow each other along it, not along the last one */
+} tiling;
+
+/* Passes over a row. */
+typedef struct passes {
+  int n;
+  int at;           /* the one being made */
+  int *depth;       /* per node: passes that must be over before its value can be computed */
+  expr_value *made; /* per node: a reduction's result, once its pass is over (re -1 before) */
+  int *first;       /* per node: the pass that computed it first, -1 */
+  int *cache;       /* per node: 0, or 1: to be kept in a scratch row; >= 2: 2 + its scratch buffer */
+  bool dry;         /* a trial that only finds out which values those are */
+} passes;
+
+/* Sums that are longer than an accumulator may take. */
+typedef struct long_sums {
+  int cut;       /* -1, or the reduced run that is looped over in blocks */
+  int64_t block; /* its elements in one of them */
+  int axis;      /* that counts them */
+} long_sums;
+
 typedef struct rows {
   builder b;
   const group *G;
   int gr;
   run runs[TME_MAX_RANK];
   int nruns;
-  bool uncut;                     /* every run is one loop, see emit_in_bounds */
-  bool columns;                   /* sums down the columns of long rows: see columns.c */
-  int across;                     /* -1, or the run that is tiled with the last one: operands are read along it */
-  int64_t tile_length, tile_wide; /* elements of a tile along it, and along the last run */
-  bool down;                      /* tiles follow each other along it, not along the last one */
-  int cut;                        /* -1, or the reduced run that is looped over in blocks: see blocks.c */
-  int64_t block;                  /* its elements in one of them */
-  int blocks;                     /* the axis that counts them */
-  int ix[TME_MAX_RANK];           /* the index of each dimension of the full shape */
-  int *depth;                     /* per node: passes that must be over before its value can be computed */
-  int passes;
-  int pass;         /* the one being made */
-  expr_value *made; /* per node: a reduction's result, once its pass is over (re -1 before) */
-  /* values that several passes need and that are dear are kept in a scratch row */
-  int *first_pass; /* per node: the pass that computed it first, -1 */
-  int *cache;      /* per node: 0 no, 1 to be kept; >= 2: 2 + its scratch buffer */
-  bool dry;        /* a trial that only finds out which values those are */
+  bool uncut;           /* every run is one loop, see emit_in_bounds */
+  int ix[TME_MAX_RANK]; /* the index of each dimension of the full shape */
+  rows_form form;
+  tiling tile;    /* of maps */
+  passes passes;  /* of reductions, */
+  long_sums sums; /* too */
 } rows;
 
 /* Of a reduction; two for complex numbers. */
@@ -56,6 +77,8 @@ static inline const g_node *rows_node(const rows *r, int i) { return &r->b.l->g-
 static inline bool rows_member(const rows *r, int i) { return r->b.l->f->group_of[i] == r->gr; }
 static inline bool rows_reduction(const rows *r, int i) { return node_classify(rows_node(r, i)->op) == CLASS_REDUCE; }
 
+/* The member lies in the full space (and is not one value per row). */
+bool rows_full(const rows *r, int i);
 /* Bytes of the numbers that the group sums or multiplies in, whose order shows in the result; 0 if there are none. */
 size_t rows_ordered_bytes(const rows *r);
 /* The accumulators of the reductions of this pass, without the K_ACC. */
@@ -68,6 +91,8 @@ void rows_set_indices(rows *r);
 int64_t rows_length(const rows *r);
 /* Stores the values that are one per row. */
 void rows_store(rows *r);
+
+/* ---- long sums: blocks.c ----------------------------------------------------------------------------------------- */
 
 /* Decides where the group's rows are cut into blocks. */
 void blocks_find(rows *r);
@@ -82,8 +107,31 @@ void blocks_close(rows *r, const accumulator *a);
 /* What a reduction gave. */
 expr_value blocks_result(rows *r, const accumulator *a);
 
-bool columns_fit(const rows *r);
-void columns_emit(rows *r, accumulator *accs);
+/* ---- the four ways ----------------------------------------------------------------------------------------------- */
+
+void map_emit(rows *r);
+/* Lanes and unrolling, once it is known what the kernel computes. */
+void map_set_lanes(rows *r);
+/* A map over one dimension whose buffers are all walked element by element serves every extent. */
+void map_make_symbolic(rows *r);
+
+/* Finds the run along which some operand of a map is read while the result is written along the last one; none if the space
+ * is too small to gain by tiles. */
+void tiles_find(rows *r);
+/* Results that fill a line of the cache. */
+int64_t tiles_line(const rows *r);
+
+/* The passes of the group's reductions; false when out of memory. */
+bool passes_init(rows *r);
+void passes_free(rows *r);
+/* Before a kernel is made, perhaps again. */
+void passes_restart(rows *r);
+/* Values that the kernel makes itself: builder's `special`. */
+bool passes_special(builder *b, int node, const int *ix, int guard, expr_value *out);
+void row_reduce_emit(rows *r, accumulator *accs);
+
+bool column_reduce_fits(const rows *r);
+void column_reduce_emit(rows *r, accumulator *accs);
 
 enum {
   COLUMNS = 1024, /* that one task reduces, row by row, with the sums in its scratch memory */

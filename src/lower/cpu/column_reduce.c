@@ -5,16 +5,15 @@
 
 enum { ROWS_AT_ONCE = 4 };
 
-bool columns_fit(const rows *r) {
+bool column_reduce_fits(const rows *r) {
   const graph *g = r->b.l->g;
   int reduced = 0, last = r->nruns - 1;
   for (int i = 0; i < r->nruns; i++) reduced += r->runs[i].reduced;
-  if (r->uncut || r->G->kind != GROUP_ROWS || r->passes != 1 || !reduced || r->runs[last].reduced ||
-      r->runs[last].extent < COLUMNS / 2)
+  if (r->uncut || r->passes.n != 1 || !reduced || r->runs[last].reduced || r->runs[last].extent < COLUMNS / 2)
     return false;
   for (int i = r->G->seed; i < g->n; i++) {
     const op_type *t = &g->node[i].type;
-    bool whole = !rows_reduction(r, i) && type_same_shape(t, &r->G->full) && r->b.l->f->stored[i];
+    bool whole = rows_full(r, i) && r->b.l->f->stored[i];
     if (rows_member(r, i) && (dtype_is_complex(t->dtype) || whole)) return false;
   }
   return rows_length(r) > 0;
@@ -77,7 +76,7 @@ static void start(rows *r, accumulator *accs, int naccs) {
   k_end(k, loop);
 }
 
-void columns_emit(rows *r, accumulator *accs) {
+void column_reduce_emit(rows *r, accumulator *accs) {
   builder *b = &r->b;
   kernel *k = b->k;
   run *inner = NULL;
@@ -87,8 +86,8 @@ void columns_emit(rows *r, accumulator *accs) {
     if (r->runs[i].reduced) inner = &r->runs[i];
   int count = (int)(inner - r->runs);
   for (int i = 0; i < count; i++) {
-    if (i == r->cut) {
-      loops[nloops++] = k_loop(k, r->blocks);
+    if (i == r->sums.cut) {
+      loops[nloops++] = k_loop(k, r->sums.axis);
       next_block(r, accs, naccs);
     }
     if (r->runs[i].reduced) loops[nloops++] = k_loop(k, r->runs[i].axis);
@@ -96,9 +95,9 @@ void columns_emit(rows *r, accumulator *accs) {
   int64_t groups = inner->extent / ROWS_AT_ONCE, rest = inner->extent % ROWS_AT_ONCE;
   if (groups) {
     int axis = k_axis_add(k, groups, AXIS_REDUCE, 1, 1), block = -1;
-    if (count == r->cut) { /* what remains of the rows is of the last block */
+    if (count == r->sums.cut) { /* what remains of the rows is of the last block */
       blocks_limit(r, axis, ROWS_AT_ONCE);
-      block = k_loop(k, r->blocks);
+      block = k_loop(k, r->sums.axis);
       next_block(r, accs, naccs);
     }
     int loop = k_loop(k, axis);
@@ -108,7 +107,7 @@ void columns_emit(rows *r, accumulator *accs) {
   }
   if (rest) add_rows(r, inner, accs, naccs, ix_const(k, groups * ROWS_AT_ONCE), (int)rest);
   while (nloops) k_end(k, loops[--nloops]);
-  if (r->cut >= 0) next_block(r, accs, naccs);
+  if (r->sums.cut >= 0) next_block(r, accs, naccs);
   inner->at = -1;
   rows_set_indices(r);
   int loop = k_loop(k, r->runs[r->nruns - 1].axis);
@@ -116,7 +115,7 @@ void columns_emit(rows *r, accumulator *accs) {
     bool blocks = blocks_sum(r, &accs[i]);
     int sum = k_load(k, scratch_access(r, blocks ? accs[i].sum[0] : accs[i].acc[0]));
     if (blocks) sum = blocks_total(k, sum, k_load(k, scratch_access(r, accs[i].lost[0])));
-    r->made[accs[i].node].re = sum;
+    r->passes.made[accs[i].node].re = sum;
   }
   rows_store(r);
   k_end(k, loop);
