@@ -219,6 +219,9 @@ TME_API int tme_array_rank(const tme_array *a);
 /* `rank` extents, valid while the array lives. */
 TME_API const int64_t *tme_array_shape(const tme_array *a);
 TME_API int64_t tme_array_size(const tme_array *a);
+/* Where the elements are, "cpu" being the memory of the host; of what is not computed where they will be, unless the
+ * device cannot do it. NULL for NULL. */
+TME_API const char *tme_array_device(const tme_array *a);
 
 /* A copy of `data`: row-major, contiguous, of the dtype given. */
 TME_API tme_array *tme_from(tme_scope *s, tme_dtype t, int rank, const int64_t *shape, const void *data);
@@ -272,6 +275,32 @@ TME_API const void *tme_data(tme_scope *s, tme_array *a);
 TME_API tme_status tme_read(tme_scope *s, tme_array *a, void *dst, size_t bytes);
 /* The value of an array with one element, as a double (complex: the real part); tme_read gives 64-bit integers whole. */
 TME_API tme_status tme_item(tme_scope *s, tme_array *a, double *out);
+
+/* ---- DLPack: memory shared with other libraries of arrays --------------------------------------------------------- */
+
+/* The structures are those of DLPack's own header, or of tme/dlpack.h. */
+struct DLManagedTensor;
+struct DLManagedTensorVersioned;
+
+/* The tensor's memory itself, not copied and never written, as in tme_wrap: of the host (kDLCPU), of one of tme's dtypes
+ * and aligned to it, in any strides; bools are 0 or 1. It must stay unchanged until the tensor is deleted. The array takes
+ * the tensor over: its deleter is called once, when no array needs the memory any more, nor anything that was exported of
+ * them, by the thread that lets go of it last, with no lock of the engine held. On failure (NULL) the tensor is still the
+ * caller's, who deletes it. Of a version other than 1.x (TME_ERR_UNSUPPORTED) nothing else is read. */
+TME_API tme_array *tme_from_dlpack(tme_scope *s, struct DLManagedTensor *t);
+TME_API tme_array *tme_from_dlpack_versioned(tme_scope *s, struct DLManagedTensorVersioned *t);
+
+enum {
+  TME_DLPACK_COPY = 1,       /* memory of its own, row-major */
+  TME_DLPACK_NEVER_COPY = 2, /* an error (TME_ERR_UNSUPPORTED) where a copy is needed */
+  TME_DLPACK_ROWS = 4        /* row-major, copied if it is not */
+};
+/* Evaluates, and gives the elements in host memory: those of the array, in its strides, or a copy if they are on another
+ * device. `flags` is 0 or TME_DLPACK_*. Memory that is not a copy is shared with arrays that do not change, and must not
+ * be written: the versioned protocol says so (read only), the other one has no words for it. The tensor is the caller's,
+ * holds what it needs beyond scope and engine, and ends with its deleter, which any thread may call. NULL on failure. */
+TME_API struct DLManagedTensor *tme_to_dlpack(tme_scope *s, tme_array *a, unsigned flags);
+TME_API struct DLManagedTensorVersioned *tme_to_dlpack_versioned(tme_scope *s, tme_array *a, unsigned flags);
 
 /* ---- files: .npy, .npz, .safetensors (by the ending of the path) --------------------------------------------------- */
 

@@ -1,6 +1,5 @@
 /* Arrays from the caller's numbers and memory, what they are, and who holds them. */
-#include "array/scope.h"
-#include "memory/view.h"
+#include "array/array.h"
 #include <string.h>
 
 tme_array *tme_keep(tme_scope *s, tme_array *a) {
@@ -72,9 +71,8 @@ tme_array *tme_untyped(tme_scope *s, tme_array *a) {
   return scope_take(s, n, "untyped");
 }
 
-/* Checks what the caller says of its memory. */
-static tme_status check(error *e, const char *what, tme_dtype t, int rank, const int64_t *shape, const void *data,
-                        op_type *type) {
+tme_status array_check(error *e, const char *what, tme_dtype t, int rank, const int64_t *shape, const void *data,
+                       op_type *type) {
   if ((int)t < 0 || t >= TME_DTYPE_COUNT)
     return fail(e, TME_ERR_ARGUMENT, "%s: there is no dtype number %d", what, (int)t);
   if (rank < 0 || rank > TME_MAX_RANK)
@@ -91,8 +89,7 @@ static tme_status check(error *e, const char *what, tme_dtype t, int rank, const
   return s;
 }
 
-/* Takes over `b`, also on failure. */
-static tme_array *computed(tme_scope *s, const op_type *type, buffer *b, int64_t offset, const int64_t *strides,
+tme_array *array_of_buffer(tme_scope *s, const op_type *type, buffer *b, int64_t offset, const int64_t *strides,
                            const char *what) {
   node *n = b ? node_new(s->engine, OP_leaf, NULL, 0, NULL, type, 1) : NULL;
   if (n)
@@ -104,7 +101,7 @@ static tme_array *computed(tme_scope *s, const op_type *type, buffer *b, int64_t
 
 tme_array *tme_from(tme_scope *s, tme_dtype t, int rank, const int64_t *shape, const void *data) {
   op_type type;
-  if (!s || check(&s->err, "from", t, rank, shape, data, &type) != TME_OK) return NULL;
+  if (!s || array_check(&s->err, "from", t, rank, shape, data, &type) != TME_OK) return NULL;
   size_t bytes = (size_t)type_size(&type) * tme_dtype_size(t);
   int64_t strides[TME_MAX_RANK];
   type_strides(&type, strides);
@@ -115,12 +112,12 @@ tme_array *tme_from(tme_scope *s, tme_dtype t, int rank, const int64_t *shape, c
   } else if (b && bytes) {
     memcpy(b->data, data, bytes);
   }
-  return computed(s, &type, b, 0, strides, "from");
+  return array_of_buffer(s, &type, b, 0, strides, "from");
 }
 
 tme_array *tme_input(tme_scope *s, tme_dtype t, int rank, const int64_t *shape) {
   op_type type;
-  if (!s || check(&s->err, "input", t, rank, shape, s, &type) != TME_OK) return NULL;
+  if (!s || array_check(&s->err, "input", t, rank, shape, s, &type) != TME_OK) return NULL;
   return scope_take(s, node_new(s->engine, OP_leaf, NULL, 0, NULL, &type, 1), "input");
 }
 
@@ -136,39 +133,64 @@ static tme_status element_strides(error *e, const op_type *type, const int64_t *
   return TME_OK;
 }
 
-tme_array *tme_wrap(tme_scope *s, tme_dtype t, int rank, const int64_t *shape, const int64_t *strides, const void *data,
-                    void (*release)(void *user), void *user) {
-  op_type type;
-  if (!s || check(&s->err, "wrap", t, rank, shape, data, &type) != TME_OK) return NULL;
+/* Strides as they are stored: along extents of 1, and where there are no elements, the caller's may be anything. */
+static void usable_strides(const op_type *type, const int64_t *given, int64_t *out) {
+  type_strides(type, out);
+  if (!given || type_size(type) == 0) return;
+  for (int d = 0; d < type->rank; d++)
+    if (type->shape[d] > 1) out[d] = given[d];
+}
+
+/* Whether the bytes [from, to) around `data` can be addressed. */
+static bool addressable(const void *data, int64_t from, int64_t to) {
+  uintptr_t at = (uintptr_t)data, end;
+  return at >= (uintptr_t)-from && !__builtin_add_overflow(at, (uintptr_t)to, &end);
+}
+
+tme_array *array_of_memory(tme_scope *s, const op_type *type, const int64_t *strides, const void *data,
+                           void (*release)(void *user), void *user, const char *what) {
   static const uint64_t nothing[2];
+  tme_dtype t = type->dtype;
+  int64_t size = (int64_t)tme_dtype_size(t), align = dtype_is_complex(t) ? size / 2 : size, first, last;
   if (!data) data = nothing;
-  size_t size = tme_dtype_size(t), align = dtype_is_complex(t) ? size / 2 : size;
-  if ((uintptr_t)data % align) {
-    fail(&s->err, TME_ERR_ARGUMENT, "wrap: the data of %s is not aligned to %zu bytes; copy it with tme_from",
-         tme_dtype_name(t), align);
+  if ((uintptr_t)data % (uintptr_t)align) {
+    fail(&s->err, TME_ERR_ARGUMENT, "%s: the data of %s is not aligned to %lld bytes; copy it with tme_from", what,
+         tme_dtype_name(t), (long long)align);
     return NULL;
   }
-  array_view v = {.dtype = t, .rank = rank};
-  memcpy(v.shape, type.shape, sizeof v.shape);
-  if (!strides)
-    type_strides(&type, v.strides);
-  else if (element_strides(&s->err, &type, strides, v.strides) != TME_OK)
-    return NULL;
-  int64_t first, last;
-  if (!view_span(&v, &first, &last)) {
-    fail(&s->err, TME_ERR_MEMORY, "wrap: the strides reach beyond what can be addressed");
+  array_view v = {.dtype = t, .rank = type->rank};
+  memcpy(v.shape, type->shape, sizeof v.shape);
+  usable_strides(type, strides, v.strides);
+  if (!view_span(&v, &first, &last) || !addressable(data, first * size, last * size)) {
+    fail(&s->err, TME_ERR_MEMORY, "%s: the strides reach beyond what can be addressed", what);
     return NULL;
   }
-  buffer *b = buffer_wrap((const char *)data + first * (int64_t)size, (size_t)(last - first) * size, release, user);
+  buffer *b = buffer_wrap((const char *)data + first * size, (size_t)((last - first) * size), release, user);
   if (!b) {
-    fail_memory(&s->err, "wrap", sizeof *b);
+    fail_memory(&s->err, what, sizeof *b);
     return NULL;
   }
   /* Until the array exists the memory stays the caller's. */
   void (*give_back)(void *) = b->release;
   b->release = NULL;
-  tme_array *a = computed(s, &type, buffer_retain(b), -first, v.strides, "wrap");
+  tme_array *a = array_of_buffer(s, type, buffer_retain(b), -first, v.strides, what);
   if (a) b->release = give_back;
   buffer_release(b);
   return a;
+}
+
+tme_array *tme_wrap(tme_scope *s, tme_dtype t, int rank, const int64_t *shape, const int64_t *strides, const void *data,
+                    void (*release)(void *user), void *user) {
+  op_type type;
+  int64_t elements[TME_MAX_RANK];
+  if (!s || array_check(&s->err, "wrap", t, rank, shape, data, &type) != TME_OK) return NULL;
+  if (strides && element_strides(&s->err, &type, strides, elements) != TME_OK) return NULL;
+  return array_of_memory(s, &type, strides ? elements : NULL, data, release, user, "wrap");
+}
+
+array_view array_elements(const tme_array *a) {
+  array_view v = {.buf = array_buffer(a), .dtype = a->type.dtype, .rank = a->type.rank, .offset = a->offset};
+  memcpy(v.shape, a->type.shape, sizeof v.shape);
+  memcpy(v.strides, a->strides, sizeof v.strides);
+  return v;
 }

@@ -86,6 +86,7 @@ bool dtype_is_complex(tme_dtype t);
 bool dtype_is_int(tme_dtype t); /* integers, not bool */
 bool dtype_is_signed(tme_dtype t);
 tme_dtype dtype_real(tme_dtype t); /* c64 -> f32; others themselves */
+int dtype_dlpack(tme_dtype t);     /* DLPack's type code, which names the dtype together with its size */
 /* The dtype both convert to (Python array API standard, plus int with float -> float), or TME_DTYPE_NONE. */
 tme_dtype dtype_promote(tme_dtype a, tme_dtype b);
 

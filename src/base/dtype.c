@@ -1,27 +1,28 @@
 #include "base/base.h"
+#include "tme/dlpack.h"
 #include <string.h>
 
 typedef enum kind { KIND_BOOL, KIND_UNSIGNED, KIND_SIGNED, KIND_FLOAT, KIND_COMPLEX } kind;
 
 static const struct {
   const char *name, *brief;
-  uint8_t size, kind;
+  uint8_t size, kind, dlpack;
 } info[TME_DTYPE_COUNT] = {
-    [TME_BOOL] = {"bool", "b8", 1, KIND_BOOL},
-    [TME_U8] = {"uint8", "u8", 1, KIND_UNSIGNED},
-    [TME_U16] = {"uint16", "u16", 2, KIND_UNSIGNED},
-    [TME_U32] = {"uint32", "u32", 4, KIND_UNSIGNED},
-    [TME_U64] = {"uint64", "u64", 8, KIND_UNSIGNED},
-    [TME_I8] = {"int8", "i8", 1, KIND_SIGNED},
-    [TME_I16] = {"int16", "i16", 2, KIND_SIGNED},
-    [TME_I32] = {"int32", "i32", 4, KIND_SIGNED},
-    [TME_I64] = {"int64", "i64", 8, KIND_SIGNED},
-    [TME_F16] = {"float16", "f16", 2, KIND_FLOAT},
-    [TME_BF16] = {"bfloat16", "bf16", 2, KIND_FLOAT},
-    [TME_F32] = {"float32", "f32", 4, KIND_FLOAT},
-    [TME_F64] = {"float64", "f64", 8, KIND_FLOAT},
-    [TME_C64] = {"complex64", "c64", 8, KIND_COMPLEX},
-    [TME_C128] = {"complex128", "c128", 16, KIND_COMPLEX},
+    [TME_BOOL] = {"bool", "b8", 1, KIND_BOOL, kDLBool},
+    [TME_U8] = {"uint8", "u8", 1, KIND_UNSIGNED, kDLUInt},
+    [TME_U16] = {"uint16", "u16", 2, KIND_UNSIGNED, kDLUInt},
+    [TME_U32] = {"uint32", "u32", 4, KIND_UNSIGNED, kDLUInt},
+    [TME_U64] = {"uint64", "u64", 8, KIND_UNSIGNED, kDLUInt},
+    [TME_I8] = {"int8", "i8", 1, KIND_SIGNED, kDLInt},
+    [TME_I16] = {"int16", "i16", 2, KIND_SIGNED, kDLInt},
+    [TME_I32] = {"int32", "i32", 4, KIND_SIGNED, kDLInt},
+    [TME_I64] = {"int64", "i64", 8, KIND_SIGNED, kDLInt},
+    [TME_F16] = {"float16", "f16", 2, KIND_FLOAT, kDLFloat},
+    [TME_BF16] = {"bfloat16", "bf16", 2, KIND_FLOAT, kDLBfloat},
+    [TME_F32] = {"float32", "f32", 4, KIND_FLOAT, kDLFloat},
+    [TME_F64] = {"float64", "f64", 8, KIND_FLOAT, kDLFloat},
+    [TME_C64] = {"complex64", "c64", 8, KIND_COMPLEX, kDLComplex},
+    [TME_C128] = {"complex128", "c128", 16, KIND_COMPLEX, kDLComplex},
 };
 
 static bool known(tme_dtype t) { return (int)t >= 0 && (int)t < TME_DTYPE_COUNT; }
@@ -39,6 +40,8 @@ bool dtype_is_float(tme_dtype t) { return known(t) && info[t].kind == KIND_FLOAT
 bool dtype_is_complex(tme_dtype t) { return known(t) && info[t].kind == KIND_COMPLEX; }
 bool dtype_is_int(tme_dtype t) { return known(t) && (info[t].kind == KIND_UNSIGNED || info[t].kind == KIND_SIGNED); }
 bool dtype_is_signed(tme_dtype t) { return known(t) && info[t].kind >= KIND_SIGNED; }
+
+int dtype_dlpack(tme_dtype t) { return known(t) ? info[t].dlpack : -1; }
 
 tme_dtype dtype_real(tme_dtype t) { return t == TME_C64 ? TME_F32 : t == TME_C128 ? TME_F64 : t; }
 

@@ -1,5 +1,5 @@
 /* Files to arrays and back. */
-#include "array/scope.h"
+#include "array/array.h"
 #include "io/formats.h"
 #include "run/eval.h"
 #include <string.h>
@@ -37,16 +37,10 @@ static tme_array *copied(tme_scope *s, const io_array *a) {
   memcpy(t.shape, a->shape, sizeof t.shape);
   if (type_check_size(&t, "load", &s->err) != TME_OK) return NULL;
   buffer *b = pool_get(context_of(s->engine)->pool, (size_t)type_size(&t) * tme_dtype_size(t.dtype));
-  node *n = b ? node_new(s->engine, OP_leaf, NULL, 0, NULL, &t, 1) : NULL;
-  if (n) {
-    int64_t strides[TME_MAX_RANK];
-    type_strides(&t, strides);
-    copy_elements(a, b->data);
-    array_set(&n->out[0], b, 0, strides);
-  } else {
-    buffer_release(b);
-  }
-  return scope_take(s, n, "load");
+  int64_t strides[TME_MAX_RANK];
+  type_strides(&t, strides);
+  if (b) copy_elements(a, b->data);
+  return array_of_buffer(s, &t, b, 0, strides, "load");
 }
 
 static tme_array *load(tme_scope *s, const char *spec, bool copy) {

@@ -1,22 +1,15 @@
 /* The elements of arrays, for the caller. */
-#include "memory/view.h"
+#include "array/array.h"
 #include "run/eval.h"
 #include "run/transfer.h"
 #include <string.h>
-
-static array_view view_of(const tme_array *a) {
-  array_view v = {.buf = array_buffer(a), .dtype = a->type.dtype, .rank = a->type.rank, .offset = a->offset};
-  memcpy(v.shape, a->type.shape, sizeof v.shape);
-  memcpy(v.strides, a->strides, sizeof v.strides);
-  return v;
-}
 
 /* The array's elements in host memory, in any strides; a new reference. */
 static tme_status to_host(tme_scope *s, tme_array *a, array_view *out) {
   tme_status st = tme_eval_all(s, &a, 1);
   if (st != TME_OK) return st;
   error err = {.code = TME_OK};
-  array_view v = view_of(a);
+  array_view v = array_elements(a);
   st = view_to_host(s->engine, &v, out, &err);
   return st == TME_OK ? st : scope_fail(s, &err);
 }
@@ -25,13 +18,20 @@ static const void *start_of(const array_view *v) {
   return (const char *)v->buf->data + v->offset * (int64_t)tme_dtype_size(v->dtype);
 }
 
+const char *tme_array_device(const tme_array *a) {
+  if (!a) return NULL;
+  const buffer *b = array_buffer(a);
+  if (!b) return a->node->engine->main->device;
+  return b->device ? b->device->device : "cpu";
+}
+
 const void *tme_data(tme_scope *s, tme_array *a) {
   array_view v, rows;
   if (!s || !a || tme_eval_all(s, &a, 1) != TME_OK) {
     if (s && !a) scope_null(s, "data: the array");
     return NULL;
   }
-  v = view_of(a);
+  v = array_elements(a);
   if (!v.buf->device && strides_contiguous(&a->type, v.strides)) return start_of(&v);
   buffer *packed = atomic_load_explicit(&a->packed, memory_order_acquire);
   if (packed) return packed->data;

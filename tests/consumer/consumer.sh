@@ -49,7 +49,7 @@ with_cmake() {
   expect "$work/cmake/consumer"
 }
 header_as() { # COMPILER STANDARD LANGUAGE
-  echo '#include <tme/tme.h>' >"$work/header.txt"
+  printf '#include <tme/%s.h>\n' tme dlpack >"$work/header.txt"
   "$1" -std="$2" -Wall -Wextra -Wpedantic -Werror -fsyntax-only -x "$3" "$work/header.txt" -I "$stage/include"
 }
 # Only tme_* is exported, and no private name of the library is among them.
