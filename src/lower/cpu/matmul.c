@@ -18,285 +18,14 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Rows and vectors of a tile: accumulators, one row of the right operand and a broadcast must fit the registers. */
-static const tile tiles_32[] = {{6, 4}, {8, 3}, {14, 2}, {28, 1}};
-static const tile tiles_16[] = {{6, 2}, {4, 3}, {12, 1}};
-/* Vectors of a tile that has all rows, for 1 to 4 of them. */
-static const int flat_vectors_32[] = {8, 8, 6, 5};
-static const int flat_vectors_16[] = {8, 6, 4, 3};
-
-/* The choices beside the usual way: every tile with every form, of which RIGHT_OWN stands for RIGHT_BLOCKED, too. */
-static const right_form choice_forms[] = {RIGHT_DIRECT, RIGHT_OWN, RIGHT_PACKED};
-
 enum {
-  SLAB = 2 << 20,        /* bytes of the right operand that all blocks of rows go over before the next ones */
-  LONG_ROW = 512,        /* columns from which a few rows are summed row by row: */
-  MOST_STREAMED = 10,    /* so many, where they would need panels otherwise */
-  NEAR = 256 << 10,      /* bytes over which a processor translates addresses at once: 64 pages */
-  MOST_OWN_PANELS = 4,   /* that a task makes for itself: neighbours share cache lines */
-  MOST_BLOCKED = 8,      /* the same, of a block of rows */
-  FEWEST_BLOCKED = 4,    /* for which blocks are better than panels that an earlier step makes, */
-  MOST_PACK_BOUND = 128, /* except up to so many rows, for which that step takes much of the time */
-  MANY_ROWS = 64,        /* that read a band often enough to copy it for the first cache */
-  FEWEST_BANDS = 8,      /* that are tasks enough */
-  MANY_BLOCKS = 4,       /* from which on copying beside sums gains more than sums that wait cost */
-  MOST_COPY_BOUND = 64,  /* rows up to which copying takes more time than sums that wait */
-  FEWEST_OWN_TASKS = 14, /* that are left where a task makes its own panels */
-  FEWEST_BATCHES = 32    /* each of which is a task */
+  SLAB = 2 << 20,    /* bytes of the right operand that all blocks of rows go over before the next ones */
+  FEWEST_BATCHES = 32 /* each of which is a task */
 };
-
-/* Rows [row0, row0 + blocks * panels * rows). */
-typedef struct span {
-  int64_t row0;
-  int rows; /* of a panel */
-  int64_t panels, blocks;
-} span;
-enum { MOST_SPANS = 3 };
 
 static int64_t elements_summed(const product *p) {
   const op_type *t = &product_at(p, p->right)->type;
   return t->shape[t->rank - 2];
-}
-
-/* ---- the shape of the tile ---------------------------------------------------------------------------------------------- */
-
-int product_choices(int registers) {
-  return 1 + (registers >= 32 ? COUNT(tiles_32) : COUNT(tiles_16)) * COUNT(choice_forms);
-}
-
-static const tile *tiles_of(const cpu_target *t, int *n) {
-  bool many = t->registers >= 32;
-  *n = many ? COUNT(tiles_32) : COUNT(tiles_16);
-  return many ? tiles_32 : tiles_16;
-}
-
-/* The fewest bands, and of equals the one of fewer vectors and more rows. But what the first cache does not hold of a wide
- * band is read from the second one for each panel of rows; few rows go over blocks of one, which it does hold. */
-static tile best_tile(const product *p) {
-  const cpu_target *t = product_cpu(p);
-  int n, best = 0;
-  const tile *list = tiles_of(t, &n);
-  int64_t vectors = ceil_div(p->N, p->lanes), lowest = INT64_MAX, bytes = p->K * t->vector_bytes;
-  for (int i = 0; i < n; i++) {
-    int held = (list[i].rows + 1) * list[i].vectors + 1;
-    if (p->dot == K_DOT_I16 && held >= t->registers) continue; /* products of pairs need one, too */
-    int64_t bands = ceil_div(vectors, list[i].vectors);
-    bool beyond_l1 = p->M > MOST_COPY_BOUND && bytes * list[i].vectors > t->l1.bytes;
-    if (beyond_l1 && list[i].rows < list[0].rows && vectors % list[0].vectors == 0) continue;
-    if (bands < lowest || (bands == lowest && list[i].vectors < list[best].vectors)) {
-      lowest = bands;
-      best = i;
-    }
-  }
-  return list[best];
-}
-
-static void choose_tile(product *p) {
-  const cpu_target *t = product_cpu(p);
-  int n;
-  const tile *list = tiles_of(t, &n);
-  p->lanes = cpu_lanes(t, tme_dtype_size(p->acc));
-  if (p->M <= MOST_FEW_ROWS) {
-    p->t.rows = (int)p->M;
-    p->t.vectors = t->registers >= 32 ? flat_vectors_32[p->M - 1] : flat_vectors_16[p->M - 1];
-  } else if (p->choice) {
-    p->t = list[(p->choice - 1) / COUNT(choice_forms)];
-  } else {
-    p->t = best_tile(p);
-  }
-  if (p->complex) { /* two accumulators each */
-    p->t.rows = p->t.rows > 1 ? p->t.rows / 2 : 1;
-    if (p->t.rows == 1 && p->t.vectors > 4) p->t.vectors = 4;
-  }
-  int64_t needed = ceil_div(p->N, p->lanes);
-  if (needed < p->t.vectors) p->t.vectors = (int)needed;
-}
-
-static int64_t tile_wide(const product *p) { return (int64_t)p->t.vectors * p->lanes; }
-
-static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
-
-static int64_t l2_half(const product *p) { return product_cpu(p)->l2.bytes / 2; }
-
-/* True if bands alone are tasks enough. */
-static bool has_many_bands(const product *p) { return p->N * p->batches >= FEWEST_BANDS * tile_wide(p); }
-
-/* Bytes of the right operand that a band of columns needs, as numbers that are summed. */
-static int64_t band_bytes(const product *p) { return p->K * tile_wide(p) * (int64_t)tme_dtype_size(p->acc); }
-
-static void cut_balanced(const product *p, int64_t row0, span *out, int *n) {
-  int64_t rows = p->M - row0, panels = ceil_div(rows, p->t.rows), high = ceil_div(rows, panels), low = high - 1;
-  int64_t nhigh = rows - panels * low; /* rows = nhigh high + (panels - nhigh) low */
-  out[(*n)++] = (span){row0, (int)high, nhigh, 1};
-  if (low > 0 && panels > nhigh) out[(*n)++] = (span){row0 + nhigh * high, (int)low, panels - nhigh, 1};
-}
-
-static void cut_columns(const product *p, columns out[2]) {
-  bool own = p->form == RIGHT_OWN || p->form == RIGHT_BLOCKED;
-  columns_cut(p->N, tile_wide(p), p->lanes, own && p->batches == 1, out);
-}
-
-/* Blocks of whole panels as long as there is more than one, then the rest. */
-static int cut_rows(const product *p, span *out) {
-  int64_t k = p->form == RIGHT_BLOCKED ? p->own_rows : p->K;
-  int64_t most = l2_half(p) / (k * (int64_t)tme_dtype_size(p->acc) + 1), per = most / p->t.rows;
-  if (per < 1) per = 1;
-  int64_t block = per * p->t.rows, blocks = p->M / block;
-  if (blocks > 0 && 2 * (p->M % block) < block) blocks--; /* the rest is half a block to one and a half */
-  int n = 0;
-  if (blocks > 0) out[n++] = (span){0, p->t.rows, per, blocks};
-  cut_balanced(p, blocks * block, out, &n);
-  return n;
-}
-
-/* ---- how the right operand is read --------------------------------------------------------------------------------------- */
-
-/* Elements from one column of the right operand to the next, and from one row to the next; 0 where that is not constant.
- * False when out of memory. */
-static bool right_strides(product *p, int64_t *column, int64_t *row) {
-  builder b;
-  const op_type *t = &product_at(p, p->right)->type;
-  int ix[TME_MAX_RANK], axis[TME_MAX_RANK];
-  *column = *row = 0;
-  if (!builder_init(&b, p->l, "probe")) return false;
-  for (int d = 0; d < t->rank; d++) {
-    axis[d] = t->shape[d] == 1 ? -1 : k_axis_add(b.k, t->shape[d], 0, 1, 1);
-    ix[d] = t->shape[d] == 1 ? ix_const(b.k, 0) : ix_axis(b.k, axis[d]);
-  }
-  builder_value(&b, p->right, ix, -1);
-  for (int w = 0; w < 2 && b.k->nacc == 1; w++) {
-    int64_t *stride = w ? row : column;
-    int a = axis[t->rank - 1 - w];
-    if (a < 0 || !ix_affine(b.k, b.k->acc[0].ix, a, stride)) *stride = 0;
-  }
-  if (b.k->nacc == 0 || axis[t->rank - 1] < 0) *column = 1; /* nothing is loaded, or one column */
-  bool ok = !b.k->failed;
-  builder_free(&b);
-  return ok;
-}
-
-/* Copies the right operand into panels as wide as the tile. */
-static tme_status pack_right(product *p, bool by_rows, error *e) {
-  int rank = product_at(p, p->right)->type.rank;
-  p->pack = (packed){.node = p->right,
-                     .kdim = rank - 2,
-                     .cdim = rank - 1,
-                     .lanes = p->lanes,
-                     .vectors = p->t.vectors,
-                     .K = p->K,
-                     .N = p->N,
-                     .by_rows = by_rows,
-                     .dtype = product_element(p),
-                     .dot = p->dot};
-  return lower_pack(p->l, &p->pack, e);
-}
-
-/* How many panels a task makes, at most so many: enough tasks are left, the last one has few less, and two threads have as
- * many. A task is a third of a panel's work besides. */
-static int64_t panels_of_task(const product *p, int64_t most) {
-  columns parts[2];
-  cut_columns(p, parts);
-  int64_t bands = parts[0].count, best = 1, lowest = INT64_MAX;
-  most = least(most, bands * p->batches / FEWEST_OWN_TASKS);
-  for (int64_t n = most; n > 0; n--) {
-    int64_t tasks = ceil_div(bands, n) * p->batches, cost = (tasks + tasks % 2) * (3 * n + 1);
-    if (cost < lowest) {
-      lowest = cost;
-      best = n;
-    }
-  }
-  return best;
-}
-
-/* True if a task can make panels of all rows of the right operand: they and the left operand fit the second cache. */
-static bool try_whole(product *p) {
-  span spans[MOST_SPANS];
-  p->form = RIGHT_OWN;
-  p->own_rows = p->K;
-  p->own_panels = panels_of_task(p, least(l2_half(p) / band_bytes(p), MOST_OWN_PANELS));
-  cut_rows(p, spans);
-  return spans[0].blocks == 1 && band_bytes(p) <= l2_half(p);
-}
-
-/* True if it can make panels of blocks of rows: a block of the left operand, the sums, and the panels each fit half of the
- * second cache, of which there is seldom need for all. Two panels that take turns are small. */
-static bool try_blocks(product *p) {
-  span spans[MOST_SPANS];
-  int64_t size = (int64_t)tme_dtype_size(p->acc), wide = tile_wide(p);
-  p->form = RIGHT_BLOCKED;
-  p->own_rows = largest_divisor(p->K, BLOCK_ROWS);
-  int64_t held = own_ahead(p) ? MOST_BLOCKED : least(l2_half(p) / (p->own_rows * wide * size), MOST_BLOCKED);
-  p->own_panels = panels_of_task(p, held);
-  int64_t longer = p->own_rows > wide * p->own_panels ? p->own_rows : wide * p->own_panels;
-  /* More sections would need more axes than a kernel has. */
-  bool fits = p->M * longer * size <= l2_half(p) && cut_rows(p, spans) <= 2 && spans[0].blocks == 1;
-  return fits && !p->dot && p->own_rows < p->K && p->own_rows >= BLOCK_ROWS / 2;
-}
-
-/* Blocks of more panels rather than whole ones: longer pieces of rows are read faster, and a block of the left operand
- * stays in the first cache. Or of as many, where that hides the copying. */
-static bool choose_own(product *p) {
-  product whole = *p, blocks = *p;
-  bool has_whole = try_whole(&whole), has_blocks = try_blocks(&blocks);
-  bool hides = p->M <= MOST_COPY_BOUND && own_ahead(&blocks) && p->K / blocks.own_rows >= MANY_BLOCKS;
-  int64_t fewest = p->M <= MOST_PACK_BOUND && has_many_bands(p) ? 1 : FEWEST_BLOCKED;
-  if (has_whole) fewest = hides ? whole.own_panels : whole.own_panels + 1;
-  if (has_blocks && blocks.own_panels >= fewest)
-    *p = blocks;
-  else if (has_whole)
-    *p = whole;
-  return p->form != RIGHT_DIRECT;
-}
-
-/* Bands of whole cache lines, if the columns are a multiple: none reads lines of its neighbours. `size` is that of what is
- * read. */
-static void align_bands(product *p, int64_t size) {
-  int n;
-  const tile *list = tiles_of(product_cpu(p), &n);
-  int64_t vector = p->lanes * size;
-  bool fixed = p->choice || p->complex || p->M <= MOST_FEW_ROWS;
-  for (int i = 0; i < n && !fixed && p->t.vectors * vector % CACHE_LINE != 0; i++)
-    if (list[i].vectors * vector % CACHE_LINE == 0 && p->N % (list[i].vectors * p->lanes) == 0) p->t = list[i];
-}
-
-/* Results of a few long rows are summed row by row. */
-static bool is_streamed(const product *p, int64_t most_rows) {
-  return !p->dot && !p->complex && p->M <= most_rows && p->N >= LONG_ROW;
-}
-
-/* Panels are needed where the right operand is converted or made of pairs, where neighbouring columns are not neighbours in
- * memory, and where the rows of a band would push each other out of the second cache (if many rows go over the band: of the
- * first) or lie on too many pages. A task makes its own if nobody else needs them. */
-static tme_status choose_form(product *p, error *e) {
-  int source = product_source(p, p->right);
-  int64_t column, row, size = (int64_t)tme_dtype_size(dtype_real(product_at(p, source)->type.dtype));
-  if (!right_strides(p, &column, &row)) return fail_memory(e, "matmul", sizeof(kernel));
-  p->aligned = row && row * size % CACHE_LINE == 0;
-  bool converted = source != p->right && p->M > MOST_FEW_ROWS;
-  bool scattered = column != 1 && p->M > 1;
-  bool near = p->K * row * size <= NEAR && p->K * row * size >= -NEAR;
-  bool for_l1 = p->M >= MANY_ROWS && has_many_bands(p);
-  const cache_level *cache = for_l1 ? &product_cpu(p)->l1 : &product_cpu(p)->l2;
-  bool crowded = p->M > MOST_FEW_ROWS && !(near && cache_holds(cache, p->K, tile_wide(p) * size, row * size));
-  bool direct = !p->complex && !scattered && !converted && !crowded, pack = false;
-  if (p->choice) { /* where it cannot be done, the next best */
-    right_form form = choice_forms[(p->choice - 1) % COUNT(choice_forms)];
-    direct = form == RIGHT_DIRECT && !p->complex && !scattered;
-    pack = form == RIGHT_PACKED;
-  }
-  p->form = RIGHT_DIRECT;
-  if (!p->dot && (p->K <= 1 || direct)) {
-    if (is_streamed(p, MOST_FEW_ROWS)) p->form = RIGHT_STREAMED;
-    if (p->aligned) align_bands(p, size);
-    return TME_OK;
-  }
-  if (!p->choice && !scattered && is_streamed(p, MOST_STREAMED)) {
-    p->form = RIGHT_STREAMED;
-    return TME_OK;
-  }
-  if (!pack && !p->complex && !scattered && choose_own(p)) return TME_OK;
-  p->form = RIGHT_PACKED;
-  return pack_right(p, column == 1, e);
 }
 
 /* ---- the tile ------------------------------------------------------------------------------------------------------------ */
@@ -518,15 +247,15 @@ static void emit_own(product *p, const span *spans, int nspans, const columns *c
 /* Small matrices, and many: the next section finds the operands in the cache. */
 static bool batches_are_tasks(const product *p) {
   int64_t size = (int64_t)tme_dtype_size(p->acc);
-  return p->batches >= FEWEST_BATCHES && (p->M * p->K + p->K * p->N) * size <= l2_half(p);
+  return p->batches >= FEWEST_BATCHES && (p->M * p->K + p->K * p->N) * size <= product_l2_half(p);
 }
 
 static bool emit(product *p, const char *name) {
   if (!product_begin(p, name)) return false;
   span spans[MOST_SPANS];
-  int nspans = cut_rows(p, spans);
+  int nspans = product_cut_rows(p, spans);
   columns parts[2];
-  cut_columns(p, parts);
+  product_cut_columns(p, parts);
   int64_t widest = parts[0].count ? parts[0].wide : parts[1].wide;
   bool blocked = p->form == RIGHT_BLOCKED, own = blocked || p->form == RIGHT_OWN;
   p->spilled = blocked || has_long_epilogue(p);
@@ -574,7 +303,7 @@ static void merge(product *p) {
 
 /* The index arithmetic of the kernel as it would be without copies; -1 when out of memory. */
 static int index_work(product *p, const char *name) {
-  choose_tile(p);
+  tile_choose(p, product_timed_tile(p));
   p->form = RIGHT_DIRECT;
   int work = emit(p, name) ? kernel_index_work(p->b.k) : -1;
   builder_free(&p->b);
@@ -601,7 +330,7 @@ static int choose_way(product *p) {
   tuned_products *met = product_cpu(p)->met;
   int64_t column, row;
   if ((!tuned && !met) || p->M <= MOST_FEW_ROWS || p->K <= 1 || right_matrices(p) != p->batches) return 0;
-  if (!right_strides(p, &column, &row)) return 0;
+  if (!product_right_strides(p, &column, &row)) return 0;
   product_class c = {.batches = p->batches,
                      .M = p->M,
                      .N = p->N,
@@ -634,8 +363,8 @@ tme_status cpu_product(lowering *l, int gr, error *e) {
     p.acc = dot_dtype(p.dot);
     p.K = ceil_div(p.K, 2);
   }
-  choose_tile(&p);
-  tme_status status = choose_form(&p, e);
+  tile_choose(&p, product_timed_tile(&p));
+  tme_status status = product_choose_form(&p, e);
   if (status == TME_OK && p.dot) status = pairs_pack_left(&p, e);
   if (status != TME_OK) return status;
   bool made = p.form == RIGHT_STREAMED ? product_emit_few_rows(&p, name) : emit(&p, name);

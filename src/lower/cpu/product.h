@@ -91,6 +91,43 @@ int product_nothing(product *p);
 /* Rows of the right operand that a block of them has, at most; so many steps of k one accumulator takes. */
 enum { BLOCK_ROWS = 128, MOST_STEPS = 512 };
 
+/* ---- micro-tiles, and how rows and columns are cut for them (product_tile.c) ---------------------------------------------- */
+
+/* Rows [row0, row0 + blocks * panels * rows). */
+typedef struct span {
+  int64_t row0;
+  int rows; /* of a panel */
+  int64_t panels, blocks;
+} span;
+enum { MOST_SPANS = 3, MOST_COPY_BOUND = 64 /* rows up to which copying takes more time than sums that wait */ };
+
+int tile_count(int registers);
+/* `timed`: the number of the tile that was timed to be the fastest, or -1. */
+void tile_choose(product *p, int timed);
+int64_t tile_wide(const product *p);
+/* Bands of whole cache lines, if the columns are a multiple: none reads lines of its neighbours. `size` is that of what is
+ * read. */
+void tile_align(product *p, int64_t size);
+int64_t product_l2_half(const product *p);
+/* True if bands alone are tasks enough. */
+bool bands_are_many(const product *p);
+/* Bytes of the right operand that a band of columns needs, as numbers that are summed. */
+int64_t band_bytes(const product *p);
+void product_cut_columns(const product *p, columns out[2]);
+/* Blocks of whole panels as long as there is more than one, then the rest. */
+int product_cut_rows(const product *p, span *out);
+static inline int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
+
+/* ---- how it is computed (product_form.c) ---------------------------------------------------------------------------------- */
+
+/* Sets the form, and adds the step that packs the right operand if it needs one. */
+tme_status product_choose_form(product *p, error *e);
+/* The tile that was timed to be the fastest, or -1. */
+int product_timed_tile(const product *p);
+/* Elements from one column of the right operand to the next, and from one row to the next; 0 where that is not constant.
+ * False when out of memory. */
+bool product_right_strides(product *p, int64_t *column, int64_t *row);
+
 /* ---- what a task makes for itself (own.c): RIGHT_OWN, RIGHT_BLOCKED ------------------------------------------------- */
 
 /* The columns that it works on, and the block of rows of the right operand. */
