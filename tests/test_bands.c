@@ -7,6 +7,8 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <string.h>
 #include <cmocka.h>
 
 static const cpu_target target = {.base = CPU_LOWERING,
@@ -98,7 +100,42 @@ static void test_forms(void **state) {
   }
 }
 
+/* The program says how each product is computed, and why. */
+static void test_notes(void **state) {
+  (void)state;
+  static const struct {
+    int64_t rows, k, columns;
+    bool transposed;
+    const char *how;
+  } products[] = {{128, 128, 128, false, "where the right operand lies: "},
+                  {128, 128, 128, true, "over panels that an earlier step packs: "},
+                  {256, 256, 256, false, "over panels that every task packs: "},
+                  {32, 1024, 4096, false, "over panels of blocks of rows that every task packs: "},
+                  {1024, 1024, 1024, false, "over panels that an earlier step packs: "},
+                  {1, 1024, 4096, false, "row by row: the right operand is all the work"},
+                  {8, 4096, 4096, false, "row by row: so few rows"}};
+  for (int i = 0; i < COUNT(products); i++) {
+    int64_t m = products[i].rows, k = products[i].k, n = products[i].columns;
+    op_type tx = {.dtype = TME_F32, .rank = 2, .shape = {m, k}}, ty = {.dtype = TME_F32, .rank = 2, .shape = {k, n}};
+    int64_t by_rows[] = {n, 1}, by_columns[] = {1, k};
+    char want[160];
+    error e = {0};
+    graph *g = graph_new(1);
+    assert_non_null(g);
+    int x = graph_leaf(g, &tx, (int64_t[]){k, 1}, 0);
+    int y = graph_leaf(g, &ty, products[i].transposed ? by_columns : by_rows, 1);
+    g->root[0] = graph_op(g, OP_matmul, (int[]){x, y}, 2, NULL);
+    program *p = program_lower(g, &target.base, &e);
+    if (!p) fail_msg("%s", e.text);
+    snprintf(want, sizeof want, "%%2 matmul float32 (%d, %d) is computed %s", (int)m, (int)n, products[i].how);
+    if (!strstr(p->notes.s, want)) fail_msg("not \"%s\" but \"%s\"", want, p->notes.s);
+    program_free(p);
+    graph_free(g);
+  }
+}
+
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(test_columns), cmocka_unit_test(test_forms)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(test_columns), cmocka_unit_test(test_forms),
+                                     cmocka_unit_test(test_notes)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

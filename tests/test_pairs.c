@@ -264,7 +264,7 @@ static void test_choice(void **state) {
 /* ---- for other processors ---------------------------------------------------------------------------------------- */
 
 /* bfloat16 x y in f32, lowered for a processor with AVX512-BF16. */
-static program *lower_bfloats(const shape *h, bool turned) {
+static program *lower_bfloats(const shape *h, bool transposed) {
   static const cpu_target t = {.base = CPU_LOWERING,
                                .vector_bytes = 64,
                                .registers = 32,
@@ -278,8 +278,8 @@ static program *lower_bfloats(const shape *h, bool turned) {
   error e = {0};
   graph *g = graph_new(1);
   assert_non_null(g);
-  int x = graph_cast(g, graph_leaf(g, &tx, (turned ? by_columns : by_rows)[0], 0), TME_F32);
-  int y = graph_cast(g, graph_leaf(g, &ty, (turned ? by_columns : by_rows)[1], 1), TME_F32);
+  int x = graph_cast(g, graph_leaf(g, &tx, (transposed ? by_columns : by_rows)[0], 0), TME_F32);
+  int y = graph_cast(g, graph_leaf(g, &ty, (transposed ? by_columns : by_rows)[1], 1), TME_F32);
   g->root[0] = graph_op(g, OP_matmul, (int[]){x, y}, 2, NULL);
   program *p = program_lower(g, &t.base, &e);
   if (!p) fail_msg("%s", e.text);
@@ -320,19 +320,20 @@ static void test_lowering_for_bfloats(void **state) {
   static const shape few[] = {{1, 5, 8, 1, 16}, {1, 13, 17, 1, 70}, {1, 40, 34, 1, 33}, {1, 7, 9, 1, 200}};
   for (int i = 0; i < 2 * COUNT(few); i++) {
     const shape *h = &few[i / 2];
-    bool turned = i % 2;
+    bool transposed = i % 2;
     uint16_t *x = malloc((size_t)(h->rows * h->k) * 2), *y = malloc((size_t)(h->k * h->columns) * 2);
     assert_true(x && y);
     uint64_t seed = 1;
     for (int64_t j = 0; j < h->rows * h->k; j++) x[j] = bf16_from_f64((double)(next_random(&seed) % 512) / 64 - 4);
     for (int64_t j = 0; j < h->k * h->columns; j++) y[j] = bf16_from_f64((double)(next_random(&seed) % 512) / 64 - 4);
-    program *p = lower_bfloats(h, turned);
+    program *p = lower_bfloats(h, transposed);
     float *z = interpret(p, (uint16_t *[]){x, y});
     for (int64_t r = 0; r < h->rows; r++)
       for (int64_t c = 0; c < h->columns; c++) {
         double sum = 0;
         for (int64_t k = 0; k < h->k; k++) {
-          uint16_t u = x[turned ? k * h->rows + r : r * h->k + k], v = y[turned ? c * h->k + k : k * h->columns + c];
+          uint16_t u = x[transposed ? k * h->rows + r : r * h->k + k],
+                   v = y[transposed ? c * h->k + k : k * h->columns + c];
           sum += (double)bf16_to_f32(u) * (double)bf16_to_f32(v);
         }
         if (fabs((double)z[r * h->columns + c] - sum) > 1e-4) fail_msg("product %d, (%d, %d)", i, (int)r, (int)c);

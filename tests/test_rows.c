@@ -19,7 +19,7 @@ static const cpu_target target = {.base = CPU_LOWERING,
                                   .last_level = 1 << 23};
 
 /* x / sum(x) over rows of so many elements, of a matrix of 256 rows. */
-static program *lower_shares(int64_t length, bool turned) {
+static program *lower_shares(int64_t length, bool transposed) {
   enum { ROWS = 256 };
   op_type type = {.dtype = TME_F32, .rank = 2, .shape = {ROWS, length}};
   int64_t by_rows[] = {length, 1}, by_columns[] = {1, ROWS};
@@ -27,7 +27,7 @@ static program *lower_shares(int64_t length, bool turned) {
   error e = {0};
   graph *g = graph_new(1);
   assert_non_null(g);
-  int x = graph_leaf(g, &type, turned ? by_columns : by_rows, 0);
+  int x = graph_leaf(g, &type, transposed ? by_columns : by_rows, 0);
   int sum = graph_op(g, OP_sum, (int[]){x}, 1, &last);
   g->root[0] = graph_op(g, OP_divide, (int[]){x, sum}, 2, NULL);
   program *p = program_lower(g, &target.base, &e);
@@ -38,8 +38,8 @@ static program *lower_shares(int64_t length, bool turned) {
 }
 
 /* Expects that a step fetches x so many elements after what it reads of it; 0: that it fetches nothing. */
-static void expect_fetch(int64_t length, bool turned, int64_t ahead) {
-  program *p = lower_shares(length, turned);
+static void expect_fetch(int64_t length, bool transposed, int64_t ahead) {
+  program *p = lower_shares(length, transposed);
   const kernel *k = p->steps[0].kernel;
   int fetches = 0, reads = 0;
   for (int i = 0; i < k->ninst; i++) {

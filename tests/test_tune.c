@@ -17,7 +17,7 @@
 static const struct {
   tme_dtype t;
   int64_t batch, m, k, n;
-  bool turned; /* the right operand */
+  bool transposed; /* the right operand */
 } products[] = {
     {TME_F32, 1, 67, 130, 150, false}, {TME_F32, 1, 90, 300, 70, true},  {TME_F32, 3, 20, 33, 40, false},
     {TME_F64, 1, 70, 65, 48, false},   {TME_F16, 1, 33, 140, 64, false}, {TME_BF16, 1, 40, 50, 96, true},
@@ -57,11 +57,11 @@ static tme_engine *open_engine(const char *dir, int tune) {
   return e;
 }
 
-static tme_array *operand_of(tme_scope *s, tme_dtype t, int64_t batch, int64_t rows, int64_t columns, bool turned) {
-  int64_t shape[] = {batch, turned ? columns : rows, turned ? rows : columns};
+static tme_array *operand_of(tme_scope *s, tme_dtype t, int64_t batch, int64_t rows, int64_t columns, bool transposed) {
+  int64_t shape[] = {batch, transposed ? columns : rows, transposed ? rows : columns};
   tme_array *x = tme_astype(s, tme_from(s, TME_F32, 3, shape, numbers), t);
   assert_int_equal(tme_eval(s, x), TME_OK);
-  return turned ? tme_transpose(s, x, (int64_t[]){0, 2, 1}, 3) : x;
+  return transposed ? tme_transpose(s, x, (int64_t[]){0, 2, 1}, 3) : x;
 }
 
 static void compute(tme_engine *e, results *r) {
@@ -70,7 +70,7 @@ static void compute(tme_engine *e, results *r) {
   for (int i = 0; i < PRODUCTS; i++) {
     tme_dtype t = products[i].t;
     tme_array *x = operand_of(s, t, products[i].batch, products[i].m, products[i].k, false);
-    tme_array *y = operand_of(s, t, products[i].batch, products[i].k, products[i].n, products[i].turned);
+    tme_array *y = operand_of(s, t, products[i].batch, products[i].k, products[i].n, products[i].transposed);
     z[i] = tme_add(s, tme_matmul(s, x, y), tme_integer(s, 1));
   }
   assert_int_equal(tme_eval_all(s, z, PRODUCTS), TME_OK);

@@ -30,7 +30,7 @@
 enum {
   AXIS_PARALLEL = 1, /* iterations are tasks; top of a section only */
   AXIS_VECTOR = 2,   /* strip-mined by `width` lanes x `unroll` vectors; the last strip is masked. Its iterations do not
-                        depend on each other. With one lane, `unroll` of them run side by side, and there may be lanes
+                        depend on each other. With one lane, `unroll` of them are unrolled and jammed; there may be lanes
                         inside or around it */
   AXIS_UNROLL = 4,   /* replicated: no loop in the machine code; extent is small */
   AXIS_REDUCE = 8    /* carries accumulators; for the reader and the verifier */

@@ -26,11 +26,11 @@ void tuner_plant_choice(int choice) { atomic_store(&planted, choice); }
 
 /* ---- one way of one product ------------------------------------------------------------------------------------------ */
 
-/* A leaf of `rows` x `columns` matrices, perhaps lying turned, converted. */
+/* A leaf of `rows` x `columns` matrices, perhaps transposed, converted. */
 static int operand(graph *g, int number, const product_class *c, int64_t rows, int64_t columns, tme_dtype from,
-                   bool turned) {
+                   bool transposed) {
   op_type t = {.dtype = from, .rank = 3, .shape = {c->batches, rows, columns}};
-  int64_t strides[TME_MAX_RANK] = {rows * columns, turned ? 1 : columns, turned ? rows : 1};
+  int64_t strides[TME_MAX_RANK] = {rows * columns, transposed ? 1 : columns, transposed ? rows : 1};
   return graph_cast(g, graph_leaf(g, &t, strides, number), (tme_dtype)c->dtype);
 }
 
@@ -38,7 +38,7 @@ static graph *product_graph(const product_class *c) {
   graph *g = graph_new(1);
   if (!g) return NULL;
   int x = operand(g, 0, c, c->M, c->K, (tme_dtype)c->left_dtype, false);
-  int y = operand(g, 1, c, c->K, c->N, (tme_dtype)c->right_dtype, c->turned);
+  int y = operand(g, 1, c, c->K, c->N, (tme_dtype)c->right_dtype, c->transposed);
   g->root[0] = graph_bin(g, OP_matmul, x, y);
   if (g->root[0] >= 0) return g;
   graph_free(g);

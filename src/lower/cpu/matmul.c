@@ -1,16 +1,17 @@
-/* Products of matrices: a register tile of the result per task, the sum over k in its accumulators, the epilogue applied
- * to them before they are stored. (Goto, van de Geijn: "Anatomy of high-performance matrix multiplication", 2008; the
- * tile is generated for the shape, and operands are copied only where that pays.)
+/* Products of matrices: a micro-tile of the result per task, the sum over k in its accumulators, the epilogue applied
+ * to them before they are stored. (Goto, van de Geijn: "Anatomy of high-performance matrix multiplication", 2008; Van Zee,
+ * van de Geijn: "BLIS: a framework for rapidly instantiating BLAS functionality", 2015. The micro-kernel is generated for the
+ * shape, and operands are packed only where that pays.)
  *
- *     slabs of columns that the last cache holds
- *       blocks of rows, whose left operand the second cache holds
- *         bands of columns, a tile wide, whose right operand the first or the second cache holds
- *           panels of rows, a tile high
+ *     NC columns (slabs): what of the right operand the last cache holds
+ *       MC rows (blocks), whose left operand the second cache holds
+ *         NR columns (bands), whose right operand the first or the second cache holds
+ *           MR rows: a micro-tile
  *
- * Rows that make no whole block are cut into balanced panels, so that no panel is nearly empty; what remains of the columns
- * is one narrower tile, or a few. Each combination is a section of the kernel. Where the right operand is copied in blocks
- * of rows, a sum waits in memory from one to the next. Every element is one sum from the first k to the last; of a long sum
- * of floats, one of each block of k (product_block), and they are added in order. */
+ * KC is K, but where tasks pack panels of blocks of rows: there a sum waits in memory from one block to the next. Rows that make
+ * no whole block are cut into balanced panels, so that no panel is nearly empty; what remains of the columns is one narrower
+ * tile, or a few. Each combination is a section of the kernel. Every element is one sum from the first k to the last; of a long
+ * sum of floats, one of each block of k (product_block), and they are added in order. */
 #include "kernel/kernel_util.h"
 #include "lower/cpu/measure.h"
 #include "lower/cpu/pairs.h"
@@ -19,7 +20,7 @@
 #include <string.h>
 
 enum {
-  SLAB = 2 << 20,    /* bytes of the right operand that all blocks of rows go over before the next ones */
+  NC_BYTES = 2 << 20, /* bytes of the right operand that all blocks of rows go over before the next ones */
   FEWEST_BATCHES = 32 /* each of which is a task */
 };
 
@@ -45,16 +46,16 @@ static bool has_long_epilogue(const product *p) {
 typedef struct place {
   int batch, row, col, panel;
   int64_t wide;
-  const own_task *own; /* RIGHT_OWN, RIGHT_BLOCKED; else NULL */
-  int copied;          /* of the next panel: the first row that is copied beside the tile's sums, */
-  int64_t ncopied;     /* and how many are */
+  const packing_task *task; /* FORM_TASK_PACKED, FORM_TASK_BLOCKED; else NULL */
+  int copied;               /* of the next panel: the first row that is copied beside the tile's sums, */
+  int64_t ncopied;          /* and how many are */
 } place;
 
 static expr_value right_value(product *p, const place *at, int row, int kk, int col, int jj) {
   kernel *k = p->b.k;
-  if (p->form == RIGHT_OWN || p->form == RIGHT_BLOCKED)
-    return (expr_value){own_value(p, at->own, at->panel, kk, jj), -1};
-  if (p->form == RIGHT_DIRECT) return product_right(p, at->batch, row, kk, col);
+  if (p->form == FORM_TASK_PACKED || p->form == FORM_TASK_BLOCKED)
+    return (expr_value){task_value(p, at->task, at->panel, kk, jj), -1};
+  if (p->form == FORM_DIRECT) return product_right(p, at->batch, row, kk, col);
   int ix[TME_MAX_RANK];
   product_index(p, at->batch, row, kk, col, ix);
   int matrix = packed_matrix(k, &product_at(p, p->right)->type, ix, p->rank);
@@ -77,11 +78,11 @@ static void add_k(product *p) {
 static void emit_tile(product *p, const place *at, int rows) {
   builder *b = &p->b;
   kernel *k = b->k;
-  bool blocked = p->form == RIGHT_BLOCKED;
+  bool blocked = p->form == FORM_TASK_BLOCKED;
   int mark = builder_mark(b);
   int ai = k_axis_add(k, rows, AXIS_UNROLL, 1, 1);
   int aj = k_axis_add(k, at->wide, AXIS_VECTOR, p->lanes, (int)ceil_div(at->wide, p->lanes));
-  int64_t parts = blocked ? at->ncopied : 1, part = blocked ? p->own_rows / parts : 0;
+  int64_t parts = blocked ? at->ncopied : 1, part = blocked ? p->kc / parts : 0;
   if (!blocked) add_k(p);
   /* A kernel has few axes to spare: none for a loop that runs once. */
   int ap = parts > 1 ? k_axis_add(k, parts, AXIS_REDUCE, 1, 1) : -1;
@@ -95,7 +96,7 @@ static void emit_tile(product *p, const place *at, int rows) {
   int zero = blocked ? product_nothing(p) : product_zero(p);
   for (int w = 0; w < (p->complex ? 2 : 1); w++) p->acc_id[w] = k_emit(k, K_ACC, p->acc, zero, K_ADD, -1, kept);
 
-  int sum = blocked ? own_sum(p, at->own, row, at->panel, jj) : -1;
+  int sum = blocked ? task_sum(p, at->task, row, at->panel, jj) : -1;
   if (blocked) {
     int li = k_loop(k, ai), lj = k_loop(k, aj);
     k_emit(k, K_UPDATE, p->acc, p->acc_id[0], k_load(k, sum), -1, 0);
@@ -104,9 +105,9 @@ static void emit_tile(product *p, const place *at, int rows) {
   }
 
   int lp = ap < 0 ? -1 : k_loop(k, ap);
-  if (own_ahead(p)) own_copy_ahead(p, at->own, at->panel, ix_add(k, at->copied, piece));
+  if (task_packs_ahead(p)) task_pack_ahead(p, at->task, at->panel, ix_add(k, at->copied, piece));
   int lk = k_loop(k, ak), li = k_loop(k, ai), lj = k_loop(k, aj), inner = builder_mark(b);
-  int left_k = blocked ? own_row(p, at->own->block, kk) : kk;
+  int left_k = blocked ? task_row(p, at->task->block, kk) : kk;
   expr_value x = product_left(p, at->batch, row, left_k), y = right_value(p, at, row, kk, col, jj);
   product_update(p, p->acc_id[0], x.re, y.re);
   if (p->complex) {
@@ -162,14 +163,14 @@ static void emit_tile(product *p, const place *at, int rows) {
 static int first_row(product *p, const span *s, int block, int panel) {
   kernel *k = p->b.k;
   int n = ix_add(k, ix_mul(k, block, s->panels), panel);
-  return ix_add(k, ix_mul(k, n, s->rows), ix_const(k, s->row0));
+  return ix_add(k, ix_mul(k, n, s->mr), ix_const(k, s->row0));
 }
 
 /* Every tile of the span is a task; of a batch (else -1) that is one itself, every tile in turn. */
 static void emit_tiles(product *p, const span *s, const columns *c, int batch) {
   kernel *k = p->b.k;
   int64_t slab = c->count;
-  if (s->blocks > 1) slab = largest_divisor(c->count, SLAB / band_bytes(p) > 1 ? SLAB / band_bytes(p) : 1);
+  if (s->blocks > 1) slab = largest_divisor(c->count, NC_BYTES / band_bytes(p) > 1 ? NC_BYTES / band_bytes(p) : 1);
   int64_t extent[] = {p->batches, c->count / slab, s->blocks, slab, s->panels};
   bool inner = batch >= 0;
   int loop[5], n[5] = {batch};
@@ -184,27 +185,27 @@ static void emit_tiles(product *p, const span *s, const columns *c, int batch) {
               .col = product_column(p, c, band),
               .panel = ix_add(k, band, ix_const(k, c->panel)),
               .wide = c->wide};
-  emit_tile(p, &at, s->rows);
+  emit_tile(p, &at, s->mr);
   for (int i = 4; i >= inner; i--) k_end(k, loop[i]);
 }
 
-static void emit_own_tiles(product *p, const own_task *t, const span *spans, int nspans) {
+static void emit_task_tiles(product *p, const packing_task *t, const span *spans, int nspans) {
   kernel *k = p->b.k;
-  int apanel = own_panel_axis(p, t), lpanel = k_loop(k, apanel);
+  int apanel = task_panel_axis(p, t), lpanel = k_loop(k, apanel);
   int64_t tiles = 0, before = 0;
   for (int i = 0; i < nspans; i++) tiles += spans[i].panels;
-  int64_t ncopied = own_ahead(p) ? smallest_divisor(p->own_rows, ceil_div(p->own_rows, tiles)) : 1;
+  int64_t ncopied = task_packs_ahead(p) ? smallest_divisor(p->kc, ceil_div(p->kc, tiles)) : 1;
   for (int i = 0; i < nspans; i++) {
     int arows = k_axis_add(k, spans[i].panels, 0, 1, 1), lrows = k_loop(k, arows), n = ix_axis(k, arows);
     place at = {.batch = t->batch,
                 .row = first_row(p, &spans[i], ix_const(k, 0), n),
-                .col = own_column(p, t, ix_axis(k, apanel)),
+                .col = task_column(p, t, ix_axis(k, apanel)),
                 .panel = ix_axis(k, apanel),
                 .wide = t->c->wide,
-                .own = t,
+                .task = t,
                 .copied = ix_mul(k, ix_add(k, n, ix_const(k, before)), ncopied),
                 .ncopied = ncopied};
-    emit_tile(p, &at, spans[i].rows);
+    emit_tile(p, &at, spans[i].mr);
     before += spans[i].panels;
     k_end(k, lrows);
   }
@@ -212,9 +213,9 @@ static void emit_own_tiles(product *p, const own_task *t, const span *spans, int
 }
 
 /* A task makes some panels of the right operand for itself and goes over all rows with each. */
-static void emit_own(product *p, const span *spans, int nspans, const columns *c) {
+static void emit_task(product *p, const span *spans, int nspans, const columns *c) {
   kernel *k = p->b.k;
-  own_task t = {.c = c, .panels = least(c->count, p->own_panels)};
+  packing_task t = {.c = c, .panels = least(c->count, p->task_panels)};
   int abatch = k_axis_add(k, p->batches, AXIS_PARALLEL, 1, 1);
   int agroup = k_axis_add(k, ceil_div(c->count, t.panels), AXIS_PARALLEL, 1, 1);
   int lbatch = k_loop(k, abatch), lgroup = k_loop(k, agroup);
@@ -223,22 +224,22 @@ static void emit_own(product *p, const span *spans, int nspans, const columns *c
   t.rest = (c->count - 1) % t.panels + 1;
   t.last = t.rest < t.panels ? ix_div(k, ix_axis(k, agroup), c->count / t.panels) : ix_const(k, 0);
   t.block = ix_const(k, 0);
-  if (p->form == RIGHT_OWN) {
+  if (p->form == FORM_TASK_PACKED) {
     int64_t whole = p->dot ? elements_summed(p) / 2 : p->K;
-    own_copy(p, &t, 0, whole);
-    own_copy(p, &t, whole, p->K - whole);
-    emit_own_tiles(p, &t, spans, nspans);
+    task_pack(p, &t, 0, whole);
+    task_pack(p, &t, whole, p->K - whole);
+    emit_task_tiles(p, &t, spans, nspans);
   } else {
-    own_sums_axes(p, &t);
-    own_sums(p, &t, false);
-    if (own_ahead(p)) own_copy(p, &t, 0, p->own_rows);
-    int ablock = k_axis_add(k, p->K / p->own_rows, 0, 1, 1), lblock = k_loop(k, ablock);
+    task_sums_axes(p, &t);
+    task_sums(p, &t, false);
+    if (task_packs_ahead(p)) task_pack(p, &t, 0, p->kc);
+    int ablock = k_axis_add(k, p->K / p->kc, 0, 1, 1), lblock = k_loop(k, ablock);
     t.block = ix_axis(k, ablock);
-    if (!own_ahead(p)) own_copy(p, &t, 0, p->own_rows);
-    emit_own_tiles(p, &t, spans, nspans);
-    own_close_block(p, &t);
+    if (!task_packs_ahead(p)) task_pack(p, &t, 0, p->kc);
+    emit_task_tiles(p, &t, spans, nspans);
+    task_close_block(p, &t);
     k_end(k, lblock);
-    own_sums(p, &t, true);
+    task_sums(p, &t, true);
   }
   k_end(k, lgroup);
   k_end(k, lbatch);
@@ -257,13 +258,13 @@ static bool emit(product *p, const char *name) {
   columns parts[2];
   product_cut_columns(p, parts);
   int64_t widest = parts[0].count ? parts[0].wide : parts[1].wide;
-  bool blocked = p->form == RIGHT_BLOCKED, own = blocked || p->form == RIGHT_OWN;
+  bool blocked = p->form == FORM_TASK_BLOCKED, by_task = blocked || p->form == FORM_TASK_PACKED;
   p->spilled = blocked || has_long_epilogue(p);
   for (int w = 0; !blocked && p->spilled && w < (p->complex ? 2 : 1); w++)
-    p->spill_buf[w] = builder_scratch(&p->b, p->acc, spans[0].rows * widest);
-  if (own) own_reserve(p, widest);
+    p->spill_buf[w] = builder_scratch(&p->b, p->acc, spans[0].mr * widest);
+  if (by_task) task_reserve(p, widest);
   int nsections = nspans * ((parts[0].count > 0) + (parts[1].count > 0)), batch = -1, lbatch = -1;
-  if (!own && nsections > 1 && batches_are_tasks(p)) {
+  if (!by_task && nsections > 1 && batches_are_tasks(p)) {
     int axis = k_axis_add(p->b.k, p->batches, AXIS_PARALLEL, 1, 1);
     lbatch = k_loop(p->b.k, axis);
     batch = ix_axis(p->b.k, axis);
@@ -271,8 +272,8 @@ static bool emit(product *p, const char *name) {
   for (int i = 0; i < 2; i++) {
     const columns *c = &parts[i];
     if (!c->count) continue;
-    if (own)
-      emit_own(p, spans, nspans, c);
+    if (by_task)
+      emit_task(p, spans, nspans, c);
     else
       for (int k = 0; k < nspans; k++) emit_tiles(p, &spans[k], c, batch);
   }
@@ -304,7 +305,7 @@ static void merge(product *p) {
 /* The index arithmetic of the kernel as it would be without copies; -1 when out of memory. */
 static int index_work(product *p, const char *name) {
   tile_choose(p, product_timed_tile(p));
-  p->form = RIGHT_DIRECT;
+  p->form = FORM_DIRECT;
   int work = emit(p, name) ? kernel_index_work(p->b.k) : -1;
   builder_free(&p->b);
   return work;
@@ -329,7 +330,7 @@ static int choose_way(product *p) {
   const tuned_products *tuned = product_cpu(p)->tuned;
   tuned_products *met = product_cpu(p)->met;
   int64_t column, row;
-  if ((!tuned && !met) || p->M <= MOST_FEW_ROWS || p->K <= 1 || right_matrices(p) != p->batches) return 0;
+  if ((!tuned && !met) || p->M <= MOST_MATVEC_ROWS || p->K <= 1 || right_matrices(p) != p->batches) return 0;
   if (!product_right_strides(p, &column, &row)) return 0;
   product_class c = {.batches = p->batches,
                      .M = p->M,
@@ -338,7 +339,7 @@ static int choose_way(product *p) {
                      .dtype = (int32_t)product_at(p, p->left)->type.dtype,
                      .left_dtype = source_dtype(p, p->left),
                      .right_dtype = source_dtype(p, p->right),
-                     .turned = column != 1};
+                     .transposed = column != 1};
   const tuned_product *known = tuned ? tuned_find(tuned, &c) : NULL;
   int choice = known ? known->choice : 0;
   if (met && !tuned_find(met, &c)) tuned_add(met, &c, choice); /* what is not noted is not tuned */
@@ -367,7 +368,7 @@ tme_status cpu_product(lowering *l, int gr, error *e) {
   tme_status status = product_choose_form(&p, e);
   if (status == TME_OK && p.dot) status = pairs_pack_left(&p, e);
   if (status != TME_OK) return status;
-  bool made = p.form == RIGHT_STREAMED ? product_emit_few_rows(&p, name) : emit(&p, name);
+  bool made = p.form == FORM_MATVEC ? product_emit_matvec(&p, name) : emit(&p, name);
   if (!made) status = kernel_failure(p.b.k, label, e);
   if (status == TME_OK) status = lower_step(&p.b, label, e);
   builder_free(&p.b);

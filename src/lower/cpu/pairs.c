@@ -41,7 +41,7 @@ k_op pairs_dot(const graph *g, int node, const cpu_target *t) {
   const op_type *out = &g->node[node].type, *tr = &g->node[right].type;
   int64_t rows = out->shape[out->rank - 2], wide = out->shape[out->rank - 1];
   if (type_matrices(tr) == 1) rows *= type_matrices(out);
-  if (rows <= MOST_FEW_ROWS || wide < FEWEST_COLUMNS || tr->shape[tr->rank - 2] < FEWEST_SUMMED) return K_NOP;
+  if (rows <= MOST_MATVEC_ROWS || wide < FEWEST_COLUMNS || tr->shape[tr->rank - 2] < FEWEST_SUMMED) return K_NOP;
   tme_dtype x = narrowest(g, left), y = narrowest(g, right);
   if (t->dot_bf16 && expr_dtype(out->dtype) == TME_F32 && x == TME_BF16 && y == TME_BF16) return K_DOT_BF16;
   return t->dot_i16 && sums_integers(out->dtype) && is_short(x) && is_short(y) ? K_DOT_I16 : K_NOP;

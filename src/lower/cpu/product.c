@@ -66,8 +66,8 @@ enum { FEW_BLOCKS = 16 };
 int64_t product_block(const product *p) {
   int64_t most = p->dot ? MOST_STEPS / 2 : MOST_STEPS; /* pairs are two terms */
   if (p->K <= most || !dtype_is_float(p->acc)) return p->K;
-  int64_t rows = largest_divisor(p->K, BLOCK_ROWS);
-  return rows >= BLOCK_ROWS / 2 ? most / rows * rows : most;
+  int64_t rows = largest_divisor(p->K, MOST_KC);
+  return rows >= MOST_KC / 2 ? most / rows * rows : most;
 }
 
 static bool keeps_lost(const product *p) { return ceil_div(p->K, p->block) > FEW_BLOCKS; }

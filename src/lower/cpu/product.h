@@ -1,19 +1,27 @@
-/* A product of matrices while it is lowered: what matmul.c (tiles) and few_rows.c (results of a few long rows) share. */
+/* A product of matrices while it is lowered, in the words of BLIS: a micro-kernel computes a micro-tile of MR rows and NR columns
+ * in registers, over KC rows of a panel of the right operand; MC rows of the left operand are held by the second cache while the
+ * panels of NC columns go by. A band is NR columns of the result, whose part of the right operand is a panel once it is packed.
+ * product_form.c chooses how, product_tile.c cuts; matmul.c has the loops over micro-tiles, task_pack.c what a task packs,
+ * matvec.c results of a few long rows, product.c operands, sums and epilogues. */
 #ifndef TME_PRODUCT_H
 #define TME_PRODUCT_H
 
 #include "lower/cpu/pack.h"
 #include "lower/cpu/target.h"
 
-/* Rows and vectors of a register tile. */
-typedef struct tile {
-  int rows, vectors;
-} tile;
+/* The micro-tile, whose sums stay in registers: MR rows, and as many vectors as make NR columns. */
+typedef struct micro_tile {
+  int mr, vectors;
+} micro_tile;
 
-/* How the right operand is read: where it lies; there, too, but each row at once and all rows of the result with it; from
- * panels that an earlier step made; from panels that every task makes of the columns it works on, all at once or a block of
- * rows after the other. */
-typedef enum right_form { RIGHT_DIRECT, RIGHT_STREAMED, RIGHT_PACKED, RIGHT_OWN, RIGHT_BLOCKED } right_form;
+/* How the right operand is read. */
+typedef enum product_form {
+  FORM_DIRECT,      /* where it lies */
+  FORM_MATVEC,      /* there, too, but each row at once and all rows of the result with it */
+  FORM_PACKED,      /* from panels that an earlier step packs */
+  FORM_TASK_PACKED, /* from panels that every task packs of the columns it works on, of all K rows at once */
+  FORM_TASK_BLOCKED /* or of a block of KC rows after the other */
+} product_form;
 
 typedef struct product {
   builder b;
@@ -24,19 +32,19 @@ typedef struct product {
   int64_t M, N, K; /* with merged rows M counts those of all batches; K counts pairs where there is a dot */
   int64_t batches; /* products; 1 with merged rows */
   bool merged;     /* the batch is part of the rows: the right operand has none */
-  right_form form;
+  product_form form;
   bool aligned; /* every row of the right operand begins at the same place of a cache line */
   packed pack;
-  int own_buf;        /* RIGHT_OWN, RIGHT_BLOCKED: the task's panels, or two in turn, [panel][row][column] */
-  int64_t own_panels; /* of one task */
-  int64_t own_rows;   /* of the right operand in a panel: K, or a block of it */
-  int sums_buf;       /* RIGHT_BLOCKED: what the blocks before have summed, [row][panel][column] */
+  int task_buf; /* FORM_TASK_PACKED, FORM_TASK_BLOCKED: the task's panels, or two in turn, [panel][row][column] */
+  int64_t task_panels; /* of one task */
+  int64_t kc;          /* of the right operand in a panel: K, or a block of it */
+  int sums_buf;        /* FORM_TASK_BLOCKED: what the blocks before have summed, [row][panel][column] */
   tme_dtype acc;
   k_op dot;      /* K_NOP, or: operands are pairs of numbers that it multiplies */
   int left_slot; /* the left operand's pairs */
   bool complex;
   int choice; /* 0, or the way that was timed to be the fastest: product_choices */
-  tile t;
+  micro_tile t;
   int lanes;
   int acc_id[2];
   int64_t block; /* an accumulator takes so many steps of k, then its sum is added to those of the blocks before: */
@@ -88,15 +96,15 @@ int product_column(product *p, const columns *c, int band);
 int product_zero(product *p);
 /* What changes no sum that it is added to: -0 + s is s. */
 int product_nothing(product *p);
-/* Rows of the right operand that a block of them has, at most; so many steps of k one accumulator takes. */
-enum { BLOCK_ROWS = 128, MOST_STEPS = 512 };
+/* KC, at most; so many steps of k one accumulator takes. */
+enum { MOST_KC = 128, MOST_STEPS = 512 };
 
 /* ---- micro-tiles, and how rows and columns are cut for them (product_tile.c) ---------------------------------------------- */
 
-/* Rows [row0, row0 + blocks * panels * rows). */
+/* Rows [row0, row0 + blocks * panels * mr): `panels` micro-tiles high, a block has MC rows. */
 typedef struct span {
   int64_t row0;
-  int rows; /* of a panel */
+  int mr;
   int64_t panels, blocks;
 } span;
 enum { MOST_SPANS = 3, MOST_COPY_BOUND = 64 /* rows up to which copying takes more time than sums that wait */ };
@@ -104,7 +112,8 @@ enum { MOST_SPANS = 3, MOST_COPY_BOUND = 64 /* rows up to which copying takes mo
 int tile_count(int registers);
 /* `timed`: the number of the tile that was timed to be the fastest, or -1. */
 void tile_choose(product *p, int timed);
-int64_t tile_wide(const product *p);
+/* NR. */
+int64_t product_nr(const product *p);
 /* Bands of whole cache lines, if the columns are a multiple: none reads lines of its neighbours. `size` is that of what is
  * read. */
 void tile_align(product *p, int64_t size);
@@ -114,7 +123,7 @@ bool bands_are_many(const product *p);
 /* Bytes of the right operand that a band of columns needs, as numbers that are summed. */
 int64_t band_bytes(const product *p);
 void product_cut_columns(const product *p, columns out[2]);
-/* Blocks of whole panels as long as there is more than one, then the rest. */
+/* Blocks of MC rows as long as there is more than one, then the rest. */
 int product_cut_rows(const product *p, span *out);
 static inline int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 
@@ -128,48 +137,48 @@ int product_timed_tile(const product *p);
  * False when out of memory. */
 bool product_right_strides(product *p, int64_t *column, int64_t *row);
 
-/* ---- what a task makes for itself (own.c): RIGHT_OWN, RIGHT_BLOCKED ------------------------------------------------- */
+/* ---- per-task packing (task_pack.c): FORM_TASK_PACKED, FORM_TASK_BLOCKED ------------------------------------------------- */
 
 /* The columns that it works on, and the block of rows of the right operand. */
-typedef struct own_task {
+typedef struct packing_task {
   const columns *c;
   int batch, band0;
   int64_t panels, rest;      /* the last task has `rest` */
   int last;                  /* 1 in the last task if it has fewer, else 0 */
-  int block;                 /* of RIGHT_OWN 0 */
-  int arow, apanel, acolumn; /* of RIGHT_BLOCKED: the axes of the loops over all sums */
-} own_task;
+  int block;                 /* of FORM_TASK_PACKED 0 */
+  int arow, apanel, acolumn; /* of FORM_TASK_BLOCKED: the axes of the loops over all sums */
+} packing_task;
 
 /* True if the next panel is copied while this one is summed: where it lies in memory, as it is or to be converted. */
-bool own_ahead(const product *p);
+bool task_packs_ahead(const product *p);
 /* Scratch memory for bands so wide. */
-void own_reserve(product *p, int64_t wide);
+void task_reserve(product *p, int64_t wide);
 /* The axis of the task's panels, of which the last task may have fewer, and the first column of one. */
-int own_panel_axis(product *p, const own_task *t);
-int own_column(product *p, const own_task *t, int panel);
+int task_panel_axis(product *p, const packing_task *t);
+int task_column(product *p, const packing_task *t, int panel);
 /* Row i of a block. */
-int own_row(product *p, int block, int i);
+int task_row(product *p, int block, int i);
 /* Element (i, j) of a panel of the block. */
-int own_value(product *p, const own_task *t, int panel, int i, int j);
+int task_value(product *p, const packing_task *t, int panel, int i, int j);
 /* Rows [first, first + rows) of the block into the panels, or into the first one where the others are copied ahead. */
-void own_copy(product *p, const own_task *t, int64_t first, int64_t rows);
+void task_pack(product *p, const packing_task *t, int64_t first, int64_t rows);
 /* Row i of the panel after this one, if there is one and i is a row of it. That of the panel after that one is fetched. */
-void own_copy_ahead(product *p, const own_task *t, int panel, int i);
+void task_pack_ahead(product *p, const packing_task *t, int panel, int i);
 /* The place of a sum that waits from one block to the next; loops over all of them: zeros, or what comes of them. */
-int own_sum(product *p, const own_task *t, int row, int panel, int j);
-void own_sums_axes(product *p, own_task *t);
-void own_sums(product *p, const own_task *t, bool epilogue);
+int task_sum(product *p, const packing_task *t, int row, int panel, int j);
+void task_sums_axes(product *p, packing_task *t);
+void task_sums(product *p, const packing_task *t, bool epilogue);
 /* After the last rows that one accumulator takes: adds the sums to those of the rows before. */
-void own_close_block(product *p, const own_task *t);
+void task_close_block(product *p, const packing_task *t);
 
 /* The step that copies the left operand into pairs (pairs.c), and one of them. */
 tme_status pairs_pack_left(product *p, error *e);
 int pairs_left(product *p, int batch, int row, int pair);
 
-enum { EPILOGUE_VECTORS = 4 }; /* of an epilogue with functions that are computed side by side, at most */
+enum { EPILOGUE_VECTORS = 4 }; /* of an epilogue with functions that are unrolled, at most */
 
-/* RIGHT_STREAMED (few_rows.c): up to MOST_FEW_ROWS rows, and a few more where they would need panels. */
-enum { MOST_FEW_ROWS = 4 };
-bool product_emit_few_rows(product *p, const char *name);
+/* FORM_MATVEC (matvec.c): a row times a matrix, or up to MOST_MATVEC_ROWS of them, and a few more where they would need panels. */
+enum { MOST_MATVEC_ROWS = 4 };
+bool product_emit_matvec(product *p, const char *name);
 
 #endif

@@ -9,7 +9,7 @@
 typedef struct product_class {
   int64_t batches, M, N, K;
   int32_t dtype, left_dtype, right_dtype; /* of the product's operands, and of what is converted to them */
-  int32_t turned;                         /* neighbouring columns of the right operand are no neighbours in memory */
+  int32_t transposed;                     /* neighbouring columns of the right operand are no neighbours in memory */
 } product_class;
 
 typedef struct tuned_product {

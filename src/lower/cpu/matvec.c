@@ -1,6 +1,6 @@
-/* Products with a few long rows: a task takes a stretch of the columns, keeps their sums in its scratch memory, and adds
+/* A row times a matrix, or a few long rows: a task takes a stretch of the columns, keeps their sums in its scratch memory, and adds
  * the rows of the right operand to them, a few at a time. So the right operand, which is all the work, is read in long
- * lines and once. In a register tile every row of it would be on another page. The order of each sum is that of a tile. */
+ * lines and once. In a micro-tile every row of it would be on another page. The order of each sum is that of a tile. */
 #include "lower/cpu/product.h"
 
 enum {
@@ -44,7 +44,7 @@ static void close_block(product *p, int64_t stretch, int aj) {
   k_end(k, lj);
 }
 
-bool product_emit_few_rows(product *p, const char *name) {
+bool product_emit_matvec(product *p, const char *name) {
   if (!product_begin(p, name)) return false;
   builder *b = &p->b;
   kernel *k = b->k;

@@ -1,26 +1,26 @@
-/* What a task of a product makes for itself: panels of the right operand, of all its rows or of a block of them after the
+/* Per-task packing: panels of the right operand, of all its rows or of a block of them after the
  * other, and the sums that wait from one block to the next.
  *
  * A row of a block lies on another page than the one before, and all of them in a few sets of the caches: what is read in
- * that order waits for memory. So two panels take turns: one is copied beside the sums over the other, a row now and then,
+ * that order waits for memory. So two panels take turns: one is packed beside the sums over the other, a row now and then,
  * and the panel after it is fetched. */
 #include "kernel/kernel_util.h"
 #include "lower/cpu/product.h"
 
-bool own_ahead(const product *p) {
+bool task_packs_ahead(const product *p) {
   int i = product_source(p, p->right);
-  return p->form == RIGHT_BLOCKED && (product_at(p, i)->op == OP_leaf || p->l->slot_of[i] >= 0);
+  return p->form == FORM_TASK_BLOCKED && (product_at(p, i)->op == OP_leaf || p->l->slot_of[i] >= 0);
 }
 
-void own_reserve(product *p, int64_t wide) {
-  int64_t row = wide * p->own_panels, held = own_ahead(p) ? 2 : p->own_panels;
-  p->own_buf = builder_scratch(&p->b, product_element(p), held * p->own_rows * wide);
-  if (p->form != RIGHT_BLOCKED) return;
+void task_reserve(product *p, int64_t wide) {
+  int64_t row = wide * p->task_panels, held = task_packs_ahead(p) ? 2 : p->task_panels;
+  p->task_buf = builder_scratch(&p->b, product_element(p), held * p->kc * wide);
+  if (p->form != FORM_TASK_BLOCKED) return;
   p->sums_buf = p->spill_buf[0] = builder_scratch(&p->b, p->acc, p->M * row);
   product_reserve_blocks(p, p->M * row);
 }
 
-int own_panel_axis(product *p, const own_task *t) {
+int task_panel_axis(product *p, const packing_task *t) {
   kernel *k = p->b.k;
   int axis = k_axis_add(k, t->panels, 0, 1, 1);
   if (axis >= 0 && t->rest < t->panels)
@@ -28,18 +28,18 @@ int own_panel_axis(product *p, const own_task *t) {
   return axis;
 }
 
-int own_column(product *p, const own_task *t, int panel) {
+int task_column(product *p, const packing_task *t, int panel) {
   return product_column(p, t->c, ix_add(p->b.k, t->band0, panel));
 }
 
-int own_row(product *p, int block, int i) { return ix_add(p->b.k, ix_mul(p->b.k, block, p->own_rows), i); }
+int task_row(product *p, int block, int i) { return ix_add(p->b.k, ix_mul(p->b.k, block, p->kc), i); }
 
 /* The panels of a block one after the other, then those of the next block. */
-typedef struct own_place {
+typedef struct task_place {
   int block, panel;
-} own_place;
+} task_place;
 
-static own_place place_after(product *p, const own_task *t, own_place at) {
+static task_place place_after(product *p, const packing_task *t, task_place at) {
   kernel *k = p->b.k;
   int panel = ix_add(k, at.panel, ix_const(k, 1)), through = ix_div(k, panel, t->panels), end = through;
   int next = ix_add(k, panel, ix_mul(k, through, -t->panels));
@@ -49,11 +49,11 @@ static own_place place_after(product *p, const own_task *t, own_place at) {
     next = ix_add(k, next, ix_mul(k, sooner, -t->rest));
   }
   /* The remainder is for the bounds of indices. */
-  return (own_place){.block = ix_add(k, at.block, end), .panel = ix_mod(k, next, t->panels)};
+  return (task_place){.block = ix_add(k, at.block, end), .panel = ix_mod(k, next, t->panels)};
 }
 
 /* 0 or 1, and not that of the panel before. */
-static int place_turn(product *p, const own_task *t, own_place at) {
+static int place_turn(product *p, const packing_task *t, task_place at) {
   kernel *k = p->b.k;
   int n = ix_add(k, ix_mul(k, at.block, t->panels), at.panel);
   if ((t->panels - t->rest) % 2) /* one more in the odd blocks of the last task */
@@ -62,32 +62,32 @@ static int place_turn(product *p, const own_task *t, own_place at) {
 }
 
 /* [panel][row][column]; where panels are copied ahead, of two in turn */
-static int own_access(product *p, const own_task *t, own_place at, int i, int j) {
+static int task_access(product *p, const packing_task *t, task_place at, int i, int j) {
   kernel *k = p->b.k;
-  int n = own_ahead(p) ? place_turn(p, t, at) : at.panel;
-  return k_access_add(k, p->own_buf, ix_add(k, ix_mul(k, own_row(p, n, i), t->c->wide), j));
+  int n = task_packs_ahead(p) ? place_turn(p, t, at) : at.panel;
+  return k_access_add(k, p->task_buf, ix_add(k, ix_mul(k, task_row(p, n, i), t->c->wide), j));
 }
 
-int own_value(product *p, const own_task *t, int panel, int i, int j) {
-  return k_load(p->b.k, own_access(p, t, (own_place){t->block, panel}, i, j));
+int task_value(product *p, const packing_task *t, int panel, int i, int j) {
+  return k_load(p->b.k, task_access(p, t, (task_place){t->block, panel}, i, j));
 }
 
 static int vector_axis(product *p, int64_t wide, int vectors) {
   return k_axis_add(p->b.k, wide, AXIS_VECTOR, p->lanes, vectors);
 }
 
-void own_copy(product *p, const own_task *t, int64_t first, int64_t rows) {
+void task_pack(product *p, const packing_task *t, int64_t first, int64_t rows) {
   if (!rows) return;
   kernel *k = p->b.k;
   int64_t wide = t->c->wide;
   int mark = builder_mark(&p->b), ak = k_axis_add(k, rows, 0, 1, 1);
-  int apanel = own_ahead(p) ? k_axis_add(k, 1, 0, 1, 1) : own_panel_axis(p, t);
+  int apanel = task_packs_ahead(p) ? k_axis_add(k, 1, 0, 1, 1) : task_panel_axis(p, t);
   int aj = vector_axis(p, wide, (int)ceil_div(wide, p->lanes));
   int lk = k_loop(k, ak), lpanel = k_loop(k, apanel), lj = k_loop(k, aj);
-  int col = ix_add(k, own_column(p, t, ix_axis(k, apanel)), ix_axis(k, aj));
+  int col = ix_add(k, task_column(p, t, ix_axis(k, apanel)), ix_axis(k, aj));
   int i = ix_add(k, ix_axis(k, ak), ix_const(k, first));
-  int value = product_right(p, t->batch, ix_const(k, 0), own_row(p, t->block, i), col).re;
-  int to = own_access(p, t, (own_place){t->block, ix_axis(k, apanel)}, i, ix_axis(k, aj));
+  int value = product_right(p, t->batch, ix_const(k, 0), task_row(p, t->block, i), col).re;
+  int to = task_access(p, t, (task_place){t->block, ix_axis(k, apanel)}, i, ix_axis(k, aj));
   k_store(k, to, k_cast(k, product_element(p), value));
   builder_forget(&p->b, mark);
   k_end(k, lj);
@@ -106,12 +106,12 @@ static void prefetch_value(kernel *k, int value) {
 }
 
 /* The cache lines of row i of a panel. After the task's last one that is one of the next task. */
-static void prefetch_row(product *p, const own_task *t, own_place at, int i) {
+static void prefetch_row(product *p, const packing_task *t, task_place at, int i) {
   kernel *k = p->b.k;
   int64_t size = (int64_t)tme_dtype_size(product_at(p, product_source(p, p->right))->type.dtype),
           line = CACHE_LINE / size;
   int mark = builder_mark(&p->b);
-  int row = own_row(p, at.block, i), task = ix_div(k, row, p->K);
+  int row = task_row(p, at.block, i), task = ix_div(k, row, p->K);
   int band = ix_add(k, ix_add(k, t->band0, ix_mul(k, task, t->panels)), at.panel);
   int col = product_column(p, t->c, band);
   row = ix_mod(k, row, p->K);
@@ -138,49 +138,49 @@ static void end_if(kernel *k, int loop) {
   if (loop >= 0) k_end(k, loop);
 }
 
-void own_copy_ahead(product *p, const own_task *t, int panel, int i) {
+void task_pack_ahead(product *p, const packing_task *t, int panel, int i) {
   kernel *k = p->b.k;
-  own_place next = place_after(p, t, (own_place){t->block, panel});
-  int lrow = loop_if(k, ix_add(k, ix_const(k, p->own_rows), ix_mul(k, i, -1)));
+  task_place next = place_after(p, t, (task_place){t->block, panel});
+  int lrow = loop_if(k, ix_add(k, ix_const(k, p->kc), ix_mul(k, i, -1)));
   /* Here and below remainders are what they are of: the bounds of indices do not know of conditions. */
-  i = ix_mod(k, i, p->own_rows);
+  i = ix_mod(k, i, p->kc);
   prefetch_row(p, t, place_after(p, t, next), i);
-  int none = ix_div(k, next.block, p->K / p->own_rows); /* 1 where there is no next panel */
+  int none = ix_div(k, next.block, p->K / p->kc); /* 1 where there is no next panel */
   int lcopy = loop_if(k, ix_add(k, ix_const(k, 1), ix_mul(k, none, -1)));
   int mark = builder_mark(&p->b), aj = vector_axis(p, t->c->wide, (int)ceil_div(t->c->wide, p->lanes));
-  int lj = k_loop(k, aj), j = ix_axis(k, aj), row = ix_mod(k, own_row(p, next.block, i), p->K);
+  int lj = k_loop(k, aj), j = ix_axis(k, aj), row = ix_mod(k, task_row(p, next.block, i), p->K);
   int band = ix_mod(k, ix_add(k, t->band0, next.panel), t->c->count);
   int value = product_right(p, t->batch, ix_const(k, 0), row, ix_add(k, product_column(p, t->c, band), j)).re;
-  k_store(k, own_access(p, t, next, i, j), k_cast(k, product_element(p), value));
+  k_store(k, task_access(p, t, next, i, j), k_cast(k, product_element(p), value));
   builder_forget(&p->b, mark);
   k_end(k, lj);
   end_if(k, lcopy);
   end_if(k, lrow);
 }
 
-int own_sum(product *p, const own_task *t, int row, int panel, int j) {
+int task_sum(product *p, const packing_task *t, int row, int panel, int j) {
   kernel *k = p->b.k;
-  int n = ix_add(k, ix_mul(k, row, p->own_panels), panel);
+  int n = ix_add(k, ix_mul(k, row, p->task_panels), panel);
   return k_access_add(k, p->sums_buf, ix_add(k, ix_mul(k, n, t->c->wide), j));
 }
 
 /* What is done with every sum of the task. */
 typedef enum sums_step { SUMS_BEGIN, SUMS_CLOSE, SUMS_STORE } sums_step;
 
-void own_sums_axes(product *p, own_task *t) {
+void task_sums_axes(product *p, packing_task *t) {
   t->arow = k_axis_add(p->b.k, p->M, 0, 1, 1);
-  t->apanel = own_panel_axis(p, t);
+  t->apanel = task_panel_axis(p, t);
   t->acolumn = vector_axis(p, t->c->wide, EPILOGUE_VECTORS);
 }
 
-static void each_sum(product *p, const own_task *t, sums_step what) {
+static void each_sum(product *p, const packing_task *t, sums_step what) {
   kernel *k = p->b.k;
   int mark = builder_mark(&p->b), arow = t->arow, apanel = t->apanel, aj = t->acolumn;
   int lrow = k_loop(k, arow), lpanel = k_loop(k, apanel), lj = k_loop(k, aj);
-  int sum = own_sum(p, t, ix_axis(k, arow), ix_axis(k, apanel), ix_axis(k, aj)), at = sum < 0 ? -1 : k->acc[sum].ix;
+  int sum = task_sum(p, t, ix_axis(k, arow), ix_axis(k, apanel), ix_axis(k, aj)), at = sum < 0 ? -1 : k->acc[sum].ix;
   if (what == SUMS_STORE) {
     p->spill_at = at;
-    product_store(p, t->batch, ix_axis(k, arow), ix_add(k, own_column(p, t, ix_axis(k, apanel)), ix_axis(k, aj)));
+    product_store(p, t->batch, ix_axis(k, arow), ix_add(k, task_column(p, t, ix_axis(k, apanel)), ix_axis(k, aj)));
   } else if (what == SUMS_CLOSE) {
     product_close_block(p, at);
   } else {
@@ -193,12 +193,12 @@ static void each_sum(product *p, const own_task *t, sums_step what) {
   k_end(k, lrow);
 }
 
-void own_sums(product *p, const own_task *t, bool epilogue) { each_sum(p, t, epilogue ? SUMS_STORE : SUMS_BEGIN); }
+void task_sums(product *p, const packing_task *t, bool epilogue) { each_sum(p, t, epilogue ? SUMS_STORE : SUMS_BEGIN); }
 
-void own_close_block(product *p, const own_task *t) {
+void task_close_block(product *p, const packing_task *t) {
   kernel *k = p->b.k;
   if (p->block == p->K) return;
-  int64_t per = p->block / p->own_rows, blocks = p->K / p->own_rows;
+  int64_t per = p->block / p->kc, blocks = p->K / p->kc;
   int next = ix_add(k, t->block, ix_const(k, 1)), ends = k_index(k, ix_mod(k, next, per));
   ends = k_bin(k, K_EQ, ends, k_const_i(k, TME_I64, 0));
   if (blocks % per) ends = k_bin(k, K_OR, ends, k_bin(k, K_EQ, k_index(k, next), k_const_i(k, TME_I64, blocks)));
