@@ -11,19 +11,6 @@
 
 #include <cmocka.h>
 
-static op_decompose_fn *decomposer(int op) {
-  switch (op_get(op)->family) {
-  case FAMILY_statistics: return decompose_statistics;
-  case FAMILY_argreduce: return decompose_argreduce;
-  case FAMILY_softmax: return decompose_softmax;
-  case FAMILY_norm: return decompose_norm;
-  case FAMILY_shape: return decompose_shape;
-  case FAMILY_join: return decompose_join;
-  case FAMILY_create: return decompose_create;
-  default: return decompose_attention;
-  }
-}
-
 static double tolerance_of(tme_dtype t) {
   switch (dtype_real(t)) {
   case TME_F16: return 0x1p-9;
@@ -47,14 +34,15 @@ static void compare(int op, const array *in, int nin, const op_attrs *attrs) {
   int x = graph_op(g, op, node, nin, attrs);
   if (x < 0) fail_msg("%s: %s", op_name(op), g->err.text);
   op_attrs a = *graph_attrs(g, x);
-  op_type type = graph_get(g, x)->type;
+  g_node copy = *graph_get(g, x);
+  op_type type = copy.type;
   int inputs[8], before = g->n;
   for (int i = 0; i < nin; i++) inputs[i] = graph_in(g, x, i);
-  int y = decomposer(op)(g, op, inputs, nin, &a, &type);
+  int y = graph_decomposer(op)(g, &(g_site){.node = &copy, .in = inputs, .attrs = &a});
   if (y < 0) fail_msg("%s: does not decompose (%d): %s", op_name(op), y, g->err.text);
   assert_true(g->node[y].type.dtype == type.dtype && type_same_shape(&g->node[y].type, &type));
   for (int i = before; i < g->n; i++) /* only what kernels are made of */
-    assert_false(g->node[i].op == op && op_get(op)->family != FAMILY_join);
+    assert_false(g->node[i].op == op && op != OP_concatenate);
   array want = array_graph(g, x, leaves), got = array_graph(g, y, leaves);
   for (int64_t i = 0; i < type_size(&type); i++) {
     double v[2], w[2];
@@ -275,10 +263,12 @@ static void without_memory(void **state) {
     if (g) {
       int x = graph_leaf(g, &t, (int64_t[]){4, 1}, 0), in[10];
       op_attrs a = {.i = {1}};
-      op_type stacked = {.dtype = TME_F16, .rank = 3, .shape = {3, 10, 4}};
+      g_node n = {.op = OP_stack, .nin = 10, .type = {.dtype = TME_F16, .rank = 3, .shape = {3, 10, 4}}};
       for (int i = 0; i < 10; i++) in[i] = x;
-      y = decompose_join(g, OP_stack, in, 10, &a, &stacked);
-      y = decompose_softmax(g, OP_softmax, &y, 1, &a, &stacked);
+      y = decompose_stack(g, &(g_site){.node = &n, .in = in, .attrs = &a});
+      n.op = OP_softmax;
+      n.nin = 1;
+      if (y >= 0) y = decompose_softmax(g, &(g_site){.node = &n, .in = (int[]){y}, .attrs = &a});
       failed = g->failed;
       assert_true((y < 0) == (failed != 0));
     }

@@ -60,7 +60,9 @@ static bool operand_may_leave(const cell *c, const operand *x) {
 
 static bool may_leave_range(const cell *c) {
   op_family f = op_get(c->op)->family;
-  bool ordered = f == FAMILY_statistics || f == FAMILY_attention || c->op == OP_sum || c->op == OP_prod, may = false;
+  bool ordered = f == FAMILY_statistics || f == FAMILY_attention || f == FAMILY_weights || c->op == OP_sum ||
+                 c->op == OP_prod,
+       may = false;
   for (int k = 0; k < c->nin && ordered; k++) may |= operand_may_leave(c, &c->in[k]);
   return may;
 }

@@ -174,7 +174,7 @@ static node *make(call *c, tme_dtype *cast, const op_type *types) {
   if (c->op == OP_full) return make_full(e, &c->attrs, types);
   if (c->op == OP_astype && c->in[0]->node->op == OP_literal && c->in[0]->type.weak)
     return node_literal(e, types->dtype, false, c->in[0]->node->literal);
-  if (c->def->family == FAMILY_shape && array_buffer(c->in[0])) {
+  if (op_is_view(c->op) && array_buffer(c->in[0])) {
     node *view = make_view(e, c->op, c->in[0], &c->attrs, types);
     if (view) return view;
   }

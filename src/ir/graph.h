@@ -78,21 +78,6 @@ int graph_broadcast(graph *g, int x, int rank, const int64_t *shape);
 void graph_print(const graph *g, text *out);
 void graph_dot(const graph *g, text *out);
 
-/* What the compiler makes of an operation after decomposition. */
-typedef enum node_class {
-  CLASS_SOURCE, /* leaf, literal, iota */
-  CLASS_MAP,    /* elementwise, astype */
-  CLASS_VIEW,   /* index arithmetic */
-  CLASS_REDUCE,
-  CLASS_MATMUL,
-  CLASS_ATTENTION,
-  CLASS_TAKE,
-  CLASS_PICK,
-  CLASS_LIBRARY,
-  CLASS_COMPOSITE /* must have been decomposed */
-} node_class;
-node_class node_classify(int op);
-
 /* ---- passes: each makes a new graph; NULL on failure ------------------------------------------------------------- */
 
 /* Rounds the operands of products to bfloat16: precision "mixed", before the graph is cut into regions. */
@@ -106,14 +91,22 @@ graph *pass_simplify(const graph *g, error *e);
 /* What a rule of rewriting says of a node that stays as it is: rewrite.h. */
 enum { REWRITE_KEEP = -2 };
 
-/* Appends nodes that compute `op` applied to `in` to g and returns the (first) result; REWRITE_KEEP if the operation is
- * not a composite one. One per family that has composites. */
-typedef int op_decompose_fn(graph *g, int op, const int *in, int nin, const op_attrs *attrs, const op_type *type);
-op_decompose_fn decompose_statistics, decompose_argreduce, decompose_softmax, decompose_norm, decompose_shape,
-    decompose_join, decompose_create, decompose_attention;
-
-/* What the take `n` of a computed value becomes, in pass_decompose: REWRITE_KEEP if it stays. `alone`: nothing else reads the value,
- * so that expensive elements are computed once, if at all. */
-int gather_computed(graph *g, const g_node *n, const int *in, const op_attrs *attrs, bool alone);
+/* Appends nodes to g that compute what the node does and returns the (first) result; REWRITE_KEEP if nothing is to be
+ * done. One per
+ * family that decomposes operations, or some of their cases (src/ir/families). */
+typedef struct g_site {
+  const g_node *node; /* node and attrs are not of the graph that is added to */
+  const int *in;      /* the operands there */
+  const op_attrs *attrs;
+  bool alone; /* nothing else reads the first operand */
+} g_site;
+typedef int op_decompose_fn(graph *g, const g_site *s);
+op_decompose_fn *graph_decomposer(int op); /* NULL: the family has none */
+#define DECOMPOSES_YES(name) op_decompose_fn decompose_##name;
+#define DECOMPOSES_NO(name)
+#define FAMILY(name, class, decomposes, checks, mlx, derivative, batching) DECOMPOSES_##decomposes(name)
+#include "ops/families.def"
+#undef DECOMPOSES_YES
+#undef DECOMPOSES_NO
 
 #endif

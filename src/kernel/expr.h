@@ -27,8 +27,16 @@ tme_dtype expr_dtype(tme_dtype t);
 
 /* Emits elementwise operation `op` on operands of dtype t (all promoted to it; WHERE: the first is bool). */
 expr_value expr_emit(kernel *k, int op, tme_dtype t, const expr_value *in);
-/* NULL if the operation can be emitted for operands of dtype t, else the reason. */
-const char *expr_supports(int op, tme_dtype t);
+/* NULL if kernels can do the operation on operands of dtype t (of where: its second one), else the reason (static text). */
+const char *op_supports(int op, tme_dtype t);
+/* One per family that knows cases which kernels cannot do: supports.c. */
+typedef const char *op_supports_fn(int op, tme_dtype t);
+#define CHECKS_YES(name) op_supports_fn supports_##name;
+#define CHECKS_NO(name)
+#define FAMILY(name, class, decomposes, checks, mlx, derivative, batching) CHECKS_##checks(name)
+#include "ops/families.def"
+#undef CHECKS_YES
+#undef CHECKS_NO
 /* Converts between any two dtypes (rounding to 16-bit floats is done, and the value comes back as f32). */
 expr_value expr_cast(kernel *k, expr_value v, tme_dtype from, tme_dtype to);
 /* A constant from the bits of a literal. */

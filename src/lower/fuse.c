@@ -55,7 +55,7 @@ static int group_add(fuser *u, group_kind kind, int seed, const op_type *full, u
 static bool place(const fuser *u, int gr, int n, dim_map *out) {
   const group *G = &u->f->groups[gr];
   const g_node *node = at(u, n);
-  node_class c = node_classify(node->op);
+  op_class c = op_classify(node->op);
   memset(out->map, -1, sizeof out->map);
   for (int k = 0; k < node->nin; k++) {
     int i = graph_in(u->g, n, k);
@@ -196,13 +196,13 @@ static bool joins_as_reduction(const fuser *u, int gr, int n) {
   if (G->kind != GROUP_ROWS || !type_same_shape(&at(u, x)->type, &G->full) || graph_attrs(u->g, n)->axes != G->axes)
     return false;
   for (int i = G->seed; i < n; i++)
-    if (u->f->group_of[i] == gr && node_classify(at(u, i)->op) == CLASS_REDUCE && sum_bytes(at(u, i)) &&
+    if (u->f->group_of[i] == gr && op_classify(at(u, i)->op) == CLASS_REDUCE && sum_bytes(at(u, i)) &&
         sum_bytes(node) && sum_bytes(at(u, i)) != sum_bytes(node))
       return false;
   if (u->f->group_of[x] == gr) /* it must lie in the full space itself, not be a row that is spread over it */
     return true;
   for (int i = G->seed; i < n; i++) /* beside a reduction of the same values */
-    if (u->f->group_of[i] == gr && node_classify(at(u, i)->op) == CLASS_REDUCE && graph_in(u->g, i, 0) == x)
+    if (u->f->group_of[i] == gr && op_classify(at(u, i)->op) == CLASS_REDUCE && graph_in(u->g, i, 0) == x)
       return !u->down[n];
   return u->down[n] && ready(u, gr, n);
 }
@@ -214,7 +214,7 @@ static void grow(fuser *u, int gr) {
   int size = u->size.own[seed], arrays = new_arrays(u, kernel, gr, seed, true);
   mark_down(u, gr);
   for (int i = seed + 1; i < u->g->n; i++) {
-    node_class c = node_classify(at(u, i)->op);
+    op_class c = op_classify(at(u, i)->op);
     if (f->group_of[i] >= 0 || !ready(u, gr, i)) continue;
     if (size + u->size.own[i] > most ||
         arrays + new_arrays(u, kernel, gr, i, false) + (f->stored[i] != NULL) > MOST_ARRAYS)
@@ -250,7 +250,7 @@ static void grow(fuser *u, int gr) {
 
 /* The node below a chain of views that move elements without guards. */
 static int view_base(const fuser *u, int i) {
-  while (node_classify(at(u, i)->op) == CLASS_VIEW && at(u, i)->op != OP_pad && at(u, i)->op != OP_concatenate)
+  while (op_classify(at(u, i)->op) == CLASS_VIEW && at(u, i)->op != OP_pad && at(u, i)->op != OP_concatenate)
     i = graph_in(u->g, i, 0);
   return i;
 }
@@ -266,7 +266,7 @@ static void store_what_must_be(fuser *u) {
   for (int r = 0; r < g->nroots; r++) store(u, g->root[r], "asked for");
   for (int i = 0; i < g->n; i++) {
     const g_node *n = at(u, i);
-    switch (node_classify(n->op)) {
+    switch (op_classify(n->op)) {
     case CLASS_MATMUL: {
       int operands[2];
       u->t->product_operands(u->t, g, i, operands);
@@ -296,7 +296,7 @@ static void store_what_must_be(fuser *u) {
 
 /* How dear a value is to compute again, its inlined operands included. */
 static int own_cost(int op) {
-  switch (node_classify(op)) {
+  switch (op_classify(op)) {
   case CLASS_SOURCE:
   case CLASS_VIEW: return 0;
   case CLASS_MAP: return op < OP_PUBLIC_COUNT && op_get(op)->ulp > 0 ? 8 : 1;
@@ -372,7 +372,7 @@ static int reader_of(const fuser *u, const sharing *s, int i) {
 
 /* Node i is stored by a kernel of its own. */
 static bool own_kernel(fuser *u, sharing *s, int i) {
-  node_class c = node_classify(at(u, i)->op);
+  op_class c = op_classify(at(u, i)->op);
   group_kind kind = c == CLASS_LIBRARY || c == CLASS_PICK ? GROUP_LIBRARY
                     : c == CLASS_ATTENTION                ? GROUP_ATTENTION
                                                           : GROUP_MAP;
@@ -401,7 +401,7 @@ static bool store_shared(fuser *u) {
       continue;
     }
     index_sets_inlined(&s.indices, g, i, u->users + u->users_of[i], u->users_of[i + 1] - u->users_of[i]);
-    if (!f->stored[i] && node_classify(at(u, i)->op) != CLASS_SOURCE) {
+    if (!f->stored[i] && op_classify(at(u, i)->op) != CLASS_SOURCE) {
       if (kernel == SEVERAL && (s.cost[i] > CHEAP || u->size.arrays[i] > FEW_ARRAYS || u->size.all[i] > SMALL))
         store(u, i, "used by several kernels");
       else if (kernel >= 0)
@@ -521,7 +521,7 @@ static bool index_users(fuser *u) {
 static bool make_groups(fuser *u) {
   const graph *g = u->g;
   for (int i = 0; i < g->n; i++) {
-    node_class c = node_classify(at(u, i)->op);
+    op_class c = op_classify(at(u, i)->op);
     if (u->f->group_of[i] >= 0 || (c != CLASS_MATMUL && c != CLASS_REDUCE)) continue;
     const op_type *full = c == CLASS_MATMUL ? &at(u, i)->type : &at(u, graph_in(g, i, 0))->type;
     uint32_t axes = c == CLASS_MATMUL ? 0 : graph_attrs(g, i)->axes;

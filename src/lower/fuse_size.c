@@ -35,7 +35,7 @@ static bool is_simple(const graph *g, int i) {
 
 static int size_of(const graph *g, int i) {
   const g_node *n = &g->node[i];
-  switch (node_classify(n->op)) {
+  switch (op_classify(n->op)) {
   case CLASS_SOURCE: return 1;
   case CLASS_MAP: return is_simple(g, i) ? 2 : count_map(g, i);
   case CLASS_VIEW: return n->op == OP_concatenate ? PART * n->nin : n->op == OP_pad ? PART : VIEW;
@@ -49,7 +49,7 @@ static int known_size(const fuse_size *s, int i) {
   const g_node *n = &s->g->node[i];
   for (int j = i - 1; j >= 0 && j >= i - 8; j--) {
     const g_node *m = &s->g->node[j];
-    if (m->op == n->op && m->type.dtype == n->type.dtype && n->op != OP_astype && node_classify(n->op) == CLASS_MAP &&
+    if (m->op == n->op && m->type.dtype == n->type.dtype && n->op != OP_astype && op_classify(n->op) == CLASS_MAP &&
         m->nin == n->nin &&
         s->g->node[graph_in(s->g, j, m->nin - 1)].type.dtype == s->g->node[graph_in(s->g, i, n->nin - 1)].type.dtype)
       return s->own[j];
@@ -114,7 +114,7 @@ void index_sets_inlined(index_sets *x, const graph *g, int i, const int *users, 
   int sets = 0, only = 0, count = 0;
   for (int k = 0; k < nusers; k++) {
     int u = users[k];
-    node_class c = node_classify(g->node[u].op);
+    op_class c = op_classify(g->node[u].op);
     /* A view asks at an index of its own, for each of its operands; others hand on the one that they are asked at. */
     bool view = c == CLASS_VIEW || c == CLASS_TAKE;
     int set = view ? 1 + u : x->set[u];

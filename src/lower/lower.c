@@ -267,7 +267,7 @@ static expr_value compute(builder *b, int node, const int *ix, int guard) {
   if (b->special && b->special(b, node, ix, guard, &v)) return v;
   bool own = b->group >= 0 && b->l->f->group_of[node] == b->group;
   if (b->l->slot_of[node] >= 0 && !own) return load_slot(b, b->l->slot_of[node], ix, guard);
-  switch (node_classify(n->op)) {
+  switch (op_classify(n->op)) {
   case CLASS_SOURCE:
     if (n->op == OP_literal) return value_literal(b, n);
     v.re = k_cast(b->k, n->type.dtype, k_index(b->k, ix[n->leaf]));
@@ -361,7 +361,7 @@ void lower_mark(const lowering *l, int gr, uint8_t *mark) {
     for (int k = 0; k < l->g->node[i].nin && mark[i]; k++) {
       int j = graph_in(l->g, i, k);
       bool inside = j >= 0 && (l->f->group_of[j] < 0 || l->f->group_of[j] == gr);
-      if (inside && node_classify(l->g->node[j].op) != CLASS_PICK) mark[j] = 1;
+      if (inside && op_classify(l->g->node[j].op) != CLASS_PICK) mark[j] = 1;
     }
   }
 }
@@ -373,7 +373,7 @@ void lower_label(const lowering *l, int gr, char *out, size_t size) {
   if (!mark) return;
   lower_mark(l, gr, mark);
   for (int i = 0; i < l->g->n && len < size; i++) {
-    if (!mark[i] || node_classify(l->g->node[i].op) == CLASS_SOURCE) continue;
+    if (!mark[i] || op_classify(l->g->node[i].op) == CLASS_SOURCE) continue;
     const char *name = op_name(l->g->node[i].op);
     if (len + strlen(name) + 6 > size) {
       snprintf(out + len, size - len, "+...");

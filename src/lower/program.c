@@ -7,19 +7,9 @@
 const char *program_supports(const graph *g, int i) {
   const g_node *n = &g->node[i];
   if (n->op >= OP_PUBLIC_COUNT) return NULL;
-  const op_def *d = op_get(n->op);
   tme_dtype t =
       n->nin && graph_in(g, i, n->nin - 1) >= 0 ? g->node[graph_in(g, i, n->nin - 1)].type.dtype : n->type.dtype;
-  bool complex_ = dtype_is_complex(t) || dtype_is_complex(n->type.dtype);
-  switch (d->family) {
-  case FAMILY_elementwise: return expr_supports(n->op, t);
-  case FAMILY_reduce: return complex_ && n->op != OP_sum ? "a reduction of complex numbers other than a sum" : NULL;
-  case FAMILY_statistics: return complex_ && n->op != OP_mean ? "statistics of complex numbers" : NULL;
-  case FAMILY_softmax:
-  case FAMILY_norm:
-  case FAMILY_attention: return complex_ ? "complex numbers" : NULL;
-  default: return NULL;
-  }
+  return op_supports(n->op, t);
 }
 
 static tme_status lower_library(lowering *l, int gr, error *e) {
@@ -124,7 +114,7 @@ static tme_status lower_all(lowering *l, error *e) {
 static int without_reshapes(const graph *g, int root) {
   int i = root;
   while (g->node[i].op == OP_reshape) i = graph_in(g, i, 0);
-  return node_classify(g->node[i].op) == CLASS_SOURCE ? root : i;
+  return op_classify(g->node[i].op) == CLASS_SOURCE ? root : i;
 }
 
 static tme_status set_roots(program *p, error *e) {

@@ -17,20 +17,8 @@ static bool is_untyped(const op_call *c, const op_def *d) {
 
 tme_status op_infer(op_call *c, op_type *out, error *e) {
   static op_infer_fn *const families[FAMILY_COUNT] = {
-      [FAMILY_elementwise] = infer_elementwise,
-      [FAMILY_cast] = infer_cast,
-      [FAMILY_reduce] = infer_reduce,
-      [FAMILY_statistics] = infer_statistics,
-      [FAMILY_argreduce] = infer_argreduce,
-      [FAMILY_softmax] = infer_softmax,
-      [FAMILY_norm] = infer_norm,
-      [FAMILY_matmul] = infer_matmul,
-      [FAMILY_attention] = infer_attention,
-      [FAMILY_svd] = infer_svd,
-      [FAMILY_shape] = infer_shape,
-      [FAMILY_join] = infer_join,
-      [FAMILY_take] = infer_take,
-      [FAMILY_create] = infer_create,
+#define FAMILY(name, class, decomposes, checks, mlx, derivative, batching) infer_##name,
+#include "ops/families.def"
   };
   const op_def *d = op_get(c->op);
   if (!d) return fail(e, TME_ERR_ARGUMENT, "operation number %d does not exist", c->op);

@@ -113,6 +113,25 @@ const char *op_name(int op) {
   return op < OP_PUBLIC_COUNT ? table[op].name : nameless[op - OP_PUBLIC_COUNT];
 }
 
+const op_family_def *op_family_get(int op) {
+  static const op_family_def families[FAMILY_COUNT] = {
+#define FAMILY(n, c, decomposes, checks, mlx, d, b)                                                                    \
+  {.name = #n, .class_ = CLASS_##c, .derivative = DERIVATIVE_##d, .batching = BATCHING_##b},
+#include "ops/families.def"
+  };
+  return op < 0 || op >= OP_PUBLIC_COUNT ? NULL : &families[table[op].family];
+}
+
+op_class op_classify(int op) {
+  switch (op) {
+  case OP_leaf:
+  case OP_literal:
+  case OP_iota: return CLASS_SOURCE;
+  case OP_pick: return CLASS_PICK;
+  default: return op_family_get(op)->class_;
+  }
+}
+
 const op_rule_def *op_rule_get(op_rule r) {
   static const op_rule_def rules[] = {
 #define RULE(n, t, g, words) {.name = #n, .text = words, .takes = t, .gives = g},

@@ -34,24 +34,37 @@ typedef enum op_rule {
   RULE_STRUCTURED /* none: the family decides */
 } op_rule;
 
-/* The files of src/ir/families. */
 typedef enum op_family {
-  FAMILY_elementwise,
-  FAMILY_cast,
-  FAMILY_reduce,
-  FAMILY_statistics,
-  FAMILY_argreduce,
-  FAMILY_softmax,
-  FAMILY_norm,
-  FAMILY_matmul,
-  FAMILY_attention,
-  FAMILY_svd,
-  FAMILY_shape,
-  FAMILY_join,
-  FAMILY_take,
-  FAMILY_create,
+#define FAMILY(name, class, decomposes, checks, mlx, derivative, batching) FAMILY_##name,
+#include "ops/families.def"
   FAMILY_COUNT
 } op_family;
+
+/* What the compiler makes of an operation once the composite ones are decomposed. */
+typedef enum op_class {
+  CLASS_SOURCE, /* leaf, literal, iota */
+  CLASS_PICK,   /* one output of a node with several */
+  CLASS_MAP,    /* elementwise, astype */
+  CLASS_VIEW,   /* index arithmetic */
+  CLASS_REDUCE,
+  CLASS_TAKE,
+  CLASS_MATMUL,
+  CLASS_ATTENTION,
+  CLASS_LIBRARY,  /* a function of the backend's */
+  CLASS_COMPOSITE /* must have been decomposed */
+} op_class;
+
+/* What the transforms make of a family's operations. */
+typedef enum op_derivative { DERIVATIVE_NONE, DERIVATIVE_ROW } op_derivative;
+typedef enum op_batching { BATCHING_NONE, BATCHING_PLAIN } op_batching;
+
+/* A row of families.def. */
+typedef struct op_family_def {
+  const char *name;
+  op_class class_; /* C++ has the word for itself */
+  op_derivative derivative;
+  op_batching batching;
+} op_family_def;
 
 typedef enum param_kind {
   PARAM_ARRAY,
@@ -124,6 +137,8 @@ typedef struct op_def {
 const op_def *op_get(int op);
 int op_find(const char *name); /* -1 if unknown */
 const char *op_name(int op);   /* of the nameless nodes too */
+const op_family_def *op_family_get(int op);
+op_class op_classify(int op); /* of the nameless nodes too */
 
 typedef struct op_rule_def {
   const char *name, *text;
@@ -188,10 +203,10 @@ typedef struct op_call {
 
 /* Checks the call and gives the types of its outputs. Messages: "matmul: (3,4) x (5,6): inner ...". */
 tme_status op_infer(op_call *c, op_type *out, error *e);
-/* One per family (src/ir/families). */
+/* One per family: src/ir/families. */
 typedef tme_status op_infer_fn(op_call *c, op_type *out, error *e);
-op_infer_fn infer_elementwise, infer_cast, infer_reduce, infer_statistics, infer_argreduce, infer_softmax, infer_norm,
-    infer_matmul, infer_attention, infer_svd, infer_shape, infer_join, infer_take, infer_create;
+#define FAMILY(name, class, decomposes, checks, mlx, derivative, batching) op_infer_fn infer_##name;
+#include "ops/families.def"
 
 /* Helpers of the families. */
 /* attrs->list[2] and has_axes to the mask attrs->axes (none given: all, or none if `none_is_empty`). */

@@ -80,6 +80,11 @@ static bool reshape(const op_type *x, const int64_t *strides_of_x, const op_type
   return true;
 }
 
+bool op_is_view(int op) {
+  const op_def *d = op_get(op);
+  return d && (d->family == FAMILY_view || d->family == FAMILY_dims);
+}
+
 bool op_view(int op, const op_type *x, const int64_t *strides, const op_attrs *attrs, const op_type *type,
              int64_t *offset, int64_t *out) {
   *offset = 0;

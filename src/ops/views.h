@@ -11,6 +11,9 @@ bool strides_contiguous(const op_type *t, const int64_t *strides);
 /* The strides of x where it is broadcast to `to`: 0 where it is repeated. */
 void strides_broadcast(const op_type *to, const op_type *x, const int64_t *strides, int64_t *out);
 
+/* Whether results of `op` may be strided views of its operand. */
+bool op_is_view(int op);
+
 /* If `op` applied to an array x with these strides is a strided view of it: its offset and strides, in elements. False if
  * it must be computed (a reshape that does not fit the strides, pad, concatenate, all that is no view). */
 bool op_view(int op, const op_type *x, const int64_t *strides, const op_attrs *attrs, const op_type *type,

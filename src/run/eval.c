@@ -98,7 +98,7 @@ static void prepare_run(tme_engine *e, const eval_run *r) {
   if (!e->main->pooled || !threads_will_start(e->context.threads) || a->node->op >= OP_PUBLIC_COUNT) return;
   op_family f = op_get(a->node->op)->family;
   size_t bytes = (size_t)type_size(&a->type) * tme_dtype_size(a->type.dtype);
-  if (f == FAMILY_shape || f == FAMILY_create || bytes < HUGE_PAGE) return;
+  if (op_is_view(a->node->op) || f == FAMILY_create || bytes < HUGE_PAGE) return;
   void *start = pool_expect(e->context.pool, bytes);
   if (start) threads_start(e->context.threads, pool_populate, start, HUGE_PAGE);
 }

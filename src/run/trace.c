@@ -214,7 +214,7 @@ void run_let_go(eval_run *r, node *n) {
 /* A view of an array that was computed meanwhile is computed too. False if it is something else. */
 static bool settle_view(eval_run *r, tme_array *a) {
   node *n = a->node;
-  if (op_get(n->op)->family != FAMILY_shape || !array_buffer(n->in[0])) return false;
+  if (!op_is_view(n->op) || !array_buffer(n->in[0])) return false;
   int64_t offset, strides[TME_MAX_RANK];
   if (!table_reserve(&r->drop, &r->cap_drop, r->ndrop + n->nin, sizeof *r->drop)) return false;
   if (!array_view_of(n->op, n->in[0], n->attrs, &a->type, &offset, strides)) return false;

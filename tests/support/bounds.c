@@ -194,7 +194,8 @@ bool cell_bound(tme_scope *s, const cell *c, tme_array *const *in, tme_array *wa
   case FAMILY_softmax: out->array = bound_softmax(s, c, in[0], want, eps); break;
   case FAMILY_norm: out->array = bound_norm(s, c, in, want, eps); break;
   case FAMILY_matmul: out->array = bound_matmul(s, c, in, want, eps); break;
-  case FAMILY_attention: out->array = bound_attention(s, c, want, eps); break;
+  case FAMILY_attention:
+  case FAMILY_weights: out->array = bound_attention(s, c, want, eps); break;
   default: return true;
   }
   if (!out->array) return tme_error_code(s) == TME_OK;

@@ -122,7 +122,7 @@ static void attend(matrix *m, int op, tme_dtype t, const attention *a, bool addi
   matrix_add(m, &c);
 }
 
-void cells_attention(matrix *m, int op) {
+static void cells_of_attention(matrix *m, int op) {
   for (int i = 0; i < TME_DTYPE_COUNT; i++) {
     tme_dtype t = (tme_dtype)i;
     if (!dtype_is_float(t) || !matrix_takes(m, t)) continue;
@@ -135,6 +135,9 @@ void cells_attention(matrix *m, int op) {
     }
   }
 }
+
+void cells_attention(matrix *m, int op) { cells_of_attention(m, op); }
+void cells_weights(matrix *m, int op) { cells_of_attention(m, op); }
 
 /* ---- svd -------------------------------------------------------------------------------------------------------------------- */
 

@@ -82,7 +82,7 @@ static void classes(matrix *m, int op, tme_dtype t) {
   }
 }
 
-void cells_reduce(matrix *m, int op) {
+static void cells_of_reduce(matrix *m, int op) {
   bool one_axis = op_get(op)->family == FAMILY_argreduce;
   for (int i = 0; i < TME_DTYPE_COUNT; i++) {
     tme_dtype t = (tme_dtype)i;
@@ -108,6 +108,10 @@ void cells_reduce(matrix *m, int op) {
     }
   }
 }
+
+void cells_reduce(matrix *m, int op) { cells_of_reduce(m, op); }
+void cells_statistics(matrix *m, int op) { cells_of_reduce(m, op); }
+void cells_argreduce(matrix *m, int op) { cells_of_reduce(m, op); }
 
 void cells_softmax(matrix *m, int op) {
   for (int i = 0; i < TME_DTYPE_COUNT; i++) {

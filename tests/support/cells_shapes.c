@@ -95,7 +95,7 @@ static void new_axes(matrix *m, tme_dtype t) {
       }
 }
 
-void cells_shape(matrix *m, int op) {
+static void cells_of_shape(matrix *m, int op) {
   for (int i = 0; i < TME_DTYPE_COUNT; i++) {
     tme_dtype t = (tme_dtype)i;
     if (!matrix_takes(m, t)) continue;
@@ -108,6 +108,9 @@ void cells_shape(matrix *m, int op) {
     }
   }
 }
+
+void cells_view(matrix *m, int op) { cells_of_shape(m, op); }
+void cells_dims(matrix *m, int op) { cells_of_shape(m, op); }
 
 /* ---- joins ------------------------------------------------------------------------------------------------------------- */
 
@@ -131,7 +134,7 @@ static const join stacks[] = {
     {1, 0, {{1, {0}}}},
 };
 
-void cells_join(matrix *m, int op) {
+static void cells_of_join(matrix *m, int op) {
   const join *joins = op == OP_stack ? stacks : concatenations;
   for (int i = 0; i < TME_DTYPE_COUNT; i++) {
     tme_dtype t = (tme_dtype)i;
@@ -152,6 +155,9 @@ void cells_join(matrix *m, int op) {
       }
   }
 }
+
+void cells_concatenate(matrix *m, int op) { cells_of_join(m, op); }
+void cells_stack(matrix *m, int op) { cells_of_join(m, op); }
 
 /* ---- take -------------------------------------------------------------------------------------------------------------- */
 

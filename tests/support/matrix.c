@@ -299,20 +299,8 @@ static void print_slowest(const matrix *m) {
 }
 
 static cells_fn *const families[FAMILY_COUNT] = {
-    [FAMILY_elementwise] = cells_elementwise,
-    [FAMILY_cast] = cells_cast,
-    [FAMILY_reduce] = cells_reduce,
-    [FAMILY_statistics] = cells_reduce,
-    [FAMILY_argreduce] = cells_reduce,
-    [FAMILY_softmax] = cells_softmax,
-    [FAMILY_norm] = cells_norm,
-    [FAMILY_matmul] = cells_matmul,
-    [FAMILY_attention] = cells_attention,
-    [FAMILY_svd] = cells_svd,
-    [FAMILY_shape] = cells_shape,
-    [FAMILY_join] = cells_join,
-    [FAMILY_take] = cells_take,
-    [FAMILY_create] = cells_create,
+#define FAMILY(name, class, decomposes, checks, mlx, derivative, batching) cells_##name,
+#include "ops/families.def"
 };
 
 bool matrix_draw(int op, uint64_t seed, cell *out) {

@@ -108,8 +108,8 @@ bool matrix_takes(const matrix *m, tme_dtype t); /* whether this run wants cells
 
 typedef void cells_fn(matrix *m, int op);
 /* One per family of operations: all cells of the row. */
-cells_fn cells_elementwise, cells_cast, cells_reduce, cells_softmax, cells_norm, cells_matmul, cells_attention,
-    cells_svd, cells_shape, cells_join, cells_take, cells_create;
+#define FAMILY(name, class, decomposes, checks, mlx, derivative, batching) cells_fn cells_##name;
+#include "ops/families.def"
 
 /* Runs the cells of all rows; returns how many failed. */
 int matrix_run(void);

@@ -112,13 +112,9 @@ std::vector<array> decompose(values &v, int i) {
 
 } // namespace
 
-std::vector<array> build_products(values &v, int i) {
-  switch (v.g->node[i].op) {
-  case OP_matmul: return {matmul(v, i)};
-  case OP_scaled_dot_product_attention: return {attention(v, i, false)};
-  case OP_attention_weights: return {attention(v, i, true)};
-  default: return decompose(v, i);
-  }
-}
+std::vector<array> mlx_matmul(values &v, int i) { return {matmul(v, i)}; }
+std::vector<array> mlx_attention(values &v, int i) { return {attention(v, i, false)}; }
+std::vector<array> mlx_weights(values &v, int i) { return {attention(v, i, true)}; }
+std::vector<array> mlx_svd(values &v, int i) { return decompose(v, i); }
 
 } // namespace tme_mlx

@@ -29,10 +29,14 @@ struct values {
 
 // Adds the outputs of node i, whose inputs are there. Throws `declined`, or what MLX throws.
 void build_node(values &v, int i);
-// One per kind of structured operation.
-std::vector<array> build_rows(values &v, int i);     // reductions, softmax, norms
-std::vector<array> build_products(values &v, int i); // matmul, attention, svd
-std::vector<array> build_shape(values &v, int i);    // views, joins, take, creation
+// One per family that MLX has.
+#define MLX_YES(name) std::vector<array> mlx_##name(values &v, int i);
+#define MLX_NO(name)
+#define FAMILY(name, class, decomposes, checks, mlx, derivative, batching) MLX_##mlx(name)
+#include "ops/families.def"
+#undef MLX_YES
+#undef MLX_NO
+array iota(const values &v, int i);
 
 inline const array &input(const values &v, int i, int k) { return v.of[static_cast<size_t>(graph_in(v.g, i, k))][0]; }
 inline bool has_input(const values &v, int i, int k) { return k < v.g->node[i].nin && graph_in(v.g, i, k) >= 0; }

@@ -149,25 +149,17 @@ array softmax_along(const context &c, const array &x, int axis) {
   return mx::divide(p, sum_over(p, {axis}, true));
 }
 
-std::vector<array> build_rows(values &v, int i) {
+std::vector<array> mlx_reduce(values &v, int i) {
   const g_node &n = v.g->node[i];
-  switch (n.op) {
-  case OP_mean:
-  case OP_var:
-  case OP_std:
-  case OP_logsumexp: return {statistics(v, i)};
-  case OP_argmin:
-  case OP_argmax: return {search(v, i)};
-  case OP_softmax:
-  case OP_log_softmax: return {softmax(v, i)};
-  case OP_layer_norm:
-  case OP_rms_norm: return {norm(v, i)};
-  default: break;
-  }
   const op_attrs &a = *graph_attrs(v.g, i);
   tme_dtype t = n.type.dtype;
   array x = widen(input(v, i, 0), t);
   return {narrow(reduce(n.op, x, n.type, input_type(v, i, 0), a.axes, a.i[0], v.gpu), t)};
 }
+
+std::vector<array> mlx_statistics(values &v, int i) { return {statistics(v, i)}; }
+std::vector<array> mlx_argreduce(values &v, int i) { return {search(v, i)}; }
+std::vector<array> mlx_softmax(values &v, int i) { return {softmax(v, i)}; }
+std::vector<array> mlx_norm(values &v, int i) { return {norm(v, i)}; }
 
 } // namespace tme_mlx

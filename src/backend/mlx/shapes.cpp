@@ -98,6 +98,8 @@ array eye(values &v, int i) {
   return mx::astype(mx::equal(row, column), dtype_of(type.dtype));
 }
 
+} // namespace
+
 array iota(const values &v, int i) {
   const g_node &n = v.g->node[i];
   mx::Shape along(static_cast<size_t>(n.type.rank), 1);
@@ -107,31 +109,46 @@ array iota(const values &v, int i) {
   return mx::broadcast_to(cast(x, TME_I32, n.type.dtype, v.gpu), shape_of(n.type));
 }
 
-} // namespace
-
-std::vector<array> build_shape(values &v, int i) {
+std::vector<array> mlx_view(values &v, int i) {
   const g_node &n = v.g->node[i];
   const op_attrs *a = graph_attrs(v.g, i);
-  tme_dtype t = n.type.dtype;
   switch (n.op) {
   case OP_reshape: return {mx::reshape(input(v, i, 0), shape_of(n.type))};
   case OP_transpose: return {mx::transpose(input(v, i, 0), std::vector<int>(a->list[0].v, a->list[0].v + n.type.rank))};
   case OP_slice: return {slice(input(v, i, 0), *a)};
   case OP_broadcast_to: return {mx::broadcast_to(input(v, i, 0), shape_of(n.type))};
+  case OP_pad: return {pad(v, i)};
+  default: throw declined{"not a view of MLX"};
+  }
+}
+
+std::vector<array> mlx_dims(values &v, int i) {
+  const g_node &n = v.g->node[i];
+  const op_attrs *a = graph_attrs(v.g, i);
+  switch (n.op) {
   case OP_squeeze: return {mx::squeeze(input(v, i, 0), axes_of(a->axes))};
   case OP_expand_dims: return {mx::reshape(input(v, i, 0), shape_of(n.type))};
   case OP_flip: return {mx::flip(input(v, i, 0), axes_of(a->axes))};
-  case OP_pad: return {pad(v, i)};
-  case OP_concatenate:
-  case OP_stack: return {join(v, i)};
-  case OP_take: return {take(v, i)};
+  default: throw declined{"not a view of MLX"};
+  }
+}
+
+std::vector<array> mlx_concatenate(values &v, int i) { return {join(v, i)}; }
+std::vector<array> mlx_stack(values &v, int i) { return {join(v, i)}; }
+std::vector<array> mlx_take(values &v, int i) { return {take(v, i)}; }
+
+std::vector<array> mlx_create(values &v, int i) {
+  const g_node &n = v.g->node[i];
+  const op_attrs *a = graph_attrs(v.g, i);
+  tme_dtype t = n.type.dtype;
+  switch (n.op) {
   case OP_zeros: return {mx::full(shape_of(n.type), saturated(t, 0))};
   case OP_ones: return {mx::full(shape_of(n.type), saturated(t, 1))};
   case OP_full: return {mx::full(shape_of(n.type), value_of(t, a->num[0]))};
   case OP_arange: return {arange(v, i)};
   case OP_linspace: return {linspace(v, i)};
   case OP_eye: return {eye(v, i)};
-  default: return {iota(v, i)};
+  default: throw declined{"MLX does not create this"};
   }
 }
 

@@ -8,7 +8,7 @@
 
 /* The place of the best element in row-major order of the reduced dimensions. */
 #define SEARCH(name, ELEMENT, VALUE, LOAD, BETTER)                                                                     \
-  static int64_t name(const char *data, const ref_dims *dims) {                                                        \
+  static int64_t name(const char *data, const ref_space *dims) {                                                       \
     const ELEMENT *x = (const ELEMENT *)(const void *)data;                                                            \
     const int64_t *strides[1] = {dims->stride};                                                                        \
     VALUE best = LOAD(x[0]);                                                                                           \
@@ -40,7 +40,7 @@ BOTH(bf16, uint16_t, float, bf16_to_f32)
 BOTH(f32, float, float, PLAIN)
 BOTH(f64, double, double, PLAIN)
 
-typedef int64_t search_fn(const char *data, const ref_dims *dims);
+typedef int64_t search_fn(const char *data, const ref_space *dims);
 
 static search_fn *const searches[TME_DTYPE_COUNT][2] = {
     [TME_BOOL] = {argmin_bool, argmax_bool}, [TME_U8] = {argmin_u8, argmax_u8},
@@ -57,8 +57,8 @@ tme_status ref_argreduce(ref_call *c, error *e) {
   search_fn *search = searches[x->type.dtype][c->op == OP_argmax];
   if (!search)
     return fail(e, TME_ERR_UNSUPPORTED, "%s: no kernel for %s", op_name(c->op), tme_dtype_name(x->type.dtype));
-  ref_dims reduced = dims_of(&x->type, x->strides, c->attrs->axes);
-  ref_dims kept = dims_of(&x->type, x->strides, ~c->attrs->axes);
+  ref_space reduced = dims_of(&x->type, x->strides, c->attrs->axes);
+  ref_space kept = dims_of(&x->type, x->strides, ~c->attrs->axes);
   int64_t *out = (int64_t *)(void *)c->out[0].data, size = (int64_t)tme_dtype_size(x->type.dtype);
   const int64_t *strides[1] = {kept.stride};
   ref_iter it;

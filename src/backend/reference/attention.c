@@ -159,9 +159,8 @@ static int64_t group_of(const attention *a) {
   return 1;
 }
 
-tme_status ref_attention(ref_call *c, error *e) {
+static tme_status compute(ref_call *c, bool values, error *e) {
   const op_type *q = &c->in[0]->type, *k = &c->in[1]->type, *out = &c->out[0].type;
-  bool values = c->op == OP_scaled_dot_product_attention;
   attention a = {.c = c, .n = q->shape[q->rank - 2], .d = q->shape[q->rank - 1], .m = k->shape[k->rank - 2]};
   a.v = values ? c->in[2] : NULL;
   a.mask = c->in[values ? 3 : 2];
@@ -180,3 +179,6 @@ tme_status ref_attention(ref_call *c, error *e) {
   mem_free(all);
   return TME_OK;
 }
+
+tme_status ref_attention(ref_call *c, error *e) { return compute(c, true, e); }
+tme_status ref_weights(ref_call *c, error *e) { return compute(c, false, e); }

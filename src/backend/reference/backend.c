@@ -162,7 +162,7 @@ static void make_pick(run_state *r, int i) {
 
 static bool make_view(run_state *r, int i) {
   const g_node *n = graph_get(r->g, i);
-  if (op_get(n->op)->family != FAMILY_shape) return false;
+  if (!op_is_view(n->op)) return false;
   value *v = &r->v[i], *from = &r->v[graph_in(r->g, i, 0)];
   ref_array out;
   /* Literals live in the table of values: their views are computed. */

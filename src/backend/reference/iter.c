@@ -47,8 +47,8 @@ void broadcast_strides(const op_type *shape, const ref_array *x, int64_t out[sta
   strides_broadcast(shape, &x->type, x->strides, out);
 }
 
-ref_dims dims_of(const op_type *t, const int64_t *strides, uint32_t axes) {
-  ref_dims r = {.size = 1};
+ref_space dims_of(const op_type *t, const int64_t *strides, uint32_t axes) {
+  ref_space r = {.size = 1};
   for (int d = 0; d < t->rank; d++) {
     if (!(axes >> d & 1)) continue;
     r.shape[r.rank] = t->shape[d];

@@ -23,11 +23,11 @@ bool iter_next(ref_iter *it);
 /* The strides of x broadcast to the dimensions of `shape`: 0 where it repeats. */
 void broadcast_strides(const op_type *shape, const ref_array *x, int64_t out[static TME_MAX_RANK]);
 /* Extents and strides of the dimensions in `axes`. */
-typedef struct ref_dims {
+typedef struct ref_space {
   int rank;
   int64_t shape[TME_MAX_RANK], stride[TME_MAX_RANK], size;
-} ref_dims;
-ref_dims dims_of(const op_type *t, const int64_t *strides, uint32_t axes);
+} ref_space;
+ref_space dims_of(const op_type *t, const int64_t *strides, uint32_t axes);
 
 /* Copies the elements of a strided array into another of the same shape; sizes in bytes, strides in elements. */
 void copy_strided(int rank, const int64_t *shape, size_t size, const char *from, const int64_t *from_strides, char *to,

@@ -1,14 +1,12 @@
 /* concatenate, stack: each array is copied to its place. */
 #include "backend/reference/iter.h"
 
-tme_status ref_join(ref_call *c, error *e) {
-  (void)e;
+static tme_status join(const ref_call *c, bool stack) {
   const ref_array *out = &c->out[0];
   int axis = (int)c->attrs->i[0];
   int64_t size = (int64_t)tme_dtype_size(out->type.dtype), at = 0;
   for (int i = 0; i < c->nin; i++) {
     const ref_array *x = c->in[i];
-    bool stack = c->op == OP_stack;
     int64_t strides[TME_MAX_RANK];
     for (int d = 0; d < x->type.rank; d++) strides[d] = out->strides[d + (stack && d >= axis)];
     copy_strided(x->type.rank, x->type.shape, (size_t)size, x->data, x->strides,
@@ -16,4 +14,14 @@ tme_status ref_join(ref_call *c, error *e) {
     at += stack ? 1 : x->type.shape[axis];
   }
   return TME_OK;
+}
+
+tme_status ref_concatenate(ref_call *c, error *e) {
+  (void)e;
+  return join(c, false);
+}
+
+tme_status ref_stack(ref_call *c, error *e) {
+  (void)e;
+  return join(c, true);
 }

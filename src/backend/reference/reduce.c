@@ -448,7 +448,7 @@ typedef union level {
 } level;
 
 /* The results of `columns` neighbouring rows, whose first elements lie `step` elements apart. */
-static void reduce_columns(const reduction *r, const char *data, const ref_dims *dims, int columns, int64_t step,
+static void reduce_columns(const reduction *r, const char *data, const ref_space *dims, int columns, int64_t step,
                            char *out, int64_t out_step) {
   level waiting[LEVELS], sum;
   uint64_t blocks = 0;
@@ -489,8 +489,8 @@ tme_status ref_reduce(ref_call *c, error *e) {
   const ref_array *x = c->in[0], *out = &c->out[0];
   const reduction *r = choose(c->op, x->type.dtype);
   if (!r) return fail(e, TME_ERR_UNSUPPORTED, "%s: no kernel for %s", op_name(c->op), tme_dtype_name(x->type.dtype));
-  ref_dims reduced = dims_of(&x->type, x->strides, c->attrs->axes);
-  ref_dims kept = dims_of(&x->type, x->strides, ~c->attrs->axes);
+  ref_space reduced = dims_of(&x->type, x->strides, c->attrs->axes);
+  ref_space kept = dims_of(&x->type, x->strides, ~c->attrs->axes);
   op_type rows = {.rank = kept.rank};
   int64_t out_strides[TME_MAX_RANK], size = (int64_t)tme_dtype_size(x->type.dtype);
   for (int d = 0; d < kept.rank; d++) rows.shape[d] = kept.shape[d];

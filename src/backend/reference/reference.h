@@ -36,7 +36,7 @@ tme_status reference_check_indices(const ref_array *indices, int64_t extent, int
 
 /* One per family. */
 typedef tme_status ref_fn(ref_call *c, error *e);
-ref_fn ref_elementwise, ref_cast, ref_reduce, ref_statistics, ref_argreduce, ref_softmax, ref_norm, ref_matmul,
-    ref_attention, ref_svd, ref_shape, ref_join, ref_take, ref_create;
+#define FAMILY(name, class, decomposes, checks, mlx, derivative, batching) ref_fn ref_##name;
+#include "ops/families.def"
 
 #endif

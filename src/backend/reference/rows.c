@@ -53,7 +53,7 @@ static tme_dtype part_dtype(const rows *r, const ref_array *a) {
 }
 
 /* Fills `count` neighbouring rows of n elements. */
-static void gather(const rows *r, const char *from, const ref_dims *row, int64_t step, int count, char *to) {
+static void gather(const rows *r, const char *from, const ref_space *row, int64_t step, int count, char *to) {
   tme_dtype t = part_dtype(r, r->x), wide = rows_dtype(t);
   int64_t size = (int64_t)tme_dtype_size(t), wide_size = (int64_t)tme_dtype_size(wide), at = 0;
   const int64_t *strides[1] = {row->stride};
@@ -70,7 +70,7 @@ static void gather(const rows *r, const char *from, const ref_dims *row, int64_t
 }
 
 /* Stores the results of one row. */
-static void scatter(const rows *r, const char *from, const ref_dims *row, char *to) {
+static void scatter(const rows *r, const char *from, const ref_space *row, char *to) {
   tme_dtype t = part_dtype(r, r->out), wide = rows_dtype(r->x->type.dtype);
   int64_t size = (int64_t)tme_dtype_size(t), wide_size = (int64_t)tme_dtype_size(wide);
   if (!r->whole) {
@@ -85,15 +85,15 @@ static void scatter(const rows *r, const char *from, const ref_dims *row, char *
   }
 }
 
-static void scale(ref_dims *d, int64_t by) {
+static void scale(ref_space *d, int64_t by) {
   for (int i = 0; i < d->rank; i++) d->stride[i] *= by;
 }
 
 static void run_pass(const rows *r, char *buffer) {
   const ref_array *x = r->x;
-  ref_dims row = dims_of(&x->type, x->strides, r->axes), kept = dims_of(&x->type, x->strides, ~r->axes);
-  ref_dims out_row = dims_of(&r->out->type, r->out->strides, r->whole ? r->axes : 0);
-  ref_dims out_kept = dims_of(&r->out->type, r->out->strides, ~r->axes);
+  ref_space row = dims_of(&x->type, x->strides, r->axes), kept = dims_of(&x->type, x->strides, ~r->axes);
+  ref_space out_row = dims_of(&r->out->type, r->out->strides, r->whole ? r->axes : 0);
+  ref_space out_kept = dims_of(&r->out->type, r->out->strides, ~r->axes);
   if (!r->whole) { /* one element per row, in order */
     op_type t = {.rank = kept.rank};
     for (int d = 0; d < kept.rank; d++) t.shape[d] = kept.shape[d];

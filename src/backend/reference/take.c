@@ -42,7 +42,7 @@ tme_status ref_take(ref_call *c, error *e) {
   tme_status s = read_indices(c->in[1], x->type.shape[axis], axis, index, e);
   if (s == TME_OK) {
     uint32_t others = ~(1u << axis);
-    ref_dims from = dims_of(&x->type, x->strides, others);
+    ref_space from = dims_of(&x->type, x->strides, others);
     int64_t to[TME_MAX_RANK], step = rank ? out->strides[axis + rank - 1] : 0;
     for (int d = 0; d < from.rank; d++) to[d] = out->strides[d < axis ? d : d + rank];
     for (int64_t i = 0; i < n; i++)

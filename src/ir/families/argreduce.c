@@ -24,10 +24,9 @@ tme_status infer_argreduce(op_call *c, op_type *out, error *e) {
 
 /* The smallest index among the elements that equal the extreme one, or are NaN: then the extreme one is NaN too and the
  * comparison with it is always false. */
-int decompose_argreduce(graph *g, int op, const int *in, int nin, const op_attrs *attrs, const op_type *type) {
-  (void)nin;
-  if (in[0] < 0) return -1;
-  int x = in[0];
+int decompose_argreduce(graph *g, const g_site *s) {
+  const op_attrs *attrs = s->attrs;
+  int x = s->in[0];
   op_type xt = graph_get(g, x)->type;
   uint32_t axes = attrs->axes;
   bool flat = xt.rank != 1 && axes == (1u << xt.rank) - 1;
@@ -40,11 +39,11 @@ int decompose_argreduce(graph *g, int op, const int *in, int nin, const op_attrs
   }
   int axis = 0;
   while (!(axes >> axis & 1)) axis++;
-  int m = graph_reduce(g, op == OP_argmin ? OP_min : OP_max, x, axes, true);
+  int m = graph_reduce(g, s->node->op == OP_argmin ? OP_min : OP_max, x, axes, true);
   int hit = graph_bin(g, OP_equal, x, m);
   if (dtype_is_float(xt.dtype)) hit = graph_bin(g, OP_logical_or, hit, graph_un(g, OP_isnan, x));
   int pick[3] = {hit, graph_iota(g, TME_I64, xt.rank, xt.shape, axis),
                  graph_number(g, TME_I64, (double)xt.shape[axis])};
   int y = graph_reduce(g, OP_min, graph_op(g, OP_where, pick, 3, NULL), axes, attrs->i[0]);
-  return graph_reshape(g, y, type->rank, type->shape);
+  return graph_reshape(g, y, s->node->type.rank, s->node->type.shape);
 }

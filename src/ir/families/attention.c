@@ -47,7 +47,7 @@ static tme_status check_mask(op_call *c, const op_type *out, int64_t m, tme_dtyp
   return TME_OK;
 }
 
-tme_status infer_attention(op_call *c, op_type *out, error *e) {
+static tme_status infer(op_call *c, op_type *out, error *e) {
   const op_type *q = c->in[0], *k = c->in[1], *v = has_values(c->op) ? c->in[2] : k;
   tme_dtype t = infer_float(c, infer_promote(c, 0, mask_at(c->op)));
   if (!dtype_is_float(t))
@@ -68,6 +68,9 @@ tme_status infer_attention(op_call *c, op_type *out, error *e) {
   c->attrs->i[0] = c->attrs->i[0] != 0;
   return check_mask(c, out, m, t, e);
 }
+
+tme_status infer_attention(op_call *c, op_type *out, error *e) { return infer(c, out, e); }
+tme_status infer_weights(op_call *c, op_type *out, error *e) { return infer(c, out, e); }
 
 /* (..., h, m, d) with each head repeated to (..., h * group, m, d). */
 static int repeat_heads(graph *g, int x, int64_t group) {
@@ -119,17 +122,18 @@ static int with_zeros(graph *g, int x) {
 
 /* The weights are made of other operations. Attention has a kernel of its own, where there are keys that have a width: no
  * keys give NaN, as a query that may look at none does, and of keys without width all scores are 0. */
-static int decompose_own(graph *g, int op, const int *in, int nin, const op_attrs *attrs, const op_type *type) {
-  const op_type *k = &graph_get(g, in[1])->type;
+int decompose_attention(graph *g, const g_site *s) {
+  const op_type *type = &s->node->type, *k = &graph_get(g, s->in[1])->type;
   if (!k->shape[k->rank - 2]) return graph_broadcast(g, graph_number(g, type->dtype, NAN), type->rank, type->shape);
   if (k->shape[k->rank - 1]) return REWRITE_KEEP;
-  int wide[4] = {with_zeros(g, in[0]), with_zeros(g, in[1]), in[2], nin > 3 ? in[3] : -1};
-  return graph_op(g, op, wide, nin, attrs);
+  int wide[4] = {with_zeros(g, s->in[0]), with_zeros(g, s->in[1]), s->in[2], s->node->nin > 3 ? s->in[3] : -1};
+  return graph_op(g, s->node->op, wide, s->node->nin, s->attrs);
 }
 
-int decompose_attention(graph *g, int op, const int *in, int nin, const op_attrs *attrs, const op_type *type) {
-  if (has_values(op)) return decompose_own(g, op, in, nin, attrs, type);
-  int q = graph_wide(g, in[0]), k = graph_wide(g, in[1]);
+int decompose_weights(graph *g, const g_site *site) {
+  const op_type *type = &site->node->type;
+  const int *in = site->in;
+  int mask = site->node->nin > 2 ? in[2] : -1, q = graph_wide(g, in[0]), k = graph_wide(g, in[1]);
   if (q < 0 || k < 0) return -1;
   op_type tq = graph_get(g, q)->type, tk = graph_get(g, k)->type;
   op_type bq = batch_of(&tq), bk = batch_of(&tk);
@@ -137,9 +141,9 @@ int decompose_attention(graph *g, int op, const int *in, int nin, const op_attrs
   if (nm[1] == 0) return graph_broadcast(g, graph_number(g, type->dtype, 0), type->rank, type->shape);
   int64_t group = head_group(&bq, &bk);
   int s = graph_bin(g, OP_matmul, q, swap_last(g, repeat_heads(g, k, group)));
-  s = graph_bin(g, OP_multiply, s, graph_number(g, tq.dtype, attrs->f[0]));
-  if (nin > mask_at(op) && in[mask_at(op)] >= 0) s = masked(g, in[mask_at(op)], s, tq.dtype);
-  if (attrs->i[0]) {
+  s = graph_bin(g, OP_multiply, s, graph_number(g, tq.dtype, site->attrs->f[0]));
+  if (mask >= 0) s = masked(g, mask, s, tq.dtype);
+  if (site->attrs->i[0]) {
     int row = graph_bin(g, OP_add, graph_iota(g, TME_I64, 2, nm, 0), graph_number(g, TME_I64, (double)(nm[1] - nm[0])));
     s = keep_where(g, graph_bin(g, OP_less_equal, graph_iota(g, TME_I64, 2, nm, 1), row), s, tq.dtype);
   }

@@ -157,8 +157,10 @@ static int eye(graph *g, const op_attrs *a, const op_type *type) {
   return graph_bin(g, OP_equal, graph_bin(g, OP_add, row, graph_number(g, TME_I64, (double)a->i[2])), column);
 }
 
-int decompose_create(graph *g, int op, const int *in, int nin, const op_attrs *attrs, const op_type *type) {
-  (void)in, (void)nin;
+int decompose_create(graph *g, const g_site *s) {
+  int op = s->node->op;
+  const op_attrs *attrs = s->attrs;
+  const op_type *type = &s->node->type;
   op_number v = op == OP_full ? attrs->num[0] : number_of_int(op == OP_ones);
   switch (op) {
   case OP_zeros:

@@ -10,7 +10,7 @@ static tme_status misfit(const op_call *c, int i, error *e) {
               (long long)c->attrs->i[0]);
 }
 
-tme_status infer_join(op_call *c, op_type *out, error *e) {
+static tme_status infer(op_call *c, op_type *out, error *e) {
   bool stack = c->op == OP_stack;
   for (int i = 0; i < c->nin; i++)
     if (!c->in[i]) return fail(e, TME_ERR_ARGUMENT, "%s: array %d is missing", op_name(c->op), i);
@@ -37,6 +37,9 @@ tme_status infer_join(op_call *c, op_type *out, error *e) {
   return TME_OK;
 }
 
+tme_status infer_concatenate(op_call *c, op_type *out, error *e) { return infer(c, out, e); }
+tme_status infer_stack(op_call *c, op_type *out, error *e) { return infer(c, out, e); }
+
 /* A kernel that reads a part of many asks at every element which one it is. */
 enum { MOST_PARTS = 16 };
 
@@ -57,17 +60,21 @@ static int join_lists(graph *g, const int *in, int nin, const op_attrs *attrs) {
   return y;
 }
 
-int decompose_join(graph *g, int op, const int *in, int nin, const op_attrs *attrs, const op_type *type) {
-  if (op != OP_stack) return nin > MOST_PARTS ? join_lists(g, in, nin, attrs) : -2;
+int decompose_concatenate(graph *g, const g_site *s) {
+  return s->node->nin > MOST_PARTS ? join_lists(g, s->in, s->node->nin, s->attrs) : REWRITE_KEEP;
+}
+
+int decompose_stack(graph *g, const g_site *s) {
+  int nin = s->node->nin;
   int *rows = mem_alloc(sizeof *rows * (size_t)nin);
   if (!rows) {
     g->failed = true;
     return -1;
   }
-  op_type row = *type;
-  row.shape[attrs->i[0]] = 1;
-  for (int i = 0; i < nin; i++) rows[i] = graph_reshape(g, in[i], row.rank, row.shape);
-  int y = graph_op(g, OP_concatenate, rows, nin, attrs);
+  op_type row = s->node->type;
+  row.shape[s->attrs->i[0]] = 1;
+  for (int i = 0; i < nin; i++) rows[i] = graph_reshape(g, s->in[i], row.rank, row.shape);
+  int y = graph_op(g, OP_concatenate, rows, nin, s->attrs);
   mem_free(rows);
   return y;
 }

@@ -24,14 +24,17 @@ tme_status infer_norm(op_call *c, op_type *out, error *e) {
   return TME_OK;
 }
 
-int decompose_norm(graph *g, int op, const int *in, int nin, const op_attrs *attrs, const op_type *type) {
+int decompose_norm(graph *g, const g_site *s) {
+  const op_type *type = &s->node->type;
+  const int *in = s->in;
+  int nin = s->node->nin;
   if (in[0] < 0) return -1;
   int x = graph_wide(g, in[0]);
   if (x < 0) return -1;
   tme_dtype t = graph_get(g, x)->type.dtype;
   uint32_t axis = 1u << (type->rank - 1);
   int n = graph_number(g, t, (double)type->shape[type->rank - 1]);
-  bool centred = op == OP_layer_norm;
+  bool centred = s->node->op == OP_layer_norm;
   if (centred) x = graph_bin(g, OP_subtract, x, graph_bin(g, OP_divide, graph_reduce(g, OP_sum, x, axis, true), n));
   int square = graph_reduce(g, OP_sum, graph_bin(g, OP_multiply, x, x), axis, true);
   if (centred) { /* what the mean lost in rounding */
@@ -39,7 +42,7 @@ int decompose_norm(graph *g, int op, const int *in, int nin, const op_attrs *att
     square = graph_centred(g, square, sum, left);
     x = graph_bin(g, OP_subtract, x, left);
   }
-  int spread = graph_bin(g, OP_add, graph_bin(g, OP_divide, square, n), graph_number(g, t, attrs->f[0]));
+  int spread = graph_bin(g, OP_add, graph_bin(g, OP_divide, square, n), graph_number(g, t, s->attrs->f[0]));
   int scale = graph_bin(g, OP_divide, graph_number(g, t, 1), graph_un(g, OP_sqrt, spread)); /* once a row */
   int y = graph_bin(g, OP_multiply, x, scale);
   if (nin > 1 && in[1] >= 0) y = graph_bin(g, OP_multiply, y, graph_cast(g, in[1], t));

@@ -1,5 +1,5 @@
 /* sum, prod, min, max, any, all. The operand is cast to the dtype of the result first. */
-#include "ops/ops.h"
+#include "ir/graph.h"
 
 static tme_dtype wide_int(tme_dtype t) {
   if (t == TME_BOOL) return TME_I64;
@@ -30,4 +30,28 @@ tme_status infer_reduce(op_call *c, op_type *out, error *e) {
   c->attrs->i[0] = c->attrs->i[0] != 0;
   infer_reduced(x, c->attrs->axes, c->attrs->i[0], out);
   return TME_OK;
+}
+
+/* A reduction of nothing is its neutral element; REWRITE_KEEP if it has none (and no result either). */
+static int reduce_nothing(graph *g, const g_node *n) {
+  if (n->op == OP_min || n->op == OP_max) return REWRITE_KEEP;
+  int one = graph_number(g, n->type.dtype, n->op == OP_prod || n->op == OP_all);
+  return graph_broadcast(g, one, n->type.rank, n->type.shape);
+}
+
+/* A product of n numbers is rounded n times, in whatever order: of many, in f64, which no product of f32 can tell from
+ * exact. REWRITE_KEEP if there is nothing to be done. */
+static int long_product(graph *g, int x, const op_attrs *attrs, const op_type *type) {
+  enum { MANY = 512 };
+  const op_type *t = &g->node[x].type;
+  tme_dtype wide = TME_F64;
+  if (t->dtype == wide || !dtype_is_float(t->dtype) || type_size(t) <= MANY * type_size(type)) return REWRITE_KEEP;
+  x = graph_reduce(g, OP_prod, graph_cast(g, x, wide), attrs->axes, attrs->i[0]);
+  return graph_cast(g, x, type->dtype);
+}
+
+int decompose_reduce(graph *g, const g_site *s) {
+  const g_node *n = s->node;
+  if (!type_size(&g->node[s->in[0]].type)) return reduce_nothing(g, n);
+  return n->op == OP_prod ? long_product(g, s->in[0], s->attrs, &n->type) : REWRITE_KEEP;
 }

@@ -186,17 +186,23 @@ static tme_status infer_pad(op_call *c, op_type *out, error *e) {
   return TME_OK;
 }
 
-tme_status infer_shape(op_call *c, op_type *out, error *e) {
+tme_status infer_view(op_call *c, op_type *out, error *e) {
   out->dtype = c->in[0]->dtype;
   switch (c->op) {
   case OP_reshape: return infer_reshape(c, out, e);
   case OP_transpose: return infer_transpose(c, out, e);
   case OP_slice: return infer_slice(c, out, e);
   case OP_broadcast_to: return infer_broadcast_to(c, out, e);
+  default: return infer_pad(c, out, e);
+  }
+}
+
+tme_status infer_dims(op_call *c, op_type *out, error *e) {
+  out->dtype = c->in[0]->dtype;
+  switch (c->op) {
   case OP_squeeze: return infer_squeeze(c, out, e);
   case OP_expand_dims: return infer_expand_dims(c, out, e);
-  case OP_pad: return infer_pad(c, out, e);
-  default: break;
+  default: break; /* flip */
   }
   out->rank = c->in[0]->rank;
   memcpy(out->shape, c->in[0]->shape, sizeof out->shape);
@@ -213,12 +219,8 @@ static int flip(graph *g, int x, uint32_t axes, const op_type *type) {
   return graph_op(g, OP_slice, &x, 1, &a);
 }
 
-int decompose_shape(graph *g, int op, const int *in, int nin, const op_attrs *attrs, const op_type *type) {
-  (void)nin;
-  switch (op) {
-  case OP_squeeze:
-  case OP_expand_dims: return graph_reshape(g, in[0], type->rank, type->shape);
-  case OP_flip: return flip(g, in[0], attrs->axes, type);
-  default: return REWRITE_KEEP;
-  }
+int decompose_dims(graph *g, const g_site *s) {
+  const op_type *type = &s->node->type;
+  return s->node->op == OP_flip ? flip(g, s->in[0], s->attrs->axes, type)
+                                : graph_reshape(g, s->in[0], type->rank, type->shape);
 }

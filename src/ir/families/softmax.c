@@ -11,16 +11,16 @@ tme_status infer_softmax(op_call *c, op_type *out, error *e) {
   return TME_OK;
 }
 
-int decompose_softmax(graph *g, int op, const int *in, int nin, const op_attrs *attrs, const op_type *type) {
-  (void)nin;
-  if (in[0] < 0) return -1;
-  if (!type->shape[attrs->i[0]]) return in[0];
-  int x = graph_wide(g, in[0]);
-  uint32_t axis = 1u << attrs->i[0];
+int decompose_softmax(graph *g, const g_site *s) {
+  const op_type *type = &s->node->type;
+  int64_t along = s->attrs->i[0];
+  if (!type->shape[along]) return s->in[0];
+  int x = graph_wide(g, s->in[0]);
+  uint32_t axis = 1u << along;
   int d = graph_bin(g, OP_subtract, x, graph_max_any(g, x, axis));
   int p = graph_un(g, OP_exp, d);
   int sum = graph_reduce(g, OP_sum, p, axis, true);
-  if (op == OP_softmax) { /* one division a row */
+  if (s->node->op == OP_softmax) { /* one division a row */
     int scale = graph_bin(g, OP_divide, graph_number(g, graph_get(g, x)->type.dtype, 1), sum);
     return graph_cast(g, graph_bin(g, OP_multiply, p, scale), type->dtype);
   }

@@ -50,15 +50,15 @@ static int log_sum_exp(graph *g, int x, const op_attrs *a, tme_dtype t, double n
   return graph_bin(g, OP_add, graph_un(g, OP_log, sum), graph_reshape(g, m, type->rank, type->shape));
 }
 
-int decompose_statistics(graph *g, int op, const int *in, int nin, const op_attrs *attrs, const op_type *type) {
-  (void)nin;
-  if (in[0] < 0) return -1;
-  int x = graph_wide(g, in[0]);
+int decompose_statistics(graph *g, const g_site *s) {
+  const op_attrs *attrs = s->attrs;
+  const op_type *type = &s->node->type;
+  int x = graph_wide(g, s->in[0]);
   if (x < 0) return -1;
   op_type xt = graph_get(g, x)->type;
   double n = reduced_count(&xt, attrs->axes);
   int y;
-  switch (op) {
+  switch (s->node->op) {
   case OP_mean: y = mean(g, x, attrs->axes, attrs->i[0], xt.dtype, n); break;
   case OP_var: y = variance(g, x, attrs, xt.dtype, n); break;
   case OP_std: y = graph_un(g, OP_sqrt, variance(g, x, attrs, xt.dtype, n)); break;

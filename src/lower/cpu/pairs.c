@@ -13,7 +13,7 @@ enum {
 
 /* ---- which ------------------------------------------------------------------------------------------------------- */
 
-static bool moves_elements(int op) { return node_classify(op) == CLASS_VIEW && op != OP_pad && op != OP_concatenate; }
+static bool moves_elements(int op) { return op_classify(op) == CLASS_VIEW && op != OP_pad && op != OP_concatenate; }
 
 int pairs_base(const graph *g, int operand) {
   int i = operand;

@@ -75,7 +75,7 @@ typedef struct accumulator {
 static inline const cpu_target *rows_cpu(const rows *r) { return cpu_of(r->b.l->t); }
 static inline const g_node *rows_node(const rows *r, int i) { return &r->b.l->g->node[i]; }
 static inline bool rows_member(const rows *r, int i) { return r->b.l->f->group_of[i] == r->gr; }
-static inline bool rows_reduction(const rows *r, int i) { return node_classify(rows_node(r, i)->op) == CLASS_REDUCE; }
+static inline bool rows_reduction(const rows *r, int i) { return op_classify(rows_node(r, i)->op) == CLASS_REDUCE; }
 
 /* The member lies in the full space (and is not one value per row). */
 bool rows_full(const rows *r, int i);

@@ -154,7 +154,7 @@ static int split_product(graph *g, const g_node *n, int a, int b) {
 static int split_node(graph *to, const graph *from, int i, int *in, void *unused) {
   (void)unused;
   const g_node *n = graph_get(from, i);
-  switch (node_classify(n->op)) {
+  switch (op_classify(n->op)) {
   case CLASS_MATMUL: return split_product(to, n, in[0], in[1]);
   case CLASS_REDUCE: return split_reduction(to, n->op, in[0], graph_attrs(from, i), &n->type);
   default: return REWRITE_KEEP;

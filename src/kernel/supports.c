@@ -83,14 +83,27 @@ static const uint8_t missing[OP_PUBLIC_COUNT] = {
 #include "ops/ops.def"
 };
 
-const char *expr_supports(int op, tme_dtype t) {
-  const op_def *d = op_get(op);
-  if (!d || d->family != FAMILY_elementwise) return "not an elementwise operation";
-  if (!(dtype_kind(t) & op_rule_get(d->rule)->takes)) return "the operation does not take this dtype";
+const char *supports_elementwise(int op, tme_dtype t) {
+  if (!(dtype_kind(t) & op_rule_get(op_get(op)->rule)->takes)) return "the operation does not take this dtype";
   if (dtype_is_int(t) && (missing[op] & POWER_OF_INTS)) return "powers of integers are not compiled";
   if (dtype_is_complex(t) && (missing[op] & COMPLEX_FUNCTION))
     return "this function of complex numbers is not compiled";
   if ((t == TME_F16 || t == TME_BF16) && (missing[op] & NEIGHBOUR))
     return "kernels hold 16-bit floats as float32, which has other neighbours";
   return NULL;
+}
+
+const char *supports_reduce(int op, tme_dtype t) {
+  return dtype_is_complex(t) && op != OP_sum ? "a reduction of complex numbers other than a sum" : NULL;
+}
+
+const char *op_supports(int op, tme_dtype t) {
+  static op_supports_fn *const families[FAMILY_COUNT] = {
+#define CHECKS_YES(name) supports_##name
+#define CHECKS_NO(name) NULL
+#define FAMILY(name, class, decomposes, checks, mlx, derivative, batching) CHECKS_##checks(name),
+#include "ops/families.def"
+  };
+  op_supports_fn *supports = op < OP_PUBLIC_COUNT ? families[op_get(op)->family] : NULL;
+  return supports ? supports(op, t) : NULL;
 }
