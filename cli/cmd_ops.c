@@ -7,8 +7,8 @@
 static const char help[] =
     "usage: tme ops [NAME...] [--json]\n\n"
     "Lists the operations with their signatures: \"name:kind=default\"; a name alone is an array. Kinds: array?,\n"
-    "arrays, axis, axes, ints, perdim (one per dimension), int, bool, float, dtype.\n\n"
-    "      --json       a list of objects with name, signature, outputs, doc\n";
+    "arrays, axis, axes, ints, perdim (one per dimension), int, bool, float, number, dtype.\n\n"
+    "      --json       a list of objects with name, signature, parameters, outputs, doc\n";
 
 enum { OPT_JSON = OPT_OWN };
 
@@ -22,10 +22,34 @@ static int unknown(const cli *c, const char *name) {
 
 static void print_operation(const tme_op_info *op) { printf("%s(%s)\n    %s\n", op->name, op->signature, op->doc); }
 
+static json_t *default_of(const tme_param_info *p) {
+  if (p->value.kind == TME_ARG_FLOAT) return json_real(p->value.u.f);
+  if (p->value.kind != TME_ARG_INT) return json_null();
+  return p->kind == TME_PARAM_BOOL ? json_boolean(p->value.u.i) : json_integer(p->value.u.i);
+}
+
+static json_t *parameters_of(const tme_op_info *op) {
+  json_t *list = json_array();
+  for (int i = 0; list && i < op->params; i++) {
+    const tme_param_info *p = tme_op_param(op, i);
+    json_t *o = json_pack("{s:s, s:s, s:b}", "name", p->name, "kind", tme_param_kind_name(p->kind), "optional",
+                          (int)p->optional);
+    bool ok = o && (!p->optional || json_object_set_new(o, "default", default_of(p)) == 0);
+    if (ok) ok = json_array_append(list, o) == 0;
+    json_decref(o);
+    if (ok) continue;
+    json_decref(list);
+    list = NULL;
+  }
+  return list;
+}
+
 /* False when out of memory. */
 static bool append(json_t *list, const tme_op_info *op) {
-  json_t *o = json_pack("{s:s, s:s, s:i, s:s}", "name", op->name, "signature", op->signature, "outputs", op->outputs,
-                        "doc", op->doc);
+  json_t *parameters = parameters_of(op);
+  if (!parameters) return false;
+  json_t *o = json_pack("{s:s, s:s, s:o, s:i, s:s}", "name", op->name, "signature", op->signature, "parameters",
+                        parameters, "outputs", op->outputs, "doc", op->doc);
   return o && json_array_append_new(list, o) == 0;
 }
 

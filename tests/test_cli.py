@@ -701,6 +701,12 @@ class Commands(Program):
         self.assertGreater(len(ops), 90)
         self.assertEqual(ops["svd"]["outputs"], 3)
         self.assertIn("axis:axes=none", ops["sum"]["signature"])
+        self.assertEqual(ops["sum"]["parameters"], [
+            {"name": "x", "kind": "array", "optional": False},
+            {"name": "axis", "kind": "axes", "optional": True, "default": None},
+            {"name": "keepdims", "kind": "bool", "optional": True, "default": False}])
+        self.assertEqual(ops["layer_norm"]["parameters"][3]["default"], 1e-5)
+        self.assertEqual(ops["softmax"]["parameters"][1]["default"], -1)
         self.assertIn("gelu(x)", self.run_ok("ops", "gelu"))
         self.fails(1, "did you mean 'gelu'", "ops", "gely")
 

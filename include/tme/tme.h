@@ -344,24 +344,26 @@ enum {
 TME_API char *tme_explain(tme_scope *s, tme_array *const *a, int n, unsigned flags);
 TME_API void tme_string_free(char *text);
 
-/* ---- operations by name: for programs, bindings and tests ----------------------------------------------------------- */
+/* ---- operations by name or number: for programs, bindings and tests ------------------------------------------------- */
 
-/* One operation of ops.def. `signature` lists its parameters as "name:kind=default", a name alone is an array: "x,
- * axis:axes=none, keepdims:bool=false". Kinds: array, array? (may be absent), arrays, axis, axes (several), ints, perdim
- * (one number per dimension of the first array), int, bool, float, number (a value of the result's dtype), dtype. */
-typedef struct tme_op_info {
-  const char *name, *signature, *doc;
-  int outputs;
-} tme_op_info;
-
-TME_API int tme_op_count(void);
-/* 0 <= i < tme_op_count(). */
-TME_API const tme_op_info *tme_op_get(int i);
-/* NULL if there is none of that name. */
-TME_API const tme_op_info *tme_op_find(const char *name);
+/* What a parameter takes, and as what (tme_arg_kind). */
+typedef enum tme_param_kind {
+  TME_PARAM_ARRAY,          /* an array: ARRAY */
+  TME_PARAM_OPTIONAL_ARRAY, /* an array or nothing: ARRAY, of which NULL is nothing */
+  TME_PARAM_ARRAYS,         /* any number of arrays: ARRAYS */
+  TME_PARAM_AXIS,           /* one axis, from the end if it is negative: INT */
+  TME_PARAM_AXES,           /* several: INTS, or INT for one */
+  TME_PARAM_INTS,           /* extents or axes, at most TME_MAX_RANK: INTS, or INT for one */
+  TME_PARAM_PERDIM,         /* one number for each dimension of the first array: INTS; TME_NONE is the default of one */
+  TME_PARAM_INT,            /* a whole number: INT */
+  TME_PARAM_BOOL,           /* INT: 0 is false */
+  TME_PARAM_FLOAT,          /* a number: FLOAT, INT or UINT */
+  TME_PARAM_NUMBER,         /* a value of the result's dtype, which must hold it: FLOAT, INT or UINT */
+  TME_PARAM_DTYPE           /* INT: a tme_dtype */
+} tme_param_kind;
 
 typedef enum tme_arg_kind {
-  TME_ARG_ABSENT, /* not given: the signature's default */
+  TME_ARG_ABSENT, /* not given: the default */
   TME_ARG_ARRAY,
   TME_ARG_ARRAYS,
   TME_ARG_INT, /* also booleans and dtypes */
@@ -383,9 +385,42 @@ typedef struct tme_arg {
   } u;
 } tme_arg;
 
-/* Applies an operation to one tme_arg per parameter of its signature, in that order; trailing ones may be left out.
- * `out` receives as many arrays as the operation has outputs; on failure NULL. */
+/* The table of operations. What these functions return lives as long as the process and is the same for every engine; later
+ * versions may add fields at the end of both structures, so they are looked at where they are, and not copied. */
+typedef struct tme_param_info {
+  const char *name;
+  tme_param_kind kind;
+  bool optional;
+  tme_arg value; /* of an optional one: what stands for it if it is not given. ABSENT: "none", the operation decides */
+} tme_param_info;
+
+/* `signature` says the same for people, "name:kind=default" for each parameter, a name alone being an array: "x,
+ * axis:axes=none, keepdims:bool=false". */
+typedef struct tme_op_info {
+  const char *name, *signature, *doc;
+  int outputs;
+  int number; /* as in tme_op_get; it may be another one in another version of the library */
+  int params;
+} tme_op_info;
+
+TME_API int tme_op_count(void);
+/* 0 <= i < tme_op_count(), else NULL. */
+TME_API const tme_op_info *tme_op_get(int i);
+/* NULL if there is none of that name. */
+TME_API const tme_op_info *tme_op_find(const char *name);
+/* Parameter i of an operation, 0 <= i < params, else NULL. */
+TME_API const tme_param_info *tme_op_param(const tme_op_info *op, int i);
+/* As signatures have it: "array?" for TME_PARAM_OPTIONAL_ARRAY; "none" for a number that is no kind. */
+TME_API const char *tme_param_kind_name(tme_param_kind k);
+
+/* Applies an operation to one tme_arg per parameter, in their order; trailing ones may be left out, and those that are
+ * optional may be ABSENT. `args` and what it points to may go after the call: results hold the arrays that they need. `out`
+ * receives as many arrays as the operation has outputs, which belong to the scope; on failure all of them are NULL, and
+ * the scope has the error: TME_ERR_ARGUMENT where there is no such operation, where an argument is of another kind than its
+ * parameter takes, missing or one too many; else what the operation finds. Shapes and dtypes are those that `doc` says. */
 TME_API tme_status tme_apply(tme_scope *s, const char *op, const tme_arg *args, int nargs, tme_array **out);
+/* The same by number, without looking for a name. */
+TME_API tme_status tme_apply_op(tme_scope *s, int op, const tme_arg *args, int nargs, tme_array **out);
 
 #ifdef __cplusplus
 }

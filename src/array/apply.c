@@ -82,6 +82,8 @@ static bool take_float(call *c, const op_param *p, const tme_arg *a) {
     *v = a->u.f;
   else if (a->kind == TME_ARG_INT)
     *v = (double)a->u.i;
+  else if (a->kind == TME_ARG_UINT)
+    *v = (double)a->u.u;
   else if (a->kind != TME_ARG_ABSENT)
     return refuse(c, p, "a number");
   else
@@ -364,19 +366,17 @@ tme_status apply(tme_scope *s, int op, const tme_arg *args, int nargs, tme_array
   return is_comparison(d->rule) ? compare(&c, types, cast, out) : infer(&c, types, cast, out);
 }
 
+tme_status tme_apply_op(tme_scope *s, int op, const tme_arg *args, int nargs, tme_array **out) {
+  if (op >= 0 && op < OP_PUBLIC_COUNT) return apply(s, op, args, nargs, out);
+  if (out) out[0] = NULL; /* every operation has one output at least */
+  return s ? fail(&s->err, TME_ERR_ARGUMENT, "there is no operation number %d, expected 0 to %d", op,
+                  OP_PUBLIC_COUNT - 1)
+           : TME_ERR_ARGUMENT;
+}
+
 tme_status tme_apply(tme_scope *s, const char *op, const tme_arg *args, int nargs, tme_array **out) {
   int i = op_find(op);
   if (i >= 0) return apply(s, i, args, nargs, out);
-  if (out) out[0] = NULL; /* every operation has one output at least */
+  if (out) out[0] = NULL;
   return s ? fail(&s->err, TME_ERR_ARGUMENT, "there is no operation '%.64s'", op ? op : "") : TME_ERR_ARGUMENT;
 }
-
-static const tme_op_info infos[] = {
-#define ELEMENTWISE(n, rule, signature, expression, gradient, lo, hi, ulp, doc) {#n, signature, doc, 1},
-#define STRUCTURED(n, family, signature, outputs, doc) {#n, signature, doc, outputs},
-#include "ops/ops.def"
-};
-
-int tme_op_count(void) { return OP_PUBLIC_COUNT; }
-const tme_op_info *tme_op_get(int i) { return i >= 0 && i < OP_PUBLIC_COUNT ? &infos[i] : NULL; }
-const tme_op_info *tme_op_find(const char *name) { return tme_op_get(op_find(name)); }

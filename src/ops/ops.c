@@ -31,6 +31,12 @@ static const struct {
     {"bool", PARAM_BOOL},   {"float", PARAM_FLOAT},     {"number", PARAM_NUMBER}, {"dtype", PARAM_DTYPE},
 };
 
+const char *tme_param_kind_name(tme_param_kind k) {
+  for (int i = 0; i < COUNT(kinds); i++)
+    if ((int)kinds[i].kind == (int)k) return kinds[i].name;
+  return "none";
+}
+
 /* Copies the text up to one of `stop`; returns what follows. */
 static const char *word(const char *s, const char *stop, char *out, size_t size) {
   size_t n = strcspn(s, stop);

@@ -66,19 +66,20 @@ typedef struct op_family_def {
   op_batching batching;
 } op_family_def;
 
+/* The public kinds, by the names that the parts of the engine use. */
 typedef enum param_kind {
-  PARAM_ARRAY,
-  PARAM_OPTIONAL, /* array? */
-  PARAM_ARRAYS,
-  PARAM_AXIS,
-  PARAM_AXES,
-  PARAM_INTS,
-  PARAM_PERDIM,
-  PARAM_INT,
-  PARAM_BOOL,
-  PARAM_FLOAT,
-  PARAM_NUMBER, /* a value of the result's dtype: whole ones keep their 64 bits */
-  PARAM_DTYPE
+  PARAM_ARRAY = TME_PARAM_ARRAY,
+  PARAM_OPTIONAL = TME_PARAM_OPTIONAL_ARRAY, /* array? */
+  PARAM_ARRAYS = TME_PARAM_ARRAYS,
+  PARAM_AXIS = TME_PARAM_AXIS,
+  PARAM_AXES = TME_PARAM_AXES,
+  PARAM_INTS = TME_PARAM_INTS,
+  PARAM_PERDIM = TME_PARAM_PERDIM,
+  PARAM_INT = TME_PARAM_INT,
+  PARAM_BOOL = TME_PARAM_BOOL,
+  PARAM_FLOAT = TME_PARAM_FLOAT,
+  PARAM_NUMBER = TME_PARAM_NUMBER, /* a value of the result's dtype: whole ones keep their 64 bits */
+  PARAM_DTYPE = TME_PARAM_DTYPE
 } param_kind;
 
 #define OP_MAX_PARAMS 6

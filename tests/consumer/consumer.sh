@@ -42,6 +42,13 @@ with_pkg_config() {
   "$work/a"
   expect "$work/a"
 }
+binding_as() { # COMPILER STANDARD LANGUAGE
+  # shellcheck disable=SC2046
+  "$1" -std="$2" -Wall -Wextra -Werror -x "$3" "$here/binding.c" -x none -o "$work/binding" \
+    $(pkg-config --cflags --libs tme) "-Wl,-rpath,$libdir"
+  "$work/binding"
+  [[ $("$work/binding") == "0 1: 5 7 10" ]]
+}
 with_cmake() {
   cmake -S "$here" -B "$work/cmake" -DCMAKE_PREFIX_PATH="$stage"
   cmake --build "$work/cmake"
@@ -67,10 +74,12 @@ program() { "$stage/bin/tme" --version; }
 
 check "C program through pkg-config" with_pkg_config
 check "C program through CMake" with_cmake
+check "a binding in C" binding_as cc c11 c
 check "header as C11" header_as cc c11 c
 check "header as C17" header_as cc c17 c
 if command -v c++ >/dev/null; then
   check "header as C++" header_as c++ c++11 c++
+  check "a binding in C++" binding_as c++ c++11 c++
 fi
 check "exports tme_* alone" exports
 check "SONAME" soname
