@@ -25,10 +25,10 @@ static void test_columns(void **unused) {
   for (int64_t n = 1; n <= MOST; n++)
     for (int vectors = 1; vectors <= 4; vectors++)
       for (int balanced = 0; balanced < 2; balanced++) {
-        columns parts[2];
+        bands parts[2];
         bool in[MOST] = {false};
         int64_t needed = ceil_div(n, LANES), wide = (vectors < needed ? vectors : needed) * LANES, threes = 0, twos = 0;
-        columns_cut(n, wide, LANES, balanced, parts);
+        bands_cut(n, wide, LANES, balanced, parts);
         for (int i = 0; i < 2; i++)
           for (int64_t band = 0; band < parts[i].count; band++)
             for (int64_t j = 0; j < parts[i].wide; j++) {

@@ -1,7 +1,5 @@
-/* Rewriting a graph by a rule, and what a target adds to the passes. */
+/* Rewriting a graph by a rule. */
 #include "ir/rewrite.h"
-#include "lower/cpu/target.h"
-#include "lower/program.h"
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -83,30 +81,7 @@ static void test_wanted(void **unused) {
   graph_free(g);
 }
 
-/* Long sums are cut by the target alone. */
-static void test_split(void **unused) {
-  (void)unused;
-  static const cpu_target whole_machine = {
-      .base = CPU_LOWERING, .vector_bytes = 32, .registers = 16, .l1 = {1 << 15, 8}, .l2 = {1 << 19, 8}};
-  cpu_target simple = whole_machine;
-  simple.base.split = NULL;
-  for (int i = 0; i < 2; i++) {
-    error e = {0};
-    int sums = 0;
-    graph *g = two_ways(1 << 20);
-    g->root[0] = graph_reduce(g, OP_sum, g->root[0], 1, false);
-    program *p = program_lower(g, i ? &simple.base : &whole_machine.base, &e);
-    if (!p) fail_msg("%s", e.text);
-    for (int n = 0; n < p->g->n; n++) sums += graph_get(p->g, n)->op == OP_sum;
-    assert_int_equal(sums, i ? 1 : 2);
-    assert_int_equal(p->nsteps, i ? 1 : 2);
-    program_free(p);
-    graph_free(g);
-  }
-}
-
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(test_rules), cmocka_unit_test(test_wanted),
-                                     cmocka_unit_test(test_split)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(test_rules), cmocka_unit_test(test_wanted)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

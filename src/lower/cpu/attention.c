@@ -181,7 +181,7 @@ static int emit_dots(attention *a, const score_tile *t) {
 }
 
 /* q k' of the task's rows, tile by tile, to the scratch rows. */
-static void emit_scores(attention *a, int scratch, int rows, const int *batch, int row0, const columns *c) {
+static void emit_scores(attention *a, int scratch, int rows, const int *batch, int row0, const bands *c) {
   if (!c->count) return;
   int64_t wide = c->wide;
   builder *b = &a->b;
@@ -334,7 +334,7 @@ static int emit_check(attention *a, const band *t, int acc) {
 }
 
 /* Weights times v, over the sums, to the result. */
-static void emit_result(attention *a, int scratch, int sums, int rows, const int *batch, int row0, const columns *c) {
+static void emit_result(attention *a, int scratch, int sums, int rows, const int *batch, int row0, const bands *c) {
   if (!c->count) return;
   kernel *k = a->b.k;
   int last = keys_of(a, ix_add(k, row0, ix_const(k, rows - 1))), aband = k_axis_add(k, c->count, 0, 1, 1);
@@ -368,9 +368,9 @@ static void emit_rows(attention *a, int scratch, int sums, int64_t first, int ro
   int lbatch = k_loop(k, abatch), lpanel = k_loop(k, apanel), batch[TME_MAX_RANK];
   batch_index(a, k, ix_axis(k, abatch), batch);
   int row0 = ix_add(k, ix_mul(k, ix_axis(k, apanel), rows), ix_const(k, first));
-  columns keys[2], values[2];
-  packed_columns(&a->keys, keys);
-  packed_columns(&a->values, values);
+  bands keys[2], values[2];
+  packed_bands(&a->keys, keys);
+  packed_bands(&a->values, values);
   if (is_half(a)) emit_queries(a, rows, batch, row0);
   for (int i = 0; i < 2; i++) emit_scores(a, scratch, rows, batch, row0, &keys[i]);
   emit_weights(a, scratch, sums, rows, row0);

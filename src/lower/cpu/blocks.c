@@ -8,11 +8,11 @@
 
 enum { MOST_TERMS = 512, BLOCK_TERMS = 256 };
 
-static bool is_float_sum(const rows *r, int i) {
+static bool is_float_sum(const row_group *r, int i) {
   return rows_node(r, i)->op == OP_sum && dtype_is_float(expr_dtype(rows_node(r, i)->type.dtype));
 }
 
-void blocks_find(rows *r) {
+void blocks_find(row_group *r) {
   bool sums = false;
   r->sums.cut = -1;
   if (!rows_length(r)) return;
@@ -32,7 +32,7 @@ void blocks_find(rows *r) {
     r->sums.axis = k_axis_add(r->b.k, ceil_div(r->runs[r->sums.cut].extent, r->sums.block), AXIS_REDUCE, 1, 1);
 }
 
-void blocks_limit(rows *r, int axis, int64_t elements) {
+void blocks_limit(row_group *r, int axis, int64_t elements) {
   kernel *k = r->b.k;
   if (axis < 0 || r->sums.axis < 0) return;
   int64_t size = r->sums.block / elements;
@@ -41,7 +41,7 @@ void blocks_limit(rows *r, int axis, int64_t elements) {
   k->axes[axis].limit = ix_add(k, first, ix_const(k, size));
 }
 
-bool blocks_sum(const rows *r, const accumulator *a) { return r->sums.cut >= 0 && is_float_sum(r, a->node); }
+bool blocks_sum(const row_group *r, const accumulator *a) { return r->sums.cut >= 0 && is_float_sum(r, a->node); }
 
 int blocks_lost(kernel *k, int before, int v, int after) {
   int added = k_bin(k, K_SUB, after, before);
@@ -56,28 +56,30 @@ int blocks_total(kernel *k, int sum, int lost) {
   return k_select(k, known, k_bin(k, K_ADD, sum, lost), sum);
 }
 
-static int parts_of(const rows *r, const accumulator *a) {
+static int parts_of(const row_group *r, const accumulator *a) {
   return dtype_is_complex(rows_node(r, a->node)->type.dtype) ? 2 : 1;
 }
 
-static int start_at_neutral(rows *r, const accumulator *a) {
+static int start_at_neutral(row_group *r, const accumulator *a) {
   return k_emit(r->b.k, K_ACC, a->dtype, rows_neutral(r->b.k, a->combine, a->dtype), (int)a->combine, -1, 0);
 }
 
-static int read(rows *r, const accumulator *a, int acc) { return k_emit(r->b.k, K_READ, a->dtype, acc, -1, -1, 0); }
+static int read(row_group *r, const accumulator *a, int acc) {
+  return k_emit(r->b.k, K_READ, a->dtype, acc, -1, -1, 0);
+}
 
-void blocks_start(rows *r, accumulator *a) {
+void blocks_start(row_group *r, accumulator *a) {
   for (int w = 0; w < parts_of(r, a); w++) {
     a->sum[w] = start_at_neutral(r, a);
     a->lost[w] = start_at_neutral(r, a);
   }
 }
 
-void blocks_open(rows *r, accumulator *a) {
+void blocks_open(row_group *r, accumulator *a) {
   for (int w = 0; w < parts_of(r, a); w++) a->acc[w] = start_at_neutral(r, a);
 }
 
-void blocks_close(rows *r, const accumulator *a) {
+void blocks_close(row_group *r, const accumulator *a) {
   kernel *k = r->b.k;
   for (int w = 0; w < parts_of(r, a); w++) {
     int v = read(r, a, a->acc[w]), before = read(r, a, a->sum[w]);
@@ -87,7 +89,7 @@ void blocks_close(rows *r, const accumulator *a) {
   }
 }
 
-expr_value blocks_result(rows *r, const accumulator *a) {
+expr_value blocks_result(row_group *r, const accumulator *a) {
   bool blocks = blocks_sum(r, a);
   int v[2] = {-1, -1};
   for (int w = 0; w < parts_of(r, a); w++) {

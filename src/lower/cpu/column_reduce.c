@@ -5,7 +5,7 @@
 
 enum { ROWS_AT_ONCE = 4 };
 
-bool column_reduce_fits(const rows *r) {
+bool column_reduce_fits(const row_group *r) {
   const graph *g = r->b.l->g;
   int reduced = 0, last = r->nruns - 1;
   for (int i = 0; i < r->nruns; i++) reduced += r->runs[i].reduced;
@@ -20,17 +20,17 @@ bool column_reduce_fits(const rows *r) {
 }
 
 /* One row of scratch memory: sums, or what of them is kept beside. */
-static int scratch_row(rows *r, tme_dtype t) {
-  const run *last = &r->runs[r->nruns - 1];
+static int scratch_row(row_group *r, tme_dtype t) {
+  const dim_run *last = &r->runs[r->nruns - 1];
   return builder_scratch(&r->b, t, last->chunk ? last->chunk : last->extent);
 }
 
-static int scratch_access(rows *r, int buf) {
+static int scratch_access(row_group *r, int buf) {
   return k_access_add(r->b.k, buf, ix_axis(r->b.k, r->runs[r->nruns - 1].axis));
 }
 
 /* sums = combine(sums, row) for `count` rows from `at` on, for all columns. */
-static void add_rows(rows *r, run *inner, const accumulator *accs, int naccs, int at, int count) {
+static void add_rows(row_group *r, dim_run *inner, const accumulator *accs, int naccs, int at, int count) {
   builder *b = &r->b;
   kernel *k = b->k;
   int mark = builder_mark(b), loop = k_loop(k, r->runs[r->nruns - 1].axis);
@@ -48,7 +48,7 @@ static void add_rows(rows *r, run *inner, const accumulator *accs, int naccs, in
 }
 
 /* The block that was summed goes to the sum of those before it, and the next one begins. */
-static void next_block(rows *r, const accumulator *accs, int naccs) {
+static void next_block(row_group *r, const accumulator *accs, int naccs) {
   kernel *k = r->b.k;
   int loop = k_loop(k, r->runs[r->nruns - 1].axis);
   for (int i = 0; i < naccs; i++) {
@@ -63,7 +63,7 @@ static void next_block(rows *r, const accumulator *accs, int naccs) {
 }
 
 /* Rows of scratch memory with nothing in them; those of long sums are three. */
-static void start(rows *r, accumulator *accs, int naccs) {
+static void start(row_group *r, accumulator *accs, int naccs) {
   kernel *k = r->b.k;
   int loop = k_loop(k, r->runs[r->nruns - 1].axis);
   for (int i = 0; i < naccs; i++) {
@@ -76,10 +76,10 @@ static void start(rows *r, accumulator *accs, int naccs) {
   k_end(k, loop);
 }
 
-void column_reduce_emit(rows *r, accumulator *accs) {
+void column_reduce_emit(row_group *r, accumulator *accs) {
   builder *b = &r->b;
   kernel *k = b->k;
-  run *inner = NULL;
+  dim_run *inner = NULL;
   int naccs = rows_accumulators(r, accs), loops[TME_MAX_RANK + 1], nloops = 0;
   start(r, accs, naccs);
   for (int i = 0; i < r->nruns; i++)

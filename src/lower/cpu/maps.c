@@ -6,12 +6,12 @@ enum {
   QUICK_FROM = 48 /* instructions of a map that takes one vector at a time at first */
 };
 
-void map_emit(rows *r) {
+void map_emit(row_group *r) {
   int i = r->G->seed;
   builder_store(&r->b, i, r->ix, builder_value(&r->b, i, r->ix, -1));
 }
 
-void map_set_lanes(rows *r) {
+void map_set_lanes(row_group *r) {
   kernel *k = r->b.k;
   bool tiled = r->form == ROWS_TILES;
   for (int i = 0; i < k->naxes; i++) {
@@ -28,7 +28,7 @@ void map_set_lanes(rows *r) {
   k->opt = k->ninst < 24 ? 0 : 1; /* long straight code spills without a register allocator */
 }
 
-void map_make_symbolic(rows *r) {
+void map_make_symbolic(row_group *r) {
   kernel *k = r->b.k;
   if (r->nruns != 1 || k->naxes != 1) return;
   for (int i = 0; i < k->nacc; i++) {

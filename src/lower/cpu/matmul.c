@@ -43,15 +43,15 @@ static bool has_long_epilogue(const product *p) {
 
 /* Where a tile lies: its first row, its first column and how many there are; the panel of the right operand, of all or of
  * the task's own. */
-typedef struct place {
+typedef struct tile_place {
   int batch, row, col, panel;
   int64_t wide;
   const packing_task *task; /* FORM_TASK_PACKED, FORM_TASK_BLOCKED; else NULL */
   int copied;               /* of the next panel: the first row that is copied beside the tile's sums, */
   int64_t ncopied;          /* and how many are */
-} place;
+} tile_place;
 
-static expr_value right_value(product *p, const place *at, int row, int kk, int col, int jj) {
+static expr_value right_value(product *p, const tile_place *at, int row, int kk, int col, int jj) {
   kernel *k = p->b.k;
   if (p->form == FORM_TASK_PACKED || p->form == FORM_TASK_BLOCKED)
     return (expr_value){task_value(p, at->task, at->panel, kk, jj), -1};
@@ -75,7 +75,7 @@ static void add_k(product *p) {
   k->axes[p->ak].limit = ix_add(k, first, ix_const(k, p->block));
 }
 
-static void emit_tile(product *p, const place *at, int rows) {
+static void emit_tile(product *p, const tile_place *at, int rows) {
   builder *b = &p->b;
   kernel *k = b->k;
   bool blocked = p->form == FORM_TASK_BLOCKED;
@@ -167,7 +167,7 @@ static int first_row(product *p, const span *s, int block, int panel) {
 }
 
 /* Every tile of the span is a task; of a batch (else -1) that is one itself, every tile in turn. */
-static void emit_tiles(product *p, const span *s, const columns *c, int batch) {
+static void emit_tiles(product *p, const span *s, const bands *c, int batch) {
   kernel *k = p->b.k;
   int64_t slab = c->count;
   if (s->blocks > 1) slab = largest_divisor(c->count, NC_BYTES / band_bytes(p) > 1 ? NC_BYTES / band_bytes(p) : 1);
@@ -180,11 +180,11 @@ static void emit_tiles(product *p, const span *s, const columns *c, int batch) {
     n[i] = ix_axis(k, axis);
   }
   int band = ix_add(k, ix_mul(k, n[1], slab), n[3]);
-  place at = {.batch = n[0],
-              .row = first_row(p, s, n[2], n[4]),
-              .col = product_column(p, c, band),
-              .panel = ix_add(k, band, ix_const(k, c->panel)),
-              .wide = c->wide};
+  tile_place at = {.batch = n[0],
+                   .row = first_row(p, s, n[2], n[4]),
+                   .col = product_column(p, c, band),
+                   .panel = ix_add(k, band, ix_const(k, c->panel)),
+                   .wide = c->wide};
   emit_tile(p, &at, s->mr);
   for (int i = 4; i >= inner; i--) k_end(k, loop[i]);
 }
@@ -197,14 +197,14 @@ static void emit_task_tiles(product *p, const packing_task *t, const span *spans
   int64_t ncopied = task_packs_ahead(p) ? smallest_divisor(p->kc, ceil_div(p->kc, tiles)) : 1;
   for (int i = 0; i < nspans; i++) {
     int arows = k_axis_add(k, spans[i].panels, 0, 1, 1), lrows = k_loop(k, arows), n = ix_axis(k, arows);
-    place at = {.batch = t->batch,
-                .row = first_row(p, &spans[i], ix_const(k, 0), n),
-                .col = task_column(p, t, ix_axis(k, apanel)),
-                .panel = ix_axis(k, apanel),
-                .wide = t->c->wide,
-                .task = t,
-                .copied = ix_mul(k, ix_add(k, n, ix_const(k, before)), ncopied),
-                .ncopied = ncopied};
+    tile_place at = {.batch = t->batch,
+                     .row = first_row(p, &spans[i], ix_const(k, 0), n),
+                     .col = task_column(p, t, ix_axis(k, apanel)),
+                     .panel = ix_axis(k, apanel),
+                     .wide = t->c->wide,
+                     .task = t,
+                     .copied = ix_mul(k, ix_add(k, n, ix_const(k, before)), ncopied),
+                     .ncopied = ncopied};
     emit_tile(p, &at, spans[i].mr);
     before += spans[i].panels;
     k_end(k, lrows);
@@ -213,7 +213,7 @@ static void emit_task_tiles(product *p, const packing_task *t, const span *spans
 }
 
 /* A task makes some panels of the right operand for itself and goes over all rows with each. */
-static void emit_task(product *p, const span *spans, int nspans, const columns *c) {
+static void emit_task(product *p, const span *spans, int nspans, const bands *c) {
   kernel *k = p->b.k;
   packing_task t = {.c = c, .panels = least(c->count, p->task_panels)};
   int abatch = k_axis_add(k, p->batches, AXIS_PARALLEL, 1, 1);
@@ -255,8 +255,8 @@ static bool emit(product *p, const char *name) {
   if (!product_begin(p, name)) return false;
   span spans[MOST_SPANS];
   int nspans = product_cut_rows(p, spans);
-  columns parts[2];
-  product_cut_columns(p, parts);
+  bands parts[2];
+  product_cut_bands(p, parts);
   int64_t widest = parts[0].count ? parts[0].wide : parts[1].wide;
   bool blocked = p->form == FORM_TASK_BLOCKED, by_task = blocked || p->form == FORM_TASK_PACKED;
   p->spilled = blocked || has_long_epilogue(p);
@@ -270,7 +270,7 @@ static bool emit(product *p, const char *name) {
     batch = ix_axis(p->b.k, axis);
   }
   for (int i = 0; i < 2; i++) {
-    const columns *c = &parts[i];
+    const bands *c = &parts[i];
     if (!c->count) continue;
     if (by_task)
       emit_task(p, spans, nspans, c);

@@ -39,7 +39,7 @@ int kernel_index_work(const kernel *k) {
   return work;
 }
 
-static bool is_dear(int op) { return op == K_DIV || op == K_SQRT || op == K_IDIV; }
+static bool is_expensive(int op) { return op == K_DIV || op == K_SQRT || op == K_IDIV; }
 
 /* Instructions for one: a comparison and the choice that follows are one; the longest vectors come with a scale. */
 static int arithmetic(const k_inst *n, bool longest) {
@@ -96,7 +96,7 @@ void kernel_measure(kernel *k, const cpu_target *t) {
       tasks += section;
       section = 1;
     } else if (depth) { /* the rest is done once a call */
-      double ns = n->op == K_LIBM ? 100 : is_dear(n->op) ? 3 : n->op == K_LOAD || n->op == K_STORE ? 0.6 : 0.3;
+      double ns = n->op == K_LIBM ? 100 : is_expensive(n->op) ? 3 : n->op == K_LOAD || n->op == K_STORE ? 0.6 : 0.3;
       k->task_cost += section * ns * times_in_task(k, i, open, depth, deps[i], false);
       k->task_ops += section * arithmetic(n, longest) * times_in_task(k, i, open, depth, deps[i], true);
     }

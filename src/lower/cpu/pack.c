@@ -13,23 +13,23 @@ int64_t type_matrices(const op_type *t) {
   return n;
 }
 
-void columns_cut(int64_t n, int64_t wide, int lanes, bool balance, columns out[2]) {
+void bands_cut(int64_t n, int64_t wide, int lanes, bool balance, bands out[2]) {
   int64_t rest = n % wide, vectors = ceil_div(n, lanes), whole = ceil_div(rest, lanes) * lanes;
   int64_t last = whole <= n ? whole : rest;
   int64_t pairs = (3 - vectors % 3) % 3; /* vectors = 3 bands + 2 pairs */
-  out[0] = (columns){0, wide, n / wide, 0};
-  out[1] = (columns){n - last, last, last != 0, n / wide};
+  out[0] = (bands){0, wide, n / wide, 0};
+  out[1] = (bands){n - last, last, last != 0, n / wide};
   if (wide != 3 * lanes || n < 4 * lanes) return;
   /* Three pairs for two bands: one more task. */
   if (balance && vectors <= MOST_BALANCED && (pairs + vectors) % 2 && 2 * (pairs + 3) * lanes <= n) pairs += 3;
   if (!pairs) return;
   out[0].count = (vectors - 2 * pairs) / 3;
-  out[1] = (columns){n - 2 * pairs * lanes, 2 * lanes, pairs, out[0].count};
+  out[1] = (bands){n - 2 * pairs * lanes, 2 * lanes, pairs, out[0].count};
 }
 
 static int64_t packed_wide(const packed *p) { return (int64_t)p->vectors * p->lanes; }
 
-void packed_columns(const packed *p, columns out[2]) { columns_cut(p->N, packed_wide(p), p->lanes, false, out); }
+void packed_bands(const packed *p, bands out[2]) { bands_cut(p->N, packed_wide(p), p->lanes, false, out); }
 
 void packed_index(kernel *k, const op_type *t, int matrix, int *ix) {
   int64_t stride = 1;
@@ -67,7 +67,7 @@ expr_value packed_load(builder *b, const packed *p, int matrix, int panel, int r
 }
 
 /* Rows [first, first + rows) of a panel for each of the bands. */
-static void emit_panels(builder *b, const packed *p, const columns *c, int64_t first, int64_t rows) {
+static void emit_panels(builder *b, const packed *p, const bands *c, int64_t first, int64_t rows) {
   if (!c->count || !rows) return;
   kernel *k = b->k;
   const op_type *t = &b->l->g->node[p->node].type;
@@ -110,8 +110,8 @@ tme_status lower_pack(lowering *l, packed *p, error *e) {
   }
   builder b;
   if (!builder_init(&b, l, "pack")) return fail_memory(e, "pack", sizeof b);
-  columns parts[2];
-  packed_columns(p, parts);
+  bands parts[2];
+  packed_bands(p, parts);
   int64_t whole = p->dot ? t->shape[p->kdim] / 2 : p->K;
   for (int i = 0; i < 2; i++) {
     emit_panels(&b, p, &parts[i], 0, whole);

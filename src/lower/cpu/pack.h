@@ -5,15 +5,15 @@
 #include "lower/lower.h"
 
 /* Bands of columns of a product. */
-typedef struct columns {
+typedef struct bands {
   int64_t first, wide, count;
   int64_t panel; /* number of the first one */
-} columns;
+} bands;
 /* Whole bands of `wide` columns, and what remains: a band of as many vectors as it takes, the last of them ending with the
  * last column. Of bands of three vectors so many that pairs remain, which keep the arithmetic units busy, as one vector does
  * not; with `balance`, where there are few bands and each is a task, an even number of them, so that two threads can have
  * as many vectors. Columns of the band before are computed again rather than lanes masked. */
-void columns_cut(int64_t n, int64_t wide, int lanes, bool balance, columns out[2]);
+void bands_cut(int64_t n, int64_t wide, int lanes, bool balance, bands out[2]);
 
 /* An operand of a product in panels, one for each band: pack.c. Its dimension kdim is summed over, cdim gives the
  * columns; the ones before the last two count the matrices. */
@@ -28,7 +28,7 @@ typedef struct packed {
 } packed;
 /* Adds the step that copies and sets the slots. */
 tme_status lower_pack(lowering *l, packed *p, error *e);
-void packed_columns(const packed *p, columns out[2]);
+void packed_bands(const packed *p, bands out[2]);
 /* Matrices of a type: its dimensions before the last two; the index of one in them; and the other way round: */
 int64_t type_matrices(const op_type *t);
 void packed_index(kernel *k, const op_type *t, int matrix, int *ix);

@@ -169,7 +169,7 @@ bool product_begin(product *p, const char *name) {
   return true;
 }
 
-int product_column(product *p, const columns *c, int band) {
+int product_column(product *p, const bands *c, int band) {
   return ix_add(p->b.k, ix_mul(p->b.k, band, c->wide), ix_const(p->b.k, c->first));
 }
 

@@ -36,8 +36,8 @@ typedef struct product {
   bool aligned; /* every row of the right operand begins at the same place of a cache line */
   packed pack;
   int task_buf; /* FORM_TASK_PACKED, FORM_TASK_BLOCKED: the task's panels, or two in turn, [panel][row][column] */
-  int64_t task_panels; /* of one task */
-  int64_t kc;          /* of the right operand in a panel: K, or a block of it */
+  int64_t task_panels; /* how many a task has */
+  int64_t kc;          /* rows of the right operand in a panel: K, or a block of it */
   int sums_buf;        /* FORM_TASK_BLOCKED: what the blocks before have summed, [row][panel][column] */
   tme_dtype acc;
   k_op dot;      /* K_NOP, or: operands are pairs of numbers that it multiplies */
@@ -91,7 +91,7 @@ void product_store(product *p, int batch, int row, int col);
 /* Begins the kernel. False when out of memory. */
 bool product_begin(product *p, const char *name);
 /* The first column of a band. */
-int product_column(product *p, const columns *c, int band);
+int product_column(product *p, const bands *c, int band);
 /* What a sum begins with. */
 int product_zero(product *p);
 /* What changes no sum that it is added to: -0 + s is s. */
@@ -122,7 +122,7 @@ int64_t product_l2_half(const product *p);
 bool bands_are_many(const product *p);
 /* Bytes of the right operand that a band of columns needs, as numbers that are summed. */
 int64_t band_bytes(const product *p);
-void product_cut_columns(const product *p, columns out[2]);
+void product_cut_bands(const product *p, bands out[2]);
 /* Blocks of MC rows as long as there is more than one, then the rest. */
 int product_cut_rows(const product *p, span *out);
 static inline int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
@@ -141,7 +141,7 @@ bool product_right_strides(product *p, int64_t *column, int64_t *row);
 
 /* The columns that it works on, and the block of rows of the right operand. */
 typedef struct packing_task {
-  const columns *c;
+  const bands *c;
   int batch, band0;
   int64_t panels, rest;      /* the last task has `rest` */
   int last;                  /* 1 in the last task if it has fewer, else 0 */

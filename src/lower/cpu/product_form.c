@@ -57,12 +57,12 @@ bool product_right_strides(product *p, int64_t *column, int64_t *row) {
 /* How many panels a task packs, at most so many: enough tasks are left, the last one has few less, and two threads have as
  * many. A task is a third of a panel's work besides. */
 static int64_t panels_of_task(const product *p, int64_t most) {
-  columns parts[2];
-  product_cut_columns(p, parts);
-  int64_t bands = parts[0].count, best = 1, lowest = INT64_MAX;
-  most = least(most, bands * p->batches / FEWEST_TASKS);
+  bands parts[2];
+  product_cut_bands(p, parts);
+  int64_t count = parts[0].count, best = 1, lowest = INT64_MAX;
+  most = least(most, count * p->batches / FEWEST_TASKS);
   for (int64_t n = most; n > 0; n--) {
-    int64_t tasks = ceil_div(bands, n) * p->batches, cost = (tasks + tasks % 2) * (3 * n + 1);
+    int64_t tasks = ceil_div(count, n) * p->batches, cost = (tasks + tasks % 2) * (3 * n + 1);
     if (cost < lowest) {
       lowest = cost;
       best = n;

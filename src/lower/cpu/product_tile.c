@@ -31,11 +31,11 @@ static micro_tile best_tile(const product *p) {
   for (int i = 0; i < n; i++) {
     int held = (list[i].mr + 1) * list[i].vectors + 1;
     if (p->dot == K_DOT_I16 && held >= t->registers) continue; /* products of pairs need one, too */
-    int64_t bands = ceil_div(vectors, list[i].vectors);
+    int64_t count = ceil_div(vectors, list[i].vectors);
     bool beyond_l1 = p->M > MOST_COPY_BOUND && bytes * list[i].vectors > t->l1.bytes;
     if (beyond_l1 && list[i].mr < list[0].mr && vectors % list[0].vectors == 0) continue;
-    if (bands < lowest || (bands == lowest && list[i].vectors < list[best].vectors)) {
-      lowest = bands;
+    if (count < lowest || (count == lowest && list[i].vectors < list[best].vectors)) {
+      lowest = count;
       best = i;
     }
   }
@@ -89,9 +89,9 @@ static void cut_balanced(const product *p, int64_t row0, span *out, int *n) {
   if (low > 0 && panels > nhigh) out[(*n)++] = (span){row0 + nhigh * high, (int)low, panels - nhigh, 1};
 }
 
-void product_cut_columns(const product *p, columns out[2]) {
+void product_cut_bands(const product *p, bands out[2]) {
   bool by_task = p->form == FORM_TASK_PACKED || p->form == FORM_TASK_BLOCKED;
-  columns_cut(p->N, product_nr(p), p->lanes, by_task && p->batches == 1, out);
+  bands_cut(p->N, product_nr(p), p->lanes, by_task && p->batches == 1, out);
 }
 
 int product_cut_rows(const product *p, span *out) {

@@ -11,7 +11,7 @@ enum {
 /* ---- passes ------------------------------------------------------------------------------------------------------ */
 
 /* Depth of every node of the kernel: 0 for what needs no reduction of the group. */
-static void find_depths(rows *r) {
+static void find_depths(row_group *r) {
   const graph *g = r->b.l->g;
   r->passes.n = 1;
   for (int i = r->G->seed; i < g->n; i++) {
@@ -30,7 +30,7 @@ static void find_depths(rows *r) {
   }
 }
 
-bool passes_init(rows *r) {
+bool passes_init(row_group *r) {
   size_t n = (size_t)r->b.l->g->n + 1;
   passes *p = &r->passes;
   p->depth = mem_calloc(n, sizeof *p->depth);
@@ -42,14 +42,14 @@ bool passes_init(rows *r) {
   return true;
 }
 
-void passes_free(rows *r) {
+void passes_free(row_group *r) {
   mem_free(r->passes.depth);
   mem_free(r->passes.made);
   mem_free(r->passes.first);
   mem_free(r->passes.cache);
 }
 
-void passes_restart(rows *r) {
+void passes_restart(row_group *r) {
   for (int i = 0; i < r->b.l->g->n; i++) {
     r->passes.made[i] = (expr_value){-1, -1};
     r->passes.first[i] = -1;
@@ -60,27 +60,27 @@ void passes_restart(rows *r) {
 /* ---- values that the kernel makes itself ------------------------------------------------------------------------- */
 
 /* Whether ix, an index of member i, is the one of the row that the kernel works on. */
-static bool own_row(const rows *r, int i, const int *ix) {
+static bool own_row(const row_group *r, int i, const int *ix) {
   const dim_map *m = &r->b.l->f->maps[i];
   for (int d = 0; d < rows_node(r, i)->type.rank; d++)
     if (m->map[d] >= 0 && ix[d] != r->ix[m->map[d]]) return false;
   return true;
 }
 
-static bool own_point(const rows *r, int i, const int *ix) {
+static bool own_point(const row_group *r, int i, const int *ix) {
   for (int d = 0; d < rows_node(r, i)->type.rank; d++)
     if (r->G->full.shape[d] != 1 && ix[d] != r->ix[d]) return false;
   return type_same_shape(&rows_node(r, i)->type, &r->G->full);
 }
 
-static bool expensive(const rows *r, int i) {
+static bool expensive(const row_group *r, int i) {
   int op = rows_node(r, i)->op;
   return op < OP_PUBLIC_COUNT && op_get(op)->family == FAMILY_elementwise && op_get(op)->ulp > 0 &&
          !dtype_is_complex(rows_node(r, i)->type.dtype);
 }
 
 /* Where an element lies in a scratch row. */
-static int row_index(rows *r) {
+static int row_index(row_group *r) {
   kernel *k = r->b.k;
   int x = ix_const(k, 0);
   int64_t stride = 1;
@@ -93,7 +93,7 @@ static int row_index(rows *r) {
 }
 
 bool passes_special(builder *b, int node, const int *ix, int guard, expr_value *out) {
-  rows *r = b->user;
+  row_group *r = b->user;
   if (rows_member(r, node) && rows_reduction(r, node)) {
     if (r->passes.made[node].re < 0 || !own_row(r, node, ix)) b->failure = "a reduction is needed before it is made";
     *out = r->passes.made[node];
@@ -133,7 +133,7 @@ bool passes_special(builder *b, int node, const int *ix, int guard, expr_value *
 
 /* What was read of this row is fetched of the next one: the hardware foresees reads within a page, and a row often is
  * one, or several. After the last row, that is memory that nobody reads; to fetch it does nothing. */
-static void fetch_next_row(rows *r) {
+static void fetch_next_row(row_group *r) {
   kernel *k = r->b.k;
   int along = r->nruns - 1, kept = along, n = k->nacc;
   while (kept >= 0 && r->runs[kept].reduced) kept--;
@@ -153,7 +153,7 @@ static void fetch_next_row(rows *r) {
 }
 
 /* One pass over a row: all reductions and all stores of that depth. */
-static void emit_pass(rows *r, accumulator *accs) {
+static void emit_pass(row_group *r, accumulator *accs) {
   builder *b = &r->b;
   kernel *k = b->k;
   const graph *g = b->l->g;
@@ -197,7 +197,7 @@ static void emit_pass(rows *r, accumulator *accs) {
   for (int i = 0; i < naccs; i++) r->passes.made[accs[i].node] = blocks_result(r, &accs[i]);
 }
 
-void row_reduce_emit(rows *r, accumulator *accs) {
+void row_reduce_emit(row_group *r, accumulator *accs) {
   for (; r->passes.at < r->passes.n; r->passes.at++) emit_pass(r, accs);
   rows_store(r);
 }

@@ -15,14 +15,14 @@ enum {
   SHORT_ROWS = 16           /* where there are fewer rows than this */
 };
 
-bool rows_full(const rows *r, int i) {
+bool rows_full(const row_group *r, int i) {
   return !rows_reduction(r, i) && type_same_shape(&rows_node(r, i)->type, &r->G->full);
 }
 
 /* ---- the iteration space ----------------------------------------------------------------------------------------- */
 
 /* Splits the dimensions into runs; bit d of `merge`: dimension d shares the loop of the next one. */
-static void find_runs(rows *r, uint32_t merge) {
+static void find_runs(row_group *r, uint32_t merge) {
   const op_type *t = &r->G->full;
   r->nruns = 0;
   bool joined = false;
@@ -30,12 +30,12 @@ static void find_runs(rows *r, uint32_t merge) {
     if (t->shape[d] == 1) continue;
     bool reduced = r->G->axes >> d & 1;
     if (joined) {
-      run *p = &r->runs[r->nruns - 1];
+      dim_run *p = &r->runs[r->nruns - 1];
       p->last = d;
       p->extent *= t->shape[d];
     } else {
       r->runs[r->nruns++] =
-          (run){.first = d, .last = d, .reduced = reduced, .extent = t->shape[d], .axis = -1, .at = -1};
+          (dim_run){.first = d, .last = d, .reduced = reduced, .extent = t->shape[d], .axis = -1, .at = -1};
     }
     joined = merge >> d & 1;
   }
@@ -78,11 +78,11 @@ static uint32_t merge_reduced(const group *G) {
   return m;
 }
 
-void rows_set_indices(rows *r) {
+void rows_set_indices(row_group *r) {
   kernel *k = r->b.k;
   for (int d = 0; d < TME_MAX_RANK; d++) r->ix[d] = ix_const(k, 0);
   for (int i = 0; i < r->nruns; i++) {
-    const run *p = &r->runs[i];
+    const dim_run *p = &r->runs[i];
     int at_axis = p->at >= 0 ? p->at : ix_axis(k, p->axis);
     if (p->chunk) at_axis = ix_add(k, ix_mul(k, ix_axis(k, p->outer), p->chunk), at_axis);
     int64_t inner = 1;
@@ -95,15 +95,15 @@ void rows_set_indices(rows *r) {
   }
 }
 
-int64_t rows_length(const rows *r) {
+int64_t rows_length(const row_group *r) {
   int64_t n = 1;
   for (int i = 0; i < r->nruns; i++) n *= r->runs[i].reduced ? r->runs[i].extent : 1;
   return n;
 }
 
 /* Into what chunks a run is cut: a tile, or pieces of a row that is long where rows are few. */
-static int64_t chunk_of(const rows *r, int i) {
-  const run *p = &r->runs[i];
+static int64_t chunk_of(const row_group *r, int i) {
+  const dim_run *p = &r->runs[i];
   bool last = i == r->nruns - 1;
   int64_t kept = 1; /* iterations of the other kept runs, and whether there are any */
   bool alone = true;
@@ -120,10 +120,10 @@ static int64_t chunk_of(const rows *r, int i) {
 
 /* The last run gets the vector axis. Kept runs are parallel, but for the inner part of a chunk, and for a vector axis
  * that has other kept runs around it; where it is the only one, its elements are the tasks. */
-static void add_axes(rows *r) {
+static void add_axes(row_group *r) {
   kernel *k = r->b.k;
   for (int i = 0; i < r->nruns; i++) {
-    run *p = &r->runs[i];
+    dim_run *p = &r->runs[i];
     bool last = i == r->nruns - 1, alone = true;
     for (int j = 0; j < i; j++) alone &= r->runs[j].reduced;
     unsigned flags = (p->reduced ? AXIS_REDUCE : 0) | (last ? AXIS_VECTOR : 0);
@@ -170,7 +170,7 @@ int rows_neutral(kernel *k, k_op combine, tme_dtype t) {
   }
 }
 
-int rows_accumulators(const rows *r, accumulator *accs) {
+int rows_accumulators(const row_group *r, accumulator *accs) {
   const graph *g = r->b.l->g;
   int n = 0;
   for (int i = r->G->seed; i < g->n; i++) {
@@ -182,7 +182,7 @@ int rows_accumulators(const rows *r, accumulator *accs) {
   return n;
 }
 
-expr_value rows_reduced_value(rows *r, int reduction) {
+expr_value rows_reduced_value(row_group *r, int reduction) {
   const graph *g = r->b.l->g;
   int x = graph_in(g, reduction, 0);
   tme_dtype from = g->node[x].type.dtype, to = g->node[reduction].type.dtype;
@@ -191,7 +191,7 @@ expr_value rows_reduced_value(rows *r, int reduction) {
   return from == to ? v : expr_cast(r->b.k, v, from, to);
 }
 
-void rows_store(rows *r) {
+void rows_store(row_group *r) {
   const graph *g = r->b.l->g;
   for (int i = r->G->seed; i < g->n; i++) {
     if (!rows_member(r, i) || rows_full(r, i) || !r->b.l->f->stored[i]) continue;
@@ -204,7 +204,7 @@ void rows_store(rows *r) {
   }
 }
 
-size_t rows_ordered_bytes(const rows *r) {
+size_t rows_ordered_bytes(const row_group *r) {
   for (int i = r->G->seed; i < r->b.l->g->n; i++) {
     tme_dtype t = expr_dtype(rows_node(r, i)->type.dtype);
     int op = rows_node(r, i)->op;
@@ -214,7 +214,7 @@ size_t rows_ordered_bytes(const rows *r) {
 }
 
 /* Lanes and unrolling, once it is known what the kernel computes. */
-static void reduction_set_lanes(rows *r) {
+static void reduction_set_lanes(row_group *r) {
   kernel *k = r->b.k;
   const graph *g = r->b.l->g;
   size_t ordered = rows_ordered_bytes(r), bytes = ordered;
@@ -235,7 +235,7 @@ static void reduction_set_lanes(rows *r) {
 
 /* Results larger than the last cache are gone from it before anybody reads them, and would have been read from memory
  * only to be overwritten. */
-static void set_streams(rows *r) {
+static void set_streams(row_group *r) {
   kernel *k = r->b.k;
   int64_t cache = rows_cpu(r)->last_level;
   for (int i = 0; i < k->nbufs && cache; i++) {
@@ -246,20 +246,20 @@ static void set_streams(rows *r) {
   }
 }
 
-static bool is_map(const rows *r) { return r->G->kind == GROUP_MAP; }
+static bool is_map(const row_group *r) { return r->G->kind == GROUP_MAP; }
 
-static rows_form form_of(const rows *r) {
+static rows_form form_of(const row_group *r) {
   if (is_map(r)) return r->tile.across >= 0 ? ROWS_TILES : ROWS_MAP;
   return column_reduce_fits(r) ? ROWS_COLUMNS : ROWS_REDUCE;
 }
 
 /* The loops around what a task does: those that count tasks, and the kept ones within. */
-static int open_loops(rows *r, int *loops) {
+static int open_loops(row_group *r, int *loops) {
   kernel *k = r->b.k;
   bool parallel = false, down = r->form == ROWS_TILES && r->tile.down, columns = r->form == ROWS_COLUMNS;
   int n = 0;
   for (int i = 0; i < r->nruns; i++) {
-    const run *p = &r->runs[i];
+    const dim_run *p = &r->runs[i];
     if (p->chunk && (i != r->tile.across || !down))
       loops[n++] = k_loop(k, p->outer);
     else if (p->axis >= 0 && k->axes[p->axis].flags & AXIS_PARALLEL)
@@ -275,7 +275,7 @@ static int open_loops(rows *r, int *loops) {
 }
 
 /* What a task does. False when out of memory. */
-static bool emit_task(rows *r) {
+static bool emit_task(row_group *r) {
   if (is_map(r)) {
     map_emit(r);
     return true;
@@ -290,7 +290,7 @@ static bool emit_task(rows *r) {
   return true;
 }
 
-static bool emit(rows *r, uint32_t merge, const char *name) {
+static bool emit(row_group *r, uint32_t merge, const char *name) {
   builder *b = &r->b;
   if (!builder_init(b, r->b.l, name)) return false;
   b->special = is_map(r) ? NULL : passes_special;
@@ -311,7 +311,7 @@ static bool emit(rows *r, uint32_t merge, const char *name) {
   return true;
 }
 
-static void start_again(rows *r) {
+static void start_again(row_group *r) {
   lowering *l = r->b.l;
   builder_free(&r->b);
   memset(&r->b, 0, sizeof r->b);
@@ -319,7 +319,7 @@ static void start_again(rows *r) {
 }
 
 /* Tries which kept dimensions can share loops; leaves the best kernel in the builder. */
-static bool emit_best(rows *r, const char *name) {
+static bool emit_best(row_group *r, const char *name) {
   uint32_t fixed = merge_reduced(r->G), may = mergeable(r->G, false), merge = fixed;
   lowering *l = r->b.l;
   r->passes.dry = true;
@@ -336,7 +336,7 @@ static bool emit_best(rows *r, const char *name) {
       if (may >> d & 1) tries[ntries++] = 1u << d;
   }
   for (int i = 0; i < ntries; i++) {
-    rows t = *r;
+    row_group t = *r;
     t.passes.dry = true;
     memset(&t.b, 0, sizeof t.b);
     t.b.l = l;
@@ -360,7 +360,7 @@ static bool emit_best(rows *r, const char *name) {
 
 /* The bounds of what is divided are known less well where a run is cut and the last piece is shorter: too loosely for some
  * accesses through reshapes. Those are in bounds for all that is known where nothing is cut. */
-static bool emit_in_bounds(rows *r, const char *name) {
+static bool emit_in_bounds(row_group *r, const char *name) {
   error ignored;
   if (!emit_best(r, name)) return false;
   if (r->b.failure || r->b.k->failed || kernel_verify(r->b.k, &ignored) == TME_OK) return true;
@@ -372,7 +372,7 @@ static bool emit_in_bounds(rows *r, const char *name) {
 }
 
 tme_status cpu_rows(lowering *l, int gr, error *e) {
-  rows r = {.b.l = l, .G = &l->f->groups[gr], .gr = gr, .tile.across = -1};
+  row_group r = {.b.l = l, .G = &l->f->groups[gr], .gr = gr, .tile.across = -1};
   char label[96], shape[200], name[48];
   lower_label(l, gr, label, sizeof label);
   type_shape_text(&r.G->full, shape);

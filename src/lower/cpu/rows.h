@@ -9,7 +9,7 @@
 #include "lower/lower.h"
 
 /* Neighbouring dimensions that share one loop. */
-typedef struct run {
+typedef struct dim_run {
   int first, last; /* dimensions, inclusive */
   bool reduced;
   int64_t extent;
@@ -17,7 +17,7 @@ typedef struct run {
   int64_t chunk; /* 0, or the run is cut into chunks of so many elements, which are tasks */
   int outer;     /* the parallel axis that counts the chunks */
   int at;        /* -1, or the place in the run, where it is not simply its axis */
-} run;
+} dim_run;
 
 typedef enum rows_form {
   ROWS_MAP,
@@ -50,11 +50,11 @@ typedef struct long_sums {
   int axis;      /* that counts them */
 } long_sums;
 
-typedef struct rows {
+typedef struct row_group {
   builder b;
   const group *G;
   int gr;
-  run runs[TME_MAX_RANK];
+  dim_run runs[TME_MAX_RANK];
   int nruns;
   bool uncut;           /* every run is one loop, see emit_in_bounds */
   int ix[TME_MAX_RANK]; /* the index of each dimension of the full shape */
@@ -62,7 +62,7 @@ typedef struct rows {
   tiling tile;    /* of maps */
   passes passes;  /* of reductions, */
   long_sums sums; /* too */
-} rows;
+} row_group;
 
 /* Of a reduction; two for complex numbers. */
 typedef struct accumulator {
@@ -72,66 +72,68 @@ typedef struct accumulator {
   tme_dtype dtype;
 } accumulator;
 
-static inline const cpu_target *rows_cpu(const rows *r) { return cpu_of(r->b.l->t); }
-static inline const g_node *rows_node(const rows *r, int i) { return &r->b.l->g->node[i]; }
-static inline bool rows_member(const rows *r, int i) { return r->b.l->f->group_of[i] == r->gr; }
-static inline bool rows_reduction(const rows *r, int i) { return op_classify(rows_node(r, i)->op) == CLASS_REDUCE; }
+static inline const cpu_target *rows_cpu(const row_group *r) { return cpu_of(r->b.l->t); }
+static inline const g_node *rows_node(const row_group *r, int i) { return &r->b.l->g->node[i]; }
+static inline bool rows_member(const row_group *r, int i) { return r->b.l->f->group_of[i] == r->gr; }
+static inline bool rows_reduction(const row_group *r, int i) {
+  return op_classify(rows_node(r, i)->op) == CLASS_REDUCE;
+}
 
 /* The member lies in the full space (and is not one value per row). */
-bool rows_full(const rows *r, int i);
+bool rows_full(const row_group *r, int i);
 /* Bytes of the numbers that the group sums or multiplies in, whose order shows in the result; 0 if there are none. */
-size_t rows_ordered_bytes(const rows *r);
+size_t rows_ordered_bytes(const row_group *r);
 /* The accumulators of the reductions of this pass, without the K_ACC. */
-int rows_accumulators(const rows *r, accumulator *accs);
+int rows_accumulators(const row_group *r, accumulator *accs);
 int rows_neutral(kernel *k, k_op combine, tme_dtype t);
 /* What a reduction takes at the point r->ix, in the dtype that it sums in. */
-expr_value rows_reduced_value(rows *r, int reduction);
-void rows_set_indices(rows *r);
+expr_value rows_reduced_value(row_group *r, int reduction);
+void rows_set_indices(row_group *r);
 /* Elements that a row of the group has. */
-int64_t rows_length(const rows *r);
+int64_t rows_length(const row_group *r);
 /* Stores the values that are one per row. */
-void rows_store(rows *r);
+void rows_store(row_group *r);
 
 /* ---- long sums: blocks.c ----------------------------------------------------------------------------------------- */
 
 /* Decides where the group's rows are cut into blocks. */
-void blocks_find(rows *r);
+void blocks_find(row_group *r);
 /* The loop over `axis`, of which each iteration stands for `elements` of the run that is cut, runs over one block. */
-void blocks_limit(rows *r, int axis, int64_t elements);
-bool blocks_sum(const rows *r, const accumulator *a); /* it is a long sum */
+void blocks_limit(row_group *r, int axis, int64_t elements);
+bool blocks_sum(const row_group *r, const accumulator *a); /* it is a long sum */
 /* The accumulators of a long sum: before the loop over the blocks; at the begin of one (of any other reduction: before all
  * loops); at its end. */
-void blocks_start(rows *r, accumulator *a);
-void blocks_open(rows *r, accumulator *a);
-void blocks_close(rows *r, const accumulator *a);
+void blocks_start(row_group *r, accumulator *a);
+void blocks_open(row_group *r, accumulator *a);
+void blocks_close(row_group *r, const accumulator *a);
 /* What a reduction gave. */
-expr_value blocks_result(rows *r, const accumulator *a);
+expr_value blocks_result(row_group *r, const accumulator *a);
 
 /* ---- the four ways ----------------------------------------------------------------------------------------------- */
 
-void map_emit(rows *r);
+void map_emit(row_group *r);
 /* Lanes and unrolling, once it is known what the kernel computes. */
-void map_set_lanes(rows *r);
+void map_set_lanes(row_group *r);
 /* A map over one dimension whose buffers are all walked element by element serves every extent. */
-void map_make_symbolic(rows *r);
+void map_make_symbolic(row_group *r);
 
 /* Finds the run along which some operand of a map is read while the result is written along the last one; none if the space
  * is too small to gain by tiles. */
-void tiles_find(rows *r);
+void tiles_find(row_group *r);
 /* Results that fill a line of the cache. */
-int64_t tiles_line(const rows *r);
+int64_t tiles_line(const row_group *r);
 
 /* The passes of the group's reductions; false when out of memory. */
-bool passes_init(rows *r);
-void passes_free(rows *r);
+bool passes_init(row_group *r);
+void passes_free(row_group *r);
 /* Before a kernel is made, perhaps again. */
-void passes_restart(rows *r);
+void passes_restart(row_group *r);
 /* Values that the kernel makes itself: builder's `special`. */
 bool passes_special(builder *b, int node, const int *ix, int guard, expr_value *out);
-void row_reduce_emit(rows *r, accumulator *accs);
+void row_reduce_emit(row_group *r, accumulator *accs);
 
-bool column_reduce_fits(const rows *r);
-void column_reduce_emit(rows *r, accumulator *accs);
+bool column_reduce_fits(const row_group *r);
+void column_reduce_emit(row_group *r, accumulator *accs);
 
 enum {
   COLUMNS = 1024, /* that one task reduces, row by row, with the sums in its scratch memory */

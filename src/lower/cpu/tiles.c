@@ -11,12 +11,14 @@ enum {
   FAR = 3           /* elements from one to the next that are worth a transpose */
 };
 
-int64_t tiles_line(const rows *r) { return CACHE_LINE / (int64_t)tme_dtype_size(rows_node(r, r->G->seed)->type.dtype); }
+int64_t tiles_line(const row_group *r) {
+  return CACHE_LINE / (int64_t)tme_dtype_size(rows_node(r, r->G->seed)->type.dtype);
+}
 
 /* The tile of a map that reads along one run and writes along the last one. Where rows of results are whole lines of the
  * cache, a tile is as wide as one line, which is then written at once: strides are often powers of two there, and few
  * lines of such rows fit into the cache. Other tiles are wide, for their lines at both sides are written twice. */
-static void choose_tile(rows *r, bool mixed) {
+static void choose_tile(row_group *r, bool mixed) {
   int64_t length = r->runs[r->tile.across].extent, wide = r->runs[r->nruns - 1].extent, line = tiles_line(r),
           n = TILE_LEAST;
   bool whole = wide % line == 0;
@@ -28,7 +30,7 @@ static void choose_tile(rows *r, bool mixed) {
   r->tile.wide = n < wide ? n : wide;
 }
 
-void tiles_find(rows *r) {
+void tiles_find(row_group *r) {
   const kernel *k = r->b.k;
   int last = r->nruns - 1;
   bool mixed = false; /* other operands are read along the results */
