@@ -39,7 +39,7 @@ static void measure(tme_engine *e, int count) {
   }
   double plan = 1e30, eval = 1e30, compile = 1e30, call = 1e30;
   for (int run = 0; run <= RUNS; run++) { /* the first one fills the caches */
-    tme_engine_clear_cache(e, false); /* code comes from disk, once a kernel */
+    tme_engine_clear_cache(e, false);     /* code comes from disk, once a kernel */
     tme_scope *s = tme_scope_new(e);
     tme_array *x = layers(s, in[0], in[1], in[2], count);
     double begin = now_ms();

@@ -219,8 +219,8 @@ TME_API int tme_array_rank(const tme_array *a);
 /* `rank` extents, valid while the array lives. */
 TME_API const int64_t *tme_array_shape(const tme_array *a);
 TME_API int64_t tme_array_size(const tme_array *a);
-/* Where the elements are, "cpu" being the memory of the host; of what is not computed where they will be, unless the
- * device cannot do it. NULL for NULL. */
+/* In which device's memory the elements are, "cpu" for the host's; of what is not computed, where they will be if the
+ * engine's backend can do it. NULL for NULL. */
 TME_API const char *tme_array_device(const tme_array *a);
 
 /* A copy of `data`: row-major, contiguous, of the dtype given. */

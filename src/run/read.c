@@ -21,8 +21,8 @@ static const void *start_of(const array_view *v) {
 const char *tme_array_device(const tme_array *a) {
   if (!a) return NULL;
   const buffer *b = array_buffer(a);
-  if (!b) return a->node->engine->main->device;
-  return b->device ? b->device->device : "cpu";
+  const backend *main = a->node->engine->main, *owner = b ? b->device : main->host_memory ? NULL : main;
+  return owner ? owner->device : "cpu";
 }
 
 const void *tme_data(tme_scope *s, tme_array *a) {
