@@ -51,10 +51,10 @@ static void mock_operands(const lower_target *t, const graph *g, int node, int o
 }
 
 /* A kernel that does nothing. */
-static tme_status mock_step(lowering *l, int gr, const char *what, error *e) {
+static tme_status mock_step(lowering *l, const char *what, error *e) {
   builder b;
   char label[96];
-  lower_label(l, gr, label, sizeof label);
+  lower_label(l, label, sizeof label);
   say(l->t, what, label);
   if (!builder_init(&b, l, label)) return fail_memory(e, label, sizeof b);
   tme_status status = lower_step(&b, label, e);
@@ -62,8 +62,16 @@ static tme_status mock_step(lowering *l, int gr, const char *what, error *e) {
   return status;
 }
 
-static tme_status mock_rows(lowering *l, int gr, error *e) { return mock_step(l, gr, "rows", e); }
-static tme_status mock_product(lowering *l, int gr, error *e) { return mock_step(l, gr, "product", e); }
+static tme_status mock_rows(lowering *l, int gr, error *e) {
+  (void)gr;
+  return mock_step(l, "rows", e);
+}
+
+static tme_status mock_product(lowering *l, int gr, error *e) {
+  (void)gr;
+  return mock_step(l, "product", e);
+}
+
 static tme_status mock_attention(lowering *l, int gr, error *e) {
   (void)l, (void)gr;
   return (fail)(e, TME_ERR_JIT, "no attention here"); /* not the macro */

@@ -1,5 +1,6 @@
 /* Building the compiler's graph, and showing it. */
 #include "ir/graph.h"
+#include "base/grow.h"
 #include <float.h>
 #include <string.h>
 
@@ -34,25 +35,11 @@ void graph_free(graph *g) {
   mem_free(g);
 }
 
-/* Room for `more` further elements in a table. */
-static void *grow(void *table, size_t size, int n, int more, int *cap) {
-  if (more <= *cap - n) return table;
-  if (n > INT32_MAX / 2 - more) return NULL;
-  int want = (n + more) * 2 < 16 ? 16 : (n + more) * 2;
-  size_t bytes;
-  void *p = mul_size((size_t)want, size, &bytes) ? mem_realloc(table, bytes) : NULL;
-  if (p) *cap = want;
-  return p;
-}
-
 static bool reserve(graph *g, int nin, int nattrs) {
-  g_node *node = grow(g->node, sizeof *node, g->n, 1, &g->cap);
-  if (node) g->node = node;
-  int *in = nin ? grow(g->in, sizeof *in, g->nin, nin, &g->cap_in) : g->in;
-  if (in) g->in = in;
-  op_attrs *attrs = nattrs ? grow(g->attrs, sizeof *attrs, g->nattrs, nattrs, &g->cap_attrs) : g->attrs;
-  if (attrs) g->attrs = attrs;
-  bool ok = node && (in || !nin) && (attrs || !nattrs);
+  bool few = nin <= INT32_MAX / 2 - g->nin;
+  bool ok = few && grow(&g->node, &g->cap, g->n + 1, sizeof *g->node) &&
+            grow(&g->in, &g->cap_in, g->nin + nin, sizeof *g->in) &&
+            grow(&g->attrs, &g->cap_attrs, g->nattrs + nattrs, sizeof *g->attrs);
   if (!ok) g->failed = true;
   return ok;
 }

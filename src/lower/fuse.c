@@ -1,6 +1,8 @@
 /* Fusion works on whole groups. A product or a reduction starts a group; what follows it element by element, as long as
  * its other operands can be computed before the group, joins. What no group holds is inlined into its readers, unless
  * it is asked for, or too dear to compute more than once: then it is a map of its own. */
+#include "base/grow.h"
+#include "lower/depends.h"
 #include "lower/fuse_size.h"
 #include <string.h>
 
@@ -23,9 +25,10 @@ typedef struct fuser {
   fusion *f;
   fuse_size size;
   int *counted;  /* per node: the kernel that counted it last among the arrays it reads, or -1 */
-  uint8_t *down; /* scratch: nodes that depend on the group being made */
-  int *users_of; /* consumers of node i: users[users_of[i] ... users_of[i + 1]] */
-  int *users;
+  depends after; /* what depends on the group being made */
+  int *asked;    /* nodes that may join it: a heap, the first one on top; */
+  int nasked;
+  int *asked_by; /* per node: the group that asked it last, or -1 */
 } fuser;
 
 static const g_node *at(const fuser *u, int i) { return &u->g->node[i]; }
@@ -34,17 +37,20 @@ static void store(fuser *u, int i, const char *why) {
   if (at(u, i)->op != OP_leaf && !u->f->stored[i]) u->f->stored[i] = why;
 }
 
+static void add_member(fuser *u, int gr, int i) {
+  group *G = &u->f->groups[gr];
+  G->member[G->nmembers++] = i;
+  u->f->group_of[i] = gr;
+}
+
+/* Members are added to the last group alone: its table begins where that of the group before it ends. */
 static int group_add(fuser *u, group_kind kind, int seed, const op_type *full, uint32_t axes) {
   fusion *f = u->f;
-  if (f->ngroups == f->cap_groups) {
-    int cap = f->cap_groups ? 2 * f->cap_groups : 16;
-    group *p = mem_realloc(f->groups, (size_t)cap * sizeof *p);
-    if (!p) return -1;
-    f->groups = p;
-    f->cap_groups = cap;
-  }
-  f->groups[f->ngroups] = (group){kind, seed, *full, axes};
-  f->group_of[seed] = f->ngroups;
+  if (!grow(&f->groups, &f->cap_groups, f->ngroups + 1, sizeof *f->groups)) return -1;
+  const group *before = f->ngroups ? &f->groups[f->ngroups - 1] : NULL;
+  int *member = before ? before->member + before->nmembers : f->members;
+  f->groups[f->ngroups] = (group){kind, seed, *full, axes, member, 0};
+  add_member(u, f->ngroups, seed);
   return f->ngroups++;
 }
 
@@ -144,39 +150,11 @@ static int most_of(group_kind kind) {
 
 /* ---- groups that follow a seed ----------------------------------------------------------------------------------- */
 
-/* Marks all that depends on members of group `gr`, other groups counted as a whole: a group that loads one of its
- * values runs after it, with everything it makes. */
-static void mark_down(fuser *u, int gr) {
-  const fusion *f = u->f;
-  int n = u->g->n, first = f->groups[gr].seed;
-  memset(u->down, 0, (size_t)n);
-  for (bool changed = true; changed;) {
-    changed = false;
-    for (int i = 0; i < n; i++) {
-      bool d = f->group_of[i] == gr;
-      for (int k = 0; k < at(u, i)->nin && !d; k++) {
-        int j = graph_in(u->g, i, k);
-        d = j >= 0 && u->down[j];
-      }
-      if (!d || u->down[i]) continue;
-      u->down[i] = 1;
-      int other = f->group_of[i];
-      if (other < 0 || other == gr) continue;
-      for (int j = f->groups[other].seed; j < n; j++)
-        if (f->group_of[j] == other && !u->down[j]) {
-          u->down[j] = 1;
-          changed |= j < i;
-        }
-      changed |= f->groups[other].seed < first;
-    }
-  }
-}
-
 /* All operands of n are members of `gr` or can be computed before it. */
-static bool ready(const fuser *u, int gr, int n) {
+static bool ready(fuser *u, int gr, int n) {
   for (int k = 0; k < at(u, n)->nin; k++) {
     int i = graph_in(u->g, n, k);
-    if (i >= 0 && u->down[i] && u->f->group_of[i] != gr) return false;
+    if (i >= 0 && u->f->group_of[i] != gr && depends_on(&u->after, i)) return false;
   }
   return true;
 }
@@ -189,61 +167,98 @@ static size_t sum_bytes(const g_node *n) {
   return dtype_is_float(r) ? (r == TME_F64 ? 8 : 4) : 0;
 }
 
-static bool joins_as_reduction(const fuser *u, int gr, int n) {
+/* A reduction that is ready joins those of the same rows; `below`: it reads a member. */
+static bool joins_as_reduction(const fuser *u, int gr, int n, bool *below) {
   const group *G = &u->f->groups[gr];
   const g_node *node = at(u, n);
   int x = graph_in(u->g, n, 0);
   if (G->kind != GROUP_ROWS || !type_same_shape(&at(u, x)->type, &G->full) || graph_attrs(u->g, n)->axes != G->axes)
     return false;
-  for (int i = G->seed; i < n; i++)
-    if (u->f->group_of[i] == gr && op_classify(at(u, i)->op) == CLASS_REDUCE && sum_bytes(at(u, i)) &&
-        sum_bytes(node) && sum_bytes(at(u, i)) != sum_bytes(node))
-      return false;
-  if (u->f->group_of[x] == gr) /* it must lie in the full space itself, not be a row that is spread over it */
-    return true;
-  for (int i = G->seed; i < n; i++) /* beside a reduction of the same values */
-    if (u->f->group_of[i] == gr && op_classify(at(u, i)->op) == CLASS_REDUCE && graph_in(u->g, i, 0) == x)
-      return !u->down[n];
-  return u->down[n] && ready(u, gr, n);
+  bool beside = false; /* a reduction of the same values */
+  for (int k = 0; k < G->nmembers; k++) {
+    int i = G->member[k];
+    if (op_classify(at(u, i)->op) != CLASS_REDUCE) continue;
+    if (sum_bytes(at(u, i)) && sum_bytes(node) && sum_bytes(at(u, i)) != sum_bytes(node)) return false;
+    beside |= graph_in(u->g, i, 0) == x;
+  }
+  *below = u->f->group_of[x] == gr; /* x lies in the full space itself, it is no row that is spread over it */
+  return *below || beside;
+}
+
+/* Nodes that may join are looked at once, in order. */
+static void ask(fuser *u, int gr, int i) {
+  if (u->f->group_of[i] >= 0 || u->asked_by[i] == gr) return;
+  u->asked_by[i] = gr;
+  int k = u->nasked++;
+  for (; k && u->asked[(k - 1) / 2] > i; k = (k - 1) / 2) u->asked[k] = u->asked[(k - 1) / 2];
+  u->asked[k] = i;
+}
+
+static int next_asked(fuser *u) {
+  int first = u->asked[0], last = u->asked[--u->nasked], k = 0;
+  for (int down; (down = 2 * k + 1) < u->nasked; k = down) {
+    down += down + 1 < u->nasked && u->asked[down + 1] < u->asked[down];
+    if (u->asked[down] >= last) break;
+    u->asked[k] = u->asked[down];
+  }
+  u->asked[k] = last;
+  return first;
+}
+
+/* Who reads a member may join; and who reduces what a member does. */
+static void ask_beside(fuser *u, int gr, int member) {
+  const fusion *f = u->f;
+  for (int k = f->users_of[member]; k < f->users_of[member + 1]; k++) ask(u, gr, f->users[k]);
+  if (op_classify(at(u, member)->op) != CLASS_REDUCE) return;
+  int x = graph_in(u->g, member, 0);
+  for (int k = f->users_of[x]; k < f->users_of[x + 1]; k++)
+    if (f->users[k] > member && op_classify(at(u, f->users[k])->op) == CLASS_REDUCE) ask(u, gr, f->users[k]);
+}
+
+/* Nothing that was taken depends on the last member, a reduction beside others; else it leaves the group. */
+static bool is_sound(fuser *u, int gr) {
+  group *G = &u->f->groups[gr];
+  bool sound = true;
+  depends_start(&u->after, gr);
+  for (int k = 0; k < G->nmembers && sound; k++) sound = ready(u, gr, G->member[k]);
+  if (sound) return true;
+  u->f->group_of[G->member[--G->nmembers]] = -1;
+  depends_start(&u->after, gr);
+  return false;
 }
 
 /* Lets everything join that follows the group's seed element by element. */
-static void grow(fuser *u, int gr) {
+static void grow_group(fuser *u, int gr) {
   fusion *f = u->f;
   int seed = f->groups[gr].seed, kernel = u->g->n + gr, most = most_of(f->groups[gr].kind), reductions = 1;
   int size = u->size.own[seed], arrays = new_arrays(u, kernel, gr, seed, true);
-  mark_down(u, gr);
-  for (int i = seed + 1; i < u->g->n; i++) {
+  depends_start(&u->after, gr);
+  ask_beside(u, gr, seed);
+  while (u->nasked) {
+    int i = next_asked(u);
     op_class c = op_classify(at(u, i)->op);
-    if (f->group_of[i] >= 0 || !ready(u, gr, i)) continue;
-    if (size + u->size.own[i] > most ||
-        arrays + new_arrays(u, kernel, gr, i, false) + (f->stored[i] != NULL) > MOST_ARRAYS)
+    bool read = f->users_of[i + 1] > f->users_of[i]; /* the reshapes of results are not */
+    if ((!read && !f->stored[i]) || size + u->size.own[i] > most ||
+        arrays + new_arrays(u, kernel, gr, i, false) + (f->stored[i] != NULL) > MOST_ARRAYS || !ready(u, gr, i))
       continue;
     if (c == CLASS_REDUCE) {
-      if (reductions == MOST_REDUCTIONS || !joins_as_reduction(u, gr, i)) continue;
-      bool below = u->down[i];
-      f->group_of[i] = gr;
+      bool below;
+      if (reductions == MOST_REDUCTIONS || !joins_as_reduction(u, gr, i, &below)) continue;
+      add_member(u, gr, i);
       place_reduction(u, gr, i, &f->maps[i]);
-      if (!below) { /* a sibling: what follows it counts as well, and nothing that was taken may depend on it */
-        mark_down(u, gr);
-        bool sound = true;
-        for (int j = seed; j <= i && sound; j++) sound = f->group_of[j] != gr || ready(u, gr, j);
-        if (!sound) {
-          f->group_of[i] = -1;
-          mark_down(u, gr);
-          continue;
-        }
-      }
+      if (!below && !is_sound(u, gr)) continue;
       reductions++;
     } else {
       bool view = c == CLASS_VIEW && (at(u, i)->op == OP_reshape || at(u, i)->op == OP_broadcast_to) &&
                   f->groups[gr].kind == GROUP_ROWS;
-      if ((c != CLASS_MAP && !view) || !u->down[i] || !place(u, gr, i, &f->maps[i])) continue;
-      f->group_of[i] = gr;
+      if ((c != CLASS_MAP && !view) || !place(u, gr, i, &f->maps[i])) continue;
+      add_member(u, gr, i);
     }
     size += u->size.own[i];
     arrays += new_arrays(u, kernel, gr, i, true) + (f->stored[i] != NULL);
+    ask_beside(u, gr, i);
   }
+  depends_end(&u->after);
 }
 
 /* ---- what is stored ---------------------------------------------------------------------------------------------- */
@@ -363,8 +378,8 @@ static void inline_in(fuser *u, sharing *s, int i, int kernel) {
 /* The kernel that reads node i, if it is one. */
 static int reader_of(const fuser *u, const sharing *s, int i) {
   int kernel = NOBODY;
-  for (int k = u->users_of[i]; k < u->users_of[i + 1]; k++) {
-    int r = s->reader[u->users[k]];
+  for (int k = u->f->users_of[i]; k < u->f->users_of[i + 1]; k++) {
+    int r = s->reader[u->f->users[k]];
     kernel = kernel == NOBODY || kernel == r ? r : SEVERAL;
   }
   return kernel;
@@ -400,7 +415,7 @@ static bool store_shared(fuser *u) {
       index_sets_own(&s.indices, i);
       continue;
     }
-    index_sets_inlined(&s.indices, g, i, u->users + u->users_of[i], u->users_of[i + 1] - u->users_of[i]);
+    index_sets_inlined(&s.indices, g, i, f->users + f->users_of[i], f->users_of[i + 1] - f->users_of[i]);
     if (!f->stored[i] && op_classify(at(u, i)->op) != CLASS_SOURCE) {
       if (kernel == SEVERAL && (s.cost[i] > CHEAP || u->size.arrays[i] > FEW_ARRAYS || u->size.all[i] > SMALL))
         store(u, i, "used by several kernels");
@@ -499,23 +514,19 @@ static bool sort_groups(fuser *u, error *e) {
 
 /* ---- the whole --------------------------------------------------------------------------------------------------- */
 
-static bool index_users(fuser *u) {
-  const graph *g = u->g;
+static bool index_users(fusion *f, const graph *g) {
+  /* counted two places up, so that filling the lists leaves every start where it belongs */
+  int *first = f->users_of = mem_calloc((size_t)g->n + 2, sizeof *first);
+  f->users = mem_alloc(((size_t)g->nin + 1) * sizeof *f->users);
+  if (!first || !f->users) return false;
   for (int i = 0; i < g->n; i++)
-    for (int k = 0; k < at(u, i)->nin; k++)
-      if (graph_in(g, i, k) >= 0) u->users_of[graph_in(g, i, k) + 1]++;
-  for (int i = 0; i < g->n; i++) u->users_of[i + 1] += u->users_of[i];
-  u->users = mem_alloc(((size_t)u->users_of[g->n] + 1) * sizeof *u->users);
-  int *next = mem_alloc(((size_t)g->n + 1) * sizeof *next);
-  if (u->users && next) {
-    memcpy(next, u->users_of, (size_t)g->n * sizeof *next);
-    for (int i = 0; i < g->n; i++)
-      for (int k = 0; k < at(u, i)->nin; k++)
-        if (graph_in(g, i, k) >= 0) u->users[next[graph_in(g, i, k)]++] = i;
-  }
-  bool ok = u->users && next;
-  mem_free(next);
-  return ok;
+    for (int k = 0; k < g->node[i].nin; k++)
+      if (graph_in(g, i, k) >= 0) first[graph_in(g, i, k) + 2]++;
+  for (int i = 0; i < g->n; i++) first[i + 2] += first[i + 1];
+  for (int i = 0; i < g->n; i++)
+    for (int k = 0; k < g->node[i].nin; k++)
+      if (graph_in(g, i, k) >= 0) f->users[first[graph_in(g, i, k) + 1]++] = i;
+  return true;
 }
 
 static bool make_groups(fuser *u) {
@@ -532,7 +543,7 @@ static bool make_groups(fuser *u) {
     else
       for (int d = 0; d < TME_MAX_RANK; d++)
         u->f->maps[i].map[d] = d < full->rank && full->shape[d] != 1 ? (int8_t)d : -1;
-    grow(u, gr);
+    grow_group(u, gr);
   }
   return true;
 }
@@ -545,24 +556,25 @@ fusion *fuse(const graph *g, const lower_target *t, error *e) {
   if (ok) {
     f->n = g->n;
     f->group_of = mem_alloc((n + 1) * sizeof *f->group_of);
+    f->members = mem_alloc((n + 1) * sizeof *f->members);
     f->maps = mem_calloc(n + 1, sizeof *f->maps);
     f->stored = mem_calloc(n + 1, sizeof *f->stored);
-    u.down = mem_calloc(n + 1, 1);
-    u.users_of = mem_calloc(n + 1, sizeof *u.users_of);
     u.counted = mem_alloc((n + 1) * sizeof *u.counted);
-    ok = f->group_of && f->maps && f->stored && u.down && u.users_of && u.counted;
+    u.asked = mem_alloc((n + 1) * sizeof *u.asked);
+    u.asked_by = mem_alloc((n + 1) * sizeof *u.asked_by);
+    ok = f->group_of && f->members && f->maps && f->stored && u.counted && u.asked && u.asked_by;
   }
   if (ok) {
-    for (size_t i = 0; i < n; i++) f->group_of[i] = u.counted[i] = -1;
+    for (size_t i = 0; i < n; i++) f->group_of[i] = u.counted[i] = u.asked_by[i] = -1;
     store_what_must_be(&u);
-    ok = index_users(&u) && fuse_size_init(&u.size, g, f->stored) && make_groups(&u) && store_shared(&u) &&
-         sort_groups(&u, e);
+    ok = index_users(f, g) && depends_init(&u.after, g, f) && fuse_size_init(&u.size, g, f->stored) &&
+         make_groups(&u) && store_shared(&u) && sort_groups(&u, e);
   }
   fuse_size_free(&u.size);
+  depends_free(&u.after);
   mem_free(u.counted);
-  mem_free(u.down);
-  mem_free(u.users_of);
-  mem_free(u.users);
+  mem_free(u.asked);
+  mem_free(u.asked_by);
   if (ok) return f;
   fusion_free(f);
   fail_memory(e, "fuse", n * 64);
@@ -574,6 +586,9 @@ void fusion_free(fusion *f) {
   mem_free(f->groups);
   mem_free(f->order);
   mem_free(f->group_of);
+  mem_free(f->members);
+  mem_free(f->users_of);
+  mem_free(f->users);
   mem_free(f->maps);
   mem_free(f->stored);
   mem_free(f);

@@ -2,9 +2,11 @@
  * its operands. */
 #include "kernel/kernel_util.h"
 #include "lower/lower.h"
+#include "base/grow.h"
 #include "ops/views.h"
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* ---- the builder's tables -------------------------------------------------------------------------------------------- */
@@ -26,17 +28,9 @@ void builder_free(builder *b) {
 
 /* Room for one more element; marks the kernel as failed when there is none. */
 static bool room(builder *b, void *table, int n, int *cap, size_t size) {
-  void **p = table;
-  if (n < *cap) return true;
-  int more = *cap ? 2 * *cap : 8;
-  void *q = mem_realloc(*p, (size_t)more * size);
-  if (!q) {
-    b->k->failed = true;
-    return false;
-  }
-  *p = q;
-  *cap = more;
-  return true;
+  if (grow(table, cap, n + 1, size)) return true;
+  b->k->failed = true;
+  return false;
 }
 
 static int bind_slot(builder *b, int slot, int buf) {
@@ -306,13 +300,7 @@ expr_value builder_operand(builder *b, int node, int rank, const int *ix, int gu
 /* ---- steps ------------------------------------------------------------------------------------------------------------ */
 
 step *lower_step_new(program *p, step_kind kind) {
-  if (p->nsteps == p->cap_steps) {
-    int cap = p->cap_steps ? 2 * p->cap_steps : 8;
-    step *q = mem_realloc(p->steps, (size_t)cap * sizeof *q);
-    if (!q) return NULL;
-    p->steps = q;
-    p->cap_steps = cap;
-  }
+  if (!grow(&p->steps, &p->cap_steps, p->nsteps + 1, sizeof *p->steps)) return NULL;
   step *s = &p->steps[p->nsteps++];
   memset(s, 0, sizeof *s);
   s->kind = kind;
@@ -321,13 +309,7 @@ step *lower_step_new(program *p, step_kind kind) {
 
 int lower_slot(lowering *l, const op_type *t, int node, int64_t size) {
   program *p = l->p;
-  if (p->nslots == p->cap_slots) {
-    int cap = p->cap_slots ? 2 * p->cap_slots : 16;
-    struct slot *q = mem_realloc(p->slots, (size_t)cap * sizeof *q);
-    if (!q) return -1;
-    p->slots = q;
-    p->cap_slots = cap;
-  }
+  if (!grow(&p->slots, &p->cap_slots, p->nslots + 1, sizeof *p->slots)) return -1;
   struct slot *s = &p->slots[p->nslots];
   *s = (struct slot){.type = *t, .leaf = -1, .node = node, .size = size};
   type_strides(t, s->strides);
@@ -355,31 +337,52 @@ tme_status lower_step(builder *b, const char *label, error *e) {
   return TME_OK;
 }
 
-void lower_mark(const lowering *l, int gr, uint8_t *mark) {
-  for (int i = l->g->n - 1; i >= 0; i--) { /* operands come before their readers */
-    mark[i] |= l->f->group_of[i] == gr && l->f->stored[i];
-    for (int k = 0; k < l->g->node[i].nin && mark[i]; k++) {
-      int j = graph_in(l->g, i, k);
-      bool inside = j >= 0 && (l->f->group_of[j] < 0 || l->f->group_of[j] == gr);
-      if (inside && op_classify(l->g->node[j].op) != CLASS_PICK) mark[j] = 1;
+static void add_node(lowering *l, int i) {
+  if (l->place[i] >= 0) return;
+  l->place[i] = l->nknown;
+  l->node[l->nknown++] = i;
+}
+
+static bool is_computed_inside(const lowering *l, int gr, int i) {
+  return (l->f->group_of[i] < 0 || l->f->group_of[i] == gr) && op_classify(l->g->node[i].op) != CLASS_PICK;
+}
+
+static int compare(const void *a, const void *b) {
+  int x = *(const int *)a, y = *(const int *)b;
+  return (x > y) - (x < y);
+}
+
+void lower_nodes(lowering *l, int gr) {
+  const group *G = &l->f->groups[gr];
+  for (int k = 0; k < l->nknown; k++) l->place[l->node[k]] = -1;
+  l->nknown = 0;
+  for (int k = 0; k < G->nmembers; k++)
+    if (l->f->stored[G->member[k]]) add_node(l, G->member[k]);
+  for (int at = 0; at < l->nknown; at++)
+    for (int k = 0; k < l->g->node[l->node[at]].nin; k++) {
+      int i = graph_in(l->g, l->node[at], k);
+      if (i >= 0 && is_computed_inside(l, gr, i)) add_node(l, i);
     }
+  l->nnodes = l->nknown;
+  qsort(l->node, (size_t)l->nnodes, sizeof *l->node, compare);
+  for (int at = 0; at < l->nnodes; at++) {
+    l->place[l->node[at]] = at;
+    for (int k = 0; k < l->g->node[l->node[at]].nin; k++)
+      if (graph_in(l->g, l->node[at], k) >= 0) add_node(l, graph_in(l->g, l->node[at], k));
   }
 }
 
-void lower_label(const lowering *l, int gr, char *out, size_t size) {
+void lower_label(const lowering *l, char *out, size_t size) {
   size_t len = 0;
   out[0] = '\0';
-  uint8_t *mark = mem_calloc((size_t)l->g->n + 1, 1);
-  if (!mark) return;
-  lower_mark(l, gr, mark);
-  for (int i = 0; i < l->g->n && len < size; i++) {
-    if (!mark[i] || op_classify(l->g->node[i].op) == CLASS_SOURCE) continue;
-    const char *name = op_name(l->g->node[i].op);
+  for (int k = 0; k < l->nnodes && len < size; k++) {
+    int op = l->g->node[l->node[k]].op;
+    if (op_classify(op) == CLASS_SOURCE) continue;
+    const char *name = op_name(op);
     if (len + strlen(name) + 6 > size) {
       snprintf(out + len, size - len, "+...");
       break;
     }
     len += (size_t)snprintf(out + len, size - len, "%s%s", len ? "+" : "", name);
   }
-  mem_free(mark);
 }

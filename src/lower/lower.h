@@ -13,6 +13,11 @@ struct lowering {
   program *p;
   const lower_target *t;
   int *slot_of; /* per node: its slot in memory, -1 if it is not stored (yet) */
+  /* The group being lowered: what its kernel computes, inputs and literals that it reads included, in order (what it stores
+   * and what is inlined there); and behind that what other groups made of their operands. */
+  int *node;
+  int nnodes, nknown;
+  int *place; /* per node: where it stands in `node`, -1 if it does not */
 };
 
 typedef struct memo {
@@ -61,11 +66,10 @@ static inline void builder_forget(builder *b, int mark) { b->nmemo = mark; }
 
 /* Adds the finished kernel as a step; takes it. */
 tme_status lower_step(builder *b, const char *label, error *e);
-/* Marks the nodes that the group's kernel computes, inputs and literals that it reads included: what it stores and what
- * is inlined there. */
-void lower_mark(const lowering *l, int gr, uint8_t *mark);
-/* "matmul+add+gelu": the operations that the group computes. */
-void lower_label(const lowering *l, int gr, char *out, size_t size);
+/* Finds the group's nodes. */
+void lower_nodes(lowering *l, int gr);
+/* "matmul+add+gelu": the operations that the group being lowered computes. */
+void lower_label(const lowering *l, char *out, size_t size);
 
 /* A new slot for a value of the type given, `size` elements; -1 when out of memory. */
 int lower_slot(lowering *l, const op_type *t, int node, int64_t size);

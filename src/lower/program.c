@@ -23,49 +23,48 @@ static tme_status lower_library(lowering *l, int gr, error *e) {
   for (int k = 0; k < s->nin; k++) s->in[k] = graph_in(g, i, k) < 0 ? -1 : l->slot_of[graph_in(g, i, k)];
   s->nout = g->node[i].outputs;
   for (int k = 0; k < s->nout; k++) s->out[k] = k ? -1 : l->slot_of[i];
-  for (int j = i + 1; j < g->n; j++)
-    if (g->node[j].op == OP_pick && graph_in(g, j, 0) == i) s->out[g->node[j].leaf] = l->slot_of[j];
+  for (int k = l->f->users_of[i]; k < l->f->users_of[i + 1]; k++) {
+    int j = l->f->users[k];
+    if (g->node[j].op == OP_pick) s->out[g->node[j].leaf] = l->slot_of[j];
+  }
   return TME_OK;
 }
 
 /* The indices of a take are checked once, before the first kernel that gathers with them. */
-static tme_status check_bounds(lowering *l, int gr, uint8_t *checked, error *e) {
+static tme_status check_bounds(lowering *l, uint8_t *checked, error *e) {
   const graph *g = l->g;
-  uint8_t *seen = mem_calloc((size_t)g->n + 1, 1);
-  if (!seen) return fail_memory(e, "take", (size_t)g->n);
-  lower_mark(l, gr, seen);
-  tme_status status = TME_OK;
-  for (int i = 0; i < g->n && status == TME_OK; i++) {
-    if (!seen[i] || checked[i] || g->node[i].op != OP_take) continue;
+  for (int k = 0; k < l->nnodes; k++) {
+    int i = l->node[k];
+    if (checked[i] || g->node[i].op != OP_take) continue;
     checked[i] = 1;
     step *s = lower_step_new(l->p, STEP_BOUNDS);
-    if (!s) {
-      status = fail_memory(e, "take", sizeof *s);
-      break;
-    }
+    if (!s) return fail_memory(e, "take", sizeof *s);
     snprintf(s->label, sizeof s->label, "take: bounds");
     s->node = i;
     s->nin = 1;
     s->in[0] = l->slot_of[graph_in(g, i, 1)];
   }
-  mem_free(seen);
-  return status;
+  return TME_OK;
+}
+
+/* The slot of a node if it is stored; `empty` becomes false if it has elements. */
+static tme_status add_slot(lowering *l, int i, bool *empty, error *e) {
+  const op_type *t = &l->g->node[i].type;
+  if (!l->f->stored[i]) return TME_OK;
+  *empty &= type_size(t) == 0;
+  return lower_slot(l, t, i, type_size(t)) < 0 ? fail_memory(e, "lower", sizeof(struct slot)) : TME_OK;
 }
 
 static tme_status lower_group(lowering *l, int gr, uint8_t *checked, error *e) {
   const graph *g = l->g;
   const group *G = &l->f->groups[gr];
-  tme_status status = check_bounds(l, gr, checked, e);
-  if (status != TME_OK) return status;
+  lower_nodes(l, gr);
+  tme_status status = check_bounds(l, checked, e);
   bool empty = true;
-  for (int i = 0; i < g->n; i++) {
-    const g_node *n = &g->node[i];
-    bool mine =
-        l->f->group_of[i] == gr || (G->kind == GROUP_LIBRARY && n->op == OP_pick && graph_in(g, i, 0) == G->seed);
-    if (!mine || !l->f->stored[i]) continue;
-    empty &= type_size(&n->type) == 0;
-    if (lower_slot(l, &n->type, i, type_size(&n->type)) < 0) return fail_memory(e, "lower", sizeof(struct slot));
-  }
+  for (int k = 0; k < G->nmembers && status == TME_OK; k++) status = add_slot(l, G->member[k], &empty, e);
+  for (int k = l->f->users_of[G->seed]; k < l->f->users_of[G->seed + 1] && status == TME_OK; k++)
+    if (g->node[l->f->users[k]].op == OP_pick) status = add_slot(l, l->f->users[k], &empty, e);
+  if (status != TME_OK) return status;
   if (empty) return TME_OK;
   switch (G->kind) {
   case GROUP_LIBRARY: return lower_library(l, gr, e);
@@ -149,14 +148,19 @@ program *program_lower(const graph *region, const lower_target *t, error *e) {
   fusion *f = status == TME_OK ? fuse(p->g, t, e) : NULL;
   if (f) {
     lowering l = {.g = p->g, .f = f, .p = p, .t = t};
-    l.slot_of = mem_alloc(((size_t)p->g->n + 1) * sizeof *l.slot_of);
-    if (l.slot_of) {
-      for (int i = 0; i < p->g->n; i++) l.slot_of[i] = -1;
+    size_t n = (size_t)p->g->n + 1;
+    l.slot_of = mem_alloc(n * sizeof *l.slot_of);
+    l.node = mem_alloc(n * sizeof *l.node);
+    l.place = mem_alloc(n * sizeof *l.place);
+    if (l.slot_of && l.node && l.place) {
+      for (int i = 0; i < p->g->n; i++) l.slot_of[i] = l.place[i] = -1;
       status = lower_all(&l, e);
     } else {
       status = fail_memory(e, "lower", (size_t)p->g->n * sizeof(int));
     }
     mem_free(l.slot_of);
+    mem_free(l.node);
+    mem_free(l.place);
   }
   if (!f || status != TME_OK) {
     program_free(p);

@@ -1,5 +1,6 @@
 /* Evaluation: trace and look up under the graph lock, compile and run without it, publish under it. */
 #include "run/eval.h"
+#include "base/grow.h"
 #include "base/threads.h"
 #include "run/plan.h"
 #include "run/trace.h"
@@ -112,7 +113,7 @@ static tme_status run(tme_engine *e, eval_run *r, const atomic_bool *cancel, err
     tme_status s = eval_plan(e, r, err);
     if (s != TME_OK) return s;
   }
-  if (!table_reserve(&r->slot, &r->cap_slot, r->plan->nslots, sizeof *r->slot))
+  if (!grow(&r->slot, &r->cap_slot, r->plan->nslots, sizeof *r->slot))
     return fail_memory(err, "eval", (size_t)r->plan->nslots * sizeof *r->slot);
   plan_call c = {.leaf = r->leaf, .arg = r->arg, .out = r->out, .slot = r->slot, .cancel = cancel};
   return plan_run(r->plan, &c, err);

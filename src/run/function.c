@@ -1,6 +1,7 @@
 /* tme_compile: a graph over inputs without values, planned once and called with the values. A call walks no graph and
  * looks nothing up. */
 #include "run/eval.h"
+#include "base/grow.h"
 #include "run/plan.h"
 #include "run/transfer.h"
 #include <string.h>
@@ -198,9 +199,9 @@ static tme_status give(tme_scope *s, const tme_function *f, const array_view *ro
 static tme_status run(tme_scope *s, const tme_function *f, eval_run *r, tme_array *const *in, tme_array **out,
                       error *e) {
   plan *p = f->plan;
-  if (!table_reserve(&r->leaf, &r->cap_leaf, f->nleaves, sizeof *r->leaf) ||
-      !table_reserve(&r->out, &r->cap_out, p->nroots, sizeof *r->out) ||
-      !table_reserve(&r->slot, &r->cap_slot, p->nslots, sizeof *r->slot))
+  if (!grow(&r->leaf, &r->cap_leaf, f->nleaves, sizeof *r->leaf) ||
+      !grow(&r->out, &r->cap_out, p->nroots, sizeof *r->out) ||
+      !grow(&r->slot, &r->cap_slot, p->nslots, sizeof *r->slot))
     return fail_memory(e, "call", sizeof *r->slot);
   tme_status st = bind(f, r, in, e);
   if (st != TME_OK) return st;

@@ -1,6 +1,8 @@
 /* stage(n) = max over its inputs of stage(input) + (another backend does the input). Between two nodes of one stage and
  * one backend there is no way through another backend, so these nodes form a convex region, and the largest such. */
 #include "run/partition.h"
+#include "base/buckets.h"
+#include "base/grow.h"
 #include <string.h>
 
 typedef struct cutter {
@@ -71,12 +73,8 @@ static void find_roots(cutter *c) {
     if (c->wanted[i] && c->out->of[i] >= 0) c->out->region[c->out->of[i]].nroots++;
 }
 
-static bool append(int **list, int n, int v) {
-  if ((n & (n - 1)) == 0) {
-    int *p = mem_realloc(*list, (n ? 2 * (size_t)n : 1) * sizeof *p);
-    if (!p) return false;
-    *list = p;
-  }
+static bool append(int **list, int n, int *cap, int v) {
+  if (!grow(list, cap, n + 1, sizeof **list)) return false;
   (*list)[n] = v;
   return true;
 }
@@ -90,7 +88,7 @@ static int copy_source(cutter *c, int k, int x) {
   if (n->op == OP_iota || (n->op == OP_literal && n->leaf < 0)) {
     id = graph_copy(r->graph, n, NULL, NULL);
   } else if (n->op == OP_literal) {
-    if (append(&r->arg, r->nargs, n->leaf)) id = graph_literal_arg(r->graph, n->type.dtype, r->nargs++);
+    if (append(&r->arg, r->nargs, &r->cap_arg, n->leaf)) id = graph_literal_arg(r->graph, n->type.dtype, r->nargs++);
   } else {
     /* What another region computes arrives row-major. */
     int64_t row_major[TME_MAX_RANK], step = 1;
@@ -98,7 +96,7 @@ static int copy_source(cutter *c, int k, int x) {
       row_major[d] = step;
       step *= n->type.shape[d] > 0 ? n->type.shape[d] : 1;
     }
-    if (append(&r->leaf, r->nleaves, x))
+    if (append(&r->leaf, r->nleaves, &r->cap_leaf, x))
       id = graph_leaf(r->graph, &n->type, n->op == OP_leaf ? n->strides : row_major, r->nleaves++);
   }
   c->user[x] = k;
@@ -141,10 +139,11 @@ static bool build(cutter *c) {
     r->graph->default_float = c->g->default_float;
     r->nroots = 0;
   }
-  for (int k = 0; k < c->out->n; k++)
-    for (int i = 0; i < c->g->n; i++)
-      if (c->out->of[i] == k && !copy_node(c, i)) return false;
-  return true;
+  buckets nodes;
+  bool ok = buckets_make(&nodes, c->out->of, c->g->n, c->out->n);
+  for (int i = 0; ok && i < nodes.first[c->out->n]; i++) ok = copy_node(c, nodes.item[i]);
+  buckets_free(&nodes);
+  return ok;
 }
 
 tme_status partition_make(const graph *g, backend *main, backend *fallback, partition *out, error *e) {

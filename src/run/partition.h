@@ -13,6 +13,7 @@ typedef struct region {
   int *arg;  /* per argument: its number in the whole graph */
   int *root; /* per root: the node of the whole graph */
   int nleaves, nargs, nroots;
+  int cap_leaf, cap_arg;
 } region;
 
 typedef struct partition {

@@ -61,14 +61,17 @@ static tme_status prepare(plan *p, plan_step *s, error *e) {
 }
 
 /* Which slot each value of the whole graph has: leaves first, then what regions give. */
-static tme_status place(plan *p, const graph *g, int *slot, error *e) {
+static void number_slots(plan *p, const graph *g, int *slot) {
   for (int i = 0; i < g->n; i++) slot[i] = graph_get(g, i)->op == OP_leaf ? graph_get(g, i)->leaf : -1;
   p->nslots = p->nleaves;
   for (int k = 0; k < p->nsteps; k++)
     for (int i = 0; i < p->step[k].region.nroots; i++) slot[p->step[k].region.root[i]] = p->nslots++;
-  p->last = mem_calloc((size_t)p->nslots, sizeof *p->last);
+}
+
+/* Slots and views of what steps read and give. */
+static tme_status connect(plan *p, const graph *g, const int *slot, error *e) {
   p->root = mem_calloc((size_t)p->nroots, sizeof *p->root);
-  if (!p->last || !p->root) return fail_memory(e, "plan", (size_t)p->nslots * sizeof *p->last);
+  if (!p->root) return fail_memory(e, "plan", (size_t)p->nroots * sizeof *p->root);
   for (int k = 0; k < p->nsteps; k++) {
     plan_step *s = &p->step[k];
     const region *r = &s->region;
@@ -76,10 +79,7 @@ static tme_status place(plan *p, const graph *g, int *slot, error *e) {
     s->out = mem_calloc((size_t)r->nroots, sizeof *s->out);
     s->result = mem_calloc((size_t)r->nroots, sizeof *s->result);
     if (!s->in || !s->out || !s->result) return fail_memory(e, "plan", (size_t)r->nroots * sizeof *s->result);
-    for (int i = 0; i < r->nleaves; i++) {
-      s->in[i] = slot[r->leaf[i]];
-      p->last[s->in[i]] = k;
-    }
+    for (int i = 0; i < r->nleaves; i++) s->in[i] = slot[r->leaf[i]];
     for (int i = 0; i < r->nroots; i++) {
       const op_type *t = &graph_get(g, r->root[i])->type;
       array_view *v = &s->result[i];
@@ -89,11 +89,19 @@ static tme_status place(plan *p, const graph *g, int *slot, error *e) {
       type_strides(t, v->strides);
     }
   }
-  for (int i = 0; i < p->nroots; i++) {
-    p->root[i] = slot[g->root[i]];
-    p->last[p->root[i]] = p->nsteps;
-  }
+  for (int i = 0; i < p->nroots; i++) p->root[i] = slot[g->root[i]];
   return TME_OK;
+}
+
+/* Finds which slots no step needs any more. */
+static tme_status find_dead(plan *p, error *e) {
+  int *last = mem_calloc((size_t)p->nslots, sizeof *last); /* per slot: the step that reads it last */
+  for (int k = 0; last && k < p->nsteps; k++)
+    for (int i = 0; i < p->step[k].region.nleaves; i++) last[p->step[k].in[i]] = k;
+  for (int i = 0; last && i < p->nroots; i++) last[p->root[i]] = p->nsteps;
+  bool ok = last && buckets_make(&p->dead, last, p->nslots, p->nsteps);
+  mem_free(last);
+  return ok ? TME_OK : fail_memory(e, "plan", (size_t)p->nslots * sizeof *last);
 }
 
 /* A plan of one region needs no copying of views between the caller's tables and slots. */
@@ -126,7 +134,9 @@ static tme_status fill(plan *p, const graph *g, error *e) {
   partition_free(&cutting);
   if (!p->step) return fail_memory(e, "plan", sizeof *p->step);
   int *slot = mem_calloc((size_t)g->n, sizeof *slot);
-  st = slot ? place(p, g, slot, e) : fail_memory(e, "plan", (size_t)g->n * sizeof *slot);
+  if (slot) number_slots(p, g, slot);
+  st = slot ? connect(p, g, slot, e) : fail_memory(e, "plan", (size_t)g->n * sizeof *slot);
+  if (st == TME_OK) st = find_dead(p, e);
   mem_free(slot);
   for (int k = 0; k < p->nsteps && st == TME_OK; k++) st = prepare(p, &p->step[k], e);
   if (st == TME_OK) p->step[0].direct = is_direct(p);
@@ -199,6 +209,6 @@ void plan_release(void *unused, void *released) {
   }
   mem_free(p->step);
   mem_free(p->root);
-  mem_free(p->last);
+  buckets_free(&p->dead);
   mem_free(p);
 }

@@ -2,6 +2,7 @@
 #ifndef TME_PLAN_H
 #define TME_PLAN_H
 
+#include "base/buckets.h"
 #include "run/partition.h"
 #include "run/engine.h"
 
@@ -21,8 +22,8 @@ typedef struct plan {
   tme_engine *engine;
   int nleaves, nargs, nslots, nroots, nsteps;
   plan_step *step;
-  int *root; /* slot of each root */
-  int *last; /* per slot: the last step that reads it; nsteps for roots */
+  int *root;    /* slot of each root */
+  buckets dead; /* per step: the slots that it is the last to read */
 } plan;
 
 /* Cuts and prepares. A region that its backend cannot prepare gets the fallback. */

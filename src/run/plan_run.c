@@ -195,10 +195,11 @@ static tme_status run_step(runner *r, int k, array_view *io) {
 /* Lets go of the values that step k was the last to read, unless a device still works on them. */
 static void free_slots(runner *r, int k) {
   if (r->pending.nwork) return;
-  for (int i = 0; i < r->p->nslots; i++) {
-    if (r->p->last[i] != k) continue;
-    buffer_release(r->c->slot[i].buf);
-    r->c->slot[i].buf = NULL;
+  const buckets *dead = &r->p->dead;
+  for (int i = dead->first[k]; i < dead->first[k + 1]; i++) {
+    array_view *slot = &r->c->slot[dead->item[i]];
+    buffer_release(slot->buf);
+    slot->buf = NULL;
   }
 }
 

@@ -1,6 +1,7 @@
 /* Tracing: an iterative walk in post-order that numbers values by marks in the arrays. */
 #include "run/trace.h"
 #include "base/fork.h"
+#include "base/grow.h"
 #include <string.h>
 
 /* The literals that may shape the code; all others are arguments. */
@@ -8,20 +9,6 @@ const double literal_special[SPECIAL_COUNT] = {0, 1, -1, 2, 3, 0.5};
 
 /* Longer graphs are computed in parts, so that neither a plan nor its compilation grows without bound. */
 enum { MOST_NODES = 16384, MARK_BITS = 24 };
-
-bool table_reserve(void *table, int *cap, int n, size_t size) {
-  if (n <= *cap) return true;
-  if (n > INT32_MAX / 2) return false;
-  int more = n * 2 < 16 ? 16 : n * 2;
-  size_t bytes;
-  void *old;
-  memcpy(&old, table, sizeof old);
-  void *p = mul_size((size_t)more, size, &bytes) ? mem_realloc(old, bytes) : NULL;
-  if (!p) return false;
-  memcpy(table, &p, sizeof p);
-  *cap = more;
-  return true;
-}
 
 eval_run *run_take(tme_engine *e) {
   for (int i = 0; i < COUNT(e->runs); i++) {
@@ -56,9 +43,7 @@ void run_drop(eval_run *r) {
 
 /* ---- writing the words ------------------------------------------------------------------------------------------- */
 
-static bool room(eval_run *r, int words) {
-  return table_reserve(&r->sig, &r->cap_sig, r->nsig + words, sizeof *r->sig);
-}
+static bool room(eval_run *r, int words) { return grow(&r->sig, &r->cap_sig, r->nsig + words, sizeof *r->sig); }
 static void put(eval_run *r, uint64_t w) { r->sig[r->nsig++] = w; }
 
 static bool marked(const eval_run *r, uint64_t mark) { return mark >> MARK_BITS == r->epoch; }
@@ -76,8 +61,8 @@ static bool is_given(const tme_array *a) {
 
 static bool write_leaf(eval_run *r, tme_array *a) {
   int rank = a->type.rank;
-  if (!room(r, 1 + 2 * rank) || !table_reserve(&r->leaf, &r->cap_leaf, r->nleaves + 1, sizeof *r->leaf) ||
-      !table_reserve(&r->input, &r->cap_input, r->nleaves + 1, sizeof *r->input))
+  if (!room(r, 1 + 2 * rank) || !grow(&r->leaf, &r->cap_leaf, r->nleaves + 1, sizeof *r->leaf) ||
+      !grow(&r->input, &r->cap_input, r->nleaves + 1, sizeof *r->input))
     return false;
   bool contiguous = is_input(a) || strides_contiguous(&a->type, a->strides);
   r->input[r->nleaves] = is_input(a) ? a : NULL;
@@ -108,7 +93,7 @@ static void argument_bits(tme_dtype t, uint64_t bits[2]) {
 static bool write_literal(eval_run *r, tme_array *a) {
   tme_dtype t = a->type.dtype;
   uint64_t bits[2], special[2], code = LITERAL_ARG;
-  if (!room(r, 1) || !table_reserve(&r->arg, &r->cap_arg, 2 * (r->nargs + 1), sizeof *r->arg)) return false;
+  if (!room(r, 1) || !grow(&r->arg, &r->cap_arg, 2 * (r->nargs + 1), sizeof *r->arg)) return false;
   number_bits(&a->node->literal, t, bits);
   double value = number_value(&a->node->literal);
   for (int i = 0; i < SPECIAL_COUNT; i++) {
@@ -199,7 +184,7 @@ static bool write_node(eval_run *r, tme_array *a) {
 /* ---- walking ----------------------------------------------------------------------------------------------------- */
 
 static bool push(eval_run *r, tme_array *a) {
-  if (!table_reserve(&r->stack, &r->cap_stack, r->depth + 1, sizeof *r->stack)) return false;
+  if (!grow(&r->stack, &r->cap_stack, r->depth + 1, sizeof *r->stack)) return false;
   r->stack[r->depth++] = (trace_frame){a, 0};
   return true;
 }
@@ -216,7 +201,7 @@ static bool settle_view(eval_run *r, tme_array *a) {
   node *n = a->node;
   if (!op_is_view(n->op) || !array_buffer(n->in[0])) return false;
   int64_t offset, strides[TME_MAX_RANK];
-  if (!table_reserve(&r->drop, &r->cap_drop, r->ndrop + n->nin, sizeof *r->drop)) return false;
+  if (!grow(&r->drop, &r->cap_drop, r->ndrop + n->nin, sizeof *r->drop)) return false;
   if (!array_view_of(n->op, n->in[0], n->attrs, &a->type, &offset, strides)) return false;
   array_set(a, buffer_retain(array_buffer(n->in[0])), offset, strides);
   run_let_go(r, n);
@@ -226,7 +211,7 @@ static bool settle_view(eval_run *r, tme_array *a) {
 /* Adds an array to the roots, once: it counts as running from here on. */
 static bool add_root(eval_run *r, tme_array *a) {
   if (a->running == r->process) return true;
-  if (!table_reserve(&r->root, &r->cap_root, r->nroots + 1, sizeof *r->root)) return false;
+  if (!grow(&r->root, &r->cap_root, r->nroots + 1, sizeof *r->root)) return false;
   r->root[r->nroots++] = a;
   a->running = r->process;
   return true;
@@ -342,9 +327,8 @@ trace_result trace(tme_engine *e, eval_run *r, tme_array *const *a, int n, bool 
   }
   int inputs = 0;
   for (int i = 0; i < r->nroots; i++) inputs += r->root[i]->node->nin;
-  if (t == TRACE_READY &&
-      (!room(r, 2 + r->nroots) || !table_reserve(&r->out, &r->cap_out, r->nroots, sizeof *r->out) ||
-       !table_reserve(&r->drop, &r->cap_drop, r->ndrop + inputs, sizeof *r->drop) || r->values >> MARK_BITS))
+  if (t == TRACE_READY && (!room(r, 2 + r->nroots) || !grow(&r->out, &r->cap_out, r->nroots, sizeof *r->out) ||
+                           !grow(&r->drop, &r->cap_drop, r->ndrop + inputs, sizeof *r->drop) || r->values >> MARK_BITS))
     t = TRACE_FAILED;
   if (t == TRACE_FAILED) fail_memory(err, "eval", sizeof(uint64_t) * (size_t)(r->nsig + 1));
   if (t == TRACE_READY) {

@@ -51,9 +51,6 @@ void run_drop(eval_run *r);
 /* Lets go of the inputs of a node that is computed: they are dropped with what the run holds. Under the lock. */
 void run_let_go(eval_run *r, node *n);
 
-/* Room for n elements in a table of the run. */
-bool table_reserve(void *table, int *cap, int n, size_t size);
-
 /* ---- the words --------------------------------------------------------------------------------------------------- */
 
 /* Values are numbered in the order in which they appear. Each starts with a word that has the op_id in its low 16 bits:

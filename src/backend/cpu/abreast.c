@@ -10,26 +10,19 @@ static bool fills(const executable *x, int i, int threads) {
   return x->p->steps[i].kind != STEP_KERNEL || launch_pieces(&x->launch[i]) >= (int64_t)BUSY * threads;
 }
 
-/* Every slot is written by one step. */
-static bool reads_from(const step *s, const step *writer) {
-  if (s->kind != STEP_KERNEL) return true;
-  for (int i = 0; i < s->nbind; i++) {
-    if (s->bind[i] < 0) continue;
-    if (writer->kind == STEP_KERNEL) {
-      for (int k = 0; k < writer->nbind; k++)
-        if (writer->bind[k] == s->bind[i] && writer->kernel->bufs[k].role == BUF_OUT) return true;
-    }
-    for (int k = 0; k < writer->nout; k++)
-      if (writer->out[k] == s->bind[i]) return true;
-  }
-  return false;
+/* Notes that steps from `at` on write what `s` writes. */
+static void note_writes(const step *s, int at, int *written) {
+  for (int i = 0; i < s->nbind; i++)
+    if (s->bind[i] >= 0 && s->kernel->bufs[i].role == BUF_OUT) written[s->bind[i]] = at;
+  for (int i = 0; i < s->nout; i++)
+    if (s->out[i] >= 0) written[s->out[i]] = at;
 }
 
-/* Indices are checked before a kernel gathers with them: nothing moves over a check. */
-static bool can_move(const program *p, int from, int to) {
-  for (int i = to; i < from; i++)
-    if (p->steps[i].kind == STEP_BOUNDS || reads_from(&p->steps[from], &p->steps[i])) return false;
-  return true;
+/* Some step from `at` on writes what the kernel reads. Every slot is written by one step. */
+static bool reads_from(const step *s, int at, const int *written) {
+  for (int i = 0; i < s->nbind; i++)
+    if (s->bind[i] >= 0 && written[s->bind[i]] == at) return true;
+  return false;
 }
 
 static void move(executable *x, int from, int to) {
@@ -45,18 +38,32 @@ static void move(executable *x, int from, int to) {
 
 static double work(const executable *x, int i) { return (double)x->launch[i].tasks * x->p->steps[i].kernel->task_cost; }
 
-void abreast_find(executable *x, int threads) {
-  int n = x->p->nsteps;
-  for (int i = 0; i < n; i++) x->abreast[i] = 1;
-  for (int i = 0; i < n && threads > 1; i += x->abreast[i]) {
-    if (fills(x, i, threads)) continue;
-    double sum = work(x, i);
-    int count = 1;
-    for (int j = i + 1; j < n && j < i + LOOK_AHEAD && count < MOST_ABREAST; j++) {
-      if (fills(x, j, threads) || !can_move(x->p, j, i)) continue;
-      sum += work(x, j);
-      move(x, j, i + count++);
-    }
-    if (sum >= (double)WORTH_A_THREAD || launch_is_finest()) x->abreast[i] = count;
+/* The steps that run side by side with step i, moved behind it. */
+static void find(executable *x, int i, int threads, int *written) {
+  double sum = work(x, i);
+  int count = 1;
+  note_writes(&x->p->steps[i], i, written);
+  for (int j = i + 1; j < x->p->nsteps && j < i + LOOK_AHEAD && count < MOST_ABREAST; j++) {
+    const step *s = &x->p->steps[j];
+    if (s->kind == STEP_BOUNDS)
+      break; /* indices are checked before a kernel gathers with them: nothing moves over it */
+    bool stays = fills(x, j, threads) || reads_from(s, i, written);
+    note_writes(s, i, written);
+    if (stays) continue;
+    sum += work(x, j);
+    move(x, j, i + count++);
   }
+  if (sum >= (double)WORTH_A_THREAD || launch_is_finest()) x->abreast[i] = count;
+}
+
+bool abreast_find(executable *x, int threads) {
+  int n = x->p->nsteps;
+  int *written = mem_alloc((size_t)x->p->nslots * sizeof *written); /* per slot: the step from which it was met */
+  if (!written) return false;
+  for (int s = 0; s < x->p->nslots; s++) written[s] = -1;
+  for (int i = 0; i < n; i++) x->abreast[i] = 1;
+  for (int i = 0; i < n && threads > 1; i += x->abreast[i])
+    if (!fills(x, i, threads)) find(x, i, threads, written);
+  mem_free(written);
+  return true;
 }

@@ -34,7 +34,7 @@ void executable_free(executable *x) {
     for (int i = 0; i < x->p->nsteps && x->launch; i++) jit_release(x->launch[i].code);
   program_free(x->p);
   mem_free(x->launch);
-  mem_free(x->last_use);
+  buckets_free(&x->dead);
   mem_free(x->abreast);
   mem_free(x);
 }
@@ -44,20 +44,27 @@ static void cpu_free_executable(backend *b, executable *x) {
   executable_free(x);
 }
 
-/* The step after which a slot's memory is free. */
-static void find_last_uses(executable *x) {
+/* Finds which slots no step needs any more. */
+static bool find_dead(executable *x) {
   program *p = x->p;
-  for (int s = 0; s < p->nslots; s++) x->last_use[s] = -1;
+  int *last = mem_alloc((size_t)p->nslots * sizeof *last); /* per slot: the step that uses it last */
+  if (!last) return false;
+  for (int s = 0; s < p->nslots; s++) last[s] = -1;
   for (int i = 0; i < p->nsteps; i++) {
     const step *s = &p->steps[i];
     for (int k = 0; k < s->nbind; k++)
-      if (s->bind[k] >= 0) x->last_use[s->bind[k]] = i;
+      if (s->bind[k] >= 0) last[s->bind[k]] = i;
     for (int k = 0; k < s->nin; k++)
-      if (s->in[k] >= 0) x->last_use[s->in[k]] = i;
+      if (s->in[k] >= 0) last[s->in[k]] = i;
     for (int k = 0; k < s->nout; k++)
-      if (s->out[k] >= 0) x->last_use[s->out[k]] = i;
+      if (s->out[k] >= 0) last[s->out[k]] = i;
   }
-  for (int r = 0; r < p->g->nroots; r++) x->last_use[p->root_slot[r]] = p->nsteps;
+  for (int r = 0; r < p->g->nroots; r++) last[p->root_slot[r]] = p->nsteps;
+  for (int s = 0; s < p->nslots; s++)
+    if (p->slots[s].leaf >= 0) last[s] = -1; /* not the executable's */
+  bool ok = buckets_make(&x->dead, last, p->nslots, p->nsteps);
+  mem_free(last);
+  return ok;
 }
 
 static program *lower(backend *b, const graph *region, error *e) {
@@ -77,9 +84,8 @@ static executable *without_code(backend *b, program *p, error *e) {
   x->p = p;
   x->jit = jit_of(b);
   x->launch = mem_calloc((size_t)p->nsteps + 1, sizeof *x->launch);
-  x->last_use = mem_calloc((size_t)p->nslots + 1, sizeof *x->last_use);
   x->abreast = mem_calloc((size_t)p->nsteps + 1, sizeof *x->abreast);
-  if (x->launch && x->last_use && x->abreast) return x;
+  if (x->launch && x->abreast) return x;
   fail_memory(e, "prepare", (size_t)p->nsteps * sizeof *x->launch);
   executable_free(x);
   return NULL;
@@ -108,9 +114,11 @@ executable *executable_load(backend *b, program *p, error *e) {
       return NULL;
     }
   }
-  if (x) abreast_find(x, threads_count(b->context->threads));
-  if (x) find_last_uses(x);
-  return x;
+  if (!x) return NULL;
+  if (abreast_find(x, threads_count(b->context->threads)) && find_dead(x)) return x;
+  fail_memory(e, "prepare", (size_t)x->p->nslots * sizeof(int));
+  executable_free(x);
+  return NULL;
 }
 
 static executable *cpu_prepare(backend *b, const graph *region, error *e) {

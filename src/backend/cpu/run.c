@@ -299,12 +299,11 @@ static tme_status run_bounds(runner *r, int i, error *e) {
 }
 
 static void free_dead(runner *r, int i) {
-  const executable *x = r->x;
-  for (int s = 0; s < x->p->nslots; s++)
-    if (x->last_use[s] == i && x->p->slots[s].leaf < 0) {
-      buffer_release(r->buf[s]);
-      r->buf[s] = NULL;
-    }
+  const buckets *dead = &r->x->dead;
+  for (int k = dead->first[i]; k < dead->first[i + 1]; k++) {
+    buffer_release(r->buf[dead->item[k]]);
+    r->buf[dead->item[k]] = NULL;
+  }
 }
 
 static void give_roots(runner *r) {

@@ -3,6 +3,7 @@
 #define TME_RUN_H
 
 #include "backend/cpu/jit.h"
+#include "base/buckets.h"
 #include <stdatomic.h>
 
 /* How the tasks of a kernel are handed out. The division never changes a result. */
@@ -28,7 +29,7 @@ struct executable {
   jit *jit;
   atomic_ullong *kernels_run; /* the backend's count */
   launch *launch;             /* per step */
-  int *last_use;              /* per slot: the step after which its memory is free */
+  buckets dead;               /* per step: the slots whose memory is free after it */
   int *abreast;               /* per step: how many, from it on, run side by side */
 };
 
@@ -36,9 +37,9 @@ struct executable {
 executable *executable_load(backend *b, program *p, error *e);
 void executable_free(executable *x); /* NULL is allowed */
 
-/* Finds independent kernels of which none keeps all threads busy, and moves them next to each other. Before last_use is
- * filled. */
-void abreast_find(executable *x, int threads);
+/* Finds independent kernels of which none keeps all threads busy, and moves them next to each other. Before the dead
+ * slots are found. False when out of memory. */
+bool abreast_find(executable *x, int threads);
 
 #ifdef TME_TEST_HOOKS
 /* From now on all work is worth all threads, in the smallest pieces. */

@@ -16,8 +16,7 @@ void blocks_find(row_group *r) {
   bool sums = false;
   r->sums.cut = -1;
   if (!rows_length(r)) return;
-  for (int i = r->G->seed; i < r->b.l->g->n; i++)
-    sums |= rows_member(r, i) && rows_reduction(r, i) && is_float_sum(r, i);
+  for (int m = 0; m < r->G->nmembers; m++) sums |= is_float_sum(r, r->G->member[m]);
   int64_t terms = 1, strip = (int64_t)cpu_lanes(rows_cpu(r), rows_ordered_bytes(r)) * SUM_UNROLL;
   for (int i = r->nruns - 1; i >= 0 && sums && r->sums.cut < 0; i--) {
     if (!r->runs[i].reduced) continue;

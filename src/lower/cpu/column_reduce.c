@@ -11,10 +11,11 @@ bool column_reduce_fits(const row_group *r) {
   for (int i = 0; i < r->nruns; i++) reduced += r->runs[i].reduced;
   if (r->uncut || r->passes.n != 1 || !reduced || r->runs[last].reduced || r->runs[last].extent < COLUMNS / 2)
     return false;
-  for (int i = r->G->seed; i < g->n; i++) {
+  for (int m = 0; m < r->G->nmembers; m++) {
+    int i = r->G->member[m];
     const op_type *t = &g->node[i].type;
     bool whole = rows_full(r, i) && r->b.l->f->stored[i];
-    if (rows_member(r, i) && (dtype_is_complex(t->dtype) || whole)) return false;
+    if (dtype_is_complex(t->dtype) || whole) return false;
   }
   return rows_length(r) > 0;
 }
@@ -115,7 +116,7 @@ void column_reduce_emit(row_group *r, accumulator *accs) {
     bool blocks = blocks_sum(r, &accs[i]);
     int sum = k_load(k, scratch_access(r, blocks ? accs[i].sum[0] : accs[i].acc[0]));
     if (blocks) sum = blocks_total(k, sum, k_load(k, scratch_access(r, accs[i].lost[0])));
-    r->passes.made[accs[i].node].re = sum;
+    r->passes.made[rows_at(r, accs[i].node)].re = sum;
   }
   rows_store(r);
   k_end(k, loop);

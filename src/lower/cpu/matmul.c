@@ -34,9 +34,10 @@ static int64_t elements_summed(const product *p) {
 /* An epilogue with transcendental functions, written out for every register of the tile, takes longer to compile than all
  * else. */
 static bool has_long_epilogue(const product *p) {
-  for (int i = p->node + 1; i < p->l->g->n; i++) {
-    int op = product_at(p, i)->op;
-    if (p->l->f->group_of[i] == p->gr && op < OP_PUBLIC_COUNT && op_get(op)->ulp > 0) return true;
+  const group *G = &p->l->f->groups[p->gr];
+  for (int m = 1; m < G->nmembers; m++) {
+    int op = product_at(p, G->member[m])->op;
+    if (op < OP_PUBLIC_COUNT && op_get(op)->ulp > 0) return true;
   }
   return false;
 }
@@ -353,7 +354,7 @@ tme_status cpu_product(lowering *l, int gr, error *e) {
   p.acc = expr_dtype(product_at(&p, p.node)->type.dtype);
   p.complex = dtype_is_complex(product_at(&p, p.node)->type.dtype);
   char label[96], name[48], shape[200];
-  lower_label(l, gr, label, sizeof label);
+  lower_label(l, label, sizeof label);
   type_shape_text(&p.G->full, shape);
   snprintf(name, sizeof name, "%.24s %.20s", label, shape);
   set_extents(&p);

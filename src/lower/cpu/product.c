@@ -153,9 +153,11 @@ void product_store(product *p, int batch, int row, int col) {
   product_index(p, batch, row, product_row_in_matrix(p, row), col, p->read_ix);
   for (int d = 0; d < p->rank; d++) /* as readers of a dimension of extent 1 index it */
     if (product_at(p, p->node)->type.shape[d] == 1) p->read_ix[d] = ix_const(b->k, 0);
-  for (int i = p->node; i < p->l->g->n; i++)
-    if (p->l->f->group_of[i] == p->gr && p->l->f->stored[i])
-      builder_store(b, i, p->read_ix, builder_value(b, i, p->read_ix, -1));
+  const group *G = &p->l->f->groups[p->gr];
+  for (int m = 0; m < G->nmembers; m++) {
+    int i = G->member[m];
+    if (p->l->f->stored[i]) builder_store(b, i, p->read_ix, builder_value(b, i, p->read_ix, -1));
+  }
 }
 
 bool product_begin(product *p, const char *name) {

@@ -14,24 +14,24 @@ enum {
 static void find_depths(row_group *r) {
   const graph *g = r->b.l->g;
   r->passes.n = 1;
-  for (int i = r->G->seed; i < g->n; i++) {
-    if (!rows_member(r, i)) continue;
+  for (int m = 0; m < r->G->nmembers; m++) {
+    int i = r->G->member[m];
     int d = 0;
     for (int k = 0; k < g->node[i].nin; k++) {
       int j = graph_in(g, i, k);
       if (j >= 0 && rows_member(r, j)) {
-        int after = r->passes.depth[j] + rows_reduction(r, j);
+        int after = r->passes.depth[rows_at(r, j)] + rows_reduction(r, j);
         d = after > d ? after : d;
       }
     }
-    r->passes.depth[i] = d;
+    r->passes.depth[rows_at(r, i)] = d;
     bool looped = rows_reduction(r, i) || (rows_full(r, i) && r->b.l->f->stored[i]);
     if (looped && d + 1 > r->passes.n) r->passes.n = d + 1;
   }
 }
 
 bool passes_init(row_group *r) {
-  size_t n = (size_t)r->b.l->g->n + 1;
+  size_t n = (size_t)r->b.l->nknown;
   passes *p = &r->passes;
   p->depth = mem_calloc(n, sizeof *p->depth);
   p->made = mem_calloc(n, sizeof *p->made);
@@ -50,7 +50,7 @@ void passes_free(row_group *r) {
 }
 
 void passes_restart(row_group *r) {
-  for (int i = 0; i < r->b.l->g->n; i++) {
+  for (int i = 0; i < r->b.l->nknown; i++) {
     r->passes.made[i] = (expr_value){-1, -1};
     r->passes.first[i] = -1;
   }
@@ -94,38 +94,39 @@ static int row_index(row_group *r) {
 
 bool passes_special(builder *b, int node, const int *ix, int guard, expr_value *out) {
   row_group *r = b->user;
+  int at = rows_at(r, node), *first = &r->passes.first[at], *cache = &r->passes.cache[at];
   if (rows_member(r, node) && rows_reduction(r, node)) {
-    if (r->passes.made[node].re < 0 || !own_row(r, node, ix)) b->failure = "a reduction is needed before it is made";
-    *out = r->passes.made[node];
+    if (r->passes.made[at].re < 0 || !own_row(r, node, ix)) b->failure = "a reduction is needed before it is made";
+    *out = r->passes.made[at];
     return true;
   }
   bool along = r->nruns && r->runs[r->nruns - 1].reduced;
   if (!along || guard >= 0 || !expensive(r, node) || !own_point(r, node, ix) || rows_length(r) > CACHED_ROW)
     return false;
   if (r->passes.dry) {
-    if (r->passes.first[node] < 0)
-      r->passes.first[node] = r->passes.at;
-    else if (r->passes.first[node] < r->passes.at)
-      r->passes.cache[node] = 1;
+    if (*first < 0)
+      *first = r->passes.at;
+    else if (*first < r->passes.at)
+      *cache = 1;
     else
       return false;
-    if (r->passes.cache[node] == 1) {
+    if (*cache == 1) {
       *out = (expr_value){k_const_f(b->k, expr_dtype(rows_node(r, node)->type.dtype), 0), -1};
       return true;
     }
     return false;
   }
-  if (!r->passes.cache[node]) return false;
+  if (!*cache) return false;
   tme_dtype t = expr_dtype(rows_node(r, node)->type.dtype);
-  if (r->passes.cache[node] >= 2) {
-    if (r->passes.first[node] == r->passes.at) return false; /* being computed */
-    *out = (expr_value){k_load(b->k, k_access_add(b->k, r->passes.cache[node] - 2, row_index(r))), -1};
+  if (*cache >= 2) {
+    if (*first == r->passes.at) return false; /* being computed */
+    *out = (expr_value){k_load(b->k, k_access_add(b->k, *cache - 2, row_index(r))), -1};
     return true;
   }
-  r->passes.cache[node] = 2 + builder_scratch(b, t, rows_length(r));
-  r->passes.first[node] = r->passes.at;
+  *cache = 2 + builder_scratch(b, t, rows_length(r));
+  *first = r->passes.at;
   *out = builder_value(b, node, ix, guard);
-  k_store(b->k, k_access_add(b->k, r->passes.cache[node] - 2, row_index(r)), out->re);
+  k_store(b->k, k_access_add(b->k, *cache - 2, row_index(r)), out->re);
   return true;
 }
 
@@ -152,15 +153,18 @@ static void fetch_next_row(row_group *r) {
   }
 }
 
+/* The member is stored element by element, in this pass. */
+static bool is_stored_now(const row_group *r, int i) {
+  return r->b.l->f->stored[i] && rows_full(r, i) && r->passes.depth[rows_at(r, i)] == r->passes.at;
+}
+
 /* One pass over a row: all reductions and all stores of that depth. */
 static void emit_pass(row_group *r, accumulator *accs) {
   builder *b = &r->b;
   kernel *k = b->k;
-  const graph *g = b->l->g;
   int naccs = rows_accumulators(r, accs);
   bool stores = false;
-  for (int i = r->G->seed; i < g->n; i++)
-    stores |= rows_member(r, i) && r->passes.depth[i] == r->passes.at && rows_full(r, i) && b->l->f->stored[i];
+  for (int m = 0; m < r->G->nmembers; m++) stores |= is_stored_now(r, r->G->member[m]);
   for (int i = 0; i < naccs; i++)
     if (blocks_sum(r, &accs[i]))
       blocks_start(r, &accs[i]);
@@ -183,9 +187,10 @@ static void emit_pass(row_group *r, accumulator *accs) {
       for (int w = 0; w < 2 && accs[i].acc[w] >= 0; w++)
         k_emit(k, K_UPDATE, accs[i].dtype, accs[i].acc[w], w ? v.im : v.re, -1, 0);
     }
-    for (int i = r->G->seed; i < g->n; i++)
-      if (rows_member(r, i) && r->passes.depth[i] == r->passes.at && rows_full(r, i) && b->l->f->stored[i])
-        builder_store(b, i, r->ix, builder_value(b, i, r->ix, -1));
+    for (int m = 0; m < r->G->nmembers; m++) {
+      int i = r->G->member[m];
+      if (is_stored_now(r, i)) builder_store(b, i, r->ix, builder_value(b, i, r->ix, -1));
+    }
     if (r->passes.at == 1)
       fetch_next_row(r); /* the first pass waits for this row; the second one finds it in the cache */
     builder_forget(b, mark);
@@ -194,7 +199,7 @@ static void emit_pass(row_group *r, accumulator *accs) {
       if (blocks_sum(r, &accs[i])) blocks_close(r, &accs[i]);
     while (nloops) k_end(k, loops[--nloops]);
   }
-  for (int i = 0; i < naccs; i++) r->passes.made[accs[i].node] = blocks_result(r, &accs[i]);
+  for (int i = 0; i < naccs; i++) r->passes.made[rows_at(r, accs[i].node)] = blocks_result(r, &accs[i]);
 }
 
 void row_reduce_emit(row_group *r, accumulator *accs) {

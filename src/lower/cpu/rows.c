@@ -173,8 +173,9 @@ int rows_neutral(kernel *k, k_op combine, tme_dtype t) {
 int rows_accumulators(const row_group *r, accumulator *accs) {
   const graph *g = r->b.l->g;
   int n = 0;
-  for (int i = r->G->seed; i < g->n; i++) {
-    if (!rows_member(r, i) || r->passes.depth[i] != r->passes.at || !rows_reduction(r, i)) continue;
+  for (int m = 0; m < r->G->nmembers; m++) {
+    int i = r->G->member[m];
+    if (!rows_reduction(r, i) || r->passes.depth[rows_at(r, i)] != r->passes.at) continue;
     accs[n] = (accumulator){.node = i, .acc = {-1, -1}, .dtype = expr_dtype(g->node[i].type.dtype)};
     accs[n].combine = combine_of(g, i, accs[n].dtype);
     n++;
@@ -193,8 +194,9 @@ expr_value rows_reduced_value(row_group *r, int reduction) {
 
 void rows_store(row_group *r) {
   const graph *g = r->b.l->g;
-  for (int i = r->G->seed; i < g->n; i++) {
-    if (!rows_member(r, i) || rows_full(r, i) || !r->b.l->f->stored[i]) continue;
+  for (int m = 0; m < r->G->nmembers; m++) {
+    int i = r->G->member[m];
+    if (rows_full(r, i) || !r->b.l->f->stored[i]) continue;
     int ix[TME_MAX_RANK];
     for (int d = 0; d < g->node[i].type.rank; d++) {
       int from = r->b.l->f->maps[i].map[d];
@@ -205,10 +207,11 @@ void rows_store(row_group *r) {
 }
 
 size_t rows_ordered_bytes(const row_group *r) {
-  for (int i = r->G->seed; i < r->b.l->g->n; i++) {
+  for (int m = 0; m < r->G->nmembers; m++) {
+    int i = r->G->member[m];
     tme_dtype t = expr_dtype(rows_node(r, i)->type.dtype);
     int op = rows_node(r, i)->op;
-    if (rows_member(r, i) && (op == OP_sum || op == OP_prod) && dtype_is_float(t)) return tme_dtype_size(t);
+    if ((op == OP_sum || op == OP_prod) && dtype_is_float(t)) return tme_dtype_size(t);
   }
   return 0;
 }
@@ -218,9 +221,10 @@ static void reduction_set_lanes(row_group *r) {
   kernel *k = r->b.k;
   const graph *g = r->b.l->g;
   size_t ordered = rows_ordered_bytes(r), bytes = ordered;
-  for (int i = r->G->seed; i < g->n && !ordered; i++) {
+  for (int m = 0; m < r->G->nmembers && !ordered; m++) {
+    int i = r->G->member[m];
     size_t own = tme_dtype_size(expr_dtype(g->node[i].type.dtype));
-    if (rows_member(r, i) && rows_reduction(r, i) && own > bytes) bytes = own;
+    if (rows_reduction(r, i) && own > bytes) bytes = own;
   }
   for (int i = 0; i < k->naxes; i++) {
     k_axis *a = &k->axes[i];
@@ -280,7 +284,7 @@ static bool emit_task(row_group *r) {
     map_emit(r);
     return true;
   }
-  accumulator *accs = mem_alloc(((size_t)r->b.l->g->n + 1) * sizeof *accs);
+  accumulator *accs = mem_alloc((size_t)r->G->nmembers * sizeof *accs);
   if (!accs) return false;
   if (r->form == ROWS_COLUMNS)
     column_reduce_emit(r, accs);
@@ -340,7 +344,7 @@ static bool emit_best(row_group *r, const char *name) {
     t.passes.dry = true;
     memset(&t.b, 0, sizeof t.b);
     t.b.l = l;
-    t.passes.cache = is_map(r) ? NULL : mem_calloc((size_t)l->g->n + 1, sizeof *t.passes.cache);
+    t.passes.cache = is_map(r) ? NULL : mem_calloc((size_t)l->nknown, sizeof *t.passes.cache);
     bool ok = (is_map(r) || t.passes.cache) && emit(&t, merge | tries[i], name);
     if (ok && !t.b.failure && !t.b.k->failed && kernel_index_work(t.b.k) <= least) merge |= tries[i];
     mem_free(t.passes.cache);
@@ -365,7 +369,7 @@ static bool emit_in_bounds(row_group *r, const char *name) {
   if (!emit_best(r, name)) return false;
   if (r->b.failure || r->b.k->failed || kernel_verify(r->b.k, &ignored) == TME_OK) return true;
   start_again(r);
-  if (!is_map(r)) memset(r->passes.cache, 0, ((size_t)r->b.l->g->n + 1) * sizeof *r->passes.cache);
+  if (!is_map(r)) memset(r->passes.cache, 0, (size_t)r->b.l->nknown * sizeof *r->passes.cache);
   r->tile.across = -1;
   r->uncut = true;
   return emit_best(r, name);
@@ -374,7 +378,7 @@ static bool emit_in_bounds(row_group *r, const char *name) {
 tme_status cpu_rows(lowering *l, int gr, error *e) {
   row_group r = {.b.l = l, .G = &l->f->groups[gr], .gr = gr, .tile.across = -1};
   char label[96], shape[200], name[48];
-  lower_label(l, gr, label, sizeof label);
+  lower_label(l, label, sizeof label);
   type_shape_text(&r.G->full, shape);
   snprintf(name, sizeof name, "%.24s %.20s", label, shape);
   tme_status status = TME_OK;
@@ -390,7 +394,7 @@ tme_status cpu_rows(lowering *l, int gr, error *e) {
     }
     status = lower_step(&r.b, label, e);
   } else {
-    status = fail_memory(e, label, (size_t)l->g->n * sizeof(accumulator));
+    status = fail_memory(e, label, (size_t)l->nknown * sizeof(accumulator));
   }
   builder_free(&r.b);
   passes_free(&r);

@@ -32,14 +32,14 @@ typedef struct tiling {
   bool down;            /* tiles follow each other along it, not along the last one */
 } tiling;
 
-/* Passes over a row. */
+/* Passes over a row. What is known per node is so of the kernel's nodes alone: see rows_at. */
 typedef struct passes {
   int n;
   int at;           /* the one being made */
-  int *depth;       /* per node: passes that must be over before its value can be computed */
-  expr_value *made; /* per node: a reduction's result, once its pass is over (re -1 before) */
-  int *first;       /* per node: the pass that computed it first, -1 */
-  int *cache;       /* per node: 0, or 1: to be kept in a scratch row; >= 2: 2 + its scratch buffer */
+  int *depth;       /* passes that must be over before its value can be computed */
+  expr_value *made; /* a reduction's result, once its pass is over (re -1 before) */
+  int *first;       /* the pass that computed it first, -1 */
+  int *cache;       /* 0, or 1: to be kept in a scratch row; >= 2: 2 + its scratch buffer */
   bool dry;         /* a trial that only finds out which values those are */
 } passes;
 
@@ -74,6 +74,7 @@ typedef struct accumulator {
 
 static inline const cpu_target *rows_cpu(const row_group *r) { return cpu_of(r->b.l->t); }
 static inline const g_node *rows_node(const row_group *r, int i) { return &r->b.l->g->node[i]; }
+static inline int rows_at(const row_group *r, int i) { return r->b.l->place[i]; }
 static inline bool rows_member(const row_group *r, int i) { return r->b.l->f->group_of[i] == r->gr; }
 static inline bool rows_reduction(const row_group *r, int i) {
   return op_classify(rows_node(r, i)->op) == CLASS_REDUCE;
