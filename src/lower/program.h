@@ -29,7 +29,6 @@ typedef struct step_arg {
 
 typedef struct step {
   step_kind kind;
-  char label[96]; /* "matmul+add+gelu" */
   kernel *kernel; /* STEP_KERNEL */
   int *bind;      /* the slot of each kernel buffer, -1 for scratch */
   int nbind;
@@ -38,6 +37,7 @@ typedef struct step {
   int node;                      /* STEP_LIBRARY: what to do; STEP_BOUNDS: the take */
   int in[8], nin;                /* STEP_LIBRARY: slots, -1 if absent; STEP_BOUNDS: the indices */
   int out[OP_MAX_OUTPUTS], nout; /* STEP_LIBRARY; -1 for an output that nobody reads */
+  char label[96];                /* "matmul+add+gelu" */
 } step;
 
 typedef struct program {

@@ -35,6 +35,7 @@ void executable_free(executable *x) {
   program_free(x->p);
   mem_free(x->launch);
   buckets_free(&x->dead);
+  mem_free(x->bytes);
   mem_free(x->abreast);
   mem_free(x);
 }
@@ -85,7 +86,11 @@ static executable *without_code(backend *b, program *p, error *e) {
   x->jit = jit_of(b);
   x->launch = mem_calloc((size_t)p->nsteps + 1, sizeof *x->launch);
   x->abreast = mem_calloc((size_t)p->nsteps + 1, sizeof *x->abreast);
-  if (x->launch && x->abreast) return x;
+  x->bytes = mem_alloc((size_t)p->nslots * sizeof *x->bytes);
+  for (int s = 0; s < p->nslots && x->bytes; s++)
+    if (!mul_size((size_t)p->slots[s].size, tme_dtype_size(p->slots[s].type.dtype), &x->bytes[s]))
+      x->bytes[s] = SIZE_MAX;
+  if (x->launch && x->abreast && x->bytes) return x;
   fail_memory(e, "prepare", (size_t)p->nsteps * sizeof *x->launch);
   executable_free(x);
   return NULL;

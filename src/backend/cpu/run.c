@@ -44,6 +44,8 @@ tme_status plan_launch(const step *s, int nthreads, launch *out, error *e) {
   if (out->grain < 1) out->grain = strip;
   int64_t most = (out->tasks + out->grain - 1) / out->grain;
   out->threads = most < nthreads ? (int)most : nthreads;
+  out->scratch_bytes = (size_t)s->kernel->scratch_bytes;
+  out->ns = (double)out->tasks * cost;
   return TME_OK;
 }
 
@@ -64,15 +66,16 @@ static void run_tasks(void *user, int thread, int64_t t0, int64_t t1) {
 /* Makes sure that the slot has memory: values get it at their first use, which writes them. */
 static tme_status need(runner *r, int slot, const char *what, error *e) {
   if (r->data[slot]) return TME_OK;
-  const struct slot *s = &r->x->p->slots[slot];
-  size_t bytes;
-  if (s->node >= 0) what = graph_written(r->x->p->g, s->node);
-  if (!mul_size((size_t)s->size, tme_dtype_size(s->type.dtype), &bytes))
-    return fail(e, TME_ERR_MEMORY, "%s: the result has too many elements", what);
-  r->buf[slot] = pool_get(r->e->pool, bytes);
-  if (!r->buf[slot]) return fail_memory(e, what, bytes);
-  r->data[slot] = r->buf[slot]->data;
-  return TME_OK;
+  size_t bytes = r->x->bytes[slot];
+  r->buf[slot] = bytes < SIZE_MAX ? pool_get(r->e->pool, bytes) : NULL;
+  if (r->buf[slot]) {
+    r->data[slot] = r->buf[slot]->data;
+    return TME_OK;
+  }
+  int node = r->x->p->slots[slot].node;
+  if (node >= 0) what = graph_written(r->x->p->g, node);
+  return bytes < SIZE_MAX ? fail_memory(e, what, bytes)
+                          : fail(e, TME_ERR_MEMORY, "%s: the result has too many elements", what);
 }
 
 /* What is computed from a failed matrix has failed. */
@@ -108,7 +111,7 @@ static tme_status prepare(runner *r, int i, bool many, void **buf, uint64_t *arg
   for (int k = 0; k < s->nargs; k++)
     args[k] =
         s->args[k].literal < 0 ? (uint64_t)s->args[k].value : r->a->args[2 * s->args[k].literal + s->args[k].word];
-  size_t per_thread = ((size_t)s->kernel->scratch_bytes + 63) / 64 * 64, bytes;
+  size_t per_thread = (l->scratch_bytes + 63) / 64 * 64, bytes;
   if (per_thread && many) per_thread += SCRATCH_GAP;
   size_t copies = many ? (size_t)threads_count(r->e->threads) : 1;
   *out = (ready){.step = i, .c = {.entry = jit_entry(l->code), .buf = buf, .args = args, .scratch_bytes = per_thread}};
@@ -125,8 +128,11 @@ static void finish(runner *r, ready *k) {
   buffer_release(k->scratch);
   atomic_fetch_add_explicit(r->x->kernels_run, 1, memory_order_relaxed);
   const launch *l = &r->x->launch[k->step];
-  jit_worked(r->x->jit, l->code, (double)l->tasks * s->kernel->task_cost);
-  for (int b = 0; b < s->nbind; b++)
+  jit_worked(r->x->jit, l->code, l->ns);
+  bool failed = false;
+  for (int b = 0; b < s->nbind && !failed; b++)
+    failed = s->bind[b] >= 0 && r->buf[s->bind[b]] && r->buf[s->bind[b]]->failure;
+  for (int b = 0; b < s->nbind && failed; b++)
     if (s->kernel->bufs[b].role == BUF_OUT) inherit_failures(r, s->bind, s->nbind, &s->bind[b], 1);
 }
 
@@ -362,14 +368,11 @@ tme_status run_program(context *e, executable *x, run_args *a, error *err) {
     r.buf = block;
     r.data = (char **)(r.buf + n);
   }
-  for (size_t s = 0; s < n; s++) {
-    const struct slot *slot_ = &x->p->slots[s];
-    r.buf[s] = NULL;
-    r.data[s] = NULL;
-    if (slot_->leaf >= 0) {
-      const array_view *v = &a->in[slot_->leaf];
-      r.data[s] = (char *)v->buf->data + v->offset * (int64_t)tme_dtype_size(v->dtype);
-    }
+  memset(r.buf, 0, n * sizeof *r.buf);
+  memset(r.data, 0, n * sizeof *r.data);
+  for (size_t s = 0; s < n && x->p->slots[s].leaf >= 0; s++) { /* they come first */
+    const array_view *v = &a->in[x->p->slots[s].leaf];
+    r.data[s] = (char *)v->buf->data + v->offset * (int64_t)tme_dtype_size(v->dtype);
   }
   r.check = a->check ? checker_new(e, x->p, a) : NULL;
   tme_status status = run_steps(&r, err);

@@ -6,13 +6,16 @@
 #include "base/buckets.h"
 #include <stdatomic.h>
 
-/* How the tasks of a kernel are handed out. The division never changes a result. */
+/* How the tasks of a kernel are handed out. The division never changes a result. With what a run needs of the kernel, whose
+ * own memory, and the program's, it seldom touches: of a long program that is out of the cache by the next run. */
 typedef struct launch {
   jit_kernel *code;
   jit_origin origin;
   int64_t tasks;
   int64_t grain; /* tasks worth handing out alone */
   int threads;   /* that can have some */
+  size_t scratch_bytes;
+  double ns; /* of all tasks, about */
 } launch;
 
 /* Pieces of a launch that threads take. */
@@ -29,6 +32,7 @@ struct executable {
   jit *jit;
   atomic_ullong *kernels_run; /* the backend's count */
   launch *launch;             /* per step */
+  size_t *bytes;              /* per slot: its memory; SIZE_MAX: too much */
   buckets dead;               /* per step: the slots whose memory is free after it */
   int *abreast;               /* per step: how many, from it on, run side by side */
 };
