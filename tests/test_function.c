@@ -1,6 +1,6 @@
 /* tme_compile and tme_call.
  * ctest: concurrency */
-#include "base/base.h"
+#include "run/trace.h"
 #include "support/engines.h"
 #include <math.h>
 #include <pthread.h>
@@ -33,11 +33,11 @@ static void expect(tme_scope *s, tme_array *x, tme_array *y, tme_array *const *g
   }
 }
 
-static void same_as_eval_on(const char *backend) {
-  tme_engine *e = test_engine(backend);
+static void same_as_eval_on(const char *name) {
+  tme_engine *e = test_engine(name);
   tme_scope *s = tme_scope_new(e), *t = tme_scope_new(e);
   tme_function *f = make(s);
-  if (!f) fail_msg("%s: %s", backend, tme_error(s));
+  if (!f) fail_msg("%s: %s", name, tme_error(s));
   tme_scope_free(s); /* the function needs nothing of it */
   tme_array *x = test_matrix(t, 4, 4, 1), *y = test_matrix(t, 4, 4, 2), *out[2];
   tme_array *values[][2] = {{x, y},
@@ -56,10 +56,14 @@ static void same_as_eval_on(const char *backend) {
 
 static void same_as_eval(void **state) {
   (void)state;
-  same_as_eval_on("cpu");
-  same_as_eval_on("nojit");
-  same_as_eval_on("reference");
-  same_as_eval_on("far");
+  for (int nodes = 0; nodes < 4; nodes++) { /* of a plan: the function has several */
+    trace_cut_after(nodes);
+    same_as_eval_on("cpu");
+    same_as_eval_on("nojit");
+    same_as_eval_on("reference");
+    same_as_eval_on("far");
+  }
+  trace_cut_after(0);
 }
 
 static void bad_functions(void **state) {
@@ -276,8 +280,8 @@ static void without_caches(void **state) {
   tme_engine_free(e);
 }
 
-static void allocations_fail(void **state) {
-  (void)state;
+static void allocations_fail_in(int nodes_of_a_plan) {
+  trace_cut_after(nodes_of_a_plan);
   tme_engine *e = test_engine("nojit");
   tme_scope *warm = tme_scope_new(e);
   tme_function_free(make(warm));
@@ -303,6 +307,13 @@ static void allocations_fail(void **state) {
   }
   tme_engine_free(e);
   assert_int_equal(mem_live(), 0);
+  trace_cut_after(0);
+}
+
+static void allocations_fail(void **state) {
+  (void)state;
+  allocations_fail_in(0);
+  allocations_fail_in(2);
 }
 
 int main(void) {

@@ -257,8 +257,8 @@ TME_API void tme_event_free(tme_event *ev);
 TME_API tme_array *tme_input(tme_scope *s, tme_dtype t, int rank, const int64_t *shape);
 /* Plans once how `outputs` are computed from `inputs`, which are made with tme_input, for many calls with values of the
  * same dtypes and shapes: a call then costs neither a graph nor a look into the plan cache. Other arrays and numbers that
- * the outputs need are taken in. The function is the caller's, belongs to no scope, and may be called by several threads
- * at once. NULL on failure. */
+ * the outputs need are taken in. A graph of more than 16384 operations is cut into several plans. The function is the
+ * caller's, belongs to no scope, and may be called by several threads at once. NULL on failure. */
 TME_API tme_function *tme_compile(tme_scope *s, tme_array *const *inputs, int ninputs, tme_array *const *outputs,
                                   int noutputs);
 /* Computes and waits. `outputs` receives as many arrays as the function has outputs: of the scope, and computed; on any

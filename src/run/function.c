@@ -1,40 +1,48 @@
 /* tme_compile: a graph over inputs without values, planned once and called with the values. A call walks no graph and
- * looks nothing up. */
-#include "run/eval.h"
+ * looks nothing up. A graph too large for one plan is cut into parts, as an evaluation is; values go from one to another. */
+#include "base/buckets.h"
 #include "base/grow.h"
+#include "run/eval.h"
 #include "run/plan.h"
 #include "run/transfer.h"
 #include <string.h>
 
+/* Where a leaf of a part has its value from. */
+typedef enum leaf_kind { LEAF_OWN, LEAF_INPUT, LEAF_VALUE } leaf_kind;
+
+typedef struct leaf_source {
+  leaf_kind kind;
+  int number; /* of the input, or of the value */
+} leaf_source;
+
+/* One plan. */
+typedef struct part {
+  plan *plan;
+  int nleaves;
+  array_view *leaf; /* a reference to the buffer of each that is the function's own */
+  leaf_source *source;
+  uint64_t *arg;
+  int first_value; /* its roots are the values from here on */
+} part;
+
 struct tme_function {
   tme_engine *engine; /* a reference */
-  plan *plan;
-  int nin, nout, nleaves;
+  part *part;
+  int nparts, cap_parts;
+  int nvalues;  /* that the parts make */
+  buckets dead; /* per part: the values that none after it reads */
+  int nin, nout;
   op_type *in, *out;
-  int *out_root;    /* the plan's root that each output is */
-  int *leaf_input;  /* per leaf of the plan: the input that it is, or -1 */
-  array_view *leaf; /* the others: a reference to each buffer */
-  uint64_t *arg;
+  int *out_value; /* the value that each output is */
 };
 
-static void *copy_of(const void *p, size_t n, size_t size) {
-  void *q = mem_alloc(n * size + 1);
-  if (q && n) memcpy(q, p, n * size);
-  return q;
-}
-
-/* The place of `a` in a list, or -1. */
-static int find(tme_array *const *list, int n, const tme_array *a) {
-  for (int i = 0; i < n; i++)
-    if (list[i] == a) return i;
-  return -1;
-}
-
-static tme_status check_inputs(tme_array *const *in, int n, error *e) {
+/* `number`: of each input. */
+static tme_status check_inputs(tme_array *const *in, int n, pointer_map *number, error *e) {
   for (int i = 0; i < n; i++) {
     if (in[i]->node->op != OP_leaf || array_buffer(in[i]))
       return fail(e, TME_ERR_ARGUMENT, "compile: input %d has a value: inputs are made with tme_input", i);
-    if (find(in, i, in[i]) >= 0) return fail(e, TME_ERR_ARGUMENT, "compile: input %d is given twice", i);
+    if (pointer_map_get(number, in[i]) >= 0) return fail(e, TME_ERR_ARGUMENT, "compile: input %d is given twice", i);
+    if (!pointer_map_add(number, in[i], i)) return fail_memory(e, "compile", (size_t)n * sizeof *in);
   }
   return TME_OK;
 }
@@ -48,45 +56,130 @@ static tme_status check_outputs(tme_array *const *out, int n, error *e) {
   return TME_OK;
 }
 
-/* Which inputs the plan's leaves are; references to the buffers of the others. */
-static tme_status take_leaves(tme_function *f, const eval_run *r, tme_array *const *in, error *e) {
-  f->leaf = mem_calloc((size_t)r->nleaves + 1, sizeof *f->leaf);
-  f->leaf_input = mem_alloc(((size_t)r->nleaves + 1) * sizeof *f->leaf_input);
-  if (!f->leaf || !f->leaf_input) return fail_memory(e, "compile", (size_t)r->nleaves * sizeof *f->leaf);
+/* A function being made. */
+typedef struct making {
+  tme_function *f;
+  eval_run *r;
+  tme_array *const *in, *const *out;
+  pointer_map input; /* number of each */
+  pointer_map made;  /* the value that an array is, of the parts so far; */
+  node **kept;       /* a reference to the node of each such array: others may be done with it meanwhile */
+  int nkept, cap_kept;
+} making;
+
+static void *copy_of(const void *p, size_t n, size_t size) {
+  void *q = mem_alloc(n * size + 1);
+  if (q && n) memcpy(q, p, n * size);
+  return q;
+}
+
+/* Where the part's leaves have their values from; references to the buffers of its own. */
+static tme_status take_leaves(making *m, part *p, error *e) {
+  const eval_run *r = m->r;
+  p->leaf = mem_calloc((size_t)r->nleaves, sizeof *p->leaf);
+  p->source = mem_calloc((size_t)r->nleaves, sizeof *p->source);
+  p->arg = copy_of(r->arg, 2 * (size_t)r->nargs, sizeof *r->arg);
+  if (!p->leaf || !p->source || !p->arg) return fail_memory(e, "compile", (size_t)r->nleaves * sizeof *p->leaf);
   for (int i = 0; i < r->nleaves; i++) {
-    f->leaf_input[i] = r->input[i] ? find(in, f->nin, r->input[i]) : -1;
-    if (r->input[i] && f->leaf_input[i] < 0)
+    int input = r->input[i] ? pointer_map_get(&m->input, r->input[i]) : -1;
+    int value = r->input[i] ? pointer_map_get(&m->made, r->input[i]) : -1;
+    if (r->input[i] && input < 0 && value < 0)
       return fail(e, TME_ERR_ARGUMENT, "compile: an output needs an input that is not in the list");
-    f->leaf[f->nleaves] = r->leaf[i];
+    p->source[i] = value >= 0   ? (leaf_source){LEAF_VALUE, value}
+                   : input >= 0 ? (leaf_source){LEAF_INPUT, input}
+                                : (leaf_source){LEAF_OWN, 0};
+    p->leaf[i] = r->leaf[i];
     if (!r->input[i]) buffer_retain(r->leaf[i].buf);
-    f->nleaves++;
+    p->nleaves++;
   }
   return TME_OK;
 }
 
-static tme_status fill(tme_function *f, eval_run *r, tme_array *const *in, tme_array *const *out, error *e) {
-  trace_result t = eval_look(f->engine, r, out, f->nout, true, e);
-  if (t == TRACE_FAILED) return e->code;
-  if (t == TRACE_NOTHING) return check_outputs(out, f->nout, e);
-  if (r->partial)
-    return fail(e, TME_ERR_UNSUPPORTED, "compile: the graph is too large for one plan (over %d operations)", r->nodes);
+/* What was traced becomes a part, and its roots values that others may read. */
+static tme_status add_part(making *m, error *e) {
+  tme_function *f = m->f;
+  eval_run *r = m->r;
   tme_status st = r->plan ? TME_OK : eval_plan(f->engine, r, e);
-  if (st == TME_OK) st = take_leaves(f, r, in, e);
   if (st != TME_OK) return st;
-  f->in = mem_alloc(((size_t)f->nin + 1) * sizeof *f->in);
-  f->out = mem_alloc((size_t)f->nout * sizeof *f->out);
-  f->out_root = mem_alloc((size_t)f->nout * sizeof *f->out_root);
-  f->arg = copy_of(r->arg, 2 * (size_t)r->nargs, sizeof *r->arg);
-  if (!f->in || !f->out || !f->out_root || !f->arg) return fail_memory(e, "compile", sizeof *f->in);
-  for (int i = 0; i < f->nin; i++) f->in[i] = in[i]->type;
-  for (int i = 0; i < f->nout; i++) {
-    f->out[i] = out[i]->type;
-    f->out_root[i] = find(r->root, r->nroots, out[i]);
-    if (f->out_root[i] < 0) return check_outputs(out, f->nout, e); /* a view whose origin was computed meanwhile */
-  }
-  f->plan = r->plan;
+  if (!grow(&f->part, &f->cap_parts, f->nparts + 1, sizeof *f->part) || r->nroots > INT32_MAX - f->nvalues ||
+      !grow(&m->kept, &m->cap_kept, m->nkept + r->nroots, sizeof *m->kept))
+    return fail_memory(e, "compile", sizeof *f->part);
+  part *p = &f->part[f->nparts++];
+  *p = (part){.plan = r->plan, .first_value = f->nvalues};
   r->plan = NULL;
+  st = take_leaves(m, p, e);
+  for (int i = 0; i < r->nroots && st == TME_OK; i++) {
+    m->kept[m->nkept++] = node_retain(r->root[i]->node);
+    if (!pointer_map_add(&m->made, r->root[i], f->nvalues++)) st = fail_memory(e, "compile", sizeof *f->part);
+  }
+  return st;
+}
+
+/* Finds which values no part needs any more. */
+static bool find_dead(tme_function *f) {
+  int *last = mem_alloc((size_t)f->nvalues * sizeof *last); /* per value: the part that reads it last */
+  if (!last) return false;
+  for (int k = 0; k < f->nparts; k++) {
+    for (int i = 0; i < f->part[k].nleaves; i++)
+      if (f->part[k].source[i].kind == LEAF_VALUE) last[f->part[k].source[i].number] = k;
+    for (int i = 0; i < f->part[k].plan->nroots; i++) last[f->part[k].first_value + i] = k;
+  }
+  for (int i = 0; i < f->nout; i++) last[f->out_value[i]] = f->nparts;
+  bool ok = buckets_make(&f->dead, last, f->nvalues, f->nparts);
+  mem_free(last);
+  return ok;
+}
+
+static tme_status make_parts(making *m, error *e) {
+  m->r->made = &m->made;
+  for (bool more = true; more;) {
+    run_drop(m->r);
+    trace_result t = eval_look(m->f->engine, m->r, m->out, m->f->nout, true, e);
+    if (t == TRACE_FAILED) return e->code;
+    if (t == TRACE_NOTHING) return TME_OK;
+    tme_status st = add_part(m, e);
+    if (st != TME_OK) return st;
+    more = m->r->partial;
+  }
   return TME_OK;
+}
+
+static tme_status fill(making *m, error *e) {
+  tme_function *f = m->f;
+  tme_status st = make_parts(m, e);
+  if (st != TME_OK) return st;
+  f->in = mem_alloc((size_t)f->nin * sizeof *f->in);
+  f->out = mem_alloc((size_t)f->nout * sizeof *f->out);
+  f->out_value = mem_alloc((size_t)f->nout * sizeof *f->out_value);
+  if (!f->in || !f->out || !f->out_value) return fail_memory(e, "compile", sizeof *f->in);
+  for (int i = 0; i < f->nin; i++) f->in[i] = m->in[i]->type;
+  for (int i = 0; i < f->nout; i++) {
+    f->out[i] = m->out[i]->type;
+    f->out_value[i] = pointer_map_get(&m->made, m->out[i]);
+    if (f->out_value[i] < 0) return check_outputs(m->out, f->nout, e); /* computed meanwhile */
+  }
+  return find_dead(f) ? TME_OK : fail_memory(e, "compile", (size_t)f->nvalues * sizeof(int));
+}
+
+static tme_status make(tme_function *f, tme_array *const *in, tme_array *const *out, error *e) {
+  making m = {.f = f, .in = in, .out = out};
+  tme_status st = check_inputs(in, f->nin, &m.input, e);
+  if (st == TME_OK) st = check_outputs(out, f->nout, e);
+  if (st == TME_OK) {
+    m.r = run_take(f->engine);
+    st = m.r ? fill(&m, e) : fail_memory(e, "compile", sizeof *m.r);
+  }
+  if (m.r) {
+    plan_release(NULL, m.r->plan);
+    m.r->plan = NULL;
+    m.r->made = NULL;
+    run_give(f->engine, m.r);
+  }
+  for (int i = 0; i < m.nkept; i++) node_release(m.kept[i]);
+  mem_free(m.kept);
+  pointer_map_free(&m.input);
+  pointer_map_free(&m.made);
+  return st;
 }
 
 tme_function *tme_compile(tme_scope *s, tme_array *const *inputs, int ninputs, tme_array *const *outputs,
@@ -94,26 +187,18 @@ tme_function *tme_compile(tme_scope *s, tme_array *const *inputs, int ninputs, t
   if (eval_list(s, "compile", inputs, ninputs) != TME_OK || eval_list(s, "compile", outputs, noutputs) != TME_OK)
     return NULL;
   error err = {.code = TME_OK};
-  tme_function *f = NULL;
-  if (check_inputs(inputs, ninputs, &err) == TME_OK && check_outputs(outputs, noutputs, &err) == TME_OK) {
-    f = mem_calloc(1, sizeof *f);
-    eval_run *r = f ? run_take(s->engine) : NULL;
-    if (f) {
-      f->engine = s->engine;
-      context_retain(&s->engine->context);
-      f->nin = ninputs;
-      f->nout = noutputs;
-    }
-    tme_status st = r ? fill(f, r, inputs, outputs, &err) : fail_memory(&err, "compile", sizeof *f);
-    if (r) {
-      plan_release(NULL, r->plan);
-      r->plan = NULL;
-      run_give(s->engine, r);
-    }
-    if (st != TME_OK) {
+  tme_function *f = mem_calloc(1, sizeof *f);
+  if (f) {
+    f->engine = s->engine;
+    context_retain(&s->engine->context);
+    f->nin = ninputs;
+    f->nout = noutputs;
+    if (make(f, inputs, outputs, &err) != TME_OK) {
       tme_function_free(f);
       f = NULL;
     }
+  } else {
+    fail_memory(&err, "compile", sizeof *f);
   }
   scope_fail(s, &err);
   return f;
@@ -121,15 +206,20 @@ tme_function *tme_compile(tme_scope *s, tme_array *const *inputs, int ninputs, t
 
 void tme_function_free(tme_function *f) {
   if (!f) return;
-  for (int i = 0; i < f->nleaves; i++)
-    if (f->leaf_input[i] < 0) buffer_release(f->leaf[i].buf);
-  plan_release(NULL, f->plan);
+  for (int k = 0; k < f->nparts; k++) {
+    part *p = &f->part[k];
+    for (int i = 0; i < p->nleaves; i++)
+      if (p->source[i].kind == LEAF_OWN) buffer_release(p->leaf[i].buf);
+    plan_release(NULL, p->plan);
+    mem_free(p->leaf);
+    mem_free(p->source);
+    mem_free(p->arg);
+  }
+  mem_free(f->part);
+  buckets_free(&f->dead);
   mem_free(f->in);
   mem_free(f->out);
-  mem_free(f->out_root);
-  mem_free(f->leaf_input);
-  mem_free(f->leaf);
-  mem_free(f->arg);
+  mem_free(f->out_value);
   context_release(&f->engine->context);
   mem_free(f);
 }
@@ -150,29 +240,45 @@ static tme_status check_values(const tme_function *f, tme_array *const *in, erro
   return TME_OK;
 }
 
-/* The plan's leaves of this call, row-major; a reference to each buffer. */
-static tme_status bind(const tme_function *f, eval_run *r, tme_array *const *in, error *e) {
+/* A view in rows, as the part expects it: of what a call gives, or a part before made. */
+static tme_status in_rows(const tme_function *f, const array_view *given, array_view *out, error *e) {
+  op_type t = {.dtype = given->dtype, .rank = given->rank};
+  memcpy(t.shape, given->shape, sizeof t.shape);
+  if (strides_contiguous(&t, given->strides)) {
+    *out = *given;
+    type_strides(&t, out->strides); /* also where an extent of 1 has another */
+    buffer_retain(out->buf);
+    return TME_OK;
+  }
+  array_view host;
+  tme_status st = view_to_host(f->engine, given, &host, e);
+  if (st != TME_OK) return st;
+  st = view_to_rows(f->engine, &host, out, e);
+  buffer_release(host.buf);
+  return st;
+}
+
+/* The part's leaves in this call, a reference to each buffer. */
+static tme_status bind(const tme_function *f, const part *p, eval_run *r, tme_array *const *in, const array_view *value,
+                       error *e) {
   bool noisy = !f->engine->context.config.quiet_numeric;
-  for (int i = 0; i < f->nleaves; i++) {
-    array_view *v = &r->leaf[i], *own = &f->leaf[i];
-    tme_array *a = f->leaf_input[i] < 0 ? NULL : in[f->leaf_input[i]];
-    *v = *own;
-    if (!a) {
+  for (int i = 0; i < p->nleaves; i++) {
+    array_view *v = &r->leaf[i], given = p->leaf[i];
+    leaf_source from = p->source[i];
+    tme_status st = TME_OK;
+    if (from.kind == LEAF_OWN) {
+      *v = given;
       buffer_retain(v->buf);
-    } else if (strides_contiguous(&a->type, a->strides)) {
-      v->buf = buffer_retain(array_buffer(a));
-      v->offset = a->offset;
+    } else if (from.kind == LEAF_VALUE) {
+      st = in_rows(f, &value[from.number], v, e);
     } else {
-      array_view lies = *own, host;
-      lies.buf = array_buffer(a);
-      lies.offset = a->offset;
-      memcpy(lies.strides, a->strides, sizeof lies.strides);
-      tme_status st = view_to_host(f->engine, &lies, &host, e);
-      if (st != TME_OK) return st;
-      st = view_to_rows(f->engine, &host, v, e);
-      buffer_release(host.buf);
-      if (st != TME_OK) return st;
+      const tme_array *a = in[from.number];
+      given.buf = array_buffer(a);
+      given.offset = a->offset;
+      memcpy(given.strides, a->strides, sizeof given.strides);
+      st = in_rows(f, &given, v, e);
     }
+    if (st != TME_OK) return st;
     r->nleaves = i + 1;
     if (noisy && v->buf->failure) return eval_numeric(v->buf, e);
   }
@@ -180,10 +286,10 @@ static tme_status bind(const tme_function *f, eval_run *r, tme_array *const *in,
 }
 
 /* New arrays of the scope with the results; all or none. */
-static tme_status give(tme_scope *s, const tme_function *f, const array_view *root, tme_array **out, error *e) {
+static tme_status give(tme_scope *s, const tme_function *f, const array_view *value, tme_array **out, error *e) {
   if (!scope_reserve(s, f->nout)) return fail_memory(e, "call", sizeof *out);
   for (int i = 0; i < f->nout; i++) {
-    const array_view *v = &root[f->out_root[i]];
+    const array_view *v = &value[f->out_value[i]];
     node *n = node_new(s->engine, OP_leaf, NULL, 0, NULL, &f->out[i], 1);
     if (!n) {
       while (i--) node_release(out[i]->node);
@@ -196,23 +302,46 @@ static tme_status give(tme_scope *s, const tme_function *f, const array_view *ro
   return TME_OK;
 }
 
+static tme_status run_part(const tme_function *f, int k, eval_run *r, tme_array *const *in, array_view *value,
+                           error *e) {
+  const part *p = &f->part[k];
+  if (!grow(&r->leaf, &r->cap_leaf, p->nleaves, sizeof *r->leaf) ||
+      !grow(&r->slot, &r->cap_slot, p->plan->nslots, sizeof *r->slot))
+    return fail_memory(e, "call", sizeof *r->slot);
+  tme_status st = bind(f, p, r, in, value, e);
+  array_view *root = value + p->first_value;
+  plan_call c = {.leaf = r->leaf, .arg = p->arg, .out = root, .slot = r->slot};
+  if (st == TME_OK) {
+    st = plan_run(p->plan, &c, e);
+    for (int i = 0; i < p->plan->nroots && st != TME_OK; i++) root[i].buf = NULL;
+  }
+  run_drop(r);
+  return st;
+}
+
+static void release(array_view *v) {
+  buffer_release(v->buf);
+  v->buf = NULL;
+}
+
 static tme_status run(tme_scope *s, const tme_function *f, eval_run *r, tme_array *const *in, tme_array **out,
                       error *e) {
-  plan *p = f->plan;
-  if (!grow(&r->leaf, &r->cap_leaf, f->nleaves, sizeof *r->leaf) ||
-      !grow(&r->out, &r->cap_out, p->nroots, sizeof *r->out) ||
-      !grow(&r->slot, &r->cap_slot, p->nslots, sizeof *r->slot))
-    return fail_memory(e, "call", sizeof *r->slot);
-  tme_status st = bind(f, r, in, e);
-  if (st != TME_OK) return st;
-  plan_call c = {.leaf = r->leaf, .arg = f->arg, .out = r->out, .slot = r->slot};
-  st = plan_run(p, &c, e);
-  if (st != TME_OK) return st;
-  atomic_fetch_add_explicit(&f->engine->evaluations, 1, memory_order_relaxed);
-  for (int i = 0; i < p->nroots && st == TME_OK; i++)
-    if (r->out[i].buf->failure && !f->engine->context.config.quiet_numeric) st = eval_numeric(r->out[i].buf, e);
-  if (st == TME_OK) st = give(s, f, r->out, out, e);
-  for (int i = 0; i < p->nroots; i++) buffer_release(r->out[i].buf);
+  if (!grow(&r->out, &r->cap_out, f->nvalues, sizeof *r->out)) return fail_memory(e, "call", sizeof *r->out);
+  array_view *value = r->out;
+  for (int i = 0; i < f->nvalues; i++) value[i].buf = NULL;
+  bool noisy = !f->engine->context.config.quiet_numeric;
+  tme_status st = TME_OK;
+  for (int k = 0; k < f->nparts && st == TME_OK; k++) {
+    st = run_part(f, k, r, in, value, e);
+    if (st == TME_OK && k == f->nparts - 1) atomic_fetch_add_explicit(&f->engine->evaluations, 1, memory_order_relaxed);
+    for (int i = 0; i < f->part[k].plan->nroots && st == TME_OK && noisy; i++) {
+      const buffer *b = value[f->part[k].first_value + i].buf;
+      if (b->failure) st = eval_numeric(b, e);
+    }
+    for (int i = f->dead.first[k]; i < f->dead.first[k + 1] && st == TME_OK; i++) release(&value[f->dead.item[i]]);
+  }
+  if (st == TME_OK) st = give(s, f, value, out, e);
+  for (int i = 0; i < f->nvalues; i++) release(&value[i]);
   return st;
 }
 

@@ -10,6 +10,13 @@ const double literal_special[SPECIAL_COUNT] = {0, 1, -1, 2, 3, 0.5};
 /* Longer graphs are computed in parts, so that neither a plan nor its compilation grows without bound. */
 enum { MOST_NODES = 16384, MARK_BITS = 24 };
 
+#ifdef TME_TEST_HOOKS
+static int most_nodes = MOST_NODES;
+void trace_cut_after(int nodes) { most_nodes = nodes ? nodes : MOST_NODES; }
+#else
+static const int most_nodes = MOST_NODES;
+#endif
+
 eval_run *run_take(tme_engine *e) {
   for (int i = 0; i < COUNT(e->runs); i++) {
     eval_run *r = atomic_exchange_explicit(&e->runs[i], NULL, memory_order_acquire);
@@ -54,9 +61,12 @@ static uint32_t value_of(uint64_t mark) { return (uint32_t)(mark & (((uint64_t)1
 
 static bool is_input(const tme_array *a) { return a->node->op == OP_leaf && !array_buffer(a); }
 
+/* A part of the function before this one computes it. */
+static bool is_made(const eval_run *r, const tme_array *a) { return r->made && pointer_map_get(r->made, a) >= 0; }
+
 /* Its value comes from elsewhere: nothing is computed for it. */
-static bool is_given(const tme_array *a) {
-  return array_buffer(a) || a->node->op == OP_literal || a->node->op == OP_leaf;
+static bool is_given(const eval_run *r, const tme_array *a) {
+  return array_buffer(a) || a->node->op == OP_literal || a->node->op == OP_leaf || is_made(r, a);
 }
 
 static bool write_leaf(eval_run *r, tme_array *a) {
@@ -64,10 +74,11 @@ static bool write_leaf(eval_run *r, tme_array *a) {
   if (!room(r, 1 + 2 * rank) || !grow(&r->leaf, &r->cap_leaf, r->nleaves + 1, sizeof *r->leaf) ||
       !grow(&r->input, &r->cap_input, r->nleaves + 1, sizeof *r->input))
     return false;
-  bool contiguous = is_input(a) || strides_contiguous(&a->type, a->strides);
-  r->input[r->nleaves] = is_input(a) ? a : NULL;
+  bool later = is_input(a) || is_made(r, a); /* its value comes with a call */
+  bool contiguous = later || strides_contiguous(&a->type, a->strides);
+  r->input[r->nleaves] = later ? a : NULL;
   array_view *v = &r->leaf[r->nleaves++];
-  v->buf = r->input[r->nleaves - 1] ? NULL : buffer_retain(array_buffer(a));
+  v->buf = later ? NULL : buffer_retain(array_buffer(a));
   v->dtype = a->type.dtype;
   v->rank = rank;
   v->offset = a->offset;
@@ -217,21 +228,16 @@ static bool add_root(eval_run *r, tme_array *a) {
   return true;
 }
 
-static void clear_roots(eval_run *r) {
-  for (int i = 0; i < r->nroots; i++) r->root[i]->running = 0;
-  r->nroots = 0;
-}
-
-/* The graph is cut here: what the waiting nodes on the stack have of their inputs is computed first. */
+/* The graph is cut here: what the waiting nodes on the stack have of their inputs is computed first, beside the roots that
+ * were met. */
 static bool cut(eval_run *r, tme_array *last) {
   r->partial = true;
-  clear_roots(r);
   if (!add_root(r, last)) return false;
   for (int f = 0; f < r->depth; f++) {
     node *n = r->stack[f].a->node;
     for (int i = 0; i < r->stack[f].next; i++) {
       tme_array *x = n->in[i];
-      if (x && x != last && marked(r, x->mark) && !is_given(x) && !add_root(r, x)) return false;
+      if (x && x != last && marked(r, x->mark) && !is_given(r, x) && !add_root(r, x)) return false;
     }
   }
   return true;
@@ -252,7 +258,7 @@ static trace_result walk(eval_run *r, tme_array *root) {
     tme_array *down = NULL;
     while (f->next < n->nin && !down) {
       tme_array *x = n->in[f->next++];
-      if (x && !marked(r, x->mark) && !is_given(x)) down = x;
+      if (x && !marked(r, x->mark) && !is_given(r, x)) down = x;
     }
     if (down) {
       if (down->running == r->process) return TRACE_BUSY;
@@ -262,7 +268,7 @@ static trace_result walk(eval_run *r, tme_array *root) {
     r->depth--;
     if (settle_view(r, a)) continue;
     if (!write_node(r, a)) return TRACE_FAILED;
-    if (r->nodes >= MOST_NODES && r->depth) return cut(r, a) ? TRACE_READY : TRACE_FAILED;
+    if (r->nodes >= most_nodes && r->depth) return cut(r, a) ? TRACE_READY : TRACE_FAILED;
   }
   return TRACE_READY;
 }
@@ -282,7 +288,7 @@ static bool settle_literal(tme_engine *e, tme_array *a) {
 static bool want(eval_run *r, tme_array *a) {
   for (int i = 0; i < a->node->outputs; i++) {
     tme_array *x = &a->node->out[i];
-    if (array_buffer(x)) continue;
+    if (array_buffer(x) || is_made(r, x)) continue;
     if (!marked(r, x->mark) && !write_node(r, x)) return false;
     if (!add_root(r, x)) return false;
   }
@@ -291,7 +297,7 @@ static bool want(eval_run *r, tme_array *a) {
 
 static trace_result trace_all(tme_engine *e, eval_run *r, tme_array *const *a, int n) {
   for (int i = 0; i < n; i++) {
-    if (array_buffer(a[i])) continue;
+    if (array_buffer(a[i]) || is_made(r, a[i])) continue;
     if (a[i]->node->op == OP_literal) {
       if (!settle_literal(e, a[i])) return TRACE_FAILED;
       continue;

@@ -3,6 +3,7 @@
 #ifndef TME_TRACE_H
 #define TME_TRACE_H
 
+#include "base/pointers.h"
 #include "run/engine.h"
 #include "array/node.h"
 
@@ -15,8 +16,8 @@ typedef struct trace_frame {
 struct eval_run {
   struct plan *plan; /* a reference, or NULL: not in the cache */
   uint64_t *sig;
-  array_view *leaf;  /* each holds a reference to its buffer; of an input of tme_compile it is NULL */
-  tme_array **input; /* per leaf: the input of tme_compile that it is, or NULL */
+  array_view *leaf;  /* each holds a reference to its buffer; of an `input` it is NULL */
+  tme_array **input; /* per leaf: the input of tme_compile that it is, or what a part before makes; or NULL */
   uint64_t *arg;     /* values of the literals that are arguments, two words each, bits in the dtype of expr_dtype */
   tme_array **root;  /* uncomputed arrays */
   array_view *out;   /* per root */
@@ -27,9 +28,10 @@ struct eval_run {
   int cap_sig, cap_leaf, cap_input, cap_arg, cap_root, cap_out, cap_slot, cap_stack, cap_drop;
   int values, nodes; /* numbered values; operations among them */
   uint64_t epoch;
-  unsigned process; /* what `running` of an array is, while this one computes it */
-  bool has_input;   /* an input of tme_compile was met */
-  bool partial;     /* the graph is too large for one plan: the roots are part of what was asked for */
+  unsigned process;        /* what `running` of an array is, while this one computes it */
+  const pointer_map *made; /* arrays that have their values from a part of a function before this one; or NULL */
+  bool has_input;          /* an input of tme_compile was met */
+  bool partial;            /* the graph is too large for one plan: the roots are part of what was asked for */
 };
 
 typedef enum trace_result {
@@ -50,6 +52,11 @@ void run_free(eval_run *r);
 void run_drop(eval_run *r);
 /* Lets go of the inputs of a node that is computed: they are dropped with what the run holds. Under the lock. */
 void run_let_go(eval_run *r, node *n);
+
+#ifdef TME_TEST_HOOKS
+/* From now on plans are of so many operations, about; 0: of as many as else. */
+void trace_cut_after(int nodes);
+#endif
 
 /* ---- the words --------------------------------------------------------------------------------------------------- */
 
