@@ -165,7 +165,7 @@ int k_index(kernel *k, int ix);
 int k_un(kernel *k, k_op op, int a);         /* dtype of a; bool for K_NOT of bool */
 int k_bin(kernel *k, k_op op, int a, int b); /* dtype of a; comparisons: bool */
 int k_fma(kernel *k, int a, int b, int c);
-int k_fma_once(kernel *k, int a, int b, int c); /* of floats; one rounding also where it is dear */
+int k_fma_once(kernel *k, int a, int b, int c); /* of floats; one rounding also where that is expensive */
 int k_select(kernel *k, int cond, int a, int b);
 int k_cast(kernel *k, tme_dtype t, int a); /* a itself if it is a t already */
 int k_bitcast(kernel *k, tme_dtype t, int a);

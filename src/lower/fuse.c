@@ -1,6 +1,6 @@
 /* Fusion works on whole groups. A product or a reduction starts a group; what follows it element by element, as long as
  * its other operands can be computed before the group, joins. What no group holds is inlined into its readers, unless
- * it is asked for, or too dear to compute more than once: then it is a map of its own. */
+ * it is asked for, or too expensive to compute more than once: then it is a map of its own. */
 #include "base/grow.h"
 #include "lower/depends.h"
 #include "lower/fuse_size.h"
@@ -309,7 +309,7 @@ static void store_what_must_be(fuser *u) {
   }
 }
 
-/* How dear a value is to compute again, its inlined operands included. */
+/* How expensive a value is to compute again, its inlined operands included. */
 static int own_cost(int op) {
   switch (op_classify(op)) {
   case CLASS_SOURCE:
