@@ -1,4 +1,5 @@
 #include "array/scope.h"
+#include "base/grow.h"
 
 tme_scope *tme_scope_new(tme_engine *e) {
   if (!e) return NULL;
@@ -45,14 +46,7 @@ void tme_clear_error(tme_scope *s) {
 }
 
 bool scope_reserve(tme_scope *s, int n) {
-  if (n <= s->cap - s->n) return true;
-  if (s->n > INT32_MAX / 2 - n) return false;
-  int cap = (s->n + n) * 2 < 16 ? 16 : (s->n + n) * 2;
-  tme_array **p = mem_realloc(s->array, (size_t)cap * sizeof *p);
-  if (!p) return false;
-  s->array = p;
-  s->cap = cap;
-  return true;
+  return n <= INT32_MAX - s->n && grow(&s->array, &s->cap, s->n + n, sizeof(tme_array *));
 }
 
 tme_array *scope_take(tme_scope *s, node *n, const char *what) {

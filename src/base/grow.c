@@ -2,7 +2,7 @@
 #include <string.h>
 
 bool grow(void *table, int *cap, int n, size_t size) {
-  enum { LEAST = 8 };
+  enum { LEAST = 16 };
   if (n <= *cap) return true;
   if (n > INT32_MAX / 2) return false;
   int more = n * 2 < LEAST ? LEAST : n * 2;

@@ -1,4 +1,5 @@
 #include "base/later.h"
+#include "base/grow.h"
 #include "base/fork.h"
 #include "base/lock.h"
 #include "base/stack.h"
@@ -12,7 +13,7 @@ struct later {
   void *user;
   lock lock; /* guards all below */
   void **item;
-  size_t n, cap;
+  int n, cap;
   bool running, started; /* the thread takes items; it is to be joined */
   double last_ms;        /* when the last item may begin */
   pthread_t thread;
@@ -35,7 +36,7 @@ static void *take(later *l) {
   lock_take(&l->lock);
   void *first = l->n && now_ms() < l->last_ms ? l->item[0] : NULL;
   if (first)
-    memmove(l->item, l->item + 1, --l->n * sizeof *l->item);
+    memmove(l->item, l->item + 1, (size_t)--l->n * sizeof *l->item);
   else
     l->running = false;
   lock_give(&l->lock);
@@ -60,13 +61,7 @@ static void *run(void *user) {
 
 /* The lock is held. */
 static bool put(later *l, void *item) {
-  if (l->n == l->cap) {
-    size_t cap = l->cap ? 2 * l->cap : 8;
-    void **grown = mem_realloc(l->item, cap * sizeof *grown);
-    if (!grown) return false;
-    l->item = grown;
-    l->cap = cap;
-  }
+  if (!grow(&l->item, &l->cap, l->n + 1, sizeof *l->item)) return false;
   l->item[l->n++] = item;
   return true;
 }
@@ -101,7 +96,7 @@ void later_free(later *l, double patience_ms) {
   bool join = l->started && l->generation == fork_generation();
   lock_give(&l->lock);
   if (join) pthread_join(l->thread, NULL);
-  for (size_t i = 0; i < l->n; i++) l->drop(l->user, l->item[i]);
+  for (int i = 0; i < l->n; i++) l->drop(l->user, l->item[i]);
   lock_end(&l->lock);
   mem_free(l->item);
   mem_free(l);

@@ -1,5 +1,7 @@
 #include "cache/disk_files.h"
+#include "base/grow.h"
 #include "base/fd.h"
+#include <limits.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -85,14 +87,8 @@ void disk_file_name(char out[FILE_NAME_SIZE], hash128 h) {
 static bool is_name(const char *s) { return strspn(s, "0123456789abcdef") == 32 && !strcmp(s + 32, ".tme"); }
 static bool is_temporary(const char *s) { return strspn(s, "0123456789abcdef") == 32 && !strcmp(s + 32, ".tmp"); }
 
-static bool push(disk_file **files, size_t *n, size_t *room, const char *name, const struct stat *st) {
-  if (*n == *room) {
-    size_t more = *room ? *room * 2 : 64;
-    disk_file *grown = more > SIZE_MAX / sizeof **files ? NULL : mem_realloc(*files, more * sizeof **files);
-    if (!grown) return false;
-    *files = grown;
-    *room = more;
-  }
+static bool push(disk_file **files, size_t *n, int *cap, const char *name, const struct stat *st) {
+  if (*n >= INT_MAX || !grow(files, cap, (int)*n + 1, sizeof **files)) return false;
   disk_file *f = &(*files)[(*n)++];
   *f = (disk_file){.size = (uint64_t)st->st_size, .used_s = st->st_mtim.tv_sec, .used_ns = st->st_mtim.tv_nsec};
   memcpy(f->name, name, FILE_NAME_SIZE);
@@ -108,7 +104,8 @@ bool disk_folder_list(int folder, disk_file **out, size_t *n) {
     return false;
   }
   disk_file *files = NULL;
-  size_t count = 0, room = 0;
+  size_t count = 0;
+  int cap = 0;
   bool ok = true;
   time_t now = time(NULL);
   while (ok) {
@@ -122,7 +119,7 @@ bool disk_folder_list(int folder, disk_file **out, size_t *n) {
     bool temporary = is_temporary(d->d_name);
     if ((!temporary && !is_name(d->d_name)) || fstatat(folder, d->d_name, &st, AT_SYMLINK_NOFOLLOW) != 0) continue;
     if (!temporary)
-      ok = push(&files, &count, &room, d->d_name, &st);
+      ok = push(&files, &count, &cap, d->d_name, &st);
     else if (now - st.st_mtim.tv_sec > TEMPORARY_LIVES)
       (void)unlinkat(folder, d->d_name, 0); /* of a process that died; the next scan tries again */
   }

@@ -1,4 +1,5 @@
 #include "context/profile.h"
+#include "base/grow.h"
 #include "base/lock.h"
 #include "io/target.h"
 #include <errno.h>
@@ -22,7 +23,7 @@ struct profile {
   double start;
   lock lock;
   record *event;
-  size_t n, cap;
+  int n, cap;
 };
 
 profile *profile_new(const char *path, error *e) {
@@ -49,15 +50,7 @@ static int thread_number(void) {
 void profile_add(profile *p, const char *category, const char *name, double begin_ms, uint64_t bytes) {
   double end = now_ms();
   lock_take(&p->lock);
-  if (p->n == p->cap && p->cap < MOST_EVENTS) {
-    size_t cap = p->cap ? 2 * p->cap : 256;
-    record *more = mem_realloc(p->event, cap * sizeof *more);
-    if (more) {
-      p->event = more;
-      p->cap = cap;
-    }
-  }
-  if (p->n < p->cap) {
+  if (p->n < MOST_EVENTS && grow(&p->event, &p->cap, p->n + 1, sizeof *p->event)) {
     record *r = &p->event[p->n++];
     snprintf(r->category, sizeof r->category, "%s", category);
     snprintf(r->name, sizeof r->name, "%s", name);
@@ -86,7 +79,7 @@ static void quote(FILE *f, const char *s) {
 
 static void print(const profile *p, FILE *f) {
   fprintf(f, "{\"displayTimeUnit\":\"ms\",\"traceEvents\":[");
-  for (size_t i = 0; i < p->n; i++) {
+  for (int i = 0; i < p->n; i++) {
     const record *r = &p->event[i];
     fprintf(f, "%s\n{\"ph\":\"X\",\"pid\":%d,\"tid\":%d,\"cat\":", i ? "," : "", (int)getpid(), r->thread);
     quote(f, r->category);

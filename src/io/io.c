@@ -1,5 +1,6 @@
 /* Reading by the ending of the path, and what all readers do alike. */
 #include "io/formats.h"
+#include "base/grow.h"
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
@@ -44,14 +45,7 @@ tme_status io_fail_errno(const io_place *at, const char *what, int errnum) {
 }
 
 io_array *io_list_add(io_list *l, const char *name, size_t name_len) {
-  if (l->n >= INT_MAX / 2) return NULL;
-  if ((l->n & (l->n - 1)) == 0) { /* the capacity is the next power of two */
-    size_t bytes;
-    if (!mul_size(l->n ? (size_t)l->n * 2 : 1, sizeof *l->a, &bytes)) return NULL;
-    io_array *grown = mem_realloc(l->a, bytes);
-    if (!grown) return NULL;
-    l->a = grown;
-  }
+  if (!grow(&l->a, &l->cap, l->n + 1, sizeof *l->a)) return NULL;
   char *copy = mem_alloc(name_len + 1);
   if (!copy) return NULL;
   if (name_len) memcpy(copy, name, name_len);

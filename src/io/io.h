@@ -23,7 +23,7 @@ typedef struct io_array {
 
 typedef struct io_list {
   io_array *a;
-  int n;
+  int n, cap;
   int more; /* arrays that are in the file and not in the list */
 } io_list;
 

@@ -1,5 +1,6 @@
 /* .npz: a zip archive of .npy files. Stored members are used where they lie, deflated ones are inflated. */
 #include "io/formats.h"
+#include "base/grow.h"
 #include "io/zip.h"
 #include <limits.h>
 #include <stdlib.h>
@@ -126,17 +127,12 @@ static bool same_name(const candidate *a, const char *name, size_t len) {
 
 typedef struct candidates {
   candidate *c;
-  size_t n, cap;
+  size_t n;
+  int cap;
 } candidates;
 
 static bool add_candidate(candidates *l, const candidate *c) {
-  if (l->n == l->cap) {
-    size_t cap = l->cap ? l->cap + l->cap / 2 : 16;
-    candidate *more = mem_realloc(l->c, cap * sizeof *more);
-    if (!more) return false;
-    l->c = more;
-    l->cap = cap;
-  }
+  if (l->n >= INT_MAX || !grow(&l->c, &l->cap, (int)l->n + 1, sizeof *l->c)) return false;
   l->c[l->n++] = *c;
   return true;
 }
@@ -162,7 +158,8 @@ static tme_status find_members(const io_place *at, const zip_directory *whole, c
     tme_status s = zip_next(at, &d, &m, &more);
     if (s != TME_OK) return s;
     if (!more || !take_candidate(&m, place, &c) || (only && !same_name(&c, only, strlen(only)))) continue;
-    if ((c.npy || begins_as_npy(whole, &m)) && !add_candidate(l, &c)) return io_fail_memory(at, l->cap * sizeof c);
+    if ((c.npy || begins_as_npy(whole, &m)) && !add_candidate(l, &c))
+      return io_fail_memory(at, (size_t)l->cap * sizeof c);
   }
   keep_last(l);
   return TME_OK;

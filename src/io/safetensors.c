@@ -1,6 +1,8 @@
 /* .safetensors: the length of a header, the header in JSON, and the elements. */
 #include "io/formats.h"
+#include "base/grow.h"
 #include "io/json.h"
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -31,7 +33,8 @@ typedef struct reader {
   io_bytes *bytes;
   const uint8_t *header, *data; /* the header ends where the data begins */
   entry *e;
-  size_t n, cap;
+  size_t n;
+  int cap;
 } reader;
 
 static tme_status bad_header(const reader *r, const json_scan *s) {
@@ -46,13 +49,7 @@ static io_place place_of(const reader *r, const entry *e, char name[256]) {
 }
 
 static bool add_entry(reader *r, const json_text *name, const uint8_t *info) {
-  if (r->n == r->cap) {
-    size_t cap = r->cap ? r->cap + r->cap / 2 : 16;
-    entry *more = mem_realloc(r->e, cap * sizeof *more);
-    if (!more) return false;
-    r->e = more;
-    r->cap = cap;
-  }
+  if (r->n >= INT_MAX || !grow(&r->e, &r->cap, (int)r->n + 1, sizeof *r->e)) return false;
   r->e[r->n++] = (entry){.name = *name, .info = info};
   return true;
 }
@@ -68,7 +65,8 @@ static tme_status find_entries(reader *r) {
   while (more) {
     json_text name;
     if (!json_string(&s, &name) || !json_expect(&s, ':')) return bad_header(r, &s);
-    if (!json_is(&name, metadata) && !add_entry(r, &name, s.p)) return io_fail_memory(r->at, r->cap * sizeof *r->e);
+    if (!json_is(&name, metadata) && !add_entry(r, &name, s.p))
+      return io_fail_memory(r->at, (size_t)r->cap * sizeof *r->e);
     if (!json_skip(&s)) return bad_header(r, &s);
     more = json_take(&s, ',');
     if (!more && !json_expect(&s, '}')) return bad_header(r, &s);

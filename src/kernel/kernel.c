@@ -1,5 +1,6 @@
 /* Tables and builder of the kernel description, and the questions that users ask it. */
 #include "kernel/kernel_util.h"
+#include "base/grow.h"
 #include <math.h>
 #include <string.h>
 
@@ -76,19 +77,12 @@ kernel *kernel_full(const kernel *k) {
 
 int kernel_grow(kernel *k, void *table, int *n, int cap_slot, size_t size) {
   if (!k || k->failed) return -1;
+  if (!grow(table, &k->cap[cap_slot], *n + 1, size)) {
+    k->failed = true;
+    return -1;
+  }
   void *p;
   memcpy(&p, table, sizeof p); /* `table` is the address of one of the five typed pointers */
-  if (*n == k->cap[cap_slot]) {
-    int cap = k->cap[cap_slot] ? k->cap[cap_slot] * 2 : 16;
-    void *q = cap > INT32_MAX / 64 ? NULL : mem_realloc(p, (size_t)cap * size);
-    if (!q) {
-      k->failed = true;
-      return -1;
-    }
-    p = q;
-    memcpy(table, &p, sizeof p);
-    k->cap[cap_slot] = cap;
-  }
   memset((char *)p + (size_t)*n * size, 0, size);
   return (*n)++;
 }

@@ -4,6 +4,7 @@
  * keeps apart, and lanes if a vector axis lies between it and its updates. The order of a sum follows: each lane of
  * each replica adds its elements in order, replicas are combined pairwise, then the lanes by halves. */
 #include "emitter.h"
+#include "base/grow.h"
 
 /* Walks over the replicas of an accumulator in which the axes `free` take all their coordinates. */
 typedef struct walk {
@@ -116,16 +117,10 @@ void acc_collect(emitter *e, int begin, int end) {
     walk w = walk_begin(e, acc, e->jammed | (e->around[i] & ~e->around[begin]));
     do {
       if (e->marked[w.index]) continue;
-      if (e->ncarried == e->carry_cap) {
-        int cap = e->carry_cap ? 2 * e->carry_cap : 64;
-        carried *p = mem_realloc(e->carry, (size_t)cap * sizeof *p);
-        if (!p) {
-          fail_memory(e->err, "emitter", (size_t)cap * sizeof *p);
-          e->failed = true;
-          return;
-        }
-        e->carry = p;
-        e->carry_cap = cap;
+      if (!grow(&e->carry, &e->carry_cap, e->ncarried + 1, sizeof *e->carry)) {
+        fail_memory(e->err, "emitter", (size_t)e->carry_cap * sizeof *e->carry);
+        e->failed = true;
+        return;
       }
       e->marked[w.index] = true;
       e->carry[e->ncarried++] = (carried){.replica = w.index, .before = e->replica[w.index]};

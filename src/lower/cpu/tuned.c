@@ -1,5 +1,6 @@
 /* A list of products and of how they are made. */
 #include "lower/cpu/tuned.h"
+#include "base/grow.h"
 #include <string.h>
 
 const tuned_product *tuned_find(const tuned_products *t, const product_class *c) {
@@ -9,13 +10,7 @@ const tuned_product *tuned_find(const tuned_products *t, const product_class *c)
 }
 
 bool tuned_add(tuned_products *t, const product_class *c, int choice) {
-  if (t->n == t->cap) {
-    int cap = t->cap ? 2 * t->cap : 8;
-    tuned_product *p = mem_realloc(t->list, (size_t)cap * sizeof *p);
-    if (!p) return false;
-    t->list = p;
-    t->cap = cap;
-  }
+  if (!grow(&t->list, &t->cap, t->n + 1, sizeof *t->list)) return false;
   t->list[t->n++] = (tuned_product){*c, choice};
   return true;
 }
