@@ -1,7 +1,10 @@
+#include "base/buckets.h"
 #include "base/caches.h"
 #include "base/env.h"
+#include "base/grow.h"
 #include "base/hash.h"
 #include "base/libm.h"
+#include "base/pointers.h"
 #include "cache/lru.h"
 #include <math.h>
 #include <setjmp.h>
@@ -399,14 +402,88 @@ static void last_cache(void **state) {
   assert_true(n == 0 || (n >= 64 << 10 && n <= (int64_t)16 << 30));
 }
 
+static void tables(void **state) {
+  (void)state;
+  int *table = NULL, cap = 0;
+  assert_true(grow(&table, &cap, 0, sizeof *table));
+  assert_null(table);
+  for (int i = 0; i < 1000; i++) {
+    assert_true(grow(&table, &cap, i + 1, sizeof *table));
+    assert_in_range(cap, i + 1, 2 * i + 32);
+    table[i] = i;
+  }
+  int *before = table, had = cap;
+  mem_fail_at(1, true);
+  assert_false(grow(&table, &cap, cap + 1, sizeof *table));
+  mem_fail_at(0, false);
+  assert_false(grow(&table, &cap, INT32_MAX, sizeof *table));
+  assert_false(grow(&table, &cap, INT32_MAX / 2, SIZE_MAX / 4));
+  assert_ptr_equal(table, before);
+  assert_int_equal(cap, had);
+  for (int i = 0; i < 1000; i++) assert_int_equal(table[i], i);
+  mem_free(table);
+}
+
+static void sorted_into_buckets(void **state) {
+  (void)state;
+  static const int key[] = {2, 0, 2, -1, 3, 0, 7, 2};
+  static const int first[] = {0, 2, 2, 5, 6}, item[] = {1, 5, 0, 2, 7, 4};
+  buckets b;
+  assert_true(buckets_make(&b, key, COUNT(key), 4));
+  assert_memory_equal(b.first, first, sizeof first);
+  assert_memory_equal(b.item, item, sizeof item);
+  buckets_free(&b);
+  assert_true(buckets_make(&b, key, 0, 0));
+  assert_int_equal(b.first[0], 0);
+  buckets_free(&b);
+  for (long k = 1; k <= 2; k++) {
+    mem_fail_at(k, false);
+    assert_false(buckets_make(&b, key, COUNT(key), 4));
+    mem_fail_at(0, false);
+    buckets_free(&b);
+  }
+}
+
+static void numbers_of_pointers(void **state) {
+  (void)state;
+  enum { MANY = 5000 };
+  static char bytes[2 * MANY];
+  pointer_map m = {0};
+  assert_int_equal(pointer_map_get(&m, bytes), -1);
+  for (int i = 0; i < MANY; i++) assert_true(pointer_map_add(&m, &bytes[2 * i], i));
+  assert_true(pointer_map_add(&m, bytes, 7)); /* the first one stays */
+  assert_int_equal(m.n, MANY);
+  for (int i = 0; i < MANY; i++) {
+    assert_int_equal(pointer_map_get(&m, &bytes[2 * i]), i);
+    assert_int_equal(pointer_map_get(&m, &bytes[2 * i + 1]), -1);
+  }
+  pointer_map_free(&m);
+  for (long k = 1; k <= 2; k++) {
+    mem_fail_at(k, false);
+    assert_false(pointer_map_add(&m, bytes, 0));
+    mem_fail_at(0, false);
+    assert_int_equal(pointer_map_get(&m, bytes), -1);
+  }
+  pointer_map_free(&m);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(errors),    cmocka_unit_test(memory),
-      cmocka_unit_test(texts),     cmocka_unit_test(dtypes),
-      cmocka_unit_test(halves),    cmocka_unit_test(environment),
-      cmocka_unit_test(c_library), cmocka_unit_test(clock_goes_on),
-      cmocka_unit_test(cache),     cmocka_unit_test(cache_without_memory),
-      cmocka_unit_test(hashes),    cmocka_unit_test(last_cache),
+      cmocka_unit_test(errors),
+      cmocka_unit_test(memory),
+      cmocka_unit_test(texts),
+      cmocka_unit_test(dtypes),
+      cmocka_unit_test(halves),
+      cmocka_unit_test(environment),
+      cmocka_unit_test(c_library),
+      cmocka_unit_test(clock_goes_on),
+      cmocka_unit_test(cache),
+      cmocka_unit_test(cache_without_memory),
+      cmocka_unit_test(hashes),
+      cmocka_unit_test(last_cache),
+      cmocka_unit_test(tables),
+      cmocka_unit_test(sorted_into_buckets),
+      cmocka_unit_test(numbers_of_pointers),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
