@@ -240,7 +240,7 @@ static tme_status check_values(const tme_function *f, tme_array *const *in, erro
   return TME_OK;
 }
 
-/* A view in rows, as the part expects it: of what a call gives, or a part before made. */
+/* The elements in rows, as a part expects them. */
 static tme_status in_rows(const tme_function *f, const array_view *given, array_view *out, error *e) {
   op_type t = {.dtype = given->dtype, .rank = given->rank};
   memcpy(t.shape, given->shape, sizeof t.shape);
@@ -263,20 +263,25 @@ static tme_status bind(const tme_function *f, const part *p, eval_run *r, tme_ar
                        error *e) {
   bool noisy = !f->engine->context.config.quiet_numeric;
   for (int i = 0; i < p->nleaves; i++) {
-    array_view *v = &r->leaf[i], given = p->leaf[i];
+    array_view *v = &r->leaf[i];
     leaf_source from = p->source[i];
+    const tme_array *a = from.kind == LEAF_INPUT ? in[from.number] : NULL;
     tme_status st = TME_OK;
-    if (from.kind == LEAF_OWN) {
-      *v = given;
-      buffer_retain(v->buf);
-    } else if (from.kind == LEAF_VALUE) {
+    *v = p->leaf[i];
+    if (from.kind == LEAF_VALUE) {
       st = in_rows(f, &value[from.number], v, e);
+    } else if (!a) {
+      buffer_retain(v->buf);
     } else {
-      const tme_array *a = in[from.number];
-      given.buf = array_buffer(a);
-      given.offset = a->offset;
-      memcpy(given.strides, a->strides, sizeof given.strides);
-      st = in_rows(f, &given, v, e);
+      v->buf = array_buffer(a);
+      v->offset = a->offset;
+      if (strides_contiguous(&a->type, a->strides)) {
+        buffer_retain(v->buf);
+      } else {
+        array_view given = *v;
+        memcpy(given.strides, a->strides, sizeof given.strides);
+        st = in_rows(f, &given, v, e);
+      }
     }
     if (st != TME_OK) return st;
     r->nleaves = i + 1;
