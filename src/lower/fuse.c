@@ -300,7 +300,8 @@ static void store_what_must_be(fuser *u) {
       }
       break;
     case CLASS_LIBRARY:
-      store(u, graph_in(g, i, 0), "operand of a library call");
+      for (int k = 0; k < n->nin; k++)
+        if (graph_in(g, i, k) >= 0) store(u, graph_in(g, i, k), "operand of a library call");
       store(u, i, "made by a library call");
       break;
     case CLASS_PICK: store(u, i, "made by a library call"); break;
@@ -314,7 +315,7 @@ static int own_cost(int op) {
   switch (op_classify(op)) {
   case CLASS_SOURCE:
   case CLASS_VIEW: return 0;
-  case CLASS_MAP: return op < OP_PUBLIC_COUNT && op_get(op)->ulp > 0 ? 8 : 1;
+  case CLASS_MAP: return op_is_expensive(op) ? 8 : 1;
   default: return 1000;
   }
 }

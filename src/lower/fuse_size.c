@@ -29,7 +29,7 @@ static int count_map(const graph *g, int i) {
 /* Operations that need a look of their own: the rest is one instruction or two. */
 static bool is_simple(const graph *g, int i) {
   const g_node *n = &g->node[i];
-  return n->op < OP_PUBLIC_COUNT && n->op != OP_astype && op_get(n->op)->ulp == 0 && !dtype_is_complex(n->type.dtype) &&
+  return n->op < OP_PUBLIC_COUNT && n->op != OP_astype && !op_is_expensive(n->op) && !dtype_is_complex(n->type.dtype) &&
          n->op != OP_floor_divide && n->op != OP_remainder && n->op != OP_nextafter;
 }
 

@@ -20,6 +20,8 @@ static tme_status lower_library(lowering *l, int gr, error *e) {
   snprintf(s->label, sizeof s->label, "%s", op_name(g->node[i].op));
   s->node = i;
   s->nin = g->node[i].nin;
+  s->in = mem_alloc(((size_t)s->nin + 1) * sizeof *s->in);
+  if (!s->in) return fail_memory(e, s->label, (size_t)s->nin * sizeof *s->in);
   for (int k = 0; k < s->nin; k++) s->in[k] = graph_in(g, i, k) < 0 ? -1 : l->slot_of[graph_in(g, i, k)];
   s->nout = g->node[i].outputs;
   for (int k = 0; k < s->nout; k++) s->out[k] = k ? -1 : l->slot_of[i];
@@ -41,6 +43,11 @@ static tme_status check_bounds(lowering *l, uint8_t *checked, error *e) {
     if (!s) return fail_memory(e, "take", sizeof *s);
     snprintf(s->label, sizeof s->label, "take: bounds");
     s->node = i;
+    s->in = mem_alloc(sizeof *s->in);
+    if (!s->in) {
+      status = fail_memory(e, "take", sizeof *s->in);
+      break;
+    }
     s->nin = 1;
     s->in[0] = l->slot_of[graph_in(g, i, 1)];
   }
@@ -176,6 +183,7 @@ void program_free(program *p) {
     kernel_free(p->steps[i].kernel);
     mem_free(p->steps[i].bind);
     mem_free(p->steps[i].args);
+    mem_free(p->steps[i].in);
   }
   mem_free(p->steps);
   mem_free(p->slots);

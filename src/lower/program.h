@@ -35,7 +35,7 @@ typedef struct step {
   step_arg *args;
   int nargs;
   int node;                      /* STEP_LIBRARY: what to do; STEP_BOUNDS: the take */
-  int in[8], nin;                /* STEP_LIBRARY: slots, -1 if absent; STEP_BOUNDS: the indices */
+  int *in, nin;                  /* STEP_LIBRARY: slots, -1 if absent; STEP_BOUNDS: the indices */
   int out[OP_MAX_OUTPUTS], nout; /* STEP_LIBRARY; -1 for an output that nobody reads */
   char label[96];                /* "matmul+add+gelu" */
 } step;

@@ -141,6 +141,16 @@ const char *op_name(int op);   /* of the nameless nodes too */
 const op_family_def *op_family_get(int op);
 op_class op_classify(int op); /* of the nameless nodes too */
 
+/* What an elementwise row's expression contains; 0 of all others. */
+enum {
+  TRAIT_FUNCTION = 1,     /* a mathematical function: an element costs more to compute than to load */
+  TRAIT_REAL_KERNELS = 2, /* a function that kernels have of real numbers alone */
+  TRAIT_POWER = 4,
+  TRAIT_NEIGHBOUR = 8 /* of the dtype's own numbers */
+};
+unsigned op_traits(int op);
+static inline bool op_is_expensive(int op) { return op_traits(op) & TRAIT_FUNCTION; }
+
 typedef struct op_rule_def {
   const char *name, *text;
   unsigned takes;

@@ -233,65 +233,97 @@ static ref_array slot_array(const runner *r, int slot) {
   return a;
 }
 
-static tme_status run_library(runner *r, int i, error *e) {
-  const program *p = r->x->p;
-  const step *s = &p->steps[i];
-  ref_array in[8], out[OP_MAX_OUTPUTS];
-  const ref_array *pin[8];
-  buffer *unread[OP_MAX_OUTPUTS] = {0};
-  tme_status status = TME_OK;
-  for (int k = 0; k < s->nin; k++) {
-    pin[k] = NULL;
-    if (s->in[k] < 0) continue;
-    in[k] = slot_array(r, s->in[k]);
-    pin[k] = &in[k];
-  }
+/* What a call of the reference works on: its operands, and its results, of which some are read by nobody. */
+typedef struct library_call {
+  const step *s;
+  ref_call call;
+  op_attrs attrs;
   op_type types[OP_MAX_OUTPUTS];
-  const op_type *tin[8];
-  for (int k = 0; k < s->nin; k++) tin[k] = pin[k] ? &pin[k]->type : NULL;
-  op_attrs attrs, *pa = NULL;
-  if (graph_attrs(p->g, s->node)) {
-    attrs = *graph_attrs(p->g, s->node);
-    pa = &attrs;
+  ref_array out[OP_MAX_OUTPUTS];
+  buffer *unread[OP_MAX_OUTPUTS];
+  ref_array *in; /* with room for the tables that follow, per operand */
+  const ref_array **pin;
+  const op_type **tin;
+  tme_dtype *cast;
+} library_call;
+
+static bool library_operands(const runner *r, library_call *c) {
+  size_t n = (size_t)c->s->nin + 1;
+  c->in = mem_alloc(n * (sizeof *c->in + sizeof *c->pin + sizeof *c->tin + sizeof *c->cast));
+  if (!c->in) return false;
+  c->pin = (const ref_array **)(void *)(c->in + n);
+  c->tin = (const op_type **)(void *)(c->pin + n);
+  c->cast = (tme_dtype *)(void *)(c->tin + n);
+  for (int k = 0; k < c->s->nin; k++) {
+    bool given = c->s->in[k] >= 0;
+    if (given) c->in[k] = slot_array(r, c->s->in[k]);
+    c->pin[k] = given ? &c->in[k] : NULL;
+    c->tin[k] = given ? &c->in[k].type : NULL;
   }
-  tme_dtype cast[8];
-  op_call types_of = {.op = p->g->node[s->node].op,
-                      .nin = s->nin,
-                      .in = tin,
-                      .attrs = pa,
-                      .default_float = p->g->default_float,
-                      .cast = cast};
-  status = op_infer(&types_of, types, e);
+  return true;
+}
+
+static tme_status library_results(runner *r, library_call *c, error *e) {
+  const step *s = c->s;
+  op_call types = {.op = c->call.op,
+                   .nin = s->nin,
+                   .in = c->tin,
+                   .attrs = c->call.attrs ? &c->attrs : NULL,
+                   .default_float = r->x->p->g->default_float,
+                   .cast = c->cast};
+  tme_status status = op_infer(&types, c->types, e);
   for (int k = 0; k < s->nout && status == TME_OK; k++) {
     if (s->out[k] >= 0) {
       status = need(r, s->out[k], s->label, e);
-      if (status == TME_OK) out[k] = slot_array(r, s->out[k]);
+      if (status == TME_OK) c->out[k] = slot_array(r, s->out[k]);
       continue;
     }
-    size_t bytes = (size_t)type_size(&types[k]) * tme_dtype_size(types[k].dtype);
-    unread[k] = pool_get(r->e->pool, bytes);
-    if (!unread[k]) {
-      status = fail_memory(e, s->label, bytes);
-      break;
-    }
-    out[k] = (ref_array){.type = types[k], .data = unread[k]->data};
-    type_strides(&types[k], out[k].strides);
+    size_t bytes = (size_t)type_size(&c->types[k]) * tme_dtype_size(c->types[k].dtype);
+    c->unread[k] = pool_get(r->e->pool, bytes);
+    if (!c->unread[k]) return fail_memory(e, s->label, bytes);
+    c->out[k] = (ref_array){.type = c->types[k], .data = c->unread[k]->data};
+    type_strides(&c->types[k], c->out[k].strides);
+  }
+  return status;
+}
+
+static void note_failure(runner *r, const library_call *c) {
+  for (int k = 0; k < c->s->nout && c->call.failure; k++) {
+    if (c->s->out[k] < 0) continue;
+    buffer *b = r->buf[c->s->out[k]];
+    b->failure = c->call.failure;
+    b->failed_op = op_name(c->call.op);
+    b->failed_matrix = c->call.failed_matrix;
+  }
+  inherit_failures(r, c->s->in, c->s->nin, c->s->out, c->s->nout);
+}
+
+static tme_status run_library(runner *r, int i, error *e) {
+  const program *p = r->x->p;
+  library_call c = {.s = &p->steps[i]};
+  const op_attrs *attrs = graph_attrs(p->g, c.s->node);
+  if (attrs) c.attrs = *attrs;
+  tme_status status = TME_OK;
+  if (library_operands(r, &c)) {
+    c.call = (ref_call){.op = p->g->node[c.s->node].op,
+                        .nin = c.s->nin,
+                        .in = c.pin,
+                        .attrs = attrs ? &c.attrs : NULL,
+                        .out = c.out,
+                        .nout = c.s->nout,
+                        .libraries = true};
+    status = library_results(r, &c, e);
+  } else {
+    status = fail_memory(e, c.s->label, (size_t)c.s->nin * sizeof *c.in);
   }
   if (status == TME_OK) {
     double begin = profile_begin(r->e);
-    ref_call c = {
-        .op = types_of.op, .nin = s->nin, .in = pin, .attrs = pa, .out = out, .nout = s->nout, .libraries = true};
-    status = reference_run(&c, e);
-    profile_end(r->e, begin, "library", s->label, 0);
-    for (int k = 0; k < s->nout && c.failure; k++)
-      if (s->out[k] >= 0) {
-        r->buf[s->out[k]]->failure = c.failure;
-        r->buf[s->out[k]]->failed_op = op_name(types_of.op);
-        r->buf[s->out[k]]->failed_matrix = c.failed_matrix;
-      }
-    inherit_failures(r, s->in, s->nin, s->out, s->nout);
+    status = reference_run(&c.call, e);
+    profile_end(r->e, begin, "library", c.s->label, 0);
+    note_failure(r, &c);
   }
-  for (int k = 0; k < s->nout; k++) buffer_release(unread[k]);
+  for (int k = 0; k < c.s->nout; k++) buffer_release(c.unread[k]);
+  mem_free(c.in);
   return status;
 }
 

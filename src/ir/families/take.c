@@ -39,7 +39,7 @@ static bool is_computed(const graph *g, int i, int *nodes, bool *expensive) {
   if (op_classify(n->op) == CLASS_SOURCE) return true;
   if (n->op == OP_broadcast_to) return is_computed(g, graph_in(g, i, 0), nodes, expensive);
   if (op_classify(n->op) != CLASS_MAP) return false;
-  *expensive |= n->op < OP_PUBLIC_COUNT && op_get(n->op)->ulp > 0;
+  *expensive |= op_is_expensive(n->op);
   for (int k = 0; k < n->nin; k++)
     if (graph_in(g, i, k) < 0 || !is_computed(g, graph_in(g, i, k), nodes, expensive)) return false;
   return true;

@@ -36,8 +36,7 @@ static int64_t elements_summed(const product *p) {
 static bool has_long_epilogue(const product *p) {
   const group *G = &p->l->f->groups[p->gr];
   for (int m = 1; m < G->nmembers; m++) {
-    int op = product_at(p, G->member[m])->op;
-    if (op < OP_PUBLIC_COUNT && op_get(op)->ulp > 0) return true;
+    if (op_is_expensive(product_at(p, G->member[m])->op)) return true;
   }
   return false;
 }

@@ -74,9 +74,7 @@ static bool own_point(const row_group *r, int i, const int *ix) {
 }
 
 static bool expensive(const row_group *r, int i) {
-  int op = rows_node(r, i)->op;
-  return op < OP_PUBLIC_COUNT && op_get(op)->family == FAMILY_elementwise && op_get(op)->ulp > 0 &&
-         !dtype_is_complex(rows_node(r, i)->type.dtype);
+  return op_is_expensive(rows_node(r, i)->op) && !dtype_is_complex(rows_node(r, i)->type.dtype);
 }
 
 /* Where an element lies in a scratch row. */
