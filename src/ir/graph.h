@@ -82,8 +82,9 @@ void graph_dot(const graph *g, text *out);
 
 /* Rounds the operands of products to bfloat16: precision "mixed", before the graph is cut into regions. */
 graph *pass_mixed(const graph *g, error *e);
-/* Composite operations to elementwise ones, reductions, products and views (src/ir/families). */
-graph *pass_decompose(const graph *g, error *e);
+/* Composite operations (src/ir/families) to elementwise ones, reductions, products and views: all, or those that `which` asks
+ * for. */
+graph *pass_decompose(const graph *g, bool (*which)(int op), error *e);
 /* Equal nodes once; x*1, casts to the same dtype, views of views, pow with small literals; unused nodes dropped. Keeps
  * NaN, Inf and -0. */
 graph *pass_simplify(const graph *g, error *e);
@@ -104,7 +105,7 @@ typedef int op_decompose_fn(graph *g, const g_site *s);
 op_decompose_fn *graph_decomposer(int op); /* NULL: the family has none */
 #define DECOMPOSES_YES(name) op_decompose_fn decompose_##name;
 #define DECOMPOSES_NO(name)
-#define FAMILY(name, class, decomposes, checks, mlx, derivative, batching) DECOMPOSES_##decomposes(name)
+#define FAMILY(name, class, reference, decomposes, checks, mlx, derivative, batching) DECOMPOSES_##decomposes(name)
 #include "ops/families.def"
 #undef DECOMPOSES_YES
 #undef DECOMPOSES_NO

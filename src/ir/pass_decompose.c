@@ -5,18 +5,24 @@ op_decompose_fn *graph_decomposer(int op) {
   static op_decompose_fn *const families[FAMILY_COUNT] = {
 #define DECOMPOSES_YES(name) decompose_##name
 #define DECOMPOSES_NO(name) NULL
-#define FAMILY(name, class, decomposes, checks, mlx, derivative, batching) DECOMPOSES_##decomposes(name),
+#define FAMILY(name, class, reference, decomposes, checks, mlx, derivative, batching) DECOMPOSES_##decomposes(name),
 #include "ops/families.def"
   };
   return op < OP_PUBLIC_COUNT ? families[op_get(op)->family] : NULL;
 }
 
+typedef struct decomposition {
+  bool (*which)(int op);
+  int *uses;
+} decomposition;
+
 static int decompose_node(graph *g, const graph *from, int i, int *in, void *user) {
   const g_node *n = graph_get(from, i);
-  const int *uses = user;
+  const decomposition *d = user;
+  if (d->which && !d->which(n->op)) return REWRITE_KEEP;
   op_decompose_fn *decompose = graph_decomposer(n->op);
   g_site site = {.node = n, .in = in, .attrs = graph_attrs(from, i)};
-  site.alone = n->nin && graph_in(from, i, 0) >= 0 && uses[graph_in(from, i, 0)] == 1;
+  site.alone = n->nin && graph_in(from, i, 0) >= 0 && d->uses[graph_in(from, i, 0)] == 1;
   return decompose ? decompose(g, &site) : REWRITE_KEEP;
 }
 
@@ -32,19 +38,19 @@ static int *count_uses(const graph *g) {
 }
 
 /* One round: every node replaced by what it decomposes to, or copied. */
-static graph *round_of(const graph *g, bool *changed, error *e) {
-  int *uses = count_uses(g);
-  graph *r = uses ? graph_rewrite(g, NULL, decompose_node, uses, "decompose", changed, e) : NULL;
-  if (!uses) fail_memory(e, "decompose", (size_t)g->n * sizeof *uses);
-  mem_free(uses);
+static graph *round_of(const graph *g, bool (*which)(int op), bool *changed, error *e) {
+  decomposition d = {which, count_uses(g)};
+  graph *r = d.uses ? graph_rewrite(g, NULL, decompose_node, &d, "decompose", changed, e) : NULL;
+  if (!d.uses) fail_memory(e, "decompose", (size_t)g->n * sizeof *d.uses);
+  mem_free(d.uses);
   return r;
 }
 
-graph *pass_decompose(const graph *g, error *e) {
+graph *pass_decompose(const graph *g, bool (*which)(int op), error *e) {
   bool changed = true;
-  graph *r = round_of(g, &changed, e);
+  graph *r = round_of(g, which, &changed, e);
   while (r && changed) { /* a composite may be made of composites */
-    graph *next = round_of(r, &changed, e);
+    graph *next = round_of(r, which, &changed, e);
     graph_free(r);
     r = next;
   }

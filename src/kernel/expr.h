@@ -33,7 +33,7 @@ const char *op_supports(int op, tme_dtype t);
 typedef const char *op_supports_fn(int op, tme_dtype t);
 #define CHECKS_YES(name) op_supports_fn supports_##name;
 #define CHECKS_NO(name)
-#define FAMILY(name, class, decomposes, checks, mlx, derivative, batching) CHECKS_##checks(name)
+#define FAMILY(name, class, reference, decomposes, checks, mlx, derivative, batching) CHECKS_##checks(name)
 #include "ops/families.def"
 #undef CHECKS_YES
 #undef CHECKS_NO

@@ -19,7 +19,7 @@ const char *op_supports(int op, tme_dtype t) {
   static op_supports_fn *const families[FAMILY_COUNT] = {
 #define CHECKS_YES(name) supports_##name
 #define CHECKS_NO(name) NULL
-#define FAMILY(name, class, decomposes, checks, mlx, derivative, batching) CHECKS_##checks(name),
+#define FAMILY(name, class, reference, decomposes, checks, mlx, derivative, batching) CHECKS_##checks(name),
 #include "ops/families.def"
   };
   op_supports_fn *supports = op < OP_PUBLIC_COUNT ? families[op_get(op)->family] : NULL;

@@ -137,7 +137,8 @@ static tme_status set_roots(program *p, error *e) {
 
 /* The graph that is fused. */
 static graph *prepare(const graph *region, const lower_target *t, error *e) {
-  graph *decomposed = pass_decompose(region, e), *split = decomposed && t->split ? t->split(decomposed, e) : decomposed;
+  graph *decomposed = pass_decompose(region, NULL, e),
+        *split = decomposed && t->split ? t->split(decomposed, e) : decomposed;
   graph *simple = split ? pass_simplify(split, e) : NULL;
   if (split != decomposed) graph_free(split);
   graph_free(decomposed);

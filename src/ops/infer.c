@@ -17,7 +17,7 @@ static bool is_untyped(const op_call *c, const op_def *d) {
 
 tme_status op_infer(op_call *c, op_type *out, error *e) {
   static op_infer_fn *const families[FAMILY_COUNT] = {
-#define FAMILY(name, class, decomposes, checks, mlx, derivative, batching) infer_##name,
+#define FAMILY(name, class, reference, decomposes, checks, mlx, derivative, batching) infer_##name,
 #include "ops/families.def"
   };
   const op_def *d = op_get(c->op);

@@ -121,7 +121,7 @@ const char *op_name(int op) {
 
 const op_family_def *op_family_get(int op) {
   static const op_family_def families[FAMILY_COUNT] = {
-#define FAMILY(n, c, decomposes, checks, mlx, d, b)                                                                    \
+#define FAMILY(n, c, reference, decomposes, checks, mlx, d, b)                                                         \
   {.name = #n, .class_ = CLASS_##c, .derivative = DERIVATIVE_##d, .batching = BATCHING_##b},
 #include "ops/families.def"
   };

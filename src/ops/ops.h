@@ -35,7 +35,7 @@ typedef enum op_rule {
 } op_rule;
 
 typedef enum op_family {
-#define FAMILY(name, class, decomposes, checks, mlx, derivative, batching) FAMILY_##name,
+#define FAMILY(name, class, reference, decomposes, checks, mlx, derivative, batching) FAMILY_##name,
 #include "ops/families.def"
   FAMILY_COUNT
 } op_family;
@@ -216,7 +216,7 @@ typedef struct op_call {
 tme_status op_infer(op_call *c, op_type *out, error *e);
 /* One per family: src/ir/families. */
 typedef tme_status op_infer_fn(op_call *c, op_type *out, error *e);
-#define FAMILY(name, class, decomposes, checks, mlx, derivative, batching) op_infer_fn infer_##name;
+#define FAMILY(name, class, reference, decomposes, checks, mlx, derivative, batching) op_infer_fn infer_##name;
 #include "ops/families.def"
 
 /* Helpers of the families. */

@@ -299,7 +299,7 @@ static void print_slowest(const matrix *m) {
 }
 
 static cells_fn *const families[FAMILY_COUNT] = {
-#define FAMILY(name, class, decomposes, checks, mlx, derivative, batching) cells_##name,
+#define FAMILY(name, class, reference, decomposes, checks, mlx, derivative, batching) cells_##name,
 #include "ops/families.def"
 };
 

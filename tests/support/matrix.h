@@ -108,7 +108,7 @@ bool matrix_takes(const matrix *m, tme_dtype t); /* whether this run wants cells
 
 typedef void cells_fn(matrix *m, int op);
 /* One per family of operations: all cells of the row. */
-#define FAMILY(name, class, decomposes, checks, mlx, derivative, batching) cells_fn cells_##name;
+#define FAMILY(name, class, reference, decomposes, checks, mlx, derivative, batching) cells_fn cells_##name;
 #include "ops/families.def"
 
 /* Runs the cells of all rows; returns how many failed. */

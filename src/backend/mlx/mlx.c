@@ -85,10 +85,22 @@ static const mlx_module *open_module(error *e) {
 
 /* ---- regions ----------------------------------------------------------------------------------------------------- */
 
+/* Whether MLX's module builds the operation's family; a new one of ops.def it may not know. */
+static bool is_known(int op) {
+#define MLX_YES true
+#define MLX_NO false
+  static const bool families[FAMILY_COUNT] = {
+#define FAMILY(name, class, reference, decomposes, checks, mlx, derivative, batching) MLX_##mlx,
+#include "ops/families.def"
+  };
+  return op >= OP_PUBLIC_COUNT || families[op_get(op)->family];
+}
+
 static const char *mlx_supports(backend *base, const graph *g, int i) {
   mlx_backend *b = base->state;
   if (opened_in != fork_generation()) return "the process was forked, and MLX's threads are not in it";
   const op_type *t = &graph_get(g, i)->type;
+  if (!is_known(graph_get(g, i)->op)) return "not an operation of MLX";
   /* MLX does not look whether it was given memory. */
   if ((double)type_size(t) * (double)tme_dtype_size(t->dtype) > (double)base->context->config.memory)
     return "more memory than this process may use";

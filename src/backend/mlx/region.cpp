@@ -53,7 +53,7 @@ using build_fn = std::vector<array>(values &v, int i);
 constexpr build_fn *builders[FAMILY_COUNT] = {
 #define MLX_YES(name) mlx_##name
 #define MLX_NO(name) nullptr
-#define FAMILY(name, class, decomposes, checks, mlx, derivative, batching) MLX_##mlx(name),
+#define FAMILY(name, class, reference, decomposes, checks, mlx, derivative, batching) MLX_##mlx(name),
 #include "ops/families.def"
 };
 

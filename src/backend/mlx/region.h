@@ -32,7 +32,7 @@ void build_node(values &v, int i);
 // One per family that MLX has.
 #define MLX_YES(name) std::vector<array> mlx_##name(values &v, int i);
 #define MLX_NO(name)
-#define FAMILY(name, class, decomposes, checks, mlx, derivative, batching) MLX_##mlx(name)
+#define FAMILY(name, class, reference, decomposes, checks, mlx, derivative, batching) MLX_##mlx(name)
 #include "ops/families.def"
 #undef MLX_YES
 #undef MLX_NO

@@ -12,6 +12,7 @@ typedef struct reference {
 
 struct executable {
   const graph *g;
+  graph *own;     /* g, if operations without a kernel were decomposed for it; else NULL */
   int *last;      /* per node: the last one that reads it; n for roots */
   op_type *types; /* of the further outputs of nodes with several: OP_MAX_OUTPUTS - 1 per node, or NULL */
   _Atomic(struct value *) spare; /* memory of an earlier run */
@@ -37,6 +38,7 @@ static void free_executable(backend *b, executable *x) {
   mem_free(atomic_load(&x->spare));
   mem_free(x->last);
   mem_free(x->types);
+  graph_free(x->own);
   mem_free(x);
 }
 
@@ -53,12 +55,24 @@ static tme_status infer_outputs(const graph *g, int i, op_type *more, error *e) 
   return s;
 }
 
-static executable *prepare(backend *b, const graph *g, error *e) {
+static bool lacks(int op) { return op < OP_PUBLIC_COUNT && !reference_has(op); }
+
+/* The graph that is run: `region`, or what it is decomposed to. */
+static const graph *choose_graph(executable *x, const graph *region, error *e) {
+  bool whole = true;
+  for (int i = 0; i < region->n; i++) whole &= !lacks(graph_get(region, i)->op);
+  if (whole) return region;
+  x->own = pass_decompose(region, lacks, e);
+  return x->own;
+}
+
+static executable *prepare(backend *b, const graph *region, error *e) {
   executable *x = mem_calloc(1, sizeof *x);
-  if (x) x->last = mem_calloc((size_t)g->n, sizeof *x->last);
-  if (!x || !x->last) {
+  const graph *g = x ? choose_graph(x, region, e) : NULL;
+  if (g) x->last = mem_calloc((size_t)g->n, sizeof *x->last);
+  if (!g || !x->last) {
+    if (!x || g) fail_memory(e, "plan", (size_t)region->n * sizeof(int));
     if (x) free_executable(b, x);
-    fail_memory(e, "plan", (size_t)g->n * sizeof(int));
     return NULL;
   }
   x->g = g;

@@ -24,7 +24,9 @@ typedef struct ref_call {
   int64_t failed_matrix;
 } ref_call;
 
-/* Computes any operation of ops.def (views too, as copies). Inputs have the dtypes that op_infer asked for. */
+/* Whether there is a kernel; what has none is decomposed. */
+bool reference_has(int op);
+/* Computes an operation that has one (views too, as copies). Inputs have the dtypes that op_infer asked for. */
 tme_status reference_run(ref_call *c, error *e);
 
 /* If the operation's result is a strided view of its first input, describes it (data, strides, type) without copying;
@@ -34,9 +36,13 @@ bool reference_view(int op, const ref_array *in, const op_attrs *attrs, const op
 /* take's check: every index of any integer dtype lies in [-extent, extent), else an error that names it. */
 tme_status reference_check_indices(const ref_array *indices, int64_t extent, int axis, error *e);
 
-/* One per family. */
+/* One per family that has a kernel. */
 typedef tme_status ref_fn(ref_call *c, error *e);
-#define FAMILY(name, class, decomposes, checks, mlx, derivative, batching) ref_fn ref_##name;
+#define REFERENCE_YES(name) ref_fn ref_##name;
+#define REFERENCE_NO(name)
+#define FAMILY(name, class, reference, decomposes, checks, mlx, derivative, batching) REFERENCE_##reference(name)
 #include "ops/families.def"
+#undef REFERENCE_YES
+#undef REFERENCE_NO
 
 #endif
