@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
@@ -21,12 +22,12 @@ bool temporary_hook_named;
 
 /* ---- names that a signal's handler can find ---------------------------------------------------------------------- */
 
-/* Whoever takes a name out of its slot removes the file. A name that a handler took is not freed: the process ends. In a
+/* Whoever takes a name out of its slot removes the file. One that a handler took is freed once no handler reads it. In a
  * child of fork() they are the parent's. */
 static struct {
   atomic_bool taken;
   _Atomic(char *) name;
-  atomic_int owner;
+  atomic_int owner, readers; /* readers: handlers */
 } slots[64];
 _Static_assert(ATOMIC_POINTER_LOCK_FREE == 2, "handlers of signals read the slots");
 
@@ -40,21 +41,24 @@ static int enter(char *name) {
   return -1; /* a later write into that folder removes it */
 }
 
-/* False: a handler has it. */
+/* False: a handler of the parent may have had it in hand when this process was forked, and never lets go of it here. */
 static bool leave(temporary *t) {
   if (t->slot < 0) return true;
-  bool ours = atomic_exchange(&slots[t->slot].name, NULL);
+  bool there = atomic_exchange(&slots[t->slot].name, NULL), own = atomic_load(&slots[t->slot].owner) == getpid();
+  while (own && atomic_load(&slots[t->slot].readers)) sched_yield();
   atomic_store(&slots[t->slot].taken, false);
   t->slot = -1;
-  return ours;
+  return there || own;
 }
 
 void tme_save_abandon(void) {
   int errnum = errno;
   for (int i = 0; i < COUNT(slots); i++) {
     if (!atomic_load(&slots[i].name) || atomic_load(&slots[i].owner) != getpid()) continue;
+    atomic_fetch_add(&slots[i].readers, 1);
     const char *name = atomic_exchange(&slots[i].name, NULL);
     if (name) unlink(name);
+    atomic_fetch_sub(&slots[i].readers, 1);
   }
   errno = errnum;
 }

@@ -44,10 +44,7 @@ static tme_status check_bounds(lowering *l, uint8_t *checked, error *e) {
     snprintf(s->label, sizeof s->label, "take: bounds");
     s->node = i;
     s->in = mem_alloc(sizeof *s->in);
-    if (!s->in) {
-      status = fail_memory(e, "take", sizeof *s->in);
-      break;
-    }
+    if (!s->in) return fail_memory(e, "take", sizeof *s->in);
     s->nin = 1;
     s->in[0] = l->slot_of[graph_in(g, i, 1)];
   }
