@@ -401,13 +401,17 @@ class Outputs(Program):
         self.fails(2, "needs a value", "eval", "1", "-o")
 
     PRINTING = (["eval", "1"], ["eval", "--json", "arange(100000)"], ["explain", "1 + 1"], ["info"], ["info", "--json"],
-                ["status"], ["status", "--json"], ["ops"], ["ops", "--json"], ["cache", "path"], ["cache", "list"],
+                ["status"], ["status", "--json"], ["ops"], ["ops", "--json"], ["cache", "path"],
                 ["cache", "stats"], ["--version"], ["--help"], ["help", "eval"], ["eval", "--help"])
+
+    def printing(self):
+        """A list of nothing prints nothing."""
+        return (*self.PRINTING, *((["cache", "list"],) if self.run_ok("cache", "list") else ()))
 
     def test_full_disk(self):
         if not os.path.exists("/dev/full") or not stat.S_ISCHR(os.stat("/dev/full").st_mode):
             self.skipTest("no /dev/full")
-        for args in self.PRINTING:
+        for args in self.printing():
             with open("/dev/full", "w") as full:
                 r = subprocess.run([TME, *args], stdout=full, stderr=subprocess.PIPE, text=True)
             self.assertEqual(r.returncode, 1, args)
@@ -419,7 +423,7 @@ class Outputs(Program):
             script = '"$0" "$@" ' + " ".join(f"{fd}>&-" for fd in which)
             return subprocess.run(["sh", "-c", script, TME, *args], capture_output=True, text=True, cwd=self.dir,
                                   env=dict(os.environ, TME_LOG="debug", TME_DEBUG="1"))
-        for args in self.PRINTING:
+        for args in self.printing():
             r = without([1], *args)
             self.assertEqual(r.returncode, 1, args)
             self.assertIn("standard output could not be written", r.stderr)

@@ -92,7 +92,7 @@ class Files(unittest.TestCase):
                          sorted([new, locked, other, ".tme-notes.tmp", "kept", "x.npy"]))
 
     def trace(self, path):
-        r = tme("eval", "sin(arange(8.0))", cwd=self.dir, env={"TME_PROFILE": path})
+        r = tme("eval", "sin(arange(8.0))", cwd=self.dir, env={"TME_PROFILE": path, "TME_BACKEND": "nojit"})
         self.assertEqual(r.returncode, 0, r.stderr)
         return r.stderr
 
