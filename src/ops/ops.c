@@ -1,5 +1,6 @@
 /* The table of ops.def with its signatures parsed, and arithmetic on shapes. */
 #include "ops/ops.h"
+#include "base/hash.h"
 #include <math.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -96,8 +97,22 @@ static void parse(op_def *d) {
   }
 }
 
+/* Operations by the hash of their names, each in the first free place from there on: 0, or 1 + its number. */
+enum { PLACES = 1024 };
+static uint16_t places[PLACES];
+_Static_assert(PLACES >= 2 * OP_PUBLIC_COUNT, "searches are short");
+
+static uint16_t *place_of(const char *name) {
+  size_t at = hash_bytes(name, strlen(name)).lo % PLACES;
+  while (places[at] && strcmp(table[places[at] - 1].name, name)) at = (at + 1) % PLACES;
+  return &places[at];
+}
+
 static void parse_all(void) {
-  for (int i = 0; i < OP_PUBLIC_COUNT; i++) parse(&table[i]);
+  for (int i = 0; i < OP_PUBLIC_COUNT; i++) {
+    parse(&table[i]);
+    *place_of(table[i].name) = (uint16_t)(i + 1);
+  }
 }
 
 const op_def *op_get(int op) {
@@ -107,11 +122,7 @@ const op_def *op_get(int op) {
   return &table[op];
 }
 
-int op_find(const char *name) {
-  for (int i = 0; name && i < OP_PUBLIC_COUNT; i++)
-    if (!strcmp(table[i].name, name)) return i;
-  return -1;
-}
+int op_find(const char *name) { return name && op_get(0) ? *place_of(name) - 1 : -1; }
 
 const char *op_name(int op) {
   static const char *const nameless[OP_COUNT - OP_PUBLIC_COUNT] = {"leaf", "literal", "iota", "pick"};
