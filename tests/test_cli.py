@@ -564,8 +564,8 @@ class Errors(Program):
         self.fails(2, "TME_PRECISION", "eval", "1", env={"TME_PRECISION": "float12"})
         self.fails(2, "TME_PERF_MAP", "eval", "1", env={"TME_PERF_MAP": "yes"})
         self.fails(2, "TME_MLX_COMPILE", "eval", "1", env={"TME_MLX_COMPILE": "foo"})
-        self.assertNotIn("far", self.fails(2, "abacus", "eval", "1", "--backend", "abacus").split("expected")[1])
-        self.fails(2, "far", "eval", "1", "--backend", "far")
+        self.assertNotIn("mock", self.fails(2, "abacus", "eval", "1", "--backend", "abacus").split("expected")[1])
+        self.fails(2, "mock", "eval", "1", "--backend", "mock")
 
     def test_wishes(self):
         r = tme("status", "--json", "--device", "cuda", cwd=self.dir)
@@ -727,6 +727,18 @@ class Commands(Program):
                 self.assertIn("1 hit and 0 misses on disk; 0 compiled", again)
         self.assertIn("digraph", self.run_ok("explain", "--dot", "m + 1", "m=m.npy"))
         self.fails(1, "a value expected", "explain", "m +")
+
+    def test_what_no_kernel_can_do(self):
+        """It is left to the fallback alone: the products before and behind it are compiled."""
+        text = "x = ones([64, 64]); n = astype((x @ x)[:, :1], int32); y = n ** (n % 3); sum(reshape(y, [1, 64]) @ x)"
+        lines = self.run_ok("--backend", "cpu", "explain", text).splitlines()
+        self.assertIn("%6 pow is left to nojit: powers of integers are not compiled", lines)
+        regions = [line.split(": ", 1) for line in lines if line.startswith("region")]
+        self.assertEqual([where for where, what in regions], ["region 0 on cpu", "region 1 on nojit", "region 2 on cpu"])
+        self.assertEqual(regions[1][1], "pow")
+        self.assertIn("matmul", regions[0][1])
+        self.assertIn("matmul", regions[2][1])
+        self.assertEqual(self.value(text), 262144.0)
 
     def test_cache(self):
         with tempfile.TemporaryDirectory() as d:

@@ -140,12 +140,18 @@ static double norm_gap(const factors *f, double norm) {
   return fabs(sqrt(sum) - norm);
 }
 
-/* Singular values of a norm beyond the `largest` number may be infinite. */
-static bool check_matrix(const factors *f, double eps, double largest, bool vectors, char why[static 200]) {
-  double norm = 0, slack = 40 * (double)(f->m > f->n ? f->m : f->n) * eps;
+/* The dtype's numbers: the distance from 1 to the next, the largest and the smallest. */
+typedef struct limits {
+  double eps, largest, least;
+} limits;
+
+/* Singular values of a norm beyond the largest number may be infinite; each is rounded to a multiple of the smallest one. */
+static bool check_matrix(const factors *f, const limits *l, bool vectors, char why[static 200]) {
+  double norm = 0, slack = 40 * (double)(f->m > f->n ? f->m : f->n) * l->eps;
   for (int64_t i = 0; i < f->m * f->n; i++) norm += f->a[i][0] * f->a[i][0] + f->a[i][1] * f->a[i][1];
   norm = sqrt(norm);
-  if (norm > largest) return true;
+  if (norm > l->largest) return true;
+  double most = slack * norm + (double)f->k * l->least;
   for (int64_t p = 0; p < f->k; p++)
     if (!(f->s[p][0] >= 0) || (p && f->s[p][0] > f->s[p - 1][0])) {
       snprintf(why, 200, "singular value %lld is %g", (long long)p, f->s[p][0]);
@@ -154,7 +160,7 @@ static bool check_matrix(const factors *f, double eps, double largest, bool vect
   double gap = norm_gap(f, norm), rest = vectors ? residual(f) : 0;
   double u = vectors ? skew(f->u, f->u_columns, f->m, 1, f->u_columns) : 0;
   double v = vectors ? skew(f->vt, f->vt_rows, f->n, f->n, 1) : 0;
-  if (gap <= slack * norm && rest <= slack * norm && u <= slack && v <= slack) return true;
+  if (gap <= most && rest <= most && u <= slack && v <= slack) return true;
   snprintf(why, 200, "norm %g, off by %g, residual %g, skew of u %g, of vt %g (bound %g)", norm, gap, rest, u, v,
            slack);
   return false;
@@ -171,8 +177,10 @@ bool check_svd(const cell *c, const tme_array *const *out, const void *const *da
     f.vt_rows = tme_array_shape(out[2])[r - 2];
   }
   tme_dtype t = tme_array_dtype(out[0]), real = tme_array_dtype(out[which]);
-  double largest = real == TME_F16 ? 65504 : real == TME_BF16 ? 0x1.fep127 : real == TME_F32 ? FLT_MAX : DBL_MAX;
-  double eps = t == TME_F16 ? 0x1p-10 : t == TME_BF16 ? 0x1p-7 : dtype_epsilon(t);
+  limits l = real == TME_F16    ? (limits){0x1p-10, 65504, 0x1p-24}
+             : real == TME_BF16 ? (limits){0x1p-7, 0x1.fep127, 0x1p-133}
+             : real == TME_F32  ? (limits){FLT_EPSILON, FLT_MAX, 0x1p-149}
+                                : (limits){DBL_EPSILON, DBL_MAX, 0x1p-1074};
   int64_t one = f.m * f.n, matrices = one ? operand_size(x) / one : 0;
   bool good = true;
   for (int64_t b = 0; b < matrices && good; b++) {
@@ -186,7 +194,7 @@ bool check_svd(const cell *c, const tme_array *const *out, const void *const *da
     f.u = (const double(*)[2])u;
     f.s = (const double(*)[2])s;
     f.vt = (const double(*)[2])vt;
-    good = check_matrix(&f, eps, largest, vectors, why);
+    good = check_matrix(&f, &l, vectors, why);
     free(a);
     free(u);
     free(s);
