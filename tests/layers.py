@@ -9,7 +9,7 @@ import re
 import sys
 
 LAYERS = ("base", "cache", "io", "ops", "ir", "ir/families", "kernel", "lower", "lower/cpu", "emit", "emit/llvm", "memory", "context",
-          "backend", "backend/reference", "backend/cpu", "backend/mlx", "backend/far", "array", "run", "engine")
+          "backend", "backend/reference", "backend/cpu", "backend/mlx", "backend/mock", "array", "run", "engine")
 
 
 def layer_of(path):

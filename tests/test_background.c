@@ -1,7 +1,7 @@
 /* The queue whose work nobody waits for.
  * ctest: concurrency timeout=120 */
 #include "base/fork.h"
-#include "base/later.h"
+#include "base/background.h"
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -34,8 +34,8 @@ static void drop(void *user, void *item) {
   atomic_fetch_add(&((record *)user)->dropped, 1);
 }
 
-static void add(later *l, int n) {
-  for (int i = 1; i <= n; i++) later_add(l, (void *)(intptr_t)i);
+static void add(background *l, int n) {
+  for (int i = 1; i <= n; i++) background_add(l, (void *)(intptr_t)i);
 }
 
 static void wait_for(const record *r, int worked) {
@@ -46,17 +46,17 @@ static void wait_for(const record *r, int worked) {
 static void in_turn(void **state) {
   (void)state;
   record r = {0};
-  later *l = later_new(work, drop, &r, NULL);
+  background *l = background_new(work, drop, &r, NULL);
   assert_non_null(l);
   add(l, MOST);
   wait_for(&r, MOST);
   atomic_store(&r.worked, 0);
   add(l, 3); /* by another thread, or the same */
   wait_for(&r, 3);
-  later_free(l, 0);
+  background_free(l, 0);
   assert_int_equal(atomic_load(&r.out_of_order), 0);
   assert_int_equal(atomic_load(&r.dropped), 0);
-  later_free(NULL, 0);
+  background_free(NULL, 0);
 }
 
 static void *let_go(void *user) {
@@ -72,10 +72,10 @@ static void freed_early(void **state) {
     record r = {0};
     pthread_t helper;
     atomic_store(&r.hold, true);
-    later *l = later_new(work, drop, &r, NULL);
+    background *l = background_new(work, drop, &r, NULL);
     add(l, 5);
     assert_int_equal(pthread_create(&helper, NULL, let_go, &r), 0);
-    later_free(l, patient ? 60000 : 0);
+    background_free(l, patient ? 60000 : 0);
     pthread_join(helper, NULL);
     int worked = atomic_load(&r.worked);
     assert_int_equal(worked + atomic_load(&r.dropped), 5);
@@ -89,16 +89,16 @@ static void failing_allocations(void **state) {
   error e = {0};
   record r = {0};
   mem_fail_at(1, false);
-  assert_null(later_new(work, drop, &r, &e));
+  assert_null(background_new(work, drop, &r, &e));
   assert_int_equal(e.code, TME_ERR_MEMORY);
-  later *l = later_new(work, drop, &r, NULL);
+  background *l = background_new(work, drop, &r, NULL);
   mem_fail_at(1, false);
   add(l, 1);
   mem_fail_at(0, false);
   assert_int_equal(atomic_load(&r.dropped), 1);
   add(l, 1);
   wait_for(&r, 1);
-  later_free(l, 0);
+  background_free(l, 0);
   assert_int_equal(mem_live(), before);
 }
 
@@ -117,54 +117,54 @@ static int in_child(int (*fn)(void)) {
 static int without_threads(void) {
   struct rlimit none = {0, 0};
   record r = {0};
-  later *l = later_new(work, drop, &r, NULL);
+  background *l = background_new(work, drop, &r, NULL);
   if (!l || setrlimit(RLIMIT_NPROC, &none) != 0) return 2;
   if (getuid() == 0 && setuid(65534) != 0) return 2; /* root is not limited */
   add(l, 3);
   int dropped = atomic_load(&r.dropped);
-  later_free(l, 0);
+  background_free(l, 0);
   return dropped == 3 && atomic_load(&r.worked) == 0 ? 0 : 1;
 }
 
 static record shared;
-static later *inherited;
+static background *inherited;
 
 /* A child finds what was queued, works on it with the next item, and frees the queue. */
 static int go_on(void) {
   int before = atomic_load(&shared.worked);
-  later_add(inherited, (void *)(intptr_t)1);
+  background_add(inherited, (void *)(intptr_t)1);
   for (int i = 0; i < 1000000 && atomic_load(&shared.worked) <= before; i++) usleep(100);
-  later_free(inherited, 0);
+  background_free(inherited, 0);
   return atomic_load(&shared.worked) > before ? 0 : 1;
 }
 
 static int only_free(void) {
-  later_free(inherited, 0);
+  background_free(inherited, 0);
   return 0;
 }
 
 static void children(void **state) {
   (void)state;
   assert_int_equal(in_child(without_threads), 0);
-  inherited = later_new(work, drop, &shared, NULL);
+  inherited = background_new(work, drop, &shared, NULL);
   assert_int_equal(in_child(only_free), 0);
   for (int i = 0; i < 50; i++) {
     add(inherited, 1 + i % 3);
     assert_int_equal(in_child(i % 2 ? go_on : only_free), 0);
   }
-  later_free(inherited, 60000);
+  background_free(inherited, 60000);
 }
 
 static int ended(void) {
   record r = {0};
-  later *l = later_new(work, drop, &r, NULL);
+  background *l = background_new(work, drop, &r, NULL);
   add(l, 1);
   fork_end();
   int worked = atomic_load(&r.worked);
   add(l, 5);
   usleep(20000);
   bool still = atomic_load(&r.worked) == worked;
-  later_free(l, 60000);
+  background_free(l, 60000);
   return still && atomic_load(&r.worked) == worked ? 0 : 1;
 }
 

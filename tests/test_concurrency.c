@@ -11,7 +11,7 @@
 
 enum { THREADS = 4, ROUNDS = 60, LENGTH = 1000 };
 
-static const char *const backends[] = {"nojit", "far", "auto"};
+static const char *const backends[] = {"nojit", "mock", "auto"};
 
 static void run_threads(void *(*fn)(void *), void *user) {
   pthread_t id[THREADS];

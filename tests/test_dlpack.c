@@ -356,13 +356,13 @@ static void hostile(void **state) {
 /* A device whose memory the host does not read. */
 static void other_devices(void **state) {
   (void)state;
-  tme_engine *e = test_engine("far");
+  tme_engine *e = test_engine("mock");
   tme_scope *s = tme_scope_new(e);
   tme_array *x = test_matrix(s, 2, 3, 0), *y = tme_add(s, x, x);
   assert_string_equal(tme_array_device(x), "cpu");
-  assert_string_equal(tme_array_device(y), "far");
+  assert_string_equal(tme_array_device(y), "mock");
   assert_int_equal(tme_eval(s, y), TME_OK);
-  assert_string_equal(tme_array_device(y), "far");
+  assert_string_equal(tme_array_device(y), "mock");
   assert_null(tme_array_device(NULL));
   tme_array *turned = tme_transpose(s, y, NULL, TME_ALL);
   float v[4] = {1, 2, 3, 4};
@@ -393,7 +393,7 @@ static void other_devices(void **state) {
 static void allocations_fail(void **state) {
   (void)state;
   float v[6] = {0, 1, 2, 3, 4, 5};
-  static const char *const backends[] = {"nojit", "far"};
+  static const char *const backends[] = {"nojit", "mock"};
   for (int b = 0; b < 2 * COUNT(backends); b++) {
     bool versioned = b % 2;
     bool failed = true;

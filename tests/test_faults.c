@@ -69,13 +69,13 @@ static void fail_everywhere(const char *backend, bool forever) {
 static void one_fails(void **state) {
   (void)state;
   fail_everywhere("nojit", false);
-  fail_everywhere("far", false);
+  fail_everywhere("mock", false);
 }
 
 static void all_fail_from_there(void **state) {
   (void)state;
   fail_everywhere("nojit", true);
-  fail_everywhere("far", true);
+  fail_everywhere("mock", true);
 }
 
 int main(void) {

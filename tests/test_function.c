@@ -61,7 +61,7 @@ static void same_as_eval(void **state) {
     same_as_eval_on("cpu");
     same_as_eval_on("nojit");
     same_as_eval_on("reference");
-    same_as_eval_on("far");
+    same_as_eval_on("mock");
   }
   trace_cut_after(0);
 }

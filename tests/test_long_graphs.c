@@ -113,7 +113,7 @@ static void in_proportion(void **state) {
   } graphs[] = {{"chain", "cpu", chain},           {"residual", "cpu", residual},
                 {"branches", "cpu", branches},     {"epilogues", "cpu", far_epilogues},
                 {"reductions", "cpu", reductions}, {"library calls", "cpu", library_calls},
-                {"regions", "far", library_calls}};
+                {"regions", "mock", library_calls}};
   for (size_t i = 0; i < sizeof graphs / sizeof *graphs; i++) {
     tme_options o;
     tme_options_init(&o);
@@ -217,7 +217,7 @@ static void several_plans(void **state) {
   (void)state;
   several_plans_on("cpu");
   several_plans_on("nojit");
-  several_plans_on("far");
+  several_plans_on("mock");
 }
 
 /* Of many results each plan makes as many as it can. */

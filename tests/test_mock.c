@@ -11,7 +11,7 @@ static tme_engine *engine;
 
 static int open_engine(void **state) {
   (void)state;
-  engine = test_engine("far");
+  engine = test_engine("mock");
   return engine ? 0 : -1;
 }
 
@@ -28,7 +28,7 @@ static void results_stay_there(void **state) {
   assert_int_equal(tme_eval(s, y), TME_OK);
   buffer *b = array_buffer(y);
   assert_non_null(b->device);
-  assert_string_equal(b->device->name, "far");
+  assert_string_equal(b->device->name, "mock");
   /* The host cannot read it. */
   assert_memory_not_equal(b->data, ((float[]){2, 4, 6, 8}), 16);
   test_equal(s, y, (float[]){2, 4, 6, 8}, 4);
@@ -68,7 +68,7 @@ static void cut_regions(void **state) {
     if (!k) {
       char *shown = tme_explain(q, &all, 1, 0);
       assert_non_null(shown);
-      assert_non_null(strstr(shown, "tanh is left to nojit: far has no tanh"));
+      assert_non_null(strstr(shown, "tanh is left to nojit: mock has no tanh"));
       assert_non_null(strstr(shown, "region 4"));
       tme_string_free(shown);
     }
@@ -137,7 +137,7 @@ static void fallback(void **state) {
   (void)state;
   for (int where = 0; where < 3; where++) {
     test_log log = {.warnings = 0};
-    tme_engine *e = test_engine_logged("far", &log);
+    tme_engine *e = test_engine_logged("mock", &log);
     backend *b = e->main;
     real_run = b->run;
     real_prepare = b->prepare;

@@ -1,4 +1,4 @@
-/* Random programs: fused = node by node, to the bit; integers and the far backend = the reference, to the bit; floats as
+/* Random programs: fused = node by node, to the bit; integers and the mock backend = the reference, to the bit; floats as
  * accurate as the reference, measured against f64.
  * `test_random hashes N` prints the hashes of N programs of each kind.
  * ctest: timeout=600 */
@@ -14,21 +14,21 @@
 #include <string.h>
 #include <cmocka.h>
 
-static tme_engine *reference, *cpu, *far;
+static tme_engine *reference, *cpu, *mock;
 
 static int open_engines(void **state) {
   (void)state;
   reference = engine_of("reference", 0);
   cpu = engine_of("cpu", 0);
-  far = engine_of("far", 0);
-  return reference && cpu && far ? 0 : -1;
+  mock = engine_of("mock", 0);
+  return reference && cpu && mock ? 0 : -1;
 }
 
 static int close_engines(void **state) {
   (void)state;
   tme_engine_free(reference);
   tme_engine_free(cpu);
-  tme_engine_free(far);
+  tme_engine_free(mock);
   return 0;
 }
 
@@ -125,7 +125,7 @@ static void test_integers_are_exact(void **state) {
 
 static void test_far_is_reference(void **state) {
   (void)state;
-  assert_int_equal(compare_programs(GRAPH_ANY, (sides){reference, far, false}, "reference and far"), 0);
+  assert_int_equal(compare_programs(GRAPH_ANY, (sides){reference, mock, false}, "reference and mock"), 0);
 }
 
 /* ---- within bounds --------------------------------------------------------------------------------------------------- */
@@ -386,7 +386,7 @@ static bool print_hashes_of(const char *kind, uint64_t seed, const random_graph 
   struct {
     const char *name;
     tme_engine *engine;
-  } by[] = {{"reference", reference}, {"cpu", cpu}, {"device", far}};
+  } by[] = {{"reference", reference}, {"cpu", cpu}, {"device", mock}};
   bool good = true;
   for (int i = 0; i < COUNT(by) && good; i++) {
     tme_array *v[GRAPH_NODES];

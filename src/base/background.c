@@ -1,4 +1,4 @@
-#include "base/later.h"
+#include "base/background.h"
 #include "base/grow.h"
 #include "base/fork.h"
 #include "base/lock.h"
@@ -8,8 +8,8 @@
 #include <pthread.h>
 #include <string.h>
 
-struct later {
-  later_fn *work, *drop;
+struct background {
+  background_fn *work, *drop;
   void *user;
   lock lock; /* guards all below */
   void **item;
@@ -20,19 +20,19 @@ struct later {
   unsigned generation; /* of fork, in which the thread was started */
 };
 
-later *later_new(later_fn *work, later_fn *drop, void *user, error *e) {
-  later *l = mem_calloc(1, sizeof *l);
+background *background_new(background_fn *work, background_fn *drop, void *user, error *e) {
+  background *l = mem_calloc(1, sizeof *l);
   if (!l) {
-    fail_memory(e, "later", sizeof *l);
+    fail_memory(e, "background", sizeof *l);
     return NULL;
   }
-  *l = (later){.work = work, .drop = drop, .user = user, .generation = fork_generation(), .last_ms = INFINITY};
+  *l = (background){.work = work, .drop = drop, .user = user, .generation = fork_generation(), .last_ms = INFINITY};
   lock_init(&l->lock, LOCK_INNER);
   return l;
 }
 
 /* The first item, or NULL: then the thread ends. */
-static void *take(later *l) {
+static void *take(background *l) {
   lock_take(&l->lock);
   void *first = l->n && now_ms() < l->last_ms ? l->item[0] : NULL;
   if (first)
@@ -44,7 +44,7 @@ static void *take(later *l) {
 }
 
 /* Taken and worked on in one hold: a child finds every item in the queue or done, and the lock open. */
-static bool work_on_one(later *l) {
+static bool work_on_one(background *l) {
   if (!fork_hold()) return false;
   void *item = take(l);
   if (item) l->work(l->user, item);
@@ -60,14 +60,14 @@ static void *run(void *user) {
 }
 
 /* The lock is held. */
-static bool put(later *l, void *item) {
+static bool put(background *l, void *item) {
   if (!grow(&l->item, &l->cap, l->n + 1, sizeof *l->item)) return false;
   l->item[l->n++] = item;
   return true;
 }
 
 /* The lock is held. The thread of a process that forked this one is not here. */
-static bool start(later *l) {
+static bool start(background *l) {
   if (l->generation != fork_generation()) {
     l->running = l->started = false;
     l->generation = fork_generation();
@@ -78,7 +78,7 @@ static bool start(later *l) {
   return l->running;
 }
 
-void later_add(later *l, void *item) {
+void background_add(background *l, void *item) {
   lock_take(&l->lock);
   bool taken = put(l, item);
   if (taken && !start(l)) {
@@ -89,7 +89,7 @@ void later_add(later *l, void *item) {
   if (!taken) l->drop(l->user, item);
 }
 
-void later_free(later *l, double patience_ms) {
+void background_free(background *l, double patience_ms) {
   if (!l) return;
   lock_take(&l->lock);
   l->last_ms = now_ms() + patience_ms;

@@ -14,7 +14,7 @@ typedef struct engine_config {
   bool mixed;                     /* operands of products go to 16 bits, all else is f32 */
   char precision[16];             /* as asked for */
   char device[16];                /* "auto", "cpu", "cuda", "gpu", "mlx" */
-  char backend[16];               /* "auto", "cpu", "mlx", "nojit", "reference"; in tests "far" */
+  char backend[16];               /* "auto", "cpu", "mlx", "nojit", "reference"; in tests "mock" */
   bool must_device, must_backend; /* it is an error if they are not there */
   int threads;                    /* 0: the processors allowed */
   size_t memory;                  /* that this process may use */

@@ -11,7 +11,7 @@ static const tme_dtype precision_dtypes[] = {TME_F16, TME_BF16, TME_F32, TME_F64
 static const char *const devices[] = {"auto", "cpu", "cuda", "gpu", "mlx"};
 static const char *const backends[] = {"auto", "cpu", "mlx", "nojit", "reference",
 #ifdef TME_TEST_HOOKS
-                                       "far"
+                                       "mock"
 #endif
 };
 static const char *const levels[] = {"error", "warning", "info", "debug"}; /* from TME_LOG_ERROR on */

@@ -29,7 +29,7 @@ static backend *open_main(tme_engine *e, error *mlx, error *err) {
   backend *b = wants_mlx(c) ? open_mlx(e, mlx) : NULL;
   if (b) return b;
   if (is(c->backend, "reference")) return e->context.fallback;
-  if (is(c->backend, "far")) return backend_far_new(&e->context, err);
+  if (is(c->backend, "mock")) return backend_mock_new(&e->context, err);
   if (is(c->backend, "nojit")) {
     snprintf(e->main_why, sizeof e->main_why, "the backend \"nojit\" was asked for");
     return e->context.fallback;
@@ -58,7 +58,7 @@ static tme_status unmet(tme_engine *e, const char *kind, const char *name, bool 
 static bool device_met(const tme_engine *e) {
   const char *device = e->context.config.device;
   return is(device, "auto") || is(device, e->main->device) || is(device, e->main->name) ||
-         (is(device, "cpu") && is(e->main->device, "far"));
+         (is(device, "cpu") && is(e->main->device, "mock"));
 }
 
 /* Where the CPU's backend must be had, its compiler must work. */

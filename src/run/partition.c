@@ -91,11 +91,8 @@ static int copy_source(cutter *c, int k, int x) {
     if (append(&r->arg, r->nargs, &r->cap_arg, n->leaf)) id = graph_literal_arg(r->graph, n->type.dtype, r->nargs++);
   } else {
     /* What another region computes arrives row-major. */
-    int64_t row_major[TME_MAX_RANK], step = 1;
-    for (int d = n->type.rank - 1; d >= 0; d--) {
-      row_major[d] = step;
-      step *= n->type.shape[d] > 0 ? n->type.shape[d] : 1;
-    }
+    int64_t row_major[TME_MAX_RANK];
+    type_strides(&n->type, row_major);
     if (append(&r->leaf, r->nleaves, &r->cap_leaf, x))
       id = graph_leaf(r->graph, &n->type, n->op == OP_leaf ? n->strides : row_major, r->nleaves++);
   }

@@ -19,7 +19,7 @@
 
 enum { REFERENCE, NOJIT, CPU, FAR, MLX, ENGINES, BATCH = 24, SHOWN = 40 };
 
-static const char *const backends[ENGINES] = {"reference", "nojit", "cpu", "far", "mlx"};
+static const char *const backends[ENGINES] = {"reference", "nojit", "cpu", "mock", "mlx"};
 
 /* TME_MATRIX_BACKEND names the only one to be compared with the reference; MLX is compared if it is named. */
 static bool takes_part(int e) {

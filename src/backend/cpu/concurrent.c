@@ -1,4 +1,4 @@
-/* Independent kernels that do not fill the machine one by one run side by side. */
+/* Independent kernels that do not fill the machine one by one run concurrently. */
 #include "backend/cpu/run.h"
 
 enum {
@@ -38,7 +38,7 @@ static void move(executable *x, int from, int to) {
 
 static double work(const executable *x, int i) { return (double)x->launch[i].tasks * x->p->steps[i].kernel->task_cost; }
 
-/* The steps that run side by side with step i, moved behind it. */
+/* The steps that run concurrently with step i, moved behind it. */
 static void find(executable *x, int i, int threads, int *written) {
   double sum = work(x, i);
   int count = 1;
@@ -53,16 +53,16 @@ static void find(executable *x, int i, int threads, int *written) {
     sum += work(x, j);
     move(x, j, i + count++);
   }
-  if (sum >= (double)WORTH_A_THREAD || launch_is_finest()) x->abreast[i] = count;
+  if (sum >= (double)WORTH_A_THREAD || launch_is_finest()) x->concurrent[i] = count;
 }
 
-bool abreast_find(executable *x, int threads) {
+bool concurrent_find(executable *x, int threads) {
   int n = x->p->nsteps;
   int *written = mem_alloc((size_t)x->p->nslots * sizeof *written); /* per slot: the step from which it was met */
   if (!written) return false;
   for (int s = 0; s < x->p->nslots; s++) written[s] = -1;
-  for (int i = 0; i < n; i++) x->abreast[i] = 1;
-  for (int i = 0; i < n && threads > 1; i += x->abreast[i])
+  for (int i = 0; i < n; i++) x->concurrent[i] = 1;
+  for (int i = 0; i < n && threads > 1; i += x->concurrent[i])
     if (!fills(x, i, threads)) find(x, i, threads, written);
   mem_free(written);
   return true;

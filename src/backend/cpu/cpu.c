@@ -36,7 +36,7 @@ void executable_free(executable *x) {
   mem_free(x->launch);
   buckets_free(&x->dead);
   mem_free(x->bytes);
-  mem_free(x->abreast);
+  mem_free(x->concurrent);
   mem_free(x);
 }
 
@@ -85,12 +85,12 @@ static executable *without_code(backend *b, program *p, error *e) {
   x->p = p;
   x->jit = jit_of(b);
   x->launch = mem_calloc((size_t)p->nsteps + 1, sizeof *x->launch);
-  x->abreast = mem_calloc((size_t)p->nsteps + 1, sizeof *x->abreast);
+  x->concurrent = mem_calloc((size_t)p->nsteps + 1, sizeof *x->concurrent);
   x->bytes = mem_alloc((size_t)p->nslots * sizeof *x->bytes);
   for (int s = 0; s < p->nslots && x->bytes; s++)
     if (!mul_size((size_t)p->slots[s].size, tme_dtype_size(p->slots[s].type.dtype), &x->bytes[s]))
       x->bytes[s] = SIZE_MAX;
-  if (x->launch && x->abreast && x->bytes) return x;
+  if (x->launch && x->concurrent && x->bytes) return x;
   fail_memory(e, "prepare", (size_t)p->nsteps * sizeof *x->launch);
   executable_free(x);
   return NULL;
@@ -120,7 +120,7 @@ executable *executable_load(backend *b, program *p, error *e) {
     }
   }
   if (!x) return NULL;
-  if (abreast_find(x, threads_count(b->context->threads)) && find_dead(x)) return x;
+  if (concurrent_find(x, threads_count(b->context->threads)) && find_dead(x)) return x;
   fail_memory(e, "prepare", (size_t)x->p->nslots * sizeof(int));
   executable_free(x);
   return NULL;

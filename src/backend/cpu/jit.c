@@ -5,7 +5,7 @@
 #include "base/caches.h"
 #include "cache/flight.h"
 #include "base/fork.h"
-#include "base/later.h"
+#include "base/background.h"
 #include "base/module.h"
 #include "cache/lru.h"
 #include "base/room.h"
@@ -49,7 +49,7 @@ struct jit {
   code_arena *arena;
   lru *cache;
   flights compiling;
-  later *later; /* kernels to be compiled in full; has a lock of its own */
+  background *background; /* kernels to be compiled in full; has a lock of its own */
   bool disk_tried;
   disk_cache *disk;
   error no_disk; /* why it is not there */
@@ -388,7 +388,7 @@ jit_kernel *jit_get(jit *j, const kernel *k, jit_origin *from, error *e) {
   return r;
 }
 
-/* On the thread of j->later, which tells nobody: jit_worked does. */
+/* On the thread of j->background, which tells nobody: jit_worked does. */
 static void compile_full(void *user, void *item) {
   jit *j = user;
   jit_kernel *k = item;
@@ -428,7 +428,7 @@ void jit_worked(jit *j, jit_kernel *k, double ns) {
   if (atomic_fetch_add(&k->worked_ns, more) + more < WORTH_FULL_NS) return;
   if (!atomic_compare_exchange_strong(&k->tier, &tier, ASKED)) return;
   atomic_fetch_add(&k->refs, 1);
-  later_add(j->later, k);
+  background_add(j->background, k);
 }
 
 void jit_clear(jit *j) {
@@ -466,8 +466,8 @@ jit *jit_new(context *e, error *err) {
   lock_init(&j->lock, LOCK_CODE);
   j->arena = code_arena_new(err);
   j->cache = lru_new(e->config.cache_bytes, 0, drop_kernel, NULL, err);
-  j->later = later_new(compile_full, drop_kernel, j, err);
-  if (!j->arena || !j->cache || !j->later) {
+  j->background = background_new(compile_full, drop_kernel, j, err);
+  if (!j->arena || !j->cache || !j->background) {
     jit_free(j);
     return NULL;
   }
@@ -487,7 +487,7 @@ jit *jit_new(context *e, error *err) {
 
 void jit_free(jit *j) {
   if (!j) return;
-  later_free(j->later, PATIENCE_MS);
+  background_free(j->background, PATIENCE_MS);
   lru_free(j->cache);
   code_arena_free(j->arena);
   disk_cache_close(j->disk);

@@ -173,7 +173,7 @@ static tme_status run_kernel(runner *r, int i, error *e) {
   return status;
 }
 
-/* Kernels side by side; a piece is numbered through all of them. */
+/* Concurrent kernels; a piece is numbered through all of them. */
 typedef struct row {
   const launch *launch;
   ready *kernel;
@@ -194,7 +194,7 @@ static void run_pieces(void *user, int thread, int64_t t0, int64_t t1) {
   }
 }
 
-static tme_status run_abreast(runner *r, int i, int n, error *e) {
+static tme_status run_concurrent(runner *r, int i, int n, error *e) {
   const program *p = r->x->p;
   ready list[MOST_ABREAST] = {0};
   size_t nbuf = 0, nargs = 0;
@@ -367,11 +367,11 @@ static tme_status run_steps(runner *r, error *e) {
   for (int i = 0; i < p->nsteps && status == TME_OK; i++) {
     if (r->a->cancel && atomic_load_explicit(r->a->cancel, memory_order_relaxed))
       return fail(e, TME_ERR_CANCELLED, "cancelled before step %d of %d (%s)", i + 1, p->nsteps, p->steps[i].label);
-    int abreast = r->check || r->e->profile ? 1 : r->x->abreast[i];
-    if (abreast > 1) {
-      status = run_abreast(r, i, abreast, e);
-      for (int k = 0; k < abreast; k++) free_dead(r, i + k);
-      i += abreast - 1;
+    int concurrent = r->check || r->e->profile ? 1 : r->x->concurrent[i];
+    if (concurrent > 1) {
+      status = run_concurrent(r, i, concurrent, e);
+      for (int k = 0; k < concurrent; k++) free_dead(r, i + k);
+      i += concurrent - 1;
       continue;
     }
     switch (p->steps[i].kind) {

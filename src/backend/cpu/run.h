@@ -34,7 +34,7 @@ struct executable {
   launch *launch;             /* per step */
   size_t *bytes;              /* per slot: its memory; SIZE_MAX: too much */
   buckets dead;               /* per step: the slots whose memory is free after it */
-  int *abreast;               /* per step: how many, from it on, run side by side */
+  int *concurrent;            /* per step: how many, from it on, run concurrently */
 };
 
 /* A program with the code of its kernels; takes the program. NULL with the reason. */
@@ -43,7 +43,7 @@ void executable_free(executable *x); /* NULL is allowed */
 
 /* Finds independent kernels of which none keeps all threads busy, and moves them next to each other. Before the dead
  * slots are found. False when out of memory. */
-bool abreast_find(executable *x, int threads);
+bool concurrent_find(executable *x, int threads);
 
 #ifdef TME_TEST_HOOKS
 /* From now on all work is worth all threads, in the smallest pieces. */

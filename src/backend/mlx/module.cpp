@@ -162,7 +162,7 @@ mlx_function *make(const mlx_options *o, const graph *g, error *e) {
 
 // MLX's trace goes with the function, on the thread that made it.
 void free_function(mlx_function *f) {
-  if (f) later_on_worker([f] { delete f; });
+  if (f) post_to_worker([f] { delete f; });
 }
 
 tme_status run(mlx_function *f, const mlx_input *in, const uint64_t *args, mlx_output *out, const char *folder,

@@ -71,6 +71,6 @@ void on_worker(const std::function<void()> &task) {
   state->wait(0, std::memory_order_acquire);
 }
 
-void later_on_worker(std::function<void()> task) { the_worker().add(std::move(task)); }
+void post_to_worker(std::function<void()> task) { the_worker().add(std::move(task)); }
 
 } // namespace tme_mlx

@@ -9,7 +9,7 @@ namespace tme_mlx {
 // Runs the task there and waits for it. The task must not throw.
 void on_worker(const std::function<void()> &task);
 // The same without waiting.
-void later_on_worker(std::function<void()> task);
+void post_to_worker(std::function<void()> task);
 
 } // namespace tme_mlx
 

@@ -7,7 +7,7 @@
 #include <string.h>
 
 typedef struct job job;
-typedef struct far {
+typedef struct mock {
   backend base;
   backend *inner; /* the reference */
   pthread_mutex_t lock;
@@ -15,7 +15,7 @@ typedef struct far {
   pthread_t thread;
   bool started, stop;
   job *first, **last;
-} far;
+} mock;
 
 struct event {
   bool done;
@@ -26,7 +26,7 @@ struct event {
 struct job {
   job *next;
   event *ev;
-  void (*work)(far *f, job *j);
+  void (*work)(mock *f, job *j);
   /* copies */
   void *to;
   const void *from;
@@ -49,12 +49,12 @@ static void scramble(void *to, const void *from, size_t bytes) {
 
 static void release_block(void *p) { mem_free(p); }
 
-static buffer *far_alloc(backend *b, size_t bytes, error *e) {
+static buffer *mock_alloc(backend *b, size_t bytes, error *e) {
   void *p = mem_alloc(bytes);
   buffer *buf = p ? buffer_wrap(p, bytes, release_block, p) : NULL;
   if (!buf) {
     mem_free(p);
-    fail_memory(e, "far", bytes);
+    fail_memory(e, "mock", bytes);
     return NULL;
   }
   memset(p, 0x5a, bytes);
@@ -74,7 +74,7 @@ static void free_job(job *j) {
 }
 
 static void *worker(void *user) {
-  far *f = user;
+  mock *f = user;
   pthread_mutex_lock(&f->lock);
   for (;;) {
     while (!f->first && !f->stop) pthread_cond_wait(&f->more, &f->lock);
@@ -95,13 +95,13 @@ static void *worker(void *user) {
 }
 
 /* Takes over the job; the event is the caller's. */
-static tme_status submit(far *f, job *j, event **done, error *e) {
+static tme_status submit(mock *f, job *j, event **done, error *e) {
   event *ev = mem_calloc(1, sizeof *ev);
-  tme_status s = ev ? TME_OK : fail_memory(e, "far", sizeof *ev);
+  tme_status s = ev ? TME_OK : fail_memory(e, "mock", sizeof *ev);
   pthread_mutex_lock(&f->lock);
   if (s == TME_OK && !f->started) {
     f->started = pthread_create(&f->thread, NULL, worker, f) == 0;
-    if (!f->started) s = fail(e, TME_ERR_DEVICE, "far: its thread cannot be started");
+    if (!f->started) s = fail(e, TME_ERR_DEVICE, "mock: its thread cannot be started");
   }
   if (s == TME_OK) {
     j->ev = *done = ev;
@@ -117,8 +117,8 @@ static tme_status submit(far *f, job *j, event **done, error *e) {
   return s;
 }
 
-static tme_status far_wait(backend *b, event *ev, error *e) {
-  far *f = b->state;
+static tme_status mock_wait(backend *b, event *ev, error *e) {
+  mock *f = b->state;
   pthread_mutex_lock(&f->lock);
   while (!ev->done) pthread_cond_wait(&f->ready, &f->lock);
   pthread_mutex_unlock(&f->lock);
@@ -130,14 +130,14 @@ static tme_status far_wait(backend *b, event *ev, error *e) {
 
 /* ---- copies ------------------------------------------------------------------------------------------------------ */
 
-static void do_copy(far *f, job *j) {
+static void do_copy(mock *f, job *j) {
   (void)f;
   scramble(j->to, j->from, j->bytes);
 }
 
 static tme_status copy(backend *b, void *to, const void *from, size_t bytes, event **done, error *e) {
   job *j = mem_calloc(1, sizeof *j);
-  if (!j) return fail_memory(e, "far", sizeof *j);
+  if (!j) return fail_memory(e, "mock", sizeof *j);
   j->work = do_copy;
   j->to = to;
   j->from = from;
@@ -145,12 +145,12 @@ static tme_status copy(backend *b, void *to, const void *from, size_t bytes, eve
   return submit(b->state, j, done, e);
 }
 
-static tme_status far_upload(backend *b, buffer *to, const void *from, size_t bytes, event **done, error *e) {
+static tme_status mock_upload(backend *b, buffer *to, const void *from, size_t bytes, event **done, error *e) {
   return copy(b, to->data, from, bytes, done, e);
 }
 
-static tme_status far_download(backend *b, void *to, const buffer *from, size_t offset, size_t bytes, event **done,
-                               error *e) {
+static tme_status mock_download(backend *b, void *to, const buffer *from, size_t offset, size_t bytes, event **done,
+                                error *e) {
   return copy(b, to, (const char *)from->data + offset, bytes, done, e);
 }
 
@@ -161,42 +161,42 @@ struct executable {
   executable *inner;
 };
 
-static const char *far_supports(backend *b, const graph *g, int i) {
+static const char *mock_supports(backend *b, const graph *g, int i) {
   (void)b;
   switch (graph_get(g, i)->op) {
   case OP_svd:
-  case OP_svdvals: return "far has no factorisations, for the tests";
-  case OP_tanh: return "far has no tanh, for the tests";
-  case OP_concatenate: return "far does not join, for the tests";
+  case OP_svdvals: return "mock has no factorisations, for the tests";
+  case OP_tanh: return "mock has no tanh, for the tests";
+  case OP_concatenate: return "mock does not join, for the tests";
   default: return NULL;
   }
 }
 
-static void far_free_executable(backend *b, executable *x) {
-  far *f = b->state;
+static void mock_free_executable(backend *b, executable *x) {
+  mock *f = b->state;
   if (x->inner) f->inner->free_executable(f->inner, x->inner);
   mem_free(x);
 }
 
-static executable *far_prepare(backend *b, const graph *g, error *e) {
-  far *f = b->state;
+static executable *mock_prepare(backend *b, const graph *g, error *e) {
+  mock *f = b->state;
   executable *x = mem_calloc(1, sizeof *x);
   if (!x) {
-    fail_memory(e, "far", sizeof *x);
+    fail_memory(e, "mock", sizeof *x);
     return NULL;
   }
   x->g = g;
   x->inner = f->inner->prepare(f->inner, g, e);
   if (x->inner) return x;
-  far_free_executable(b, x);
+  mock_free_executable(b, x);
   return NULL;
 }
 
-/* A plain copy of all of a far buffer. */
-static buffer *plain(far *f, const buffer *b, error *e) {
+/* A plain copy of all of a mock buffer. */
+static buffer *plain(mock *f, const buffer *b, error *e) {
   buffer *p = pool_get(f->base.context->pool, b->bytes);
   if (!p) {
-    fail_memory(e, "far", b->bytes);
+    fail_memory(e, "mock", b->bytes);
     return NULL;
   }
   scramble(p->data, b->data, b->bytes);
@@ -208,7 +208,7 @@ static tme_status store(array_view *from, array_view *to, error *e) {
   op_type t = view_type(from);
   size_t size = tme_dtype_size(t.dtype), bytes = (size_t)type_size(&t) * size;
   void *rows = mem_alloc(bytes);
-  if (!rows) return fail_memory(e, "far", bytes);
+  if (!rows) return fail_memory(e, "mock", bytes);
   view_pack(from, (const char *)from->buf->data + from->offset * (int64_t)size, rows);
   scramble(to->buf->data, rows, bytes);
   buffer_inherit(to->buf, from->buf);
@@ -216,11 +216,11 @@ static tme_status store(array_view *from, array_view *to, error *e) {
   return TME_OK;
 }
 
-static void do_region(far *f, job *j) {
+static void do_region(mock *f, job *j) {
   const graph *g = j->g;
   error *e = &j->ev->err;
   array_view *in = mem_calloc((size_t)g->nleaves + 1, sizeof *in), *out = mem_calloc((size_t)g->nroots, sizeof *out);
-  tme_status s = in && out ? TME_OK : fail_memory(e, "far", (size_t)g->nleaves * sizeof *in);
+  tme_status s = in && out ? TME_OK : fail_memory(e, "mock", (size_t)g->nleaves * sizeof *in);
   for (int i = 0; i < g->nleaves && s == TME_OK; i++) {
     in[i] = j->in[i];
     in[i].buf = plain(f, j->in[i].buf, e);
@@ -242,17 +242,17 @@ static void do_region(far *f, job *j) {
   j->ev->status = s;
 }
 
-static tme_status far_run(backend *b, executable *x, run_args *a, event **done, error *e) {
+static tme_status mock_run(backend *b, executable *x, run_args *a, event **done, error *e) {
   const graph *g = x->g;
   job *j = mem_calloc(1, sizeof *j);
-  if (!j) return fail_memory(e, "far", sizeof *j);
+  if (!j) return fail_memory(e, "mock", sizeof *j);
   j->work = do_region;
   j->x = x;
   j->cancel = a->cancel;
   j->in = mem_calloc((size_t)g->nleaves + 1, sizeof *j->in);
   j->out = mem_calloc((size_t)g->nroots, sizeof *j->out);
   j->args = mem_calloc(2 * (size_t)g->nargs + 1, sizeof *j->args);
-  tme_status s = j->in && j->out && j->args ? TME_OK : fail_memory(e, "far", (size_t)g->nroots * sizeof *j->out);
+  tme_status s = j->in && j->out && j->args ? TME_OK : fail_memory(e, "mock", (size_t)g->nroots * sizeof *j->out);
   if (s == TME_OK) {
     j->g = g;
     for (int i = 0; i < g->nleaves; i++) {
@@ -263,7 +263,7 @@ static tme_status far_run(backend *b, executable *x, run_args *a, event **done, 
   }
   for (int i = 0; i < g->nroots && s == TME_OK; i++) {
     op_type t = view_type(&a->out[i]);
-    buffer *buf = far_alloc(b, (size_t)type_size(&t) * tme_dtype_size(t.dtype), e);
+    buffer *buf = mock_alloc(b, (size_t)type_size(&t) * tme_dtype_size(t.dtype), e);
     if (!buf) {
       s = e->code;
       break;
@@ -284,19 +284,19 @@ static tme_status far_run(backend *b, executable *x, run_args *a, event **done, 
   return s;
 }
 
-static void far_describe(backend *b, const graph *region, const executable *x, unsigned flags, text *out) {
-  far *f = b->state;
+static void mock_describe(backend *b, const graph *region, const executable *x, unsigned flags, text *out) {
+  mock *f = b->state;
   text_add(out, "  on the device of the tests:\n");
   f->inner->describe(f->inner, region, x ? x->inner : NULL, flags, out);
 }
 
-static void far_stats(backend *b, tme_stats *out) {
-  far *f = b->state;
+static void mock_stats(backend *b, tme_stats *out) {
+  mock *f = b->state;
   f->inner->stats(f->inner, out);
 }
 
-static void far_close(backend *b) {
-  far *f = b->state;
+static void mock_close(backend *b) {
+  mock *f = b->state;
   if (f->started) {
     pthread_mutex_lock(&f->lock);
     f->stop = true;
@@ -311,8 +311,8 @@ static void far_close(backend *b) {
   mem_free(f);
 }
 
-backend *backend_far_new(context *e, error *err) {
-  far *f = mem_calloc(1, sizeof *f);
+backend *backend_mock_new(context *e, error *err) {
+  mock *f = mem_calloc(1, sizeof *f);
   if (!f) {
     fail_memory(err, "engine", sizeof *f);
     return NULL;
@@ -322,23 +322,23 @@ backend *backend_far_new(context *e, error *err) {
   pthread_cond_init(&f->more, NULL);
   pthread_cond_init(&f->ready, NULL);
   f->base = (backend){.version = BACKEND_VERSION,
-                      .name = "far",
-                      .device = "far",
+                      .name = "mock",
+                      .device = "mock",
                       .state = f,
                       .context = e,
-                      .close = far_close,
-                      .supports = far_supports,
-                      .prepare = far_prepare,
-                      .free_executable = far_free_executable,
-                      .run = far_run,
-                      .describe = far_describe,
-                      .wait = far_wait,
-                      .alloc = far_alloc,
-                      .upload = far_upload,
-                      .download = far_download,
-                      .stats = far_stats};
+                      .close = mock_close,
+                      .supports = mock_supports,
+                      .prepare = mock_prepare,
+                      .free_executable = mock_free_executable,
+                      .run = mock_run,
+                      .describe = mock_describe,
+                      .wait = mock_wait,
+                      .alloc = mock_alloc,
+                      .upload = mock_upload,
+                      .download = mock_download,
+                      .stats = mock_stats};
   f->inner = backend_reference_new(e, false, err);
   if (f->inner) return &f->base;
-  far_close(&f->base);
+  mock_close(&f->base);
   return NULL;
 }
