@@ -31,22 +31,25 @@ void graph_free(graph *g) {
   mem_free(g->node);
   mem_free(g->in);
   mem_free(g->attrs);
+  mem_free(g->more);
   mem_free(g->root);
   mem_free(g);
 }
 
-static bool reserve(graph *g, int nin, int nattrs) {
+static bool reserve(graph *g, int nin, int nattrs, int nmore) {
   bool few = nin <= INT32_MAX / 2 - g->nin;
   bool ok = few && grow(&g->node, &g->cap, g->n + 1, sizeof *g->node) &&
             grow(&g->in, &g->cap_in, g->nin + nin, sizeof *g->in) &&
-            grow(&g->attrs, &g->cap_attrs, g->nattrs + nattrs, sizeof *g->attrs);
+            grow(&g->attrs, &g->cap_attrs, g->nattrs + nattrs, sizeof *g->attrs) &&
+            grow(&g->more, &g->cap_more, g->nmore + nmore, sizeof *g->more);
   if (!ok) g->failed = true;
   return ok;
 }
 
-int graph_copy(graph *g, const g_node *n, const int *in, const op_attrs *attrs) {
+/* A copy of the node; `more`: the types of its outputs after the first one. */
+static int add(graph *g, const g_node *n, const int *in, const op_attrs *attrs, const op_type *more) {
   g_node copy = *n;
-  if (g->failed || g->err.code != TME_OK || !reserve(g, copy.nin, attrs ? 1 : 0)) return -1;
+  if (g->failed || g->err.code != TME_OK || !reserve(g, copy.nin, attrs ? 1 : 0, copy.outputs - 1)) return -1;
   copy.type.weak = false;
   copy.first_in = g->nin;
   copy.attrs = -1;
@@ -56,8 +59,16 @@ int graph_copy(graph *g, const g_node *n, const int *in, const op_attrs *attrs) 
     g->attrs[g->nattrs] = *attrs;
     copy.attrs = g->nattrs++;
   }
+  copy.more = g->nmore;
+  for (int k = 1; k < copy.outputs; k++) g->more[g->nmore++] = more[k - 1];
   g->node[g->n] = copy;
   return g->n++;
+}
+
+int graph_copy(graph *g, const g_node *n, const int *in, const op_attrs *attrs) { return add(g, n, in, attrs, NULL); }
+
+int graph_copy_node(graph *g, const graph *from, int i, const int *in) {
+  return add(g, &from->node[i], in, graph_attrs(from, i), from->more ? &from->more[from->node[i].more] : NULL);
 }
 
 int graph_leaf(graph *g, const op_type *t, const int64_t *strides, int number) {
@@ -117,7 +128,7 @@ static int apply(graph *g, int op, const int *in, int nin, const op_attrs *attrs
     if (in[i] >= 0 && to[i] < 0) return -1;
   }
   g_node n = {.op = (uint16_t)op, .outputs = (uint16_t)d->outputs, .nin = nin, .type = out[0]};
-  return graph_copy(g, &n, to, d->family == FAMILY_elementwise ? NULL : &a);
+  return add(g, &n, to, d->family == FAMILY_elementwise ? NULL : &a, &out[1]);
 }
 
 int graph_op(graph *g, int op, const int *in, int nin, const op_attrs *attrs) {

@@ -13,6 +13,7 @@ typedef struct g_node {
   int first_in;     /* its inputs are g->in[first_in ...]; -1 for an absent optional array */
   op_type type;     /* of its (first) output */
   int attrs;        /* -1, or index into g->attrs */
+  int more;         /* outputs > 1: where in g->more the types of the further ones begin */
   int leaf;         /* OP_leaf: number of the input of the whole graph; OP_literal: number of its run-time argument or
                        -1; OP_pick: which output; OP_iota: its axis; others 0 */
   uint64_t bits[2]; /* OP_literal with leaf -1: the value, in the node's dtype */
@@ -23,8 +24,9 @@ typedef struct graph {
   g_node *node;
   int *in;
   op_attrs *attrs;
-  int n, nin, nattrs;
-  int cap, cap_in, cap_attrs;
+  op_type *more;
+  int n, nin, nattrs, nmore;
+  int cap, cap_in, cap_attrs, cap_more;
   int *root; /* nodes whose values are asked for (picks for further outputs) */
   int nroots;
   int nleaves, nargs;
@@ -54,7 +56,13 @@ int graph_iota(graph *g, tme_dtype t, int rank, const int64_t *shape, int axis);
 int graph_pick(graph *g, int x, int output, const op_type *t);
 /* Any operation of ops.def: infers, and casts operands as the API does. attrs may be NULL: all defaults are zero. */
 int graph_op(graph *g, int op, const int *in, int nin, const op_attrs *attrs);
-/* The same for a node that is known to be right: no inference. */
+/* The type of an output of a node. */
+static inline const op_type *graph_output(const graph *g, int i, int output) {
+  return output ? &g->more[g->node[i].more + output - 1] : &g->node[i].type;
+}
+/* Node i of another graph, over the operands `in` here. */
+int graph_copy_node(graph *g, const graph *from, int i, const int *in);
+/* A node with one output that is known to be right: no inference. */
 int graph_copy(graph *g, const g_node *n, const int *in, const op_attrs *attrs);
 /* Notes for the nodes from `first` on, which say nothing else, that they were made of a node of another graph. */
 void graph_set_written(graph *g, int first, const graph *from, int node);

@@ -107,7 +107,7 @@ static int first_equal(simplifier *s, const graph *g, int i) {
 static int simplify_node(graph *to, const graph *from, int i, int *in, void *user) {
   simplifier *s = user;
   int x = rule(to, graph_get(from, i), in, graph_attrs(from, i));
-  if (x < 0) x = graph_copy(to, graph_get(from, i), in, graph_attrs(from, i));
+  if (x < 0) x = graph_copy_node(to, from, i, in);
   return x < 0 || to->failed ? -1 : first_equal(s, to, x);
 }
 

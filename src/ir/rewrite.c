@@ -14,7 +14,7 @@ static int rewrite_node(graph *to, const graph *from, int i, const int *map, int
   for (int k = 0; k < n->nin; k++) in[k] = graph_in(from, i, k) < 0 ? -1 : map[graph_in(from, i, k)];
   int x = rule(to, from, i, in, user);
   if (x == REWRITE_KEEP)
-    x = graph_copy(to, n, in, graph_attrs(from, i));
+    x = graph_copy_node(to, from, i, in);
   else if (changed)
     *changed = true;
   graph_set_written(to, before, from, i);

@@ -114,7 +114,7 @@ static bool copy_node(cutter *c, int i) {
   }
   if (ok) {
     /* A node is copied once to its own region, and as a leaf to those of its users. */
-    c->copy[i] = graph_copy(r->graph, n, in, graph_attrs(c->g, i));
+    c->copy[i] = graph_copy_node(r->graph, c->g, i, in);
     c->user[i] = k;
     ok = c->copy[i] >= 0;
   }

@@ -91,14 +91,8 @@ static int read_pick(reader *r, uint64_t head) {
   graph *g = r->g;
   int x = r->value[head >> 32], output = (int)(head >> 16 & 0xff);
   if (x < 0) return -1;
-  op_type types[OP_MAX_OUTPUTS];
-  const op_type *in[OP_MAX_PARAMS];
-  const g_node *n = graph_get(g, x);
-  op_attrs a = g->attrs[n->attrs];
-  for (int i = 0; i < n->nin; i++) in[i] = graph_in(g, x, i) < 0 ? NULL : &graph_get(g, graph_in(g, x, i))->type;
-  op_call c = {.op = n->op, .nin = n->nin, .in = in, .attrs = &a, .default_float = g->default_float};
-  if (op_infer(&c, types, &g->err) != TME_OK) return -1;
-  return graph_pick(g, x, output, &types[output]);
+  op_type type = *graph_output(g, x, output);
+  return graph_pick(g, x, output, &type);
 }
 
 static bool read_all(reader *r) {

@@ -98,7 +98,7 @@ static int copy_node(graph *r, const graph *g, int i, int *in, void *unused) {
   tme_dtype t = n->type.dtype, wide = t;
   if ((n->op == OP_sum || n->op == OP_add) && in[0] >= 0) wide = r->node[in[0]].type.dtype;
   if (n->op == OP_sum && dtype_is_int(wide)) wide = dtype_is_signed(wide) ? TME_I64 : TME_U64; /* it has no others */
-  if (tme_dtype_size(wide) <= tme_dtype_size(t)) return graph_copy(r, n, in, graph_attrs(g, i));
+  if (tme_dtype_size(wide) <= tme_dtype_size(t)) return graph_copy_node(r, g, i, in);
   g_node sum = *n;
   sum.type.dtype = wide;
   int operands[2] = {-1, -1};

@@ -237,52 +237,41 @@ static ref_array slot_array(const runner *r, int slot) {
 typedef struct library_call {
   const step *s;
   ref_call call;
-  op_attrs attrs;
-  op_type types[OP_MAX_OUTPUTS];
   ref_array out[OP_MAX_OUTPUTS];
   buffer *unread[OP_MAX_OUTPUTS];
-  ref_array *in; /* with room for the tables that follow, per operand */
+  ref_array *in; /* with room for the table that follows, per operand */
   const ref_array **pin;
-  const op_type **tin;
-  tme_dtype *cast;
 } library_call;
 
 static bool library_operands(const runner *r, library_call *c) {
   size_t n = (size_t)c->s->nin + 1;
-  c->in = mem_alloc(n * (sizeof *c->in + sizeof *c->pin + sizeof *c->tin + sizeof *c->cast));
+  c->in = mem_alloc(n * (sizeof *c->in + sizeof *c->pin));
   if (!c->in) return false;
   c->pin = (const ref_array **)(void *)(c->in + n);
-  c->tin = (const op_type **)(void *)(c->pin + n);
-  c->cast = (tme_dtype *)(void *)(c->tin + n);
   for (int k = 0; k < c->s->nin; k++) {
     bool given = c->s->in[k] >= 0;
     if (given) c->in[k] = slot_array(r, c->s->in[k]);
     c->pin[k] = given ? &c->in[k] : NULL;
-    c->tin[k] = given ? &c->in[k].type : NULL;
   }
   return true;
 }
 
 static tme_status library_results(runner *r, library_call *c, error *e) {
   const step *s = c->s;
-  op_call types = {.op = c->call.op,
-                   .nin = s->nin,
-                   .in = c->tin,
-                   .attrs = c->call.attrs ? &c->attrs : NULL,
-                   .default_float = r->x->p->g->default_float,
-                   .cast = c->cast};
-  tme_status status = op_infer(&types, c->types, e);
+  const graph *g = r->x->p->g;
+  tme_status status = TME_OK;
   for (int k = 0; k < s->nout && status == TME_OK; k++) {
     if (s->out[k] >= 0) {
       status = need(r, s->out[k], s->label, e);
       if (status == TME_OK) c->out[k] = slot_array(r, s->out[k]);
       continue;
     }
-    size_t bytes = (size_t)type_size(&c->types[k]) * tme_dtype_size(c->types[k].dtype);
+    const op_type *t = graph_output(g, s->node, k);
+    size_t bytes = (size_t)type_size(t) * tme_dtype_size(t->dtype);
     c->unread[k] = pool_get(r->e->pool, bytes);
     if (!c->unread[k]) return fail_memory(e, s->label, bytes);
-    c->out[k] = (ref_array){.type = c->types[k], .data = c->unread[k]->data};
-    type_strides(&c->types[k], c->out[k].strides);
+    c->out[k] = (ref_array){.type = *t, .data = c->unread[k]->data};
+    type_strides(t, c->out[k].strides);
   }
   return status;
 }
@@ -301,14 +290,12 @@ static void note_failure(runner *r, const library_call *c) {
 static tme_status run_library(runner *r, int i, error *e) {
   const program *p = r->x->p;
   library_call c = {.s = &p->steps[i]};
-  const op_attrs *attrs = graph_attrs(p->g, c.s->node);
-  if (attrs) c.attrs = *attrs;
   tme_status status = TME_OK;
   if (library_operands(r, &c)) {
     c.call = (ref_call){.op = p->g->node[c.s->node].op,
                         .nin = c.s->nin,
                         .in = c.pin,
-                        .attrs = attrs ? &c.attrs : NULL,
+                        .attrs = graph_attrs(p->g, c.s->node),
                         .out = c.out,
                         .nout = c.s->nout,
                         .libraries = true};

@@ -12,9 +12,8 @@ typedef struct reference {
 
 struct executable {
   const graph *g;
-  graph *own;     /* g, if operations without a kernel were decomposed for it; else NULL */
-  int *last;      /* per node: the last one that reads it; n for roots */
-  op_type *types; /* of the further outputs of nodes with several: OP_MAX_OUTPUTS - 1 per node, or NULL */
+  graph *own;                    /* g, if operations without a kernel were decomposed for it; else NULL */
+  int *last;                     /* per node: the last one that reads it; n for roots */
   _Atomic(struct value *) spare; /* memory of an earlier run */
 };
 
@@ -37,22 +36,8 @@ static void free_executable(backend *b, executable *x) {
   (void)b;
   mem_free(atomic_load(&x->spare));
   mem_free(x->last);
-  mem_free(x->types);
   graph_free(x->own);
   mem_free(x);
-}
-
-/* The types of all outputs of a node with several. */
-static tme_status infer_outputs(const graph *g, int i, op_type *more, error *e) {
-  const g_node *n = graph_get(g, i);
-  op_type types[OP_MAX_OUTPUTS];
-  const op_type *in[OP_MAX_PARAMS];
-  op_attrs a = *graph_attrs(g, i);
-  for (int k = 0; k < n->nin; k++) in[k] = graph_in(g, i, k) < 0 ? NULL : &graph_get(g, graph_in(g, i, k))->type;
-  op_call c = {.op = n->op, .nin = n->nin, .in = in, .attrs = &a, .default_float = g->default_float};
-  tme_status s = op_infer(&c, types, e);
-  if (s == TME_OK) memcpy(more, &types[1], sizeof *more * (size_t)(n->outputs - 1));
-  return s;
 }
 
 static bool lacks(int op) { return op < OP_PUBLIC_COUNT && !reference_has(op); }
@@ -82,15 +67,6 @@ static executable *prepare(backend *b, const graph *region, error *e) {
       if (graph_in(g, i, k) >= 0) x->last[graph_in(g, i, k)] = i;
   }
   for (int r = 0; r < g->nroots; r++) x->last[g->root[r]] = g->n;
-  for (int i = 0; i < g->n; i++) {
-    if (graph_get(g, i)->outputs == 1) continue;
-    if (!x->types) x->types = mem_calloc((size_t)g->n * (OP_MAX_OUTPUTS - 1), sizeof *x->types);
-    tme_status s = x->types ? infer_outputs(g, i, &x->types[i * (OP_MAX_OUTPUTS - 1)], e)
-                            : fail_memory(e, "plan", (size_t)g->n * sizeof *x->types);
-    if (s == TME_OK) continue;
-    free_executable(b, x);
-    return NULL;
-  }
   return x;
 }
 
@@ -208,7 +184,7 @@ static tme_status compute_into(run_state *r, int i, const ref_array **in) {
   ref_array out[OP_MAX_OUTPUTS];
   for (int k = 0; k < n->nin; k++) in[k] = graph_in(r->g, i, k) < 0 ? NULL : &r->v[graph_in(r->g, i, k)].a;
   for (int o = 0; o < n->outputs; o++) {
-    out[o].type = o ? r->x->types[i * (OP_MAX_OUTPUTS - 1) + o - 1] : n->type;
+    out[o].type = *graph_output(r->g, i, o);
     buffer *b = new_buffer(r, i, &out[o].type);
     if (!b) return r->err->code;
     *(o ? &v->more[o - 1] : &v->buf) = b;
