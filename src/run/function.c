@@ -1,5 +1,6 @@
 /* tme_compile: a graph over inputs without values, planned once and called with the values. A call walks no graph and
  * looks nothing up. A graph too large for one plan is cut into parts, as an evaluation is; values go from one to another. */
+#include "array/array.h"
 #include "base/buckets.h"
 #include "base/grow.h"
 #include "run/eval.h"
@@ -242,8 +243,7 @@ static tme_status check_values(const tme_function *f, tme_array *const *in, erro
 
 /* The elements in rows, as a part expects them. */
 static tme_status in_rows(const tme_function *f, const array_view *given, array_view *out, error *e) {
-  op_type t = {.dtype = given->dtype, .rank = given->rank};
-  memcpy(t.shape, given->shape, sizeof t.shape);
+  op_type t = view_type(given);
   if (strides_contiguous(&t, given->strides)) {
     *out = *given;
     type_strides(&t, out->strides); /* also where an extent of 1 has another */
@@ -278,8 +278,7 @@ static tme_status bind(const tme_function *f, const part *p, eval_run *r, tme_ar
       if (strides_contiguous(&a->type, a->strides)) {
         buffer_retain(v->buf);
       } else {
-        array_view given = *v;
-        memcpy(given.strides, a->strides, sizeof given.strides);
+        array_view given = array_elements(a);
         st = in_rows(f, &given, v, e);
       }
     }
