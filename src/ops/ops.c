@@ -115,14 +115,22 @@ static void parse_all(void) {
   }
 }
 
-const op_def *op_get(int op) {
+static void parse_once(void) {
   static pthread_once_t once = PTHREAD_ONCE_INIT;
-  if (op < 0 || op >= OP_PUBLIC_COUNT) return NULL;
   pthread_once(&once, parse_all);
+}
+
+const op_def *op_get(int op) {
+  if (op < 0 || op >= OP_PUBLIC_COUNT) return NULL;
+  parse_once();
   return &table[op];
 }
 
-int op_find(const char *name) { return name && op_get(0) ? *place_of(name) - 1 : -1; }
+int op_find(const char *name) {
+  if (!name) return -1;
+  parse_once();
+  return *place_of(name) - 1;
+}
 
 const char *op_name(int op) {
   static const char *const nameless[OP_COUNT - OP_PUBLIC_COUNT] = {"leaf", "literal", "iota", "pick"};
