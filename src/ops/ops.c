@@ -141,7 +141,7 @@ const char *op_name(int op) {
 const op_family_def *op_family_get(int op) {
   static const op_family_def families[FAMILY_COUNT] = {
 #define FAMILY(n, c, reference, decomposes, checks, mlx, d, b)                                                         \
-  {.name = #n, .class_ = CLASS_##c, .derivative = DERIVATIVE_##d, .batching = BATCHING_##b},
+  {.name = #n, .compiled = CLASS_##c, .derivative = DERIVATIVE_##d, .batching = BATCHING_##b},
 #include "ops/families.def"
   };
   return op < 0 || op >= OP_PUBLIC_COUNT ? NULL : &families[table[op].family];
@@ -153,7 +153,7 @@ op_class op_classify(int op) {
   case OP_literal:
   case OP_iota: return CLASS_SOURCE;
   case OP_pick: return CLASS_PICK;
-  default: return op_family_get(op)->class_;
+  default: return op_family_get(op)->compiled;
   }
 }
 

@@ -61,7 +61,7 @@ typedef enum op_batching { BATCHING_NONE, BATCHING_PLAIN } op_batching;
 /* A row of families.def. */
 typedef struct op_family_def {
   const char *name;
-  op_class class_; /* C++ has the word for itself */
+  op_class compiled;
   op_derivative derivative;
   op_batching batching;
 } op_family_def;
