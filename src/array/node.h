@@ -7,8 +7,8 @@
 #ifndef TME_NODE_H
 #define TME_NODE_H
 
-#include "ops/views.h"
 #include "memory/buffer.h"
+#include "ops/views.h"
 #include <stdatomic.h>
 
 typedef struct node node;

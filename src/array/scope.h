@@ -2,8 +2,8 @@
 #ifndef TME_SCOPE_H
 #define TME_SCOPE_H
 
-#include "context/context.h"
 #include "array/node.h"
+#include "context/context.h"
 
 struct tme_scope {
   tme_engine *engine;

@@ -1,6 +1,6 @@
 #include "array/untyped.h"
-#include "array/scope.h"
 #include "array/apply.h"
+#include "array/scope.h"
 #include <float.h>
 #include <math.h>
 #include <string.h>

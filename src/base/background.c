@@ -1,6 +1,6 @@
 #include "base/background.h"
-#include "base/grow.h"
 #include "base/fork.h"
+#include "base/grow.h"
 #include "base/lock.h"
 #include "base/stack.h"
 #include <fenv.h>

@@ -1,6 +1,6 @@
 #include "cache/disk_files.h"
-#include "base/grow.h"
 #include "base/fd.h"
+#include "base/grow.h"
 #include <limits.h>
 #include <dirent.h>
 #include <errno.h>

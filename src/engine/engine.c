@@ -1,8 +1,8 @@
 /* An engine's beginning and end. Opening one is cheap: no thread is started and no compiler opened. */
 #include "base/threads.h"
 #include "cache/disk_cache.h"
-#include "run/engine.h"
 #include "run/async.h"
+#include "run/engine.h"
 #include "run/plan.h"
 #include "run/trace.h"
 #include <stdio.h>

@@ -1,8 +1,8 @@
 /* A value at an index as instructions. Views are index arithmetic; what is stored is loaded; the rest is computed from
  * its operands. */
+#include "base/grow.h"
 #include "kernel/kernel_util.h"
 #include "lower/lower.h"
-#include "base/grow.h"
 #include "ops/views.h"
 #include <math.h>
 #include <stdio.h>

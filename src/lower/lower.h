@@ -3,9 +3,9 @@
 #ifndef TME_LOWER_H
 #define TME_LOWER_H
 
+#include "kernel/expr.h"
 #include "lower/fuse.h"
 #include "lower/program.h"
-#include "kernel/expr.h"
 
 struct lowering {
   const graph *g;

@@ -2,10 +2,9 @@
 #ifndef TME_ENGINE_H
 #define TME_ENGINE_H
 
-#include "cache/flight.h"
+#include "backend/backend.h"
 #include "base/lock.h"
 #include "cache/lru.h"
-#include "backend/backend.h"
 
 typedef struct async_queue async_queue; /* run/async.c */
 typedef struct eval_run eval_run;       /* run/trace.h */

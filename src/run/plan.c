@@ -1,7 +1,7 @@
 /* Making plans. */
 #include "run/plan.h"
-#include "base/stack.h"
 #include "array/node.h"
+#include "base/stack.h"
 #include "run/trace.h"
 #include <stdio.h>
 #include <string.h>

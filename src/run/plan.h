@@ -3,8 +3,8 @@
 #define TME_PLAN_H
 
 #include "base/buckets.h"
-#include "run/partition.h"
 #include "run/engine.h"
+#include "run/partition.h"
 
 typedef struct plan_step {
   region region;

@@ -3,9 +3,9 @@
 #ifndef TME_TRACE_H
 #define TME_TRACE_H
 
+#include "array/node.h"
 #include "base/pointers.h"
 #include "run/engine.h"
-#include "array/node.h"
 
 typedef struct trace_frame {
   tme_array *a;

@@ -3,8 +3,8 @@
 #include "backend/cpu/jit.h"
 #include "backend/cpu/run.h"
 #include "backend/cpu/tune.h"
-#include "emit/emit.h"
 #include "base/threads.h"
+#include "emit/emit.h"
 #include <string.h>
 
 /* The backend's state. */

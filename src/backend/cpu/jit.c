@@ -2,13 +2,13 @@
  * at the first kernel that no cache has. */
 #include "backend/cpu/jit.h"
 #include "backend/cpu/code.h"
-#include "base/caches.h"
-#include "cache/flight.h"
-#include "base/fork.h"
 #include "base/background.h"
+#include "base/caches.h"
+#include "base/fork.h"
 #include "base/module.h"
-#include "cache/lru.h"
 #include "base/room.h"
+#include "cache/flight.h"
+#include "cache/lru.h"
 #include "emit/emit.h"
 #include <dlfcn.h>
 #include <stdatomic.h>

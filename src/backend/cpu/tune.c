@@ -3,8 +3,8 @@
 #include "backend/cpu/tune.h"
 #include "backend/cpu/run.h"
 #include "base/threads.h"
-#include "cache/flight.h"
 #include "cache/disk_cache.h"
+#include "cache/flight.h"
 #include <string.h>
 
 enum { FEWEST_RUNS = 2, MOST_RUNS = 10 };

@@ -2,8 +2,8 @@
  * module of its own, opened from the library's folder: see module.h. */
 #include "backend/backend.h"
 #include "backend/mlx/cache.h"
-#include "base/module.h"
 #include "base/fork.h"
+#include "base/module.h"
 #include "memory/view.h"
 #include <dlfcn.h>
 #include <pthread.h>

@@ -3,8 +3,8 @@
  * An accumulator has one replica for each coordinate of the vector axes inside it and of the unrolled axes that it
  * keeps apart, and lanes if a vector axis lies between it and its updates. The order of a sum follows: each lane of
  * each replica adds its elements in order, replicas are combined pairwise, then the lanes by halves. */
-#include "emitter.h"
 #include "base/grow.h"
+#include "emitter.h"
 
 /* Walks over the replicas of an accumulator in which the axes `free` take all their coordinates. */
 typedef struct walk {

@@ -1,6 +1,6 @@
 /* a * b + c: as the processor has it, or rounded once where it has no instruction for that. */
-#include "emitter.h"
 #include "base/libm.h"
+#include "emitter.h"
 
 LLVMValueRef em_fma(emitter *e, int dtype, LLVMValueRef a, LLVMValueRef b, LLVMValueRef c) {
   if (dtype != TME_F32 && dtype != TME_F64) return LLVMBuildAdd(e->b, LLVMBuildMul(e->b, a, b, ""), c, "");

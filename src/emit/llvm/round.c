@@ -1,6 +1,6 @@
 /* Rounding to whole numbers, and calls of the C library's functions through their table. */
-#include "emitter.h"
 #include "base/libm.h"
+#include "emitter.h"
 
 static LLVMValueRef call(emitter *e, const char *name, LLVMValueRef *args, int n) {
   LLVMTypeRef t = LLVMTypeOf(args[0]);

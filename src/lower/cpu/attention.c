@@ -5,8 +5,8 @@
  * What weighs 0 is not looked at, but the sums are made of all values up to there, and 0 times NaN is NaN. So where they are
  * not finite, which is seldom, they are made again with a choice for each value. */
 #include "lower/cpu/measure.h"
-#include "lower/cpu/pack.h"
 #include "kernel/math.h"
+#include "lower/cpu/pack.h"
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
