@@ -64,9 +64,9 @@ struct backend {
 };
 
 /* Each returns NULL with the reason. */
-backend *backend_reference_new(context *e, bool libraries, error *err); /* with libraries: "nojit" */
-backend *backend_cpu_new(context *e, error *err);
-backend *backend_mlx_new(context *e, error *err);  /* where MLX's module is there, and MLX of that version */
-backend *backend_mock_new(context *e, error *err); /* tests: foreign memory, completion on another thread */
+backend *backend_reference_new(context *c, bool libraries, error *e); /* with libraries: "nojit" */
+backend *backend_cpu_new(context *c, error *e);
+backend *backend_mlx_new(context *c, error *e);  /* where MLX's module is there, and MLX of that version */
+backend *backend_mock_new(context *c, error *e); /* tests: foreign memory, completion on another thread */
 
 #endif

@@ -6,7 +6,7 @@
 #include <string.h>
 
 struct checker {
-  context *e;
+  context *context;
   backend *b;
   executable *x;
   graph *g;      /* the program's graph with every computed value as a root */
@@ -68,7 +68,7 @@ static void report_first_nan(checker *c, const program *p, const run_args *a) {
     if (c->root_of[i] < 0 || !has_nan(&c->v[c->root_of[i]])) continue;
     char shape[200];
     type_shape_text(&p->g->node[i].type, shape);
-    context_log(c->e, TME_LOG_WARNING, "check: the first NaN was made by %s %s (%%%d of the graph)",
+    context_log(c->context, TME_LOG_WARNING, "check: the first NaN was made by %s %s (%%%d of the graph)",
                 op_name(p->g->node[i].op), shape, i);
     return;
   }
@@ -124,13 +124,13 @@ static graph *with_all_roots(checker *c, const graph *g) {
   return NULL;
 }
 
-checker *checker_new(context *e, const program *p, const run_args *a) {
+checker *checker_new(context *shared, const program *p, const run_args *a) {
   checker *c = mem_calloc(1, sizeof *c);
   error why = {0};
   bool ok = c != NULL;
   if (ok) {
-    c->e = e;
-    c->b = e->fallback;
+    c->context = shared;
+    c->b = shared->fallback;
     c->root_of = mem_calloc((size_t)p->g->n + 1, sizeof *c->root_of);
     c->seen = mem_calloc((size_t)p->nslots + 1, 1);
     c->g = c->root_of && c->seen ? with_all_roots(c, p->g) : NULL;
@@ -146,7 +146,7 @@ checker *checker_new(context *e, const program *p, const run_args *a) {
     report_first_nan(c, p, a);
     return c;
   }
-  context_log(e, TME_LOG_WARNING, "check: the reference could not compute the values: %s",
+  context_log(shared, TME_LOG_WARNING, "check: the reference could not compute the values: %s",
               why.text[0] ? why.text : "out of memory");
   checker_free(c);
   return NULL;
@@ -180,8 +180,8 @@ static void compare(checker *c, const step *s, const g_node *n, const array_view
   type_shape_text(&n->type, shape);
   if (!is_floating(want->dtype)) {
     if (memcmp(ref, got, (size_t)size * tme_dtype_size(want->dtype)) != 0)
-      context_log(c->e, TME_LOG_WARNING, "check: kernel %s: %s %s differs from the reference", s->label, op_name(n->op),
-                  shape);
+      context_log(c->context, TME_LOG_WARNING, "check: kernel %s: %s %s differs from the reference", s->label,
+                  op_name(n->op), shape);
     return;
   }
   double worst = 0, largest = 0;
@@ -197,7 +197,7 @@ static void compare(checker *c, const step *s, const g_node *n, const array_view
       largest = fmax(largest, fabs(x));
     }
   if (classes || worst > tolerance(want->dtype) * largest)
-    context_log(c->e, TME_LOG_WARNING,
+    context_log(c->context, TME_LOG_WARNING,
                 "check: kernel %s: %s %s differs from the reference by up to %g (largest value %g), %lld not-finite "
                 "values differ",
                 s->label, op_name(n->op), shape, worst, largest, (long long)classes);

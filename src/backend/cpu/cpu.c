@@ -200,10 +200,10 @@ static void cpu_clear_cache(backend *b) {
   tuner_clear(((cpu *)b->state)->tuner);
 }
 
-backend *backend_cpu_new(context *e, error *err) {
+backend *backend_cpu_new(context *c, error *e) {
   backend *b = mem_calloc(1, sizeof *b);
   if (!b) {
-    fail_memory(err, "cpu", sizeof *b);
+    fail_memory(e, "cpu", sizeof *b);
     return NULL;
   }
   *b = (backend){.version = BACKEND_VERSION,
@@ -211,7 +211,7 @@ backend *backend_cpu_new(context *e, error *err) {
                  .device = "cpu",
                  .host_memory = true,
                  .pooled = true,
-                 .context = e,
+                 .context = c,
                  .close = cpu_close,
                  .supports = cpu_supports,
                  .prepare = cpu_prepare,
@@ -224,11 +224,11 @@ backend *backend_cpu_new(context *e, error *err) {
                  .clear_cache = cpu_clear_cache};
   cpu *state = mem_calloc(1, sizeof *state);
   if (!state)
-    fail_memory(err, "cpu", sizeof *state);
+    fail_memory(e, "cpu", sizeof *state);
   else
-    state->jit = jit_new(e, err);
-  bool tune = state && state->jit && e->config.tune;
-  if (tune) state->tuner = tuner_new(b, state->jit, err);
+    state->jit = jit_new(c, e);
+  bool tune = state && state->jit && c->config.tune;
+  if (tune) state->tuner = tuner_new(b, state->jit, e);
   if (!state || !state->jit || (tune && !state->tuner)) {
     if (state) jit_free(state->jit);
     mem_free(state);

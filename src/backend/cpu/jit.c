@@ -456,17 +456,17 @@ void jit_stats(jit *j, tme_stats *out) {
 
 /* ---- life ---------------------------------------------------------------------------------------------------------------- */
 
-jit *jit_new(context *e, error *err) {
+jit *jit_new(context *c, error *e) {
   jit *j = mem_calloc(1, sizeof *j);
   if (!j) {
-    fail_memory(err, "jit", sizeof *j);
+    fail_memory(e, "jit", sizeof *j);
     return NULL;
   }
-  j->context = e;
+  j->context = c;
   lock_init(&j->lock, LOCK_CODE);
-  j->arena = code_arena_new(err);
-  j->cache = lru_new(e->config.cache_bytes, 0, drop_kernel, NULL, err);
-  j->background = background_new(compile_full, drop_kernel, j, err);
+  j->arena = code_arena_new(e);
+  j->cache = lru_new(c->config.cache_bytes, 0, drop_kernel, NULL, e);
+  j->background = background_new(compile_full, drop_kernel, j, e);
   if (!j->arena || !j->cache || !j->background) {
     jit_free(j);
     return NULL;

@@ -11,7 +11,7 @@ typedef struct jit jit;
 typedef struct jit_kernel jit_kernel; /* compiled, loaded, reference-counted: eviction never unmaps running code */
 
 /* Opens no compiler and no file. */
-jit *jit_new(context *e, error *err);
+jit *jit_new(context *c, error *e);
 void jit_free(jit *j);
 
 typedef enum jit_origin { JIT_IN_MEMORY, JIT_ON_DISK, JIT_COMPILED } jit_origin;

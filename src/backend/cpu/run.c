@@ -15,7 +15,7 @@ enum {
 
 /* What one run holds. */
 typedef struct runner {
-  context *e;
+  context *context;
   executable *x;
   run_args *a;
   buffer **buf;   /* per slot: of a value that lies in memory now */
@@ -67,7 +67,7 @@ static void run_tasks(void *user, int thread, int64_t t0, int64_t t1) {
 static tme_status need(runner *r, int slot, const char *what, error *e) {
   if (r->data[slot]) return TME_OK;
   size_t bytes = r->x->bytes[slot];
-  r->buf[slot] = bytes < SIZE_MAX ? pool_get(r->e->pool, bytes) : NULL;
+  r->buf[slot] = bytes < SIZE_MAX ? pool_get(r->context->pool, bytes) : NULL;
   if (r->buf[slot]) {
     r->data[slot] = r->buf[slot]->data;
     return TME_OK;
@@ -113,11 +113,11 @@ static tme_status prepare(runner *r, int i, bool many, void **buf, uint64_t *arg
         s->args[k].literal < 0 ? (uint64_t)s->args[k].value : r->a->args[2 * s->args[k].literal + s->args[k].word];
   size_t per_thread = (l->scratch_bytes + 63) / 64 * 64, bytes;
   if (per_thread && many) per_thread += SCRATCH_GAP;
-  size_t copies = many ? (size_t)threads_count(r->e->threads) : 1;
+  size_t copies = many ? (size_t)threads_count(r->context->threads) : 1;
   *out = (ready){.step = i, .c = {.entry = jit_entry(l->code), .buf = buf, .args = args, .scratch_bytes = per_thread}};
   if (!per_thread) return TME_OK;
   if (!mul_size(per_thread, copies, &bytes)) return fail_memory(e, s->label, SIZE_MAX);
-  out->scratch = pool_get(r->e->pool, bytes);
+  out->scratch = pool_get(r->context->pool, bytes);
   if (!out->scratch) return fail_memory(e, s->label, bytes);
   out->c.scratch = out->scratch->data;
   return TME_OK;
@@ -142,17 +142,17 @@ static tme_status run_with(runner *r, int i, void **buf, uint64_t *args, error *
   ready k;
   tme_status status = prepare(r, i, l->threads > 1, buf, args, &k, e);
   if (status != TME_OK) return status;
-  double begin = profile_begin(r->e);
+  double begin = profile_begin(r->context);
   if (l->threads == 1)
     run_tasks(&k.c, 0, 0, l->tasks);
   else
-    threads_for(r->e->threads, l->tasks, l->grain, run_tasks, &k.c);
+    threads_for(r->context->threads, l->tasks, l->grain, run_tasks, &k.c);
   if (begin != 0) {
     uint64_t bytes = 0;
     for (int b = 0; b < s->nbind; b++)
       if (s->bind[b] >= 0)
         bytes += (uint64_t)r->x->p->slots[s->bind[b]].size * tme_dtype_size(r->x->p->slots[s->bind[b]].type.dtype);
-    profile_end(r->e, begin, "kernel", s->label, bytes);
+    profile_end(r->context, begin, "kernel", s->label, bytes);
   }
   finish(r, &k);
   return TME_OK;
@@ -215,7 +215,7 @@ static tme_status run_concurrent(runner *r, int i, int n, error *e) {
     a += (size_t)p->steps[i + k].nargs;
   }
   row w = {.launch = &r->x->launch[i], .kernel = list, .count = n};
-  if (status == TME_OK) threads_for(r->e->threads, pieces, 1, run_pieces, &w);
+  if (status == TME_OK) threads_for(r->context->threads, pieces, 1, run_pieces, &w);
   for (int k = 0; k < n; k++) {
     if (status == TME_OK)
       finish(r, &list[k]);
@@ -268,7 +268,7 @@ static tme_status library_results(runner *r, library_call *c, error *e) {
     }
     const op_type *t = graph_output(g, s->node, k);
     size_t bytes = (size_t)type_size(t) * tme_dtype_size(t->dtype);
-    c->unread[k] = pool_get(r->e->pool, bytes);
+    c->unread[k] = pool_get(r->context->pool, bytes);
     if (!c->unread[k]) return fail_memory(e, s->label, bytes);
     c->out[k] = (ref_array){.type = *t, .data = c->unread[k]->data};
     type_strides(t, c->out[k].strides);
@@ -304,9 +304,9 @@ static tme_status run_library(runner *r, int i, error *e) {
     status = fail_memory(e, c.s->label, (size_t)c.s->nin * sizeof *c.in);
   }
   if (status == TME_OK) {
-    double begin = profile_begin(r->e);
+    double begin = profile_begin(r->context);
     status = reference_run(&c.call, e);
-    profile_end(r->e, begin, "library", c.s->label, 0);
+    profile_end(r->context, begin, "library", c.s->label, 0);
     note_failure(r, &c);
   }
   for (int k = 0; k < c.s->nout; k++) buffer_release(c.unread[k]);
@@ -354,7 +354,7 @@ static tme_status run_steps(runner *r, error *e) {
   for (int i = 0; i < p->nsteps && status == TME_OK; i++) {
     if (r->a->cancel && atomic_load_explicit(r->a->cancel, memory_order_relaxed))
       return fail(e, TME_ERR_CANCELLED, "cancelled before step %d of %d (%s)", i + 1, p->nsteps, p->steps[i].label);
-    int concurrent = r->check || r->e->profile ? 1 : r->x->concurrent[i];
+    int concurrent = r->check || r->context->profile ? 1 : r->x->concurrent[i];
     if (concurrent > 1) {
       status = run_concurrent(r, i, concurrent, e);
       for (int k = 0; k < concurrent; k++) free_dead(r, i + k);
@@ -374,16 +374,16 @@ static tme_status run_steps(runner *r, error *e) {
   return status;
 }
 
-tme_status run_program(context *e, executable *x, run_args *a, error *err) {
+tme_status run_program(context *c, executable *x, run_args *a, error *e) {
   enum { SMALL = 32 };
   buffer *small_buf[SMALL];
   char *small_data[SMALL];
   size_t n = (size_t)x->p->nslots;
-  runner r = {.e = e, .x = x, .a = a, .buf = small_buf, .data = small_data};
+  runner r = {.context = c, .x = x, .a = a, .buf = small_buf, .data = small_data};
   void *block = NULL;
   if (n > SMALL) {
     block = mem_alloc(n * (sizeof *r.buf + sizeof *r.data));
-    if (!block) return fail_memory(err, "eval", n * (sizeof *r.buf + sizeof *r.data));
+    if (!block) return fail_memory(e, "eval", n * (sizeof *r.buf + sizeof *r.data));
     r.buf = block;
     r.data = (char **)(r.buf + n);
   }
@@ -393,8 +393,8 @@ tme_status run_program(context *e, executable *x, run_args *a, error *err) {
     const array_view *v = &a->in[x->p->slots[s].leaf];
     r.data[s] = (char *)v->buf->data + v->offset * (int64_t)tme_dtype_size(v->dtype);
   }
-  r.check = a->check ? checker_new(e, x->p, a) : NULL;
-  tme_status status = run_steps(&r, err);
+  r.check = a->check ? checker_new(c, x->p, a) : NULL;
+  tme_status status = run_steps(&r, e);
   checker_free(r.check);
   if (status == TME_OK) give_roots(&r);
   for (size_t s = 0; s < n; s++) buffer_release(r.buf[s]);

@@ -54,6 +54,6 @@ static inline bool launch_is_finest(void) { return false; }
 #endif
 
 tme_status plan_launch(const step *s, int threads, launch *out, error *e);
-tme_status run_program(context *e, executable *x, run_args *a, error *err);
+tme_status run_program(context *c, executable *x, run_args *a, error *e);
 
 #endif

@@ -293,11 +293,11 @@ static void choose_compile(mlx_backend *b) {
     context_log(b->base.context, TME_LOG_WARNING, "JIT: %s: MLX runs uncompiled", b->off);
 }
 
-backend *backend_mlx_new(context *e, error *err) {
-  const engine_config *c = &e->config;
+backend *backend_mlx_new(context *c, error *e) {
+  const engine_config *config = &c->config;
   mlx_backend *b = mem_calloc(1, sizeof *b);
   if (!b) {
-    fail_memory(err, "mlx", sizeof *b);
+    fail_memory(e, "mlx", sizeof *b);
     return NULL;
   }
   b->base = (backend){.version = BACKEND_VERSION,
@@ -305,7 +305,7 @@ backend *backend_mlx_new(context *e, error *err) {
                       .device = "cpu",
                       .host_memory = true,
                       .state = b,
-                      .context = e,
+                      .context = c,
                       .close = mlx_close,
                       .supports = mlx_supports,
                       .prepare = mlx_prepare,
@@ -316,12 +316,12 @@ backend *backend_mlx_new(context *e, error *err) {
                       .status = mlx_status,
                       .stats = mlx_stats,
                       .clear_cache = mlx_clear_cache};
-  b->options.cpu = !strcmp(c->device, "cpu");
-  b->module = open_module(err);
-  bool ok = b->module && b->module->open(&b->options, &b->info, err);
+  b->options.cpu = !strcmp(config->device, "cpu");
+  b->module = open_module(e);
+  bool ok = b->module && b->module->open(&b->options, &b->info, e);
   if (ok) choose_compile(b);
   if (ok && b->info.gpu) b->base.device = "gpu";
-  if (ok) b->cache = mlx_cache_new(b->module, &b->options, c->cache_bytes, err);
+  if (ok) b->cache = mlx_cache_new(b->module, &b->options, config->cache_bytes, e);
   if (b->cache) return &b->base;
   mlx_close(&b->base);
   return NULL;

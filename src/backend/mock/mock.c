@@ -311,10 +311,10 @@ static void mock_close(backend *b) {
   mem_free(f);
 }
 
-backend *backend_mock_new(context *e, error *err) {
+backend *backend_mock_new(context *c, error *e) {
   mock *f = mem_calloc(1, sizeof *f);
   if (!f) {
-    fail_memory(err, "engine", sizeof *f);
+    fail_memory(e, "engine", sizeof *f);
     return NULL;
   }
   f->last = &f->first;
@@ -325,7 +325,7 @@ backend *backend_mock_new(context *e, error *err) {
                       .name = "mock",
                       .device = "mock",
                       .state = f,
-                      .context = e,
+                      .context = c,
                       .close = mock_close,
                       .supports = mock_supports,
                       .prepare = mock_prepare,
@@ -337,7 +337,7 @@ backend *backend_mock_new(context *e, error *err) {
                       .upload = mock_upload,
                       .download = mock_download,
                       .stats = mock_stats};
-  f->inner = backend_reference_new(e, false, err);
+  f->inner = backend_reference_new(c, false, e);
   if (f->inner) return &f->base;
   mock_close(&f->base);
   return NULL;

@@ -284,10 +284,10 @@ static void stats(backend *b, tme_stats *out) { out->kernels_run += atomic_load(
 
 static void close_backend(backend *b) { mem_free(b->state); }
 
-backend *backend_reference_new(context *e, bool libraries, error *err) {
+backend *backend_reference_new(context *c, bool libraries, error *e) {
   reference *r = mem_calloc(1, sizeof *r);
   if (!r) {
-    fail_memory(err, "engine", sizeof *r);
+    fail_memory(e, "engine", sizeof *r);
     return NULL;
   }
   r->libraries = libraries;
@@ -296,7 +296,7 @@ backend *backend_reference_new(context *e, bool libraries, error *err) {
                       .device = "cpu",
                       .host_memory = true,
                       .state = r,
-                      .context = e,
+                      .context = c,
                       .close = close_backend,
                       .supports = supports,
                       .prepare = prepare,
