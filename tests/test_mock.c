@@ -3,6 +3,7 @@
 #include "run/engine.h"
 #include "array/node.h"
 #include "support/engines.h"
+#include <math.h>
 #include <setjmp.h>
 #include <string.h>
 #include <cmocka.h>
@@ -68,7 +69,7 @@ static void cut_regions(void **state) {
     if (!k) {
       char *shown = tme_explain(q, &all, 1, 0);
       assert_non_null(shown);
-      assert_non_null(strstr(shown, "tanh is left to nojit: mock has no tanh"));
+      assert_non_null(strstr(shown, "tanh is left to cpu: mock has no tanh"));
       assert_non_null(strstr(shown, "region 4"));
       tme_string_free(shown);
     }
@@ -78,6 +79,71 @@ static void cut_regions(void **state) {
   tme_scope_free(s);
   tme_scope_free(t);
   tme_engine_free(plain);
+}
+
+static bool compiles(void) {
+  tme_engine *e = test_engine("cpu");
+  tme_jit_status st;
+  tme_engine_status(e, &st);
+  tme_engine_free(e);
+  return st.state == TME_JIT_ACTIVE;
+}
+
+static void holds(const char *shown, const char *words) {
+  if (!strstr(shown, words)) fail_msg("'%s' is not in: %s", words, shown);
+}
+
+/* What the device lacks is compiled for the CPU, where there is a compiler, and what that lacks too is left to plain C. */
+static void next_in_order(void **state) {
+  (void)state;
+  for (int jit = 1; jit >= 0; jit--) {
+    tme_options o;
+    tme_options_init(&o);
+    o.backend = "mock";
+    o.precision = "float32";
+    o.cache_dir = "";
+    o.jit = jit ? 1 : -1;
+    tme_engine *e = tme_engine_new(&o);
+    tme_scope *s = tme_scope_new(e);
+    tme_array *x = tme_multiply(s, test_matrix(s, 3, 5, -7), tme_number(s, 0.25));
+    tme_array *y = tme_exp(s, tme_tanh(s, tme_add(s, x, x)));
+    char *shown = tme_explain(s, &y, 1, 0);
+    assert_non_null(shown);
+    holds(shown, jit ? "tanh is left to cpu: mock has no tanh" : "tanh is left to nojit: mock has no tanh");
+    holds(shown, "region 0 on mock");
+    holds(shown, jit ? "region 1 on cpu: tanh" : "region 1 on nojit: tanh");
+    holds(shown, "region 2 on mock");
+    if (jit) holds(shown, compiles() ? "kernel tanh" : "cpu failed, answered by nojit");
+    tme_string_free(shown);
+    tme_stats before, after;
+    tme_engine_stats(e, &before);
+    float got[15];
+    assert_int_equal(tme_read(s, y, got, sizeof got), TME_OK);
+    for (int i = 0; i < 15; i++) assert_float_equal(got[i], expf(tanhf((float)(i - 7) * 0.5f)), 1e-6);
+    tme_engine_stats(e, &after);
+    /* add and multiply and exp on the device, tanh elsewhere. */
+    assert_int_equal(after.kernels_run - before.kernels_run, 4);
+    assert_int_equal(after.compilations, jit && compiles());
+    assert_int_equal(after.fallbacks, jit && !compiles());
+    tme_scope_free(s);
+    tme_engine_free(e);
+  }
+}
+
+/* The reason of each backend that was asked before the one that does it. */
+static void every_reason(void **state) {
+  (void)state;
+  tme_scope *s = tme_scope_new(engine);
+  double z[4] = {0.5, 0.25, -1, 2};
+  tme_array *y = tme_tanh(s, tme_from(s, TME_C128, 1, (int64_t[]){2}, z));
+  char *shown = tme_explain(s, &y, 1, 0);
+  assert_non_null(shown);
+  holds(
+      shown,
+      "tanh is left to nojit: mock has no tanh, for the tests; cpu: this function of complex numbers is not compiled");
+  tme_string_free(shown);
+  assert_int_equal(tme_eval(s, y), TME_OK);
+  tme_scope_free(s);
 }
 
 static void several_outputs(void **state) {
@@ -138,7 +204,7 @@ static void fallback(void **state) {
   for (int where = 0; where < 3; where++) {
     test_log log = {.warnings = 0};
     tme_engine *e = test_engine_logged("mock", &log);
-    backend *b = e->main;
+    backend *b = engine_main(e);
     real_run = b->run;
     real_prepare = b->prepare;
     real_wait = b->wait;
@@ -154,13 +220,14 @@ static void fallback(void **state) {
       /* The signature keeps its fallback; the device is not tried again. */
       assert_null(array_buffer(y)->device);
     }
-    assert_int_equal(log.warnings, 1);
+    /* The CPU's backend answers; without a compiler that fails too, and the next one does. */
+    assert_int_equal(log.warnings, 1 + !compiles());
     static const char *const planted[] = {"planted in run", "planted in prepare", "planted in wait"};
     assert_non_null(strstr(log.text, planted[where]));
     assert_non_null(strstr(log.text, "add, sqrt"));
     tme_stats st;
     tme_engine_stats(e, &st);
-    assert_int_equal(st.failures, 1);
+    assert_int_equal(st.failures, 1 + !compiles());
     assert_int_equal(st.fallbacks, 3);
     /* Another signature is not concerned. */
     tme_array *z = tme_negative(s, x);
@@ -173,9 +240,9 @@ static void fallback(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(results_stay_there), cmocka_unit_test(views_there),       cmocka_unit_test(cut_regions),
-      cmocka_unit_test(several_outputs),    cmocka_unit_test(errors_from_there), cmocka_unit_test(events),
-      cmocka_unit_test(fallback),
+      cmocka_unit_test(results_stay_there), cmocka_unit_test(views_there),  cmocka_unit_test(cut_regions),
+      cmocka_unit_test(next_in_order),      cmocka_unit_test(every_reason), cmocka_unit_test(several_outputs),
+      cmocka_unit_test(errors_from_there),  cmocka_unit_test(events),       cmocka_unit_test(fallback),
   };
   return cmocka_run_group_tests(tests, open_engine, close_engine);
 }

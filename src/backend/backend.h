@@ -63,6 +63,13 @@ struct backend {
   void (*clear_cache)(backend *b);                 /* the one in memory */
 };
 
+/* An engine's backends in order of preference. The last one can do every node. */
+enum { MOST_BACKENDS = 3 };
+typedef struct backend_list {
+  backend *at[MOST_BACKENDS];
+  int n;
+} backend_list;
+
 /* Each returns NULL with the reason. */
 backend *backend_reference_new(context *c, bool libraries, error *e); /* with libraries: "nojit" */
 backend *backend_cpu_new(context *c, error *e);

@@ -44,8 +44,9 @@ struct context {
   engine_config config;
   struct threads *threads;
   pool *pool;
-  profile *profile;         /* NULL: off */
-  struct backend *fallback; /* answers when another backend fails: "nojit", or the main one where that is "reference" */
+  profile *profile; /* NULL: off */
+  struct backend
+      *fallback; /* the engine's last backend, which can do everything: "nojit", or "reference" if asked for */
   lock log_lock;
 };
 

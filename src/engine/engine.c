@@ -13,8 +13,7 @@ static void end(context *c) {
   async_end(e);
   for (int i = 0; i < COUNT(e->runs); i++) run_free(atomic_load(&e->runs[i]));
   lru_free(e->plans);
-  if (e->main && e->main != c->fallback) e->main->close(e->main);
-  if (c->fallback) c->fallback->close(c->fallback);
+  for (int i = 0; i < e->backends.n; i++) e->backends.at[i]->close(e->backends.at[i]);
   lock_end(&e->graph);
   lock_end(&e->async_lock);
   context_close(c);
@@ -39,8 +38,9 @@ static tme_engine *open_engine(const tme_options *o, error *err) {
     end(c);
     return NULL;
   }
-  context_log(c, TME_LOG_INFO, "tme %s: device %s, backend %s, precision %s, %d thread%s", TME_VERSION, e->main->device,
-              e->main->name, c->config.precision, threads_count(c->threads), PLURAL(threads_count(c->threads)));
+  context_log(c, TME_LOG_INFO, "tme %s: device %s, backend %s, precision %s, %d thread%s", TME_VERSION,
+              engine_main(e)->device, engine_main(e)->name, c->config.precision, threads_count(c->threads),
+              PLURAL(threads_count(c->threads)));
   return e;
 }
 
@@ -89,7 +89,8 @@ tme_status tme_engine_clear_cache(tme_engine *e, bool disk) {
   lock_take(&e->graph);
   lru_clear(e->plans);
   lock_give(&e->graph);
-  if (e->main->clear_cache) e->main->clear_cache(e->main);
+  for (int i = 0; i < e->backends.n; i++)
+    if (e->backends.at[i]->clear_cache) e->backends.at[i]->clear_cache(e->backends.at[i]);
   error why = {.code = TME_OK};
   if (disk) clear_disk(e, &why);
   if (why.code != TME_OK) context_log(&e->context, TME_LOG_WARNING, "%s", why.text);

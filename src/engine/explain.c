@@ -8,23 +8,28 @@
 static void explain_regions(const plan *p, unsigned flags, text *out) {
   for (int k = 0; k < p->nsteps; k++) {
     const plan_step *s = &p->step[k];
-    const backend *b = s->region.backend;
+    int own = s->region.backend, used = atomic_load(&s->backend);
+    backend *b = p->engine->backends.at[own];
     text_add(out, "\nregion %d on %s: %s\n", k, b->name, s->title);
-    if (atomic_load(&s->failed) || !s->exe)
-      text_add(out, "  %s failed, answered by %s\n", b->name, p->engine->context.fallback->name);
-    b->describe(s->region.backend, s->region.graph, s->exe, flags, out);
+    if (used != own) text_add(out, "  %s failed, answered by %s\n", b->name, p->engine->backends.at[used]->name);
+    b->describe(b, s->region.graph, atomic_load(&s->exe[own]), flags, out);
   }
 }
 
-/* Why operations are not on the main backend. */
+/* Why operations are not on the first backend: the reason of each that was asked before the one that does them. */
 static tme_status explain_cut(tme_engine *e, const graph *g, text *out, error *err) {
   partition cut;
-  tme_status st = partition_make(g, e->main, e->context.fallback, &cut, err);
+  const backend_list *l = &e->backends;
+  tme_status st = partition_make(g, l, &cut, err);
   if (st != TME_OK) return st;
-  for (int i = 0; i < g->n; i++)
-    if (cut.reason[i])
-      text_add(out, "%%%d %s is left to %s: %s\n", i, op_name(graph_get(g, i)->op), e->context.fallback->name,
-               cut.reason[i]);
+  for (int i = 0; i < g->n; i++) {
+    const char **reason = &cut.reason[i * l->n];
+    if (!reason[0]) continue;
+    text_add(out, "%%%d %s is left to %s: %s", i, op_name(graph_get(g, i)->op),
+             l->at[cut.region[cut.of[i]].backend]->name, reason[0]);
+    for (int k = 1; k < l->n && reason[k]; k++) text_add(out, "; %s: %s", l->at[k]->name, reason[k]);
+    text_add(out, "\n");
+  }
   partition_free(&cut);
   return TME_OK;
 }

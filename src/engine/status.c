@@ -24,12 +24,13 @@ void tme_engine_stats(tme_engine *e, tme_stats *out) {
   out->evaluations = atomic_load(&e->evaluations);
   out->fallbacks = atomic_load(&e->fallbacks);
   out->failures = atomic_load(&e->failures);
-  if (e->main->stats) e->main->stats(e->main, out);
-  if (e->context.fallback != e->main && e->context.fallback->stats)
-    e->context.fallback->stats(e->context.fallback, out);
+  for (int i = 0; i < e->backends.n; i++)
+    if (e->backends.at[i]->stats) e->backends.at[i]->stats(e->backends.at[i], out);
 }
 
-bool tme_engine_has_jit(tme_engine *e) { return e && e->main->has_jit && e->main->has_jit(e->main); }
+bool tme_engine_has_jit(tme_engine *e) {
+  return e && engine_main(e)->has_jit && engine_main(e)->has_jit(engine_main(e));
+}
 
 void tme_engine_status(tme_engine *e, tme_jit_status *out) {
   if (!out) return;
@@ -43,14 +44,15 @@ void tme_engine_status(tme_engine *e, tme_jit_status *out) {
     snprintf(out->reason, sizeof out->reason, "asked by the engine's own log callback");
     return;
   }
-  snprintf(out->device, sizeof out->device, "%s", e->main->device);
+  backend *main = engine_main(e);
+  snprintf(out->device, sizeof out->device, "%s", main->device);
   snprintf(out->precision, sizeof out->precision, "%s", e->context.config.precision);
-  snprintf(out->backend, sizeof out->backend, "%s", e->main->name);
+  snprintf(out->backend, sizeof out->backend, "%s", main->name);
   snprintf(out->wanted, sizeof out->wanted, "%s", e->wish.wanted);
   snprintf(out->got, sizeof out->got, "%s", e->wish.got);
   snprintf(out->wanted_reason, sizeof out->wanted_reason, "%s", e->wish.reason);
-  if (e->main->status)
-    e->main->status(e->main, out);
+  if (main->status)
+    main->status(main, out);
   else
     snprintf(out->reason, sizeof out->reason, "%s", *e->main_why ? e->main_why : "this backend does not compile");
   tme_engine_stats(e, &out->stats);

@@ -43,7 +43,7 @@ static backend *open_main(tme_engine *e, error *mlx, error *err) {
 
 /* Something that was asked for by name is not there: noted, or refused. */
 static tme_status unmet(tme_engine *e, const char *kind, const char *name, bool must, const char *reason, error *err) {
-  const char *got = is(kind, "device") ? e->main->device : e->main->name;
+  const char *got = is(kind, "device") ? engine_main(e)->device : engine_main(e)->name;
   engine_wish *w = &e->wish;
   if (must)
     return fail(err, TME_ERR_DEVICE, "engine: the %s %s was asked for and is not there: %s", kind, name, reason);
@@ -57,46 +57,66 @@ static tme_status unmet(tme_engine *e, const char *kind, const char *name, bool 
 
 static bool device_met(const tme_engine *e) {
   const char *device = e->context.config.device;
-  return is(device, "auto") || is(device, e->main->device) || is(device, e->main->name) ||
-         (is(device, "cpu") && is(e->main->device, "mock"));
+  return is(device, "auto") || is(device, engine_main(e)->device) || is(device, engine_main(e)->name) ||
+         (is(device, "cpu") && is(engine_main(e)->device, "mock"));
 }
 
 /* Where the CPU's backend must be had, its compiler must work. */
 static tme_status check_compiler(tme_engine *e, error *err) {
   const engine_config *c = &e->context.config;
-  if (!c->must_backend || !is(c->backend, "cpu") || !is(e->main->name, "cpu")) return TME_OK;
+  if (!c->must_backend || !is(c->backend, "cpu") || !is(engine_main(e)->name, "cpu")) return TME_OK;
   tme_jit_status st = {.state = TME_JIT_ACTIVE};
-  e->main->status(e->main, &st);
+  engine_main(e)->status(engine_main(e), &st);
   return st.state == TME_JIT_ACTIVE ? TME_OK : unmet(e, "backend", "cpu", true, st.reason, err);
 }
 
 static tme_status check_wishes(tme_engine *e, const char *mlx, error *err) {
   const engine_config *c = &e->context.config;
-  if (!is(c->backend, "auto") && !is(c->backend, e->main->name))
+  if (!is(c->backend, "auto") && !is(c->backend, engine_main(e)->name))
     return unmet(e, "backend", c->backend, c->must_backend, *mlx ? mlx : e->main_why, err);
   if (device_met(e)) return check_compiler(e, err);
   char runs_on[120];
-  snprintf(runs_on, sizeof runs_on, "the backend %s, which was asked for, runs on the device %s", e->main->name,
-           e->main->device);
+  snprintf(runs_on, sizeof runs_on, "the backend %s, which was asked for, runs on the device %s", engine_main(e)->name,
+           engine_main(e)->device);
   bool none = is(c->device, "cuda") || is(c->backend, "auto");
   const char *reason = *mlx ? mlx : none ? "this build has no backend for it" : runs_on;
   return unmet(e, "device", c->device, c->must_device, reason, err);
+}
+
+/* Puts a backend before the last one. */
+static void prefer(backend_list *l, backend *b) {
+  l->at[l->n] = l->at[l->n - 1];
+  l->at[l->n++ - 1] = b;
+}
+
+/* A device's backend leaves what it lacks to the CPU's compiled code. */
+static void open_second(tme_engine *e) {
+  error why = {.code = TME_OK};
+  backend *b = backend_cpu_new(&e->context, &why);
+  if (b)
+    prefer(&e->backends, b);
+  else
+    context_log(&e->context, TME_LOG_WARNING, "the backend cpu is not there, %s does what %s lacks: %s",
+                e->context.fallback->name, engine_main(e)->name, why.text);
 }
 
 tme_status backends_open(tme_engine *e, error *err) {
   const engine_config *c = &e->context.config;
   error mlx = {.code = TME_OK}, why = {.code = TME_OK};
   bool plain = is(c->backend, "reference");
-  e->context.fallback = backend_reference_new(&e->context, !plain, err);
-  if (!e->context.fallback) return err->code;
+  backend *last = backend_reference_new(&e->context, !plain, err);
+  if (!last) return err->code;
+  e->context.fallback = last;
+  e->backends = (backend_list){.at = {last}, .n = 1};
   if (plain) snprintf(e->main_why, sizeof e->main_why, "the backend \"reference\" was asked for");
-  e->main = open_main(e, &mlx, &why);
-  if (!e->main) {
+  backend *first = open_main(e, &mlx, &why);
+  if (!first) {
     snprintf(e->main_why, sizeof e->main_why, "%.500s", why.text);
     if (is(c->backend, "auto"))
-      context_log(&e->context, TME_LOG_WARNING, "the backend cpu is not there, %s is used: %s",
-                  e->context.fallback->name, why.text);
-    e->main = e->context.fallback;
+      context_log(&e->context, TME_LOG_WARNING, "the backend cpu is not there, %s is used: %s", last->name, why.text);
+  } else if (first != last) {
+    prefer(&e->backends, first);
+    if (c->jit && !is(first->name, "cpu")) open_second(e);
   }
   return check_wishes(e, mlx.text, err);
 }

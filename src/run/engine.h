@@ -16,8 +16,8 @@ typedef struct engine_wish {
 
 struct tme_engine {
   context context; /* first: context_of */
-  backend *main;
-  char main_why[512]; /* why `main` does not compile, if it does not */
+  backend_list backends;
+  char main_why[512]; /* why the first of them does not compile, if it does not */
   engine_wish wish;   /* what was asked for by name and is not there */
 
   /* The graph lock: what hangs on what, which arrays are being computed, the plan cache. It changes when arrays were
@@ -36,7 +36,10 @@ struct tme_engine {
   atomic_bool jit_used, jit_missed; /* its first success, its first failure for good were logged */
 };
 
-/* Opens e->main and e->context.fallback. An error only where a wish that must be met is not (wishes.c). */
+/* The backend that is asked first. */
+static inline backend *engine_main(const tme_engine *e) { return e->backends.at[0]; }
+
+/* Opens the backends. An error only where a wish that must be met is not (wishes.c). */
 tme_status backends_open(tme_engine *e, error *err);
 
 #endif

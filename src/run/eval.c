@@ -96,7 +96,7 @@ tme_status eval_numeric(const buffer *b, error *err) {
 static void prepare_run(tme_engine *e, const eval_run *r) {
   enum { HUGE_PAGE = 2 << 20 };
   const tme_array *a = r->root[r->nroots - 1];
-  if (!e->main->pooled || !threads_will_start(e->context.threads) || a->node->op >= OP_PUBLIC_COUNT) return;
+  if (!engine_main(e)->pooled || !threads_will_start(e->context.threads) || a->node->op >= OP_PUBLIC_COUNT) return;
   op_family f = op_get(a->node->op)->family;
   size_t bytes = (size_t)type_size(&a->type) * tme_dtype_size(a->type.dtype);
   if (op_is_view(a->node->op) || f == FAMILY_create || bytes < HUGE_PAGE) return;

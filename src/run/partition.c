@@ -7,10 +7,10 @@
 
 typedef struct cutter {
   const graph *g;
-  backend *main, *fallback;
+  const backend_list *backends;
   partition *out;
   int *stage;
-  bool *second; /* done by the fallback */
+  int *choice;  /* the backend that does it */
   int *user;    /* the region that this node was copied to last, for `copy` */
   int *copy;    /* its number there */
   bool *wanted; /* its value leaves its region */
@@ -18,44 +18,59 @@ typedef struct cutter {
 
 static bool is_source(const g_node *n) { return n->op == OP_leaf || n->op == OP_literal || n->op == OP_iota; }
 
+/* The first backend that supports the node; the last one, which does, is not asked. */
+static int first_choice(cutter *c, int i) {
+  int k = 0;
+  for (; k < c->backends->n - 1; k++) {
+    backend *b = c->backends->at[k];
+    const char **reason = &c->out->reason[i * c->backends->n + k];
+    *reason = b->supports(b, c->g, i);
+    if (!*reason) break;
+  }
+  return k;
+}
+
+bool region_fits(const graph *g, backend *b) {
+  for (int i = 0; i < g->n; i++) {
+    const g_node *n = graph_get(g, i);
+    if (!is_source(n) && n->op != OP_pick && b->supports(b, g, i)) return false;
+  }
+  return true;
+}
+
 static void choose(cutter *c) {
   for (int i = 0; i < c->g->n; i++) {
     const g_node *n = graph_get(c->g, i);
     if (is_source(n)) continue;
-    if (n->op == OP_pick) {
-      c->second[i] = c->second[graph_in(c->g, i, 0)];
-    } else if (c->main != c->fallback) {
-      c->out->reason[i] = c->main->supports(c->main, c->g, i);
-      c->second[i] = c->out->reason[i] != NULL;
-    }
+    c->choice[i] = n->op == OP_pick ? c->choice[graph_in(c->g, i, 0)] : first_choice(c, i);
     for (int k = 0; k < n->nin; k++) {
       int x = graph_in(c->g, i, k);
       if (x < 0 || is_source(graph_get(c->g, x))) continue;
-      int s = c->stage[x] + (c->second[x] != c->second[i]);
+      int s = c->stage[x] + (c->choice[x] != c->choice[i]);
       if (s > c->stage[i]) c->stage[i] = s;
     }
   }
 }
 
-/* Numbers the regions by stage, the main backend first. */
+/* Numbers the regions by stage, those of the preferred backends first. */
 static bool number(cutter *c) {
-  int stages = 0;
+  int stages = 0, backends = c->backends->n;
   for (int i = 0; i < c->g->n; i++)
     if (c->stage[i] >= stages) stages = c->stage[i] + 1;
-  int *of = mem_calloc(2 * (size_t)stages, sizeof *of);
+  int *of = mem_calloc((size_t)stages, (size_t)backends * sizeof *of);
   if (!of) return false;
   for (int i = 0; i < c->g->n; i++)
-    if (!is_source(graph_get(c->g, i))) of[2 * c->stage[i] + c->second[i]] = 1;
-  for (int k = 0; k < 2 * stages; k++) of[k] = of[k] ? c->out->n++ : -1;
+    if (!is_source(graph_get(c->g, i))) of[backends * c->stage[i] + c->choice[i]] = 1;
+  for (int k = 0; k < backends * stages; k++) of[k] = of[k] ? c->out->n++ : -1;
   for (int i = 0; i < c->g->n; i++)
-    c->out->of[i] = is_source(graph_get(c->g, i)) ? -1 : of[2 * c->stage[i] + c->second[i]];
+    c->out->of[i] = is_source(graph_get(c->g, i)) ? -1 : of[backends * c->stage[i] + c->choice[i]];
   mem_free(of);
   c->out->region = mem_calloc((size_t)c->out->n, sizeof *c->out->region);
   if (!c->out->region) return false;
   for (int i = 0; i < c->g->n; i++) {
     if (c->out->of[i] < 0) continue;
     region *r = &c->out->region[c->out->of[i]];
-    r->backend = c->second[i] ? c->fallback : c->main;
+    r->backend = c->choice[i];
     r->stage = c->stage[i];
   }
   return true;
@@ -143,19 +158,19 @@ static bool build(cutter *c) {
   return ok;
 }
 
-tme_status partition_make(const graph *g, backend *main, backend *fallback, partition *out, error *e) {
+tme_status partition_make(const graph *g, const backend_list *backends, partition *out, error *e) {
   size_t n = (size_t)g->n;
-  *out = (partition){.of = mem_calloc(n, sizeof *out->of), .reason = mem_calloc(n, sizeof *out->reason)};
+  *out = (partition){.of = mem_calloc(n, sizeof *out->of),
+                     .reason = mem_calloc(n, (size_t)backends->n * sizeof *out->reason)};
   cutter c = {.g = g,
-              .main = main,
-              .fallback = fallback,
+              .backends = backends,
               .out = out,
               .stage = mem_calloc(n, sizeof *c.stage),
-              .second = mem_calloc(n, sizeof *c.second),
+              .choice = mem_calloc(n, sizeof *c.choice),
               .user = mem_calloc(n, sizeof *c.user),
               .copy = mem_calloc(n, sizeof *c.copy),
               .wanted = mem_calloc(n, sizeof *c.wanted)};
-  bool ok = out->of && out->reason && c.stage && c.second && c.user && c.copy && c.wanted;
+  bool ok = out->of && out->reason && c.stage && c.choice && c.user && c.copy && c.wanted;
   if (ok) {
     memset(c.user, 0xff, n * sizeof *c.user);
     choose(&c);
@@ -166,7 +181,7 @@ tme_status partition_make(const graph *g, backend *main, backend *fallback, part
     ok = build(&c);
   }
   mem_free(c.stage);
-  mem_free(c.second);
+  mem_free(c.choice);
   mem_free(c.user);
   mem_free(c.copy);
   mem_free(c.wanted);

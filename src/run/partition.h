@@ -6,7 +6,7 @@
 
 /* A convex part of the graph as a graph of its own. Its leaves, run-time arguments and roots are numbered anew. */
 typedef struct region {
-  backend *backend;
+  int backend; /* its number in the list */
   graph *graph;
   int stage;
   int *leaf; /* per leaf: the node of the whole graph whose value it is */
@@ -20,10 +20,13 @@ typedef struct partition {
   region *region; /* in an order in which they can run */
   int n;
   int *of;             /* per node: its region, -1 for leaves and literals, which belong to whoever needs them */
-  const char **reason; /* per node: why the main backend does not do it, or NULL */
+  const char **reason; /* per node and backend: why that backend does not do it, or NULL: it does, or was not asked */
 } partition;
 
-tme_status partition_make(const graph *g, backend *main, backend *fallback, partition *out, error *e);
+/* Each node goes to the first backend of the list that supports it. */
+tme_status partition_make(const graph *g, const backend_list *backends, partition *out, error *e);
 void partition_free(partition *p);
+/* Whether the backend supports all of a region. */
+bool region_fits(const graph *region, backend *b);
 
 #endif

@@ -23,41 +23,47 @@ static void title_of(const graph *g, char *out, size_t size) {
   }
 }
 
-void plan_report(plan *p, plan_step *s, const error *why) {
-  tme_engine *e = p->engine;
-  backend *b = s->region.backend;
+static void report(tme_engine *e, const plan_step *s, backend *b, const backend *next, const error *why) {
   atomic_fetch_add(&e->failures, 1);
   /* Without a compiler every plan fails alike: that is said once. */
   bool has_jit = !b->has_jit || b->has_jit(b);
   if (!has_jit && atomic_exchange(&e->jit_missed, true)) return;
-  context_log(&e->context, TME_LOG_WARNING, "%s: the %s backend failed, %s answers: %s", s->title, b->name,
-              e->context.fallback->name, why->text);
+  context_log(&e->context, TME_LOG_WARNING, "%s: the %s backend failed, %s answers: %s", s->title, b->name, next->name,
+              why->text);
 }
 
-executable *plan_instead(plan *p, plan_step *s, error *e) {
-  executable *x = atomic_load_explicit(&s->instead, memory_order_acquire);
+int plan_next(plan *p, plan_step *s, int from, bool for_good, const error *why) {
+  const backend_list *l = &p->engine->backends;
+  int next = from + 1;
+  while (next < l->n - 1 && !region_fits(s->region.graph, l->at[next])) next++;
+  report(p->engine, s, l->at[from], l->at[next], why);
+  if (for_good) atomic_compare_exchange_strong(&s->backend, &from, next);
+  return next;
+}
+
+executable *plan_executable(plan *p, plan_step *s, int number, error *e) {
+  executable *x = atomic_load_explicit(&s->exe[number], memory_order_acquire);
   if (x) return x;
-  backend *b = p->engine->context.fallback;
+  backend *b = p->engine->backends.at[number];
+  double t = profile_begin(&p->engine->context);
   executable *made = b->prepare(b, s->region.graph, e);
-  if (!made || atomic_compare_exchange_strong(&s->instead, &x, made)) return made;
+  profile_end(&p->engine->context, t, "prepare", s->title, 0);
+  if (!made && !e->code) fail_memory(e, s->title, sizeof *s);
+  if (!made) return NULL;
+  if (b->has_jit && !atomic_exchange(&p->engine->jit_used, true))
+    context_log(&p->engine->context, TME_LOG_INFO, "JIT: the %s backend is in use", b->name);
+  if (atomic_compare_exchange_strong(&s->exe[number], &x, made)) return made;
   b->free_executable(b, made); /* another thread was faster */
   return x;
 }
 
 static tme_status prepare(plan *p, plan_step *s, error *e) {
-  backend *b = s->region.backend;
-  error why = {.code = TME_OK};
-  double t = profile_begin(&p->engine->context);
-  s->exe = b->prepare(b, s->region.graph, &why);
-  profile_end(&p->engine->context, t, "prepare", s->title, 0);
-  if (s->exe && b->has_jit && !atomic_exchange(&p->engine->jit_used, true))
-    context_log(&p->engine->context, TME_LOG_INFO, "JIT: the %s backend is in use", b->name);
-  if (s->exe) return TME_OK;
-  if (!why.code) fail_memory(&why, s->title, sizeof *s);
-  if (b == p->engine->context.fallback) return fail(e, why.code, "%s", why.text);
-  plan_report(p, s, &why);
-  atomic_store(&s->failed, true);
-  return plan_instead(p, s, e) ? TME_OK : e->code;
+  for (int i = s->region.backend;;) {
+    error why = {.code = TME_OK};
+    if (plan_executable(p, s, i, &why)) return TME_OK;
+    if (i == p->engine->backends.n - 1) return fail(e, why.code, "%s", why.text);
+    i = plan_next(p, s, i, true, &why);
+  }
 }
 
 /* Which slot each value of the whole graph has: leaves first, then what regions give. */
@@ -115,18 +121,19 @@ static bool is_direct(const plan *p) {
     if (s->region.arg[i] != i) return false;
   for (int i = 0; i < p->nroots; i++)
     if (s->out[i] != p->root[i]) return false;
-  return s->region.backend->host_memory;
+  return p->engine->backends.at[s->region.backend]->host_memory;
 }
 
 static tme_status fill(plan *p, const graph *g, error *e) {
   partition cutting;
-  tme_status st = partition_make(g, p->engine->main, p->engine->context.fallback, &cutting, e);
+  tme_status st = partition_make(g, &p->engine->backends, &cutting, e);
   if (st != TME_OK) return st;
   p->step = mem_calloc((size_t)cutting.n, sizeof *p->step);
   if (p->step) {
     p->nsteps = cutting.n;
     for (int k = 0; k < cutting.n; k++) {
       p->step[k].region = cutting.region[k];
+      atomic_init(&p->step[k].backend, cutting.region[k].backend);
       title_of(cutting.region[k].graph, p->step[k].title, sizeof p->step[k].title);
     }
     cutting.n = 0;
@@ -195,10 +202,11 @@ void plan_release(void *unused, void *released) {
   if (!p || atomic_fetch_sub_explicit(&p->refs, 1, memory_order_acq_rel) != 1) return;
   for (int k = 0; k < p->nsteps; k++) {
     plan_step *s = &p->step[k];
-    backend *b = s->region.backend, *f = p->engine->context.fallback;
-    executable *x = atomic_load(&s->instead);
-    if (s->exe) b->free_executable(b, s->exe);
-    if (x) f->free_executable(f, x);
+    for (int i = 0; i < p->engine->backends.n; i++) {
+      backend *b = p->engine->backends.at[i];
+      executable *x = atomic_load(&s->exe[i]);
+      if (x) b->free_executable(b, x);
+    }
     graph_free(s->region.graph);
     mem_free(s->region.leaf);
     mem_free(s->region.arg);

@@ -1,4 +1,5 @@
-/* A plan: prepared regions in order, and which values go from one to another. Immutable but for its fallbacks. */
+/* A plan: prepared regions in order, and which values go from one to another. Immutable but for who computes them: where a
+ * backend fails, the next of the engine's list that supports the region answers. */
 #ifndef TME_PLAN_H
 #define TME_PLAN_H
 
@@ -8,13 +9,12 @@
 
 typedef struct plan_step {
   region region;
-  executable *exe;               /* NULL: the backend could not prepare it */
-  _Atomic(executable *) instead; /* the fallback's, once it was needed */
-  atomic_bool failed;            /* always use `instead` */
-  int *in, *out;                 /* slots of its leaves and roots */
-  array_view *result;            /* per root: dtype, shape and row-major strides */
-  bool direct;                   /* takes the plan's leaves and arguments, gives its roots, in that order */
-  char title[96];                /* its operations, for messages */
+  _Atomic(executable *) exe[MOST_BACKENDS]; /* per backend, once it was needed */
+  atomic_int backend; /* who computes it: the region's, or one behind it where that failed for good */
+  int *in, *out;      /* slots of its leaves and roots */
+  array_view *result; /* per root: dtype, shape and row-major strides */
+  bool direct;        /* takes the plan's leaves and arguments, gives its roots, in that order */
+  char title[96];     /* its operations, for messages */
 } plan_step;
 
 typedef struct plan {
@@ -26,14 +26,14 @@ typedef struct plan {
   buckets dead; /* per step: the slots that it is the last to read */
 } plan;
 
-/* Cuts and prepares. A region that its backend cannot prepare gets the fallback. */
+/* Cuts and prepares. A region that its backend cannot prepare goes to the next one. */
 plan *plan_new(tme_engine *e, const uint64_t *sig, int nsig, int nroots, error *err);
 void plan_retain(plan *p);
 void plan_release(void *unused, void *p);
-/* The fallback's executable of a step; NULL with the reason. */
-executable *plan_instead(plan *p, plan_step *s, error *e);
-/* Logs and counts that a step's backend failed. */
-void plan_report(plan *p, plan_step *s, const error *why);
+/* The step's executable for backend `number`, made at the first call; NULL with the reason. */
+executable *plan_executable(plan *p, plan_step *s, int number, error *e);
+/* Backend `from`, which is not the last one, failed: logs and counts it, and says who answers. `for_good`: from now on. */
+int plan_next(plan *p, plan_step *s, int from, bool for_good, const error *why);
 
 typedef struct plan_call {
   const array_view *leaf;

@@ -41,40 +41,40 @@ static tme_status start(tme_engine *e, plan_step *s, backend *b, executable *x, 
   return st;
 }
 
-static bool uses_fallback(const plan_step *s) { return atomic_load_explicit(&s->failed, memory_order_relaxed); }
+static int backend_of(const plan_step *s) { return atomic_load_explicit(&s->backend, memory_order_relaxed); }
 
-/* Notes that the step's backend failed while running. What may pass (memory) is tried again next time. */
-static void give_up(plan *p, plan_step *s, const error *why) {
-  plan_report(p, s, why);
-  if (why->code != TME_ERR_MEMORY) atomic_store(&s->failed, true);
+/* Whether another backend may do what number `i` could not. */
+static bool is_left(const tme_engine *e, int i, tme_status s) {
+  return i < e->backends.n - 1 && may_differ(e->backends.at[i], s);
 }
 
-/* The fallback's run over host views. */
-static tme_status run_instead(plan *p, plan_step *s, run_args *a, error *err) {
-  executable *x = plan_instead(p, s, err);
-  if (!x) return err->code;
-  atomic_fetch_add(&p->engine->fallbacks, 1);
-  event *done = NULL;
-  return start(p->engine, s, p->engine->context.fallback, x, a, &done, err);
+/* Who answers after the step's backend `i` failed while running. What may pass (memory) is tried again next time. */
+static int give_up(plan *p, plan_step *s, int i, const error *why) {
+  return plan_next(p, s, i, why->code != TME_ERR_MEMORY, why);
+}
+
+static void count_fallback(tme_engine *e, const plan_step *s, int i) {
+  if (i != s->region.backend) atomic_fetch_add(&e->fallbacks, 1);
 }
 
 /* One region over host memory, with the caller's tables as they are. */
 static tme_status run_direct(plan *p, const plan_call *c, error *err) {
   plan_step *s = &p->step[0];
-  backend *b = s->region.backend;
   run_args a = {
       .in = c->leaf, .args = c->arg, .out = c->out, .cancel = c->cancel, .check = p->engine->context.config.check};
-  if (!uses_fallback(s)) {
+  for (int i = backend_of(s);;) {
+    backend *b = p->engine->backends.at[i];
     event *done = NULL;
     error why;
     why.code = TME_OK;
-    tme_status st = start(p->engine, s, b, s->exe, &a, &done, &why);
+    executable *x = plan_executable(p, s, i, &why);
+    tme_status st = x ? start(p->engine, s, b, x, &a, &done, &why) : why.code;
     if (st == TME_OK && done) st = b->wait(b, done, &why);
+    if (st == TME_OK) count_fallback(p->engine, s, i);
     if (st == TME_OK) return st;
-    if (b == p->engine->context.fallback || !may_differ(b, st)) return fail(err, st, "%s", why.text);
-    give_up(p, s, &why);
+    if (!is_left(p->engine, i, st)) return fail(err, st, "%s", why.text);
+    i = give_up(p, s, i, &why);
   }
-  return run_instead(p, s, &a, err);
 }
 
 /* ---- several steps, or foreign memory ---------------------------------------------------------------------------- */
@@ -87,13 +87,12 @@ static tme_status settle(runner *r) {
   tme_status st = pending_wait(&r->pending, &step, &b, &why);
   if (st == TME_OK) return TME_OK;
   r->broken = true;
-  if (may_differ(b, st) && b != r->e->context.fallback)
-    for (int k = 0; k < r->p->nsteps; k++) {
-      plan_step *s = &r->p->step[k];
-      if (s->region.backend != b || uses_fallback(s) || (step >= 0 && k != step)) continue;
-      plan_report(r->p, s, &why);
-      atomic_store(&s->failed, true);
-    }
+  for (int k = 0; k < r->p->nsteps; k++) {
+    plan_step *s = &r->p->step[k];
+    int i = backend_of(s);
+    if (r->e->backends.at[i] != b || !is_left(r->e, i, st) || (step >= 0 && k != step)) continue;
+    plan_next(r->p, s, i, true, &why);
+  }
   return fail(r->err, st, "%s", why.text);
 }
 
@@ -151,8 +150,11 @@ static tme_status gather(runner *r, plan_step *s, backend *b, array_view *in) {
   return TME_OK;
 }
 
-static tme_status run_on(runner *r, int k, backend *b, executable *x, array_view *io, error *err) {
+static tme_status run_on(runner *r, int k, int number, array_view *io, error *err) {
   plan_step *s = &r->p->step[k];
+  backend *b = r->e->backends.at[number];
+  executable *x = plan_executable(r->p, s, number, err);
+  if (!x) return err->code;
   array_view *out = io + s->region.nleaves;
   run_args a = {.in = io, .args = r->args, .out = out, .cancel = r->c->cancel, .check = r->e->context.config.check};
   tme_status st = gather(r, s, b, io);
@@ -174,22 +176,18 @@ static tme_status run_on(runner *r, int k, backend *b, executable *x, array_view
 
 static tme_status run_step(runner *r, int k, array_view *io) {
   plan_step *s = &r->p->step[k];
-  backend *b = s->region.backend;
-  if (!uses_fallback(s)) {
+  for (int i = backend_of(s);;) {
     error why = {.code = TME_OK};
-    tme_status st = run_on(r, k, b, s->exe, io, &why);
+    tme_status st = run_on(r, k, i, io, &why);
+    if (st == TME_OK) count_fallback(r->e, s, i);
     if (st == TME_OK || r->broken) return st;
     if (!why.code) {
       why = *r->err;
       *r->err = (error){.code = TME_OK};
     }
-    if (b == r->e->context.fallback || !may_differ(b, st)) return fail(r->err, st, "%s", why.text);
-    give_up(r->p, s, &why);
+    if (!is_left(r->e, i, st)) return fail(r->err, st, "%s", why.text);
+    i = give_up(r->p, s, i, &why);
   }
-  executable *x = plan_instead(r->p, s, r->err);
-  if (!x) return r->err->code;
-  if (b != r->e->context.fallback) atomic_fetch_add(&r->e->fallbacks, 1);
-  return run_on(r, k, r->e->context.fallback, x, io, r->err);
 }
 
 /* Lets go of the values that step k was the last to read, unless a device still works on them. */
@@ -231,9 +229,10 @@ static tme_status run_steps(runner *r, array_view *io) {
   return st;
 }
 
+/* Grows whenever a backend is given up. */
 static int count_failed(const plan *p) {
   int n = 0;
-  for (int k = 0; k < p->nsteps; k++) n += uses_fallback(&p->step[k]);
+  for (int k = 0; k < p->nsteps; k++) n += backend_of(&p->step[k]);
   return n;
 }
 

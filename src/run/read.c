@@ -21,7 +21,7 @@ static const void *start_of(const array_view *v) {
 const char *tme_array_device(const tme_array *a) {
   if (!a) return NULL;
   const buffer *b = array_buffer(a);
-  const backend *main = a->node->engine->main, *owner = b ? b->device : main->host_memory ? NULL : main;
+  const backend *main = engine_main(a->node->engine), *owner = b ? b->device : main->host_memory ? NULL : main;
   return owner ? owner->device : "cpu";
 }
 
