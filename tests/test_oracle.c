@@ -104,8 +104,8 @@ static verdict judge(const random_graph *g, int i, tme_scope *s, tme_array **v, 
     same[k] = tme_wrap(r, o->dtype, o->rank, o->shape, o->strides, o->data, NULL, NULL);
   }
   int outputs = op_get(c.op)->outputs;
-  if (good && graph_call(s, n, in, got)) tme_eval_all(s, got, outputs);
-  if (good && graph_call(r, n, same, want)) tme_eval_all(r, want, outputs);
+  if (good && graph_apply(s, n, in, got)) tme_eval_all(s, got, outputs);
+  if (good && graph_apply(r, n, same, want)) tme_eval_all(r, want, outputs);
   bool refused = tme_error_code(s) != TME_OK && tme_error_code(s) == tme_error_code(r); /* a decomposition of NaN */
   good = good && tme_error_code(s) == TME_OK && tme_error_code(r) == TME_OK;
   if (!good) snprintf(why, 200, "error: %.90s%.90s", tme_error(s), tme_error(r));

@@ -1,6 +1,7 @@
 /* Nodes: one block of memory each, counted, released without recursion. */
 #include "array/node.h"
 #include "context/context.h"
+#include "ir/subgraph.h"
 #include <math.h>
 #include <string.h>
 
@@ -15,7 +16,7 @@ node *node_new(tme_engine *e, int op, tme_array *const *in, int nin, const op_at
   memset(n, 0, at_in);
   atomic_init(&n->refs, 1);
   n->op = (uint16_t)op;
-  n->outputs = (uint8_t)outputs;
+  n->outputs = (uint16_t)outputs;
   n->engine = e;
   context_retain(context_of(e));
   n->nin = nin;
@@ -66,6 +67,7 @@ void node_release(node *n) {
       buffer_release(array_buffer(&n->out[i]));
       buffer_release(atomic_load_explicit(&n->out[i].packed, memory_order_acquire));
     }
+    if (n->op == OP_call) subgraph_release(n->sub);
     tme_engine *e = n->engine;
     mem_free(n);
     context_release(context_of(e));

@@ -28,12 +28,15 @@ struct tme_array {
 struct node {
   atomic_int refs;
   uint16_t op;
-  uint8_t outputs;
+  uint16_t outputs;
   int nin;
   tme_engine *engine; /* a reference */
   tme_array **in;     /* NULL entries for absent optional arrays; nin is 0 once all outputs are computed */
   op_attrs *attrs;
-  op_number literal; /* OP_literal: as the caller gave it, whatever dtype it takes later */
+  union {
+    op_number literal;    /* OP_literal: as the caller gave it, whatever dtype it takes later */
+    struct subgraph *sub; /* OP_call: a reference */
+  };
   union {
     uint64_t mark; /* of a node with several outputs, as in tme_array */
     node *next;    /* work list of node_release: nobody holds the node any more */

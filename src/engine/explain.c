@@ -16,7 +16,8 @@ static void explain_regions(const plan *p, unsigned flags, text *out) {
   }
 }
 
-/* Why operations are not on the first backend: the reason of each that was asked before the one that does them. */
+/* Why operations are not on the first backend: the reason of each that was asked before the one that does them. `g` is
+ * without calls. */
 static tme_status explain_cut(tme_engine *e, const graph *g, text *out, error *err) {
   partition cut;
   const backend_list *l = &e->backends;
@@ -45,8 +46,20 @@ static void explain_caches(tme_engine *e, text *out) {
            s.disk_misses == 1 ? "" : "es", (unsigned long long)s.compilations, s.compile_ms);
 }
 
+/* The graph, which it takes, with its calls expanded, as it is planned. */
+static graph *without_calls(graph *g, text *out, error *err) {
+  if (!g->nsub) return g;
+  graph *whole = pass_inline(g, NULL, NULL, err);
+  graph_free(g);
+  if (!whole) return NULL;
+  text_add(out, "without calls:\n");
+  graph_print(whole, out);
+  return whole;
+}
+
 static tme_status explain(tme_engine *e, eval_run *r, unsigned flags, text *out, error *err) {
-  graph *g = signature_graph(r->sig, r->nsig, r->nroots, e->context.config.default_dtype, err);
+  signature s = signature_of(r);
+  graph *g = signature_graph(&s, e->context.config.default_dtype, err);
   if (!g) return err->code;
   tme_status st = TME_OK;
   if (flags & TME_EXPLAIN_DOT) {
@@ -56,9 +69,10 @@ static tme_status explain(tme_engine *e, eval_run *r, unsigned flags, text *out,
     text_add(out, "graph: %d operation%s, %d input%s%s\n", r->nodes, PLURAL(r->nodes), r->nleaves, PLURAL(r->nleaves),
              r->partial ? " (its first part: it is too large for one plan)" : "");
     graph_print(g, out);
-    st = explain_cut(e, g, out, err);
+    g = without_calls(g, out, err);
+    st = g ? explain_cut(e, g, out, err) : err->code;
     if (st == TME_OK && !cached) {
-      r->plan = plan_new(e, r->sig, r->nsig, r->nroots, err);
+      r->plan = plan_new(e, &s, err);
       if (!r->plan) st = err->code;
     }
     if (st == TME_OK) {

@@ -1,7 +1,9 @@
 /* Building the compiler's graph, and showing it. */
 #include "ir/graph.h"
 #include "base/grow.h"
+#include "ir/subgraph.h"
 #include <float.h>
+#include <stdio.h>
 #include <string.h>
 
 graph *graph_new(int nroots) {
@@ -28,6 +30,8 @@ graph *graph_like(const graph *g, int nroots) {
 
 void graph_free(graph *g) {
   if (!g) return;
+  for (int i = 0; i < g->nsub; i++) subgraph_release(g->sub[i]);
+  mem_free(g->sub);
   mem_free(g->node);
   mem_free(g->in);
   mem_free(g->attrs);
@@ -67,7 +71,20 @@ static int add(graph *g, const g_node *n, const int *in, const op_attrs *attrs, 
 
 int graph_copy(graph *g, const g_node *n, const int *in, const op_attrs *attrs) { return add(g, n, in, attrs, NULL); }
 
+/* The index of what is called; -1 on failure. */
+static int index_of(graph *g, subgraph *s) {
+  for (int i = g->nsub - 1; i >= 0; i--)
+    if (g->sub[i] == s) return i;
+  if (!grow(&g->sub, &g->cap_sub, g->nsub + 1, sizeof *g->sub)) {
+    g->failed = true;
+    return -1;
+  }
+  g->sub[g->nsub] = subgraph_retain(s);
+  return g->nsub++;
+}
+
 int graph_copy_node(graph *g, const graph *from, int i, const int *in) {
+  if (from->node[i].op == OP_call) return graph_call(g, from->sub[from->node[i].leaf], in, from->node[i].nin);
   return add(g, &from->node[i], in, graph_attrs(from, i), from->more ? &from->more[from->node[i].more] : NULL);
 }
 
@@ -107,6 +124,30 @@ int graph_pick(graph *g, int x, int output, const op_type *t) {
   if (x < 0) return -1;
   g_node n = {.op = OP_pick, .outputs = 1, .nin = 1, .type = *t, .leaf = output};
   return graph_copy(g, &n, &x, NULL);
+}
+
+int graph_barrier(graph *g, int x) {
+  if (x < 0) return -1;
+  g_node n = {.op = OP_barrier, .outputs = 1, .nin = 1, .type = g->node[x].type};
+  return graph_copy(g, &n, &x, NULL);
+}
+
+int graph_call(graph *g, subgraph *s, const int *in, int nin) {
+  const graph *f = subgraph_graph(s);
+  if (g->failed || subgraph_check_count(s, nin, &g->err) != TME_OK ||
+      subgraph_check_precision(s, g->default_float, &g->err) != TME_OK)
+    return -1;
+  for (int k = 0; k < nin; k++)
+    if (in[k] < 0 || subgraph_check_operand(s, k, &g->node[in[k]].type, &g->err) != TME_OK) return -1;
+  const op_type *out = subgraph_outputs(s);
+  g_node n = {.op = OP_call, .outputs = (uint16_t)f->nroots, .nin = nin, .type = out[0], .leaf = index_of(g, s)};
+  return n.leaf < 0 ? -1 : add(g, &n, in, NULL, &out[1]);
+}
+
+bool graph_has(const graph *g, int op) {
+  for (int i = 0; i < g->n; i++)
+    if (g->node[i].op == op) return true;
+  return false;
 }
 
 /* graph_op with room for the inputs' types, their casts and the numbers of the cast inputs. */
@@ -287,22 +328,23 @@ static void add_literal(const g_node *n, text *out) {
     text_add(out, " %.17g", v[0]);
 }
 
-static void add_detail(const graph *g, int i, const char *sep, text *out) {
+static void add_detail(const graph *g, int i, const char *sep, const pointer_map *subs, text *out) {
   const g_node *n = &g->node[i];
   if (n->op == OP_leaf) text_add(out, " %d", n->leaf);
   if (n->op == OP_literal) add_literal(n, out);
   if (n->op == OP_iota) text_add(out, " axis %d", n->leaf);
   if (n->op == OP_pick) text_add(out, " %d", n->leaf);
+  if (n->op == OP_call) text_add(out, " of graph %d", pointer_map_get(subs, g->sub[n->leaf]));
   if (n->op < OP_PUBLIC_COUNT && n->attrs >= 0) add_attrs(op_get(n->op), &g->attrs[n->attrs], sep, out);
 }
 
-void graph_print(const graph *g, text *out) {
+static void print_one(const graph *g, const pointer_map *subs, text *out) {
   for (int i = 0; i < g->n; i++) {
     const g_node *n = &g->node[i];
     char shape[200];
     type_shape_text(&n->type, shape);
     text_add(out, "%%%d = %s %s %s", i, op_name(n->op), tme_dtype_name(n->type.dtype), shape);
-    add_detail(g, i, " ", out);
+    add_detail(g, i, " ", subs, out);
     for (int k = 0; k < n->nin; k++) {
       if (graph_in(g, i, k) < 0)
         text_add(out, " none");
@@ -322,19 +364,50 @@ void graph_print(const graph *g, text *out) {
   text_add(out, "\n");
 }
 
-void graph_dot(const graph *g, text *out) {
-  text_add(out, "digraph tme {\n  rankdir=TB;\n  node [shape=box, fontname=\"monospace\"];\n");
+void graph_print(const graph *g, text *out) {
+  subgraph_list l;
+  if (subgraph_list_make(&l, g))
+    print_one(g, &l.number, out);
+  else
+    out->failed = true;
+  for (int k = 0; k < l.n && !out->failed; k++) {
+    text_add(out, "graph %d\n", k);
+    print_one(subgraph_graph(l.sub[k]), &l.number, out);
+  }
+  subgraph_list_free(&l);
+}
+
+/* Nodes of sub-graph `k` begin with g<k>; of the whole graph (-1) with nothing. */
+static void dot_one(const graph *g, int k, const pointer_map *subs, text *out) {
+  char in[16] = "";
+  if (k >= 0) snprintf(in, sizeof in, "g%d", k);
   for (int i = 0; i < g->n; i++) {
     const g_node *n = &g->node[i];
     char shape[200];
     type_shape_text(&n->type, shape);
-    text_add(out, "  n%d [label=\"%s", i, op_name(n->op));
-    add_detail(g, i, "\\n", out);
+    text_add(out, "  %sn%d [label=\"%s", in, i, op_name(n->op));
+    add_detail(g, i, "\\n", subs, out);
     text_add(out, "\\n%s %s\"];\n", tme_dtype_name(n->type.dtype), shape);
-    for (int k = 0; k < n->nin; k++)
-      if (graph_in(g, i, k) >= 0) text_add(out, "  n%d -> n%d;\n", graph_in(g, i, k), i);
+    for (int o = 0; o < n->nin; o++)
+      if (graph_in(g, i, o) >= 0) text_add(out, "  %sn%d -> %sn%d;\n", in, graph_in(g, i, o), in, i);
   }
   for (int r = 0; r < g->nroots; r++)
-    text_add(out, "  r%d [label=\"result %d\", shape=ellipse];\n  n%d -> r%d;\n", r, r, g->root[r], r);
+    text_add(out, "  %sr%d [label=\"result %d\", shape=ellipse];\n  %sn%d -> %sr%d;\n", in, r, r, in, g->root[r], in,
+             r);
+}
+
+void graph_dot(const graph *g, text *out) {
+  subgraph_list l;
+  text_add(out, "digraph tme {\n  rankdir=TB;\n  node [shape=box, fontname=\"monospace\"];\n");
+  if (subgraph_list_make(&l, g))
+    dot_one(g, -1, &l.number, out);
+  else
+    out->failed = true;
+  for (int k = 0; k < l.n && !out->failed; k++) {
+    text_add(out, "  subgraph cluster_%d {\n  label=\"graph %d\";\n", k, k);
+    dot_one(subgraph_graph(l.sub[k]), k, &l.number, out);
+    text_add(out, "  }\n");
+  }
   text_add(out, "}\n");
+  subgraph_list_free(&l);
 }

@@ -15,10 +15,13 @@ typedef struct g_node {
   int attrs;        /* -1, or index into g->attrs */
   int more;         /* outputs > 1: where in g->more the types of the further ones begin */
   int leaf;         /* OP_leaf: number of the input of the whole graph; OP_literal: number of its run-time argument or
-                       -1; OP_pick: which output; OP_iota: its axis; others 0 */
+                       -1; OP_pick: which output; OP_iota: its axis; OP_call: index into g->sub; others 0 */
   uint64_t bits[2]; /* OP_literal with leaf -1: the value, in the node's dtype */
   int64_t strides[TME_MAX_RANK]; /* OP_leaf: in elements */
 } g_node;
+
+/* A graph that others call: immutable, counted (subgraph.h). */
+typedef struct subgraph subgraph;
 
 typedef struct graph {
   g_node *node;
@@ -29,6 +32,8 @@ typedef struct graph {
   int cap, cap_in, cap_attrs, cap_more;
   int *root; /* nodes whose values are asked for (picks for further outputs) */
   int nroots;
+  subgraph **sub; /* what is called: a reference to each, once */
+  int nsub, cap_sub;
   int nleaves, nargs;
   tme_dtype default_float;
   bool failed; /* an allocation failed while building */
@@ -54,6 +59,11 @@ int graph_literal(graph *g, tme_dtype t, const uint64_t bits[2]); /* a rank-0 co
 int graph_number(graph *g, tme_dtype t, double v);                /* a rank-0 constant */
 int graph_iota(graph *g, tme_dtype t, int rank, const int64_t *shape, int axis);
 int graph_pick(graph *g, int x, int output, const op_type *t);
+/* What the sub-graph computes of the operands: values for its leaves, by number, then for its run-time arguments. */
+int graph_call(graph *g, subgraph *s, const int *in, int nin);
+/* x, but what is computed from it is taken for nothing that is computed from x or from another barrier: it is computed
+ * again. Costs nothing, and changes no bit. */
+int graph_barrier(graph *g, int x);
 /* Any operation of ops.def: infers, and casts operands as the API does. attrs may be NULL: all defaults are zero. */
 int graph_op(graph *g, int op, const int *in, int nin, const op_attrs *attrs);
 /* The type of an output of a node. */
@@ -93,9 +103,18 @@ graph *pass_mixed(const graph *g, error *e);
 /* Composite operations (src/ir/families) to elementwise ones, reductions, products and views: all, or those that `which` asks
  * for. */
 graph *pass_decompose(const graph *g, bool (*which)(int op), error *e);
+/* Calls to copies of what they call, and of what is called there: all, or those that `keep` (NULL: none are) does not keep. What
+ * no root needs is left out. */
+typedef bool inline_keep(const graph *g, int call, void *user);
+graph *pass_inline(const graph *g, inline_keep *keep, void *user, error *e);
+/* Without what no root needs. */
+graph *pass_reachable(const graph *g, error *e);
 /* Equal nodes once; x*1, casts to the same dtype, views of views, pow with small literals; unused nodes dropped. Keeps
  * NaN, Inf and -0. */
 graph *pass_simplify(const graph *g, error *e);
+/* Barriers to their operands: after the last pass that looks for equal nodes. */
+graph *pass_drop_barriers(const graph *g, error *e);
+bool graph_has(const graph *g, int op);
 
 /* What a rule of rewriting says of a node that stays as it is: rewrite.h. */
 enum { REWRITE_KEEP = -2 };

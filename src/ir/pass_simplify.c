@@ -47,6 +47,8 @@ static int rule(graph *g, const g_node *n, const int *in, const op_attrs *attrs)
   case OP_astype:
   case OP_broadcast_to: return same ? in[0] : -1;
   case OP_positive: return in[0];
+  /* Rules ask for the values of numbers, and results must not depend on barriers. */
+  case OP_barrier: return x->op == OP_literal ? in[0] : -1;
   case OP_conj: return dtype_is_complex(n->type.dtype) ? -1 : in[0];
   case OP_reshape:
     if (same) return in[0];
@@ -95,8 +97,9 @@ static bool equal_nodes(const graph *g, int i, int j) {
          (a->attrs < 0 || memcmp(&g->attrs[a->attrs], &g->attrs[b->attrs], sizeof(op_attrs)) == 0);
 }
 
-/* The first node that is equal to i: i itself if there was none. */
+/* The first node that is equal to i: i itself if there was none, as of barriers. */
 static int first_equal(simplifier *s, const graph *g, int i) {
+  if (graph_get(g, i)->op == OP_barrier) return i;
   for (size_t at = (size_t)hash_node(g, i);; at++) {
     int *t = &s->table[at & s->mask];
     if (*t < 0) *t = i;
@@ -111,27 +114,6 @@ static int simplify_node(graph *to, const graph *from, int i, int *in, void *use
   return x < 0 || to->failed ? -1 : first_equal(s, to, x);
 }
 
-static int keep(graph *to, const graph *from, int i, int *in, void *unused) {
-  (void)to, (void)from, (void)i, (void)in, (void)unused;
-  return REWRITE_KEEP;
-}
-
-/* A copy of what the roots need. */
-static graph *reachable(const graph *g, error *e) {
-  uint8_t *used = mem_calloc((size_t)g->n + 1, 1);
-  if (!used) {
-    fail_memory(e, "simplify", (size_t)g->n);
-    return NULL;
-  }
-  for (int i = 0; i < g->nroots; i++) used[g->root[i]] = 1;
-  for (int i = g->n - 1; i >= 0; i--)
-    for (int k = 0; used[i] && k < g->node[i].nin; k++)
-      if (graph_in(g, i, k) >= 0) used[graph_in(g, i, k)] = 1;
-  graph *r = graph_rewrite(g, used, keep, NULL, "simplify", NULL, e);
-  mem_free(used);
-  return r;
-}
-
 graph *pass_simplify(const graph *g, error *e) {
   size_t size = 64;
   while (size < 4 * (size_t)g->n) /* rules add at most two nodes for one */
@@ -143,7 +125,7 @@ graph *pass_simplify(const graph *g, error *e) {
   }
   memset(s.table, 0xff, size * sizeof *s.table);
   graph *all = graph_rewrite(g, NULL, simplify_node, &s, "simplify", NULL, e);
-  graph *out = all ? reachable(all, e) : NULL;
+  graph *out = all ? pass_reachable(all, e) : NULL;
   graph_free(all);
   mem_free(s.table);
   return out;

@@ -139,7 +139,10 @@ static graph *prepare(const graph *region, const lower_target *t, error *e) {
   graph *simple = split ? pass_simplify(split, e) : NULL;
   if (split != decomposed) graph_free(split);
   graph_free(decomposed);
-  return simple;
+  if (!simple || !graph_has(simple, OP_barrier)) return simple;
+  graph *plain = pass_drop_barriers(simple, e);
+  graph_free(simple);
+  return plain;
 }
 
 program *program_lower(const graph *region, const lower_target *t, error *e) {

@@ -133,7 +133,8 @@ int op_find(const char *name) {
 }
 
 const char *op_name(int op) {
-  static const char *const nameless[OP_COUNT - OP_PUBLIC_COUNT] = {"leaf", "literal", "iota", "pick"};
+  static const char *const nameless[OP_COUNT - OP_PUBLIC_COUNT] = {"leaf", "literal", "iota",
+                                                                   "pick", "call",    "barrier"};
   if (op < 0 || op >= OP_COUNT) return "?";
   return op < OP_PUBLIC_COUNT ? table[op].name : nameless[op - OP_PUBLIC_COUNT];
 }
@@ -153,6 +154,8 @@ op_class op_classify(int op) {
   case OP_literal:
   case OP_iota: return CLASS_SOURCE;
   case OP_pick: return CLASS_PICK;
+  case OP_call:
+  case OP_barrier: return CLASS_COMPOSITE;
   default: return op_family_get(op)->compiled;
   }
 }

@@ -21,6 +21,8 @@ typedef enum op_id {
   OP_literal,                /* a number in the node itself */
   OP_iota,                   /* 0, 1, 2, ... along an axis (graph of the compiler only) */
   OP_pick,                   /* one output of a node with several (graph of the compiler only) */
+  OP_call,                   /* what a sub-graph computes of the operands */
+  OP_barrier,                /* the operand, as a value that equal ones are not taken for */
   OP_COUNT
 } op_id;
 
@@ -51,7 +53,7 @@ typedef enum op_class {
   CLASS_MATMUL,
   CLASS_ATTENTION,
   CLASS_LIBRARY,  /* a function of the backend's */
-  CLASS_COMPOSITE /* must have been decomposed */
+  CLASS_COMPOSITE /* must have been decomposed; calls and barriers must be gone */
 } op_class;
 
 /* What the transforms make of a family's operations. */

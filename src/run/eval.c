@@ -72,14 +72,15 @@ trace_result eval_look(tme_engine *e, eval_run *r, tme_array *const *a, int n, b
 
 tme_status eval_plan(tme_engine *e, eval_run *r, error *err) {
   double t = now_ms();
-  r->plan = plan_new(e, r->sig, r->nsig, r->nroots, err);
+  signature s = signature_of(r);
+  r->plan = plan_new(e, &s, err);
   if (!r->plan) return err->code;
   size_t bytes = sizeof *r->plan + (size_t)r->nsig * 64 + (size_t)r->nodes * sizeof(g_node);
   plan_retain(r->plan);
   lock_take(&e->graph);
-  tme_status s = lru_put(e->plans, r->sig, (size_t)r->nsig * sizeof *r->sig, r->plan, bytes, NULL);
+  tme_status st = lru_put(e->plans, r->sig, (size_t)r->nsig * sizeof *r->sig, r->plan, bytes, NULL);
   lock_give(&e->graph);
-  if (s != TME_OK) plan_release(NULL, r->plan);
+  if (st != TME_OK) plan_release(NULL, r->plan);
   if (context_debug(&e->context, 1))
     context_log(&e->context, TME_LOG_DEBUG, "plan: %d operation%s, %d region%s, made in %.3f ms", r->nodes,
                 PLURAL(r->nodes), r->plan->nsteps, PLURAL(r->plan->nsteps), now_ms() - t);

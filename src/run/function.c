@@ -1,41 +1,11 @@
 /* tme_compile: a graph over inputs without values, planned once and called with the values. A call walks no graph and
  * looks nothing up. A graph too large for one plan is cut into parts, as an evaluation is; values go from one to another. */
+#include "run/function.h"
 #include "array/array.h"
-#include "base/buckets.h"
 #include "base/grow.h"
 #include "run/eval.h"
-#include "run/plan.h"
 #include "run/transfer.h"
 #include <string.h>
-
-/* Where a leaf of a part has its value from. */
-typedef enum leaf_kind { LEAF_OWN, LEAF_INPUT, LEAF_VALUE } leaf_kind;
-
-typedef struct leaf_source {
-  leaf_kind kind;
-  int number; /* of the input, or of the value */
-} leaf_source;
-
-/* One plan. */
-typedef struct part {
-  plan *plan;
-  int nleaves;
-  array_view *leaf; /* a reference to the buffer of each that is the function's own */
-  leaf_source *source;
-  uint64_t *arg;
-  int first_value; /* its roots are the values from here on */
-} part;
-
-struct tme_function {
-  tme_engine *engine; /* a reference */
-  part *part;
-  int nparts, cap_parts;
-  int nvalues;  /* that the parts make */
-  buckets dead; /* per part: the values that none after it reads */
-  int nin, nout;
-  op_type *in, *out;
-  int *out_value; /* the value that each output is */
-};
 
 /* `number`: of each input. */
 static tme_status check_inputs(tme_array *const *in, int n, pointer_map *number, error *e) {
@@ -80,6 +50,7 @@ static tme_status take_leaves(making *m, part *p, error *e) {
   p->leaf = mem_calloc((size_t)r->nleaves, sizeof *p->leaf);
   p->source = mem_calloc((size_t)r->nleaves, sizeof *p->source);
   p->arg = copy_of(r->arg, 2 * (size_t)r->nargs, sizeof *r->arg);
+  p->nargs = r->nargs;
   if (!p->leaf || !p->source || !p->arg) return fail_memory(e, "compile", (size_t)r->nleaves * sizeof *p->leaf);
   for (int i = 0; i < r->nleaves; i++) {
     int input = r->input[i] ? pointer_map_get(&m->input, r->input[i]) : -1;
@@ -96,6 +67,16 @@ static tme_status take_leaves(making *m, part *p, error *e) {
   return TME_OK;
 }
 
+/* The words, to make the function's graph of if someone asks for it. */
+static tme_status keep_words(part *p, const eval_run *r, error *e) {
+  p->words = copy_of(r->sig, (size_t)r->nsig, sizeof *r->sig);
+  p->call = copy_of(r->call, (size_t)r->ncalls, sizeof *r->call);
+  p->nwords = r->nsig;
+  if (!p->words || !p->call) return fail_memory(e, "compile", (size_t)r->nsig * sizeof *r->sig);
+  for (; p->ncalls < r->ncalls; p->ncalls++) subgraph_retain(r->call[p->ncalls]);
+  return TME_OK;
+}
+
 /* What was traced becomes a part, and its roots values that others may read. */
 static tme_status add_part(making *m, error *e) {
   tme_function *f = m->f;
@@ -108,7 +89,8 @@ static tme_status add_part(making *m, error *e) {
   part *p = &f->part[f->nparts++];
   *p = (part){.plan = r->plan, .first_value = f->nvalues};
   r->plan = NULL;
-  st = take_leaves(m, p, e);
+  st = keep_words(p, r, e);
+  if (st == TME_OK) st = take_leaves(m, p, e);
   for (int i = 0; i < r->nroots && st == TME_OK; i++) {
     m->kept[m->nkept++] = node_retain(r->root[i]->node);
     if (!pointer_map_add(&m->made, r->root[i], f->nvalues++)) st = fail_memory(e, "compile", sizeof *f->part);
@@ -212,11 +194,15 @@ void tme_function_free(tme_function *f) {
     for (int i = 0; i < p->nleaves; i++)
       if (p->source[i].kind == LEAF_OWN) buffer_release(p->leaf[i].buf);
     plan_release(NULL, p->plan);
+    for (int i = 0; i < p->ncalls; i++) subgraph_release(p->call[i]);
+    mem_free(p->call);
+    mem_free(p->words);
     mem_free(p->leaf);
     mem_free(p->source);
     mem_free(p->arg);
   }
   mem_free(f->part);
+  function_graph_free(f->traced);
   buckets_free(&f->dead);
   mem_free(f->in);
   mem_free(f->out);

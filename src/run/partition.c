@@ -18,6 +18,9 @@ typedef struct cutter {
 
 static bool is_source(const g_node *n) { return n->op == OP_leaf || n->op == OP_literal || n->op == OP_iota; }
 
+/* Computed where its operand is. */
+static bool goes_along(const g_node *n) { return n->op == OP_pick || n->op == OP_barrier; }
+
 /* The first backend that supports the node; the last one, which does, is not asked. */
 static int first_choice(cutter *c, int i) {
   int k = 0;
@@ -33,7 +36,7 @@ static int first_choice(cutter *c, int i) {
 bool region_fits(const graph *g, backend *b) {
   for (int i = 0; i < g->n; i++) {
     const g_node *n = graph_get(g, i);
-    if (!is_source(n) && n->op != OP_pick && b->supports(b, g, i)) return false;
+    if (!is_source(n) && !goes_along(n) && b->supports(b, g, i)) return false;
   }
   return true;
 }
@@ -42,7 +45,7 @@ static void choose(cutter *c) {
   for (int i = 0; i < c->g->n; i++) {
     const g_node *n = graph_get(c->g, i);
     if (is_source(n)) continue;
-    c->choice[i] = n->op == OP_pick ? c->choice[graph_in(c->g, i, 0)] : first_choice(c, i);
+    c->choice[i] = goes_along(n) ? c->choice[graph_in(c->g, i, 0)] : first_choice(c, i);
     for (int k = 0; k < n->nin; k++) {
       int x = graph_in(c->g, i, k);
       if (x < 0 || is_source(graph_get(c->g, x))) continue;

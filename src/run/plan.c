@@ -152,21 +152,22 @@ static tme_status fill(plan *p, const graph *g, error *e) {
 
 typedef struct making {
   tme_engine *e;
-  const uint64_t *sig;
-  int nsig, nroots;
+  const signature *s;
   error *err;
   plan *plan;
 } making;
 
+static graph *instead(graph *g, graph *made) {
+  graph_free(g);
+  return made;
+}
+
 static void make(void *user) {
   making *m = user;
   tme_engine *e = m->e;
-  graph *g = signature_graph(m->sig, m->nsig, m->nroots, e->context.config.default_dtype, m->err);
-  if (g && e->context.config.mixed) {
-    graph *mixed = pass_mixed(g, m->err);
-    graph_free(g);
-    g = mixed;
-  }
+  graph *g = signature_graph(m->s, e->context.config.default_dtype, m->err);
+  if (g && g->nsub) g = instead(g, pass_inline(g, NULL, NULL, m->err));
+  if (g && e->context.config.mixed) g = instead(g, pass_mixed(g, m->err));
   plan *p = g ? mem_calloc(1, sizeof *p) : NULL;
   if (!p) {
     graph_free(g);
@@ -177,7 +178,7 @@ static void make(void *user) {
   p->engine = e;
   p->nleaves = g->nleaves;
   p->nargs = g->nargs;
-  p->nroots = m->nroots;
+  p->nroots = m->s->nroots;
   tme_status s = fill(p, g, m->err);
   graph_free(g);
   if (s == TME_OK)
@@ -186,11 +187,12 @@ static void make(void *user) {
     plan_release(NULL, p);
 }
 
-plan *plan_new(tme_engine *e, const uint64_t *sig, int nsig, int nroots, error *err) {
+plan *plan_new(tme_engine *e, const signature *s, error *err) {
   /* Of stack. All that was seen is 42 KB for 40 operations, which are some words each, the code generator included. */
   enum { LEAST = 512 << 10, A_WORD = 8 << 10 };
-  making m = {.e = e, .sig = sig, .nsig = nsig, .nroots = nroots, .err = err};
-  stack_call(LEAST + (size_t)nsig * A_WORD, make, &m);
+  making m = {.e = e, .s = s, .err = err};
+  int words = s->n > 2 * s->nodes ? s->n : 2 * s->nodes; /* as many at least, if calls were written out */
+  stack_call(LEAST + (size_t)words * A_WORD, make, &m);
   return m.plan;
 }
 

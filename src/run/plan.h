@@ -6,6 +6,7 @@
 #include "base/buckets.h"
 #include "run/engine.h"
 #include "run/partition.h"
+#include "run/trace.h"
 
 typedef struct plan_step {
   region region;
@@ -26,8 +27,8 @@ typedef struct plan {
   buckets dead; /* per step: the slots that it is the last to read */
 } plan;
 
-/* Cuts and prepares. A region that its backend cannot prepare goes to the next one. */
-plan *plan_new(tme_engine *e, const uint64_t *sig, int nsig, int nroots, error *err);
+/* What was traced, cut and prepared. A region that its backend cannot prepare goes to the next one. */
+plan *plan_new(tme_engine *e, const signature *s, error *err);
 void plan_retain(plan *p);
 void plan_release(void *unused, void *p);
 /* The step's executable for backend `number`, made at the first call; NULL with the reason. */

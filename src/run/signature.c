@@ -3,14 +3,14 @@
 #include <string.h>
 
 typedef struct reader {
-  const uint64_t *w;
-  int n, at;
+  const signature *s;
+  int at;
   graph *g;
   int *value; /* number of a value -> node of the graph */
-  int values;
+  int values, calls;
 } reader;
 
-static uint64_t next(reader *r) { return r->at < r->n ? r->w[r->at++] : 0; }
+static uint64_t next(reader *r) { return r->at < r->s->n ? r->s->words[r->at++] : 0; }
 
 static int read_leaf(reader *r, uint64_t head) {
   op_type t = {.dtype = (tme_dtype)(head >> 16 & 0xff), .rank = (int)(head >> 24 & 0xff)};
@@ -71,6 +71,18 @@ static void read_values(reader *r, int *in, int n) {
   }
 }
 
+static int read_public(reader *r, int op, const int *in, int nin) {
+  op_attrs a;
+  memset(&a, 0, sizeof a);
+  if (op_get(op)->family != FAMILY_elementwise) read_attrs(r, op_get(op), &a);
+  return graph_op(r->g, op, in, nin, &a);
+}
+
+static int read_call(reader *r, const int *in, int nin) {
+  next(r); /* its number, by which signatures differ */
+  return graph_call(r->g, r->s->call[r->calls++], in, nin);
+}
+
 static int read_op(reader *r, uint64_t head) {
   int op = (int)(head & 0xffff), nin = (int)(head >> 32), few[8];
   int *in = nin <= COUNT(few) ? few : mem_calloc((size_t)nin, sizeof *in);
@@ -79,17 +91,20 @@ static int read_op(reader *r, uint64_t head) {
     return -1;
   }
   read_values(r, in, nin);
-  op_attrs a;
-  memset(&a, 0, sizeof a);
-  if (op_get(op)->family != FAMILY_elementwise) read_attrs(r, op_get(op), &a);
-  int x = graph_op(r->g, op, in, nin, &a);
+  int x;
+  if (op == OP_call)
+    x = read_call(r, in, nin);
+  else if (op == OP_barrier)
+    x = graph_barrier(r->g, in[0]);
+  else
+    x = read_public(r, op, in, nin);
   if (in != few) mem_free(in);
   return x;
 }
 
 static int read_pick(reader *r, uint64_t head) {
   graph *g = r->g;
-  int x = r->value[head >> 32], output = (int)(head >> 16 & 0xff);
+  int x = r->value[head >> 32], output = (int)(head >> 16 & 0xffff);
   if (x < 0) return -1;
   op_type type = *graph_output(g, x, output);
   return graph_pick(g, x, output, &type);
@@ -116,8 +131,8 @@ static bool read_all(reader *r) {
   }
 }
 
-graph *signature_graph(const uint64_t *sig, int n, int nroots, tme_dtype default_float, error *e) {
-  reader r = {.w = sig, .n = n, .g = graph_new(nroots), .value = mem_calloc((size_t)n, sizeof *r.value)};
+graph *signature_graph(const signature *s, tme_dtype default_float, error *e) {
+  reader r = {.s = s, .g = graph_new(s->nroots), .value = mem_calloc((size_t)s->n, sizeof *r.value)};
   bool ok = false;
   if (r.g && r.value) {
     r.g->default_float = default_float;
@@ -126,7 +141,7 @@ graph *signature_graph(const uint64_t *sig, int n, int nroots, tme_dtype default
   }
   mem_free(r.value);
   if (ok) return r.g;
-  fail_memory(e, "plan", (size_t)n * sizeof *sig);
+  fail_memory(e, "plan", (size_t)s->n * sizeof *s->words);
   graph_free(r.g);
   return NULL;
 }

@@ -37,15 +37,16 @@ void run_give(tme_engine *e, eval_run *r) {
 
 void run_free(eval_run *r) {
   if (!r) return;
-  void *tables[] = {r->sig, r->leaf, r->input, r->arg, r->root, r->out, r->slot, r->stack, r->drop};
+  void *tables[] = {r->sig, r->leaf, r->input, r->arg, r->root, r->out, r->slot, r->stack, r->call, r->drop};
   for (int i = 0; i < COUNT(tables); i++) mem_free(tables[i]);
   mem_free(r);
 }
 
 void run_drop(eval_run *r) {
   for (int i = 0; i < r->nleaves; i++) buffer_release(r->leaf[i].buf);
+  for (int i = 0; i < r->ncalls; i++) subgraph_release(r->call[i]);
   for (int i = 0; i < r->ndrop; i++) node_release(r->drop[i]);
-  r->nleaves = r->ndrop = 0;
+  r->nleaves = r->ncalls = r->ndrop = 0;
 }
 
 /* ---- writing the words ------------------------------------------------------------------------------------------- */
@@ -170,6 +171,15 @@ static void put_value(eval_run *r, int i, uint32_t v) {
     r->sig[r->nsig - 1] |= (uint64_t)v << 32;
 }
 
+/* What a call calls: the sub-graph itself, which is not to be mistaken for another one, lives as long as the run. */
+static bool write_call(eval_run *r, const node *n) {
+  if (!grow(&r->call, &r->cap_call, r->ncalls + 1, sizeof *r->call)) return false;
+  r->call[r->ncalls++] = subgraph_retain(n->sub);
+  put(r, subgraph_number(n->sub));
+  r->nodes = r->nodes < SUBGRAPH_MOST ? r->nodes + subgraph_size(n->sub) : r->nodes;
+  return true;
+}
+
 /* A node whose inputs have their numbers, leaves and literals excepted. */
 static bool write_node(eval_run *r, tme_array *a) {
   node *n = a->node;
@@ -177,10 +187,11 @@ static bool write_node(eval_run *r, tme_array *a) {
     uint32_t v;
     for (int i = 0; i < n->nin; i++)
       if (!input_value(r, n->in[i], &v)) return false;
-    if (!room(r, 2 + n->nin + (n->attrs ? (int)(sizeof *n->attrs / sizeof *r->sig) : 0))) return false;
+    if (!room(r, 3 + n->nin + (n->attrs ? (int)(sizeof *n->attrs / sizeof *r->sig) : 0))) return false;
     put(r, n->op | (uint64_t)n->nin << 32);
     for (int i = 0; i < n->nin; i++) put_value(r, i, n->in[i] ? value_of(n->in[i]->mark) : NO_VALUE);
     if (n->attrs) write_attrs(r, op_get(n->op), n->attrs);
+    if (n->op == OP_call && !write_call(r, n)) return false;
     n->mark = number(r);
     r->nodes++;
   }
@@ -284,8 +295,9 @@ static bool settle_literal(tme_engine *e, tme_array *a) {
   return true;
 }
 
-/* All outputs of a node are computed together: what they have in common is most of the work. */
+/* All outputs of an operation are computed together: what they have in common is most of the work. */
 static bool want(eval_run *r, tme_array *a) {
+  if (a->node->op == OP_call) return (marked(r, a->mark) || write_node(r, a)) && add_root(r, a);
   for (int i = 0; i < a->node->outputs; i++) {
     tme_array *x = &a->node->out[i];
     if (array_buffer(x) || is_made(r, x)) continue;

@@ -5,6 +5,7 @@
 
 #include "array/node.h"
 #include "base/pointers.h"
+#include "ir/subgraph.h"
 #include "run/engine.h"
 
 typedef struct trace_frame {
@@ -23,10 +24,11 @@ struct eval_run {
   array_view *out;   /* per root */
   array_view *slot;  /* for the plan */
   trace_frame *stack;
-  node **drop; /* references to give back without the lock */
-  int nsig, nleaves, nargs, nroots, depth, ndrop;
-  int cap_sig, cap_leaf, cap_input, cap_arg, cap_root, cap_out, cap_slot, cap_stack, cap_drop;
-  int values, nodes; /* numbered values; operations among them */
+  subgraph **call; /* what each call in the words calls: a reference */
+  node **drop;     /* references to give back without the lock */
+  int nsig, ncalls, nleaves, nargs, nroots, depth, ndrop;
+  int cap_sig, cap_call, cap_leaf, cap_input, cap_arg, cap_root, cap_out, cap_slot, cap_stack, cap_drop;
+  int values, nodes; /* numbered values; operations among them, those of calls included */
   uint64_t epoch;
   unsigned process;        /* what `running` of an array is, while this one computes it */
   const pointer_map *made; /* arrays that have their values from a part of a function before this one; or NULL */
@@ -65,12 +67,24 @@ void trace_cut_after(int nodes);
  *   literal   | dtype << 16 | code << 24: an index into literal_special, or LITERAL_ARG
  *   pick      | output << 16 | value << 32
  *   operation | inputs << 32, then inputs, two to a word, then the attributes that its signature names
+ *   call      | inputs << 32, then inputs, two to a word, then the number of the sub-graph
+ *   barrier   | 1 << 32, then the input
  *   SIG_ROOTS | roots << 32, then the values, two to a word */
 enum { SIG_ROOTS = 0xffff, LITERAL_ARG = 0xff, SPECIAL_COUNT = 6 };
 extern const double literal_special[SPECIAL_COUNT];
 static const uint32_t NO_VALUE = 0xffffffff;
 
+typedef struct signature {
+  const uint64_t *words;
+  int n, nroots, nodes;
+  subgraph *const *call; /* what its calls call, in order */
+} signature;
+
+static inline signature signature_of(const eval_run *r) {
+  return (signature){.words = r->sig, .n = r->nsig, .nroots = r->nroots, .nodes = r->nodes, .call = r->call};
+}
+
 /* The compiler's graph. NULL with the reason on failure. */
-graph *signature_graph(const uint64_t *sig, int n, int nroots, tme_dtype default_float, error *e);
+graph *signature_graph(const signature *s, tme_dtype default_float, error *e);
 
 #endif

@@ -321,7 +321,7 @@ static tme_array *leaf_value(tme_scope *s, const operand *o, bool wide) {
   return wide && dtype_is_float(o->dtype) ? tme_astype(s, v, TME_F64) : v;
 }
 
-bool graph_call(tme_scope *s, const graph_node *n, tme_array *const *in, tme_array **out) {
+bool graph_apply(tme_scope *s, const graph_node *n, tme_array *const *in, tme_array **out) {
   tme_array *x[CELL_INPUTS] = {NULL};
   for (int k = 0; k < n->c.nin; k++) x[k] = in[k];
   read_signs_of_numbers(s, n->c.op, x);
@@ -331,7 +331,7 @@ bool graph_call(tme_scope *s, const graph_node *n, tme_array *const *in, tme_arr
 static tme_array *call_value(tme_scope *s, const graph_node *n, tme_array **v) {
   tme_array *in[CELL_INPUTS], *out[OP_MAX_OUTPUTS] = {NULL};
   for (int k = 0; k < n->c.nin; k++) in[k] = v[n->src[k]];
-  return graph_call(s, n, in, out) ? out[0] : NULL;
+  return graph_apply(s, n, in, out) ? out[0] : NULL;
 }
 
 bool graph_build(const random_graph *g, tme_scope *s, bool each, bool wide, tme_array **v) {

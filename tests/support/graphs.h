@@ -47,7 +47,7 @@ bool graph_build(const random_graph *g, tme_scope *s, bool each, bool wide, tme_
  * elements alike, as if it had been rounded. */
 bool graph_build_noisy(const random_graph *g, tme_scope *s, double noise, uint64_t seed, tme_array **v);
 /* The call of one node with arrays of the scope; sets all its outputs. */
-bool graph_call(tme_scope *s, const graph_node *n, tme_array *const *in, tme_array **out);
+bool graph_apply(tme_scope *s, const graph_node *n, tme_array *const *in, tme_array **out);
 bool graph_eval_roots(const random_graph *g, tme_scope *s, tme_array **v);
 /* The first root whose bits differ (NaNs are equal), or -1. */
 int graph_differs(const random_graph *g, tme_scope *a, tme_array **va, tme_scope *b, tme_array **vb);

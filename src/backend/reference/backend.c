@@ -150,6 +150,17 @@ static void make_pick(run_state *r, int i) {
   type_strides(&n->type, v->a.strides);
 }
 
+/* Another value of the same bits, in the same memory. */
+static void make_barrier(run_state *r, int i) {
+  value *v = &r->v[i], *from = &r->v[graph_in(r->g, i, 0)];
+  *v = *from;
+  memset(v->more, 0, sizeof v->more);
+  if (v->buf)
+    buffer_retain(v->buf);
+  else
+    v->a.data = (char *)v->literal;
+}
+
 static bool make_view(run_state *r, int i) {
   const g_node *n = graph_get(r->g, i);
   if (!op_is_view(n->op)) return false;
@@ -226,6 +237,7 @@ static tme_status step(run_state *r, int i) {
   case OP_literal: make_literal(r, i); return TME_OK;
   case OP_iota: return make_iota(r, i);
   case OP_pick: make_pick(r, i); return TME_OK;
+  case OP_barrier: make_barrier(r, i); return TME_OK;
   default: break;
   }
   if (r->a->cancel && atomic_load(r->a->cancel)) return fail(r->err, TME_ERR_CANCELLED, "eval: cancelled");
