@@ -55,15 +55,20 @@ static bool fell_back(const random_graph *g, uint64_t seed, uint64_t before) {
 
 typedef struct sides {
   tme_engine *a, *b;
-  bool each; /* the first one node by node */
+  bool each;   /* the first one node by node */
+  bool called; /* the second one with barriers and calls */
 } sides;
+
+static bool build_second(const random_graph *g, const sides *w, tme_scope *s, tme_array **v) {
+  return w->called ? graph_build_called(g, s, (uint64_t)g->n, v) : graph_build(g, s, false, false, v);
+}
 
 static bool differs(const random_graph *g, void *user) {
   const sides *w = user;
   tme_array *va[GRAPH_NODES], *vb[GRAPH_NODES];
   tme_scope *a = tme_scope_new(w->a), *b = tme_scope_new(w->b);
-  bool good = graph_build(g, a, w->each, false, va) && graph_eval_roots(g, a, va) &&
-              graph_build(g, b, false, false, vb) && graph_eval_roots(g, b, vb);
+  bool good = graph_build(g, a, w->each, false, va) && graph_eval_roots(g, a, va) && build_second(g, w, b, vb) &&
+              graph_eval_roots(g, b, vb);
   if (!good) printf("  error: %s%s\n", tme_error(a), tme_error(b));
   bool differ = !good || graph_differs(g, a, va, b, vb) >= 0;
   tme_scope_free(a);
@@ -75,7 +80,7 @@ static void show_difference(const random_graph *g, const sides *w) {
   tme_array *va[GRAPH_NODES], *vb[GRAPH_NODES];
   tme_scope *a = tme_scope_new(w->a), *b = tme_scope_new(w->b);
   int i = -1;
-  if (graph_build(g, a, w->each, false, va) && graph_build(g, b, false, false, vb) && graph_eval_roots(g, a, va) &&
+  if (graph_build(g, a, w->each, false, va) && build_second(g, w, b, vb) && graph_eval_roots(g, a, va) &&
       graph_eval_roots(g, b, vb))
     i = graph_differs(g, a, va, b, vb);
   for (int64_t k = 0; i >= 0 && k < tme_array_size(va[i]); k++) {
@@ -93,7 +98,7 @@ static void show_difference(const random_graph *g, const sides *w) {
 
 /* Returns how many programs differ. */
 static int compare_programs(graph_kind kind, sides w, const char *what) {
-  graph_turns turns = graph_turns_of(programs());
+  graph_turns turns = graph_turns_of(w.called ? programs() / 4 : programs());
   uint64_t seed;
   int failed = 0;
   while (failed < 5 && graph_next(&turns, &seed)) {
@@ -115,17 +120,25 @@ static int compare_programs(graph_kind kind, sides w, const char *what) {
 
 static void test_fused_is_unfused(void **state) {
   (void)state;
-  assert_int_equal(compare_programs(GRAPH_ANY, (sides){cpu, cpu, true}, "fused and node by node"), 0);
+  assert_int_equal(compare_programs(GRAPH_ANY, (sides){.a = cpu, .b = cpu, .each = true}, "fused and node by node"), 0);
 }
 
 static void test_integers_are_exact(void **state) {
   (void)state;
-  assert_int_equal(compare_programs(GRAPH_INTS, (sides){reference, cpu, false}, "reference and cpu"), 0);
+  assert_int_equal(compare_programs(GRAPH_INTS, (sides){.a = reference, .b = cpu}, "reference and cpu"), 0);
 }
 
 static void test_far_is_reference(void **state) {
   (void)state;
-  assert_int_equal(compare_programs(GRAPH_ANY, (sides){reference, mock, false}, "reference and mock"), 0);
+  assert_int_equal(compare_programs(GRAPH_ANY, (sides){.a = reference, .b = mock}, "reference and mock"), 0);
+}
+
+static void test_calls_change_nothing(void **state) {
+  (void)state;
+  tme_engine *const engines[] = {reference, cpu, mock};
+  for (int i = 0; i < COUNT(engines); i++)
+    assert_int_equal(
+        compare_programs(GRAPH_ANY, (sides){.a = engines[i], .b = engines[i], .called = true}, "with calls"), 0);
 }
 
 /* ---- within bounds --------------------------------------------------------------------------------------------------- */
@@ -436,6 +449,7 @@ int main(int argc, char **argv) {
       cmocka_unit_test(test_integers_are_exact),
       cmocka_unit_test(test_far_is_reference),
       cmocka_unit_test(test_fused_is_unfused),
+      cmocka_unit_test(test_calls_change_nothing),
       cmocka_unit_test(test_as_accurate_as_the_reference),
       cmocka_unit_test(test_half_is_no_worse_fused),
       cmocka_unit_test(test_programs_of_the_past),

@@ -1,5 +1,7 @@
 /* Random programs: making, building, comparing, shrinking. */
 #include "support/graphs.h"
+#include "array/call.h"
+#include "run/function.h"
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -339,6 +341,59 @@ bool graph_build(const random_graph *g, tme_scope *s, bool each, bool wide, tme_
     const graph_node *n = &g->node[i];
     v[i] = n->leaf ? leaf_value(s, &n->c.in[0], wide) : call_value(s, n, v);
     if (!v[i] || (each && tme_eval(s, v[i]) != TME_OK)) return false;
+  }
+  return true;
+}
+
+/* Nodes [from, to) over `v`, some of them behind barriers. */
+static bool build_some(const random_graph *g, int from, int to, tme_scope *s, uint64_t *state, tme_array **v) {
+  for (int i = from; i < to; i++) {
+    const graph_node *n = &g->node[i];
+    v[i] = n->leaf ? leaf_value(s, &n->c.in[0], false) : call_value(s, n, v);
+    if (v[i] && next_random(state) % 4 == 0) v[i] = array_barrier(s, v[i]);
+    if (!v[i]) return false;
+  }
+  return true;
+}
+
+/* What a function of nodes [from, to) is made of: what it is given, and what it gives. */
+typedef struct range {
+  int nin, nout, in[GRAPH_NODES], out[GRAPH_NODES];
+  tme_array *inputs[GRAPH_NODES], *given[GRAPH_NODES], *outputs[GRAPH_NODES], *got[GRAPH_NODES];
+} range;
+
+/* The same nodes as a call of a function; leaves among them are what it takes in. */
+static bool call_some(const random_graph *g, int from, int to, tme_scope *s, uint64_t *state, tme_array **v) {
+  range r = {0};
+  tme_array *body[GRAPH_NODES] = {NULL};
+  for (int i = from; i < to; i++)
+    for (int k = 0; !g->node[i].leaf && k < g->node[i].c.nin; k++) {
+      int x = g->node[i].src[k];
+      if (x >= from || body[x]) continue;
+      body[x] = tme_input(s, tme_array_dtype(v[x]), tme_array_rank(v[x]), tme_array_shape(v[x]));
+      r.inputs[r.nin] = body[x];
+      r.given[r.nin++] = v[x];
+    }
+  if (!build_some(g, from, to, s, state, body)) return false;
+  for (int i = from; i < to; i++) {
+    v[i] = body[i];
+    if (array_buffer(body[i])) continue; /* leaves and views of them */
+    r.out[r.nout] = i;
+    r.outputs[r.nout++] = body[i];
+  }
+  if (!r.nout) return true;
+  tme_function *f = tme_compile(s, r.inputs, r.nin, r.outputs, r.nout);
+  bool good = f && function_apply(s, f, r.given, r.nin, r.got) == TME_OK;
+  for (int k = 0; k < r.nout && good; k++) v[r.out[k]] = r.got[k];
+  tme_function_free(f);
+  return good;
+}
+
+bool graph_build_called(const random_graph *g, tme_scope *s, uint64_t seed, tme_array **v) {
+  for (int from = 0, to; from < g->n; from = to) {
+    to = from + 1 + (int)(next_random(&seed) % 6);
+    if (to > g->n) to = g->n;
+    if (!(next_random(&seed) % 2 ? call_some : build_some)(g, from, to, s, &seed, v)) return false;
   }
   return true;
 }

@@ -43,6 +43,8 @@ void graph_print_nodes(const random_graph *g);
 /* Builds all nodes in the scope; `each`: evaluates each one before the next; `wide`: leaves as f64. False after an error,
  * which is in the scope. */
 bool graph_build(const random_graph *g, tme_scope *s, bool each, bool wide, tme_array **v);
+/* The same with barriers in places, and with parts of it as calls of functions. */
+bool graph_build_called(const random_graph *g, tme_scope *s, uint64_t seed, tme_array **v);
 /* The same with the leaves as f64, and every floating value that a call gives larger or smaller by `noise` of it, all its
  * elements alike, as if it had been rounded. */
 bool graph_build_noisy(const random_graph *g, tme_scope *s, double noise, uint64_t seed, tme_array **v);
