@@ -23,7 +23,7 @@ static bool read_array(interp *in, const value *v, const node *n, place *p, int 
   if (tme_array_dtype(a) == TME_BOOL) return read_mask(in, a, n->at, p, count);
   if (v->kind == VALUE_LIST && tme_array_size(a) == 0) a = tme_astype(in->scope, a, TME_I64);
   if (!a) return engine_problem(in, n->at);
-  if (tme_array_dtype(a) > TME_I64)
+  if (tme_dtype_kind(tme_array_dtype(a)) != 'i' && tme_dtype_kind(tme_array_dtype(a)) != 'u')
     return problem_at(in->problem, n->at, "index: an array of whole numbers or truth values expected, got one of %s",
                       tme_dtype_name(tme_array_dtype(a)));
   p->kind = PLACE_ARRAY;

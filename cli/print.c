@@ -7,9 +7,13 @@
 
 enum { MAX_DECIMALS = 8, LINE = 100, CELL = 64, COMPLEX_CELL = 2 * CELL + 2 };
 
+static bool is_float(tme_dtype t) { return tme_dtype_kind(t) == 'f'; }
+static bool is_complex(tme_dtype t) { return tme_dtype_kind(t) == 'c'; }
+
 bool view_of(tme_scope *s, tme_array *a, bool shortened, view *out) {
   tme_dtype t = tme_array_dtype(a);
-  tme_array *wide = t == TME_F16 || t == TME_BF16 ? tme_astype(s, a, TME_F32) : a;
+  bool narrow = is_float(t) && tme_dtype_size(t) < sizeof(float);
+  tme_array *wide = narrow ? tme_astype(s, a, TME_F32) : a;
   if (!wide) return false;
   *out = (view){.data = tme_data(s, wide),
                 .dtype = tme_array_dtype(wide),
@@ -48,20 +52,21 @@ typedef struct style {
   int decimals, width; /* decimals: what the element that needs most of them needs */
 } style;
 
-static bool is_float(tme_dtype t) { return t == TME_F32 || t == TME_F64; }
-static bool is_complex(tme_dtype t) { return t == TME_C64 || t == TME_C128; }
+static bool is_single(const view *v) {
+  return tme_dtype_size(v->dtype) == (is_complex(v->dtype) ? 2 : 1) * sizeof(float);
+}
 
 /* Element i, or part 0 or 1 of a complex one. */
 static double real_element(const view *v, int64_t i, int part) {
-  switch (v->dtype) {
-  case TME_F32: return ((const float *)v->data)[i];
-  case TME_F64: return ((const double *)v->data)[i];
-  case TME_C64: return ((const float *)v->data)[2 * i + part];
-  default: return ((const double *)v->data)[2 * i + part];
-  }
+  if (is_complex(v->dtype)) i = 2 * i + part;
+  return is_single(v) ? (double)((const float *)v->data)[i] : ((const double *)v->data)[i];
 }
 
-static int max_decimals(tme_dtype printed) { return printed == TME_F16 ? 4 : printed == TME_BF16 ? 3 : MAX_DECIMALS; }
+/* Those that its digits have, and one. */
+static int max_decimals(tme_dtype printed) {
+  int decimals = 1 + (int)((1 - log2(tme_dtype_epsilon(printed))) * 0.30103);
+  return decimals < MAX_DECIMALS ? decimals : MAX_DECIMALS;
+}
 
 /* Decimals that x needs to read back as itself, at most `most`. */
 static int needed_decimals(double x, bool single, bool exponent, int most) {
@@ -97,18 +102,19 @@ typedef struct survey {
   int pass;
 } survey;
 
+/* An element that is no float, in two's complement. */
+static uint64_t whole_element(const view *v, int64_t i) {
+  size_t size = tme_dtype_size(v->dtype);
+  uint64_t bits = 0, sign = (uint64_t)1 << (8 * size - 1);
+  memcpy(&bits, (const char *)v->data + i * (int64_t)size, size);
+  return tme_dtype_kind(v->dtype) == 'i' ? (bits ^ sign) - sign : bits;
+}
+
 static void write_element(const view *v, int64_t i, const style *st, char out[static COMPLEX_CELL]) {
-  const void *d = v->data;
-  switch (v->dtype) {
-  case TME_BOOL: snprintf(out, CELL, "%s", ((const uint8_t *)d)[i] ? "True" : "False"); return;
-  case TME_U8: snprintf(out, CELL, "%" PRIu8, ((const uint8_t *)d)[i]); return;
-  case TME_U16: snprintf(out, CELL, "%" PRIu16, ((const uint16_t *)d)[i]); return;
-  case TME_U32: snprintf(out, CELL, "%" PRIu32, ((const uint32_t *)d)[i]); return;
-  case TME_U64: snprintf(out, CELL, "%" PRIu64, ((const uint64_t *)d)[i]); return;
-  case TME_I8: snprintf(out, CELL, "%" PRId8, ((const int8_t *)d)[i]); return;
-  case TME_I16: snprintf(out, CELL, "%" PRId16, ((const int16_t *)d)[i]); return;
-  case TME_I32: snprintf(out, CELL, "%" PRId32, ((const int32_t *)d)[i]); return;
-  case TME_I64: snprintf(out, CELL, "%" PRId64, ((const int64_t *)d)[i]); return;
+  switch (tme_dtype_kind(v->dtype)) {
+  case 'b': snprintf(out, CELL, "%s", whole_element(v, i) ? "True" : "False"); return;
+  case 'u': snprintf(out, CELL, "%" PRIu64, whole_element(v, i)); return;
+  case 'i': snprintf(out, CELL, "%" PRId64, (int64_t)whole_element(v, i)); return;
   default: break;
   }
   char real[CELL], imaginary[CELL];
@@ -153,7 +159,7 @@ static void walk(const view *v, int axis, int64_t at, survey *sv) {
 
 static style choose_style(const view *v) {
   survey sv = {.smallest = (double)INFINITY};
-  sv.st.single = v->dtype == TME_F32 || v->dtype == TME_C64;
+  sv.st.single = is_single(v);
   if (is_float(v->dtype) || is_complex(v->dtype)) {
     walk(v, 0, 0, &sv);
     sv.st.exponent = sv.largest >= 1e8 || sv.smallest < 1e-4;
@@ -222,7 +228,7 @@ static void json_number(FILE *f, double x, bool single) {
 
 static void json_element(FILE *f, const view *v, int64_t i) {
   char text[COMPLEX_CELL];
-  bool single = v->dtype == TME_F32 || v->dtype == TME_C64;
+  bool single = is_single(v);
   if (is_float(v->dtype)) {
     json_number(f, real_element(v, i, 0), single);
   } else if (is_complex(v->dtype)) {
@@ -232,7 +238,7 @@ static void json_element(FILE *f, const view *v, int64_t i) {
     json_number(f, real_element(v, i, 1), single);
     fputc(']', f);
   } else if (v->dtype == TME_BOOL) {
-    fputs(((const uint8_t *)v->data)[i] ? "true" : "false", f);
+    fputs(whole_element(v, i) ? "true" : "false", f);
   } else {
     write_element(v, i, NULL, text);
     fputs(text, f);

@@ -159,7 +159,7 @@ static bool item(interp *in, tme_array *a, size_t at, const char *what, const ch
   if (tme_array_size(a) != 1)
     return problem_at(in->problem, at, "%s: %s expected, got an array of %lld elements", what, wanted,
                       (long long)tme_array_size(a));
-  bool whole = t >= TME_U8 && t <= TME_I64;
+  bool whole = tme_dtype_kind(t) == 'u' || tme_dtype_kind(t) == 'i';
   *out = (value){whole ? VALUE_INT : t == TME_BOOL ? VALUE_BOOL : VALUE_FLOAT, {.i = 0}};
   double f = 0;
   bool ok;

@@ -1,6 +1,5 @@
 /* What composite operations decompose to gives what their reference kernels give; the compiler's graph and its texts. */
 #include "support/arrays.h"
-#include <float.h>
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -11,15 +10,7 @@
 
 #include <cmocka.h>
 
-static double tolerance_of(tme_dtype t) {
-  switch (dtype_real(t)) {
-  case TME_F16: return 0x1p-9;
-  case TME_BF16: return 0x1p-6;
-  case TME_F32: return 20 * (double)FLT_EPSILON;
-  case TME_F64: return 20 * DBL_EPSILON;
-  default: return 0;
-  }
-}
+static double tolerance_of(tme_dtype t) { return (dtype_is_narrow(t) ? 2 : 20) * tme_dtype_epsilon(t); }
 
 /* Composes the operation both ways on the same leaves. */
 static void compare(int op, const array *in, int nin, const op_attrs *attrs) {

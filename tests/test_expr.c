@@ -18,7 +18,7 @@ enum { SAMPLES = 600 };
 static expr_value load(kernel *k, tme_dtype t, int row) {
   bool pair = dtype_is_complex(t);
   int buf = k_buf_add(k, BUF_IN, dtype_real(t), 0, SAMPLES * (pair ? 2 : 1)), at = ix_mul(k, row, pair ? 2 : 1);
-  expr_value v = {k_cast(k, expr_dtype(t), k_load(k, k_access_add(k, buf, at))), -1};
+  expr_value v = {k_cast(k, dtype_held(t), k_load(k, k_access_add(k, buf, at))), -1};
   if (pair) v.im = k_load(k, k_access_add(k, buf, ix_add(k, at, ix_const(k, 1))));
   return v;
 }
@@ -58,15 +58,10 @@ static array by_kernel(int op, tme_dtype t, const array *in, int nin, tme_dtype 
 static double distance(tme_dtype t, double a, double b) {
   if (a == b || (isnan(a) && isnan(b))) return 0;
   if (isnan(a) || isnan(b)) return HUGE_VAL;
-  int digits = t == TME_F16    ? 11
-               : t == TME_BF16 ? 8
-               : t == TME_F32  ? 24
-                               : 53,
-      exponent, least = t == TME_F16 ? -24 : -149;
+  const dtype_info *d = dtype_get(dtype_is_float(t) ? t : TME_F64);
+  int exponent;
   frexp(b, &exponent);
-  double unit = ldexp(1, exponent - digits);
-  if (t != TME_F64) unit = fmax(unit, ldexp(1, t == TME_BF16 ? -133 : least));
-  return fabs(a - b) / fmax(unit, 0x1p-1074);
+  return fabs(a - b) / fmax(ldexp(1, exponent - d->digits), d->least);
 }
 
 static const double specials[] = {0, -0.0, 1, -1, 2, 0.5, INFINITY, -INFINITY, NAN};
@@ -89,7 +84,7 @@ static void check(int op, tme_dtype t, uint64_t *seed) {
   tme_dtype result = want.a.type.dtype, real = dtype_real(result);
   array got = by_kernel(op, t, in, d->ninputs, result);
   double allowed = dtype_is_float(real) ? fmax(d->ulp + 0.5, 1) : 0;
-  if (t == TME_F16 || t == TME_BF16) allowed = 1;
+  if (dtype_is_narrow(t)) allowed = 1;
   for (int64_t i = 0; i < SAMPLES; i++) {
     double v[2], w[2];
     array_get(&got, i, v);

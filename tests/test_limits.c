@@ -126,16 +126,18 @@ static double operand(int i, int which, int operands) {
 }
 
 static double rounded(tme_dtype t, double v) {
-  return t == TME_F64   ? v
-         : t == TME_F32 ? (double)(float)v
-                        : (double)(t == TME_F16 ? f16_to_f32(f16_from_f64(v)) : bf16_to_f32(bf16_from_f64(v)));
+  uint64_t bits[2];
+  double back[2];
+  literal_bits(t, v, bits);
+  literal_value(t, bits, back);
+  return back[0];
 }
 
 /* Digits and the exponents of the first and last binades. */
 static void format(tme_dtype t, int *digits, int *least, int *most) {
-  *digits = t == TME_F64 ? 53 : t == TME_F32 ? 24 : t == TME_F16 ? 11 : 8;
-  *least = t == TME_F64 ? -1074 : t == TME_F32 ? -149 : t == TME_F16 ? -24 : -133;
-  *most = t == TME_F64 ? 1024 : t == TME_F16 ? 16 : 128;
+  *digits = dtype_get(t)->digits;
+  *least = ilogb(dtype_get(t)->least);
+  *most = ilogb(dtype_get(t)->most) + 1;
 }
 
 static double ulps(tme_dtype t, double got, real want) {
@@ -156,7 +158,7 @@ static double ulps(tme_dtype t, double got, real want) {
 static double bound(int op, tme_dtype t, real want) {
   double u = allowed[op] + 0.5, away = fabs(log((double)fabsl(want) + 0x1p-1060));
   if (allowed[op] > 4 && isfinite(away)) u += 8 * away;
-  return t == TME_F16 || t == TME_BF16 ? 1 + u * 0x1p-8 : u;
+  return dtype_is_narrow(t) ? 1 + u * 0x1p-8 : u;
 }
 
 static int check(tme_scope *s, int op, tme_dtype t, const char *backend) {

@@ -167,17 +167,14 @@ typedef struct errors {
   double fused, plain, size;
 } errors;
 
-static bool is_half(tme_dtype t) { return t == TME_F16 || t == TME_BF16; }
-
-static double unit(tme_dtype t) {
-  return t == TME_F64 ? 0 : t == TME_F16 ? 0x1p-10 : t == TME_BF16 ? 0x1p-7 : (double)FLT_EPSILON;
-}
+static double unit(tme_dtype t) { return t == TME_F64 ? 0 : tme_dtype_epsilon(t); }
 
 static bool measure(const random_graph *g, tme_dtype t, errors e[static GRAPH_NODES]) {
   tme_array *exact[GRAPH_NODES], *plain[GRAPH_NODES], *fused[GRAPH_NODES];
-  tme_scope *se = tme_scope_new(reference), *sp = tme_scope_new(is_half(t) ? cpu : reference), *sf = tme_scope_new(cpu);
+  tme_scope *se = tme_scope_new(reference), *sp = tme_scope_new(dtype_is_narrow(t) ? cpu : reference),
+            *sf = tme_scope_new(cpu);
   bool good = graph_build(g, se, false, true, exact) && graph_eval_roots(g, se, exact) &&
-              graph_build(g, sp, is_half(t), false, plain) && graph_eval_roots(g, sp, plain) &&
+              graph_build(g, sp, dtype_is_narrow(t), false, plain) && graph_eval_roots(g, sp, plain) &&
               graph_build(g, sf, false, false, fused) && graph_eval_roots(g, sf, fused);
   if (!good) printf("  error: %s%s%s\n", tme_error(se), tme_error(sp), tme_error(sf));
   for (int i = 0; i < g->n && good; i++)
@@ -218,7 +215,8 @@ static bool too_large(const errors *e, tme_dtype t) {
   if (isinf(e->plain) || e->size > 1e30 || (t == TME_F16 && e->size > 3e4)) return false;
   /* where nearly all has cancelled, rounding fewer values may by chance be worse than rounding more of them */
   double times = e->plain > e->size / 4 ? 16 : 2;
-  return is_half(t) ? e->fused > times * e->plain + 2 * u * e->size : e->fused > 32 * e->plain + 32 * u * e->size;
+  return dtype_is_narrow(t) ? e->fused > times * e->plain + 2 * u * e->size
+                            : e->fused > 32 * e->plain + 32 * u * e->size;
 }
 
 static int first_too_large(const random_graph *g, const errors e[static GRAPH_NODES], tme_dtype t) {

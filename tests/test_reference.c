@@ -1,7 +1,7 @@
 /* Elementwise reference kernels against long double and exact integers, conversions, layouts; the gradient column of
  * ops.def against differences. */
-#include "backend/reference/convert.h"
 #include "backend/reference/expr_scalar.h"
+#include "backend/reference/iter.h"
 #include "support/arrays.h"
 #include <complex.h>
 #include <float.h>

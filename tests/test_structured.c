@@ -1,7 +1,6 @@
 /* Structured reference kernels against long double, identities and index arithmetic. */
 #include "backend/libraries.h"
 #include "support/arrays.h"
-#include <float.h>
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -23,16 +22,6 @@ static array filled(tme_dtype t, int rank, const int64_t *shape, double lo, doub
 static void expect_near(const char *what, double got, double want, double tolerance) {
   if (got == want || (isnan(got) && isnan(want))) return;
   if (!(fabs(got - want) <= tolerance)) fail_msg("%s: %.17g, expected %.17g +- %g", what, got, want, tolerance);
-}
-
-static double epsilon(tme_dtype t) {
-  switch (dtype_real(t)) {
-  case TME_F16: return 0x1p-10;
-  case TME_BF16: return 0x1p-7;
-  case TME_F32: return FLT_EPSILON;
-  case TME_F64: return DBL_EPSILON;
-  default: return 0;
-  }
 }
 
 /* ---- reductions ---------------------------------------------------------------------------------------------------- */
@@ -83,7 +72,7 @@ static void check_reduction(int op, tme_dtype t, int rank, const int64_t *shape,
       size[row] += fabsl((real)array_real(&x, i));
     }
     for (int64_t i = 0; i < rows; i++)
-      expect_near(op_name(op), array_real(&y, i), (double)want[i], epsilon(t) * (double)(size[i] + 1));
+      expect_near(op_name(op), array_real(&y, i), (double)want[i], tme_dtype_epsilon(t) * (double)(size[i] + 1));
     for (int layout = 1; layout < LAYOUT_COUNT; layout++) { /* the order of a sum is not the memory's */
       array v = array_layout(&x, layout), z = array_op(op, &v, 1, &a);
       assert_memory_equal(z.a.data, y.a.data, y.bytes);
@@ -181,7 +170,7 @@ static void statistics(void **state) {
       corrected.f[0] = 1;
       array mean = array_op(OP_mean, &x, 1, &a), var = array_op(OP_var, &x, 1, &corrected);
       array std = array_op(OP_std, &x, 1, &a), lse = array_op(OP_logsumexp, &x, 1, &a);
-      double tolerance = 20 * (epsilon(mean.a.type.dtype) + 1e-18);
+      double tolerance = 20 * (tme_dtype_epsilon(mean.a.type.dtype) + 1e-18);
       for (int64_t i = 0; i < shape[1 - axis]; i++) {
         real sum = 0, square = 0, exps = 0, n = (real)shape[axis];
         for (int64_t j = 0; j < shape[axis]; j++) {
@@ -276,7 +265,7 @@ static void softmaxes(void **state) {
     array x = filled(types[k], 3, shape, -9, 9, &seed), v = array_layout(&x, LAYOUT_STRIDED);
     op_attrs a = {.i = {1}};
     array p = array_op(OP_softmax, &v, 1, &a), l = array_op(OP_log_softmax, &x, 1, &a);
-    double eps = epsilon(types[k]);
+    double eps = tme_dtype_epsilon(types[k]);
     for (int64_t i = 0; i < 15; i++) {
       real sum = 0;
       int64_t first = i / 5 * 100 + i % 5;
@@ -306,7 +295,7 @@ static void norms(void **state) {
     array full = array_op(OP_layer_norm, in, 3, &a), rms = array_op(OP_rms_norm, in, 2, &a);
     array plain_in[3] = {in[0], {.block = NULL}, {.block = NULL}};
     array plain = array_op(OP_layer_norm, plain_in, 3, &a);
-    double eps = 10 * epsilon(types[k]);
+    double eps = 10 * tme_dtype_epsilon(types[k]);
     for (int64_t i = 0; i < 7; i++) {
       real mean = 0, var = 0, square = 0;
       for (int64_t j = 0; j < 50; j++) mean += (real)array_real(&in[0], i * 50 + j) / 50;
@@ -353,8 +342,7 @@ static void check_product(tme_dtype t, const int64_t *a, const int64_t *b, int64
     }
     double got[2];
     array_get(&y, i, got);
-    double tolerance =
-        (double)size * epsilon(t == TME_F16 || t == TME_BF16 ? TME_F32 : t) + fabs((double)re) * epsilon(t);
+    double tolerance = (double)size * tme_dtype_epsilon(dtype_wide(t)) + fabs((double)re) * tme_dtype_epsilon(t);
     if (t == TME_U8) re = (real)((int64_t)re & 255);
     if (t == TME_I8) re = (real)(int8_t)(int64_t)re;
     expect_near("matmul", got[0], (double)re, 3 * tolerance);
@@ -442,7 +430,7 @@ static void attentions(void **state) {
           if (!causal) a.f[0] = 1 / sqrt((double)D);
           for (int64_t head = 0; head < HQ; head++)
             for (int64_t i = 0; i < N; i++)
-              check_query(in, &y, &w, &a, HQ, hk, N, M, D, E, head, i, 8 * epsilon(types[t]));
+              check_query(in, &y, &w, &a, HQ, hk, N, M, D, E, head, i, 8 * tme_dtype_epsilon(types[t]));
           for (int i = 0; i < 4; i++) array_free(&in[i]);
           array_free(&y);
           array_free(&w);

@@ -91,6 +91,10 @@ TME_API const char *tme_dtype_name(tme_dtype t);
 TME_API tme_dtype tme_dtype_parse(const char *name);
 /* Bytes of one element. */
 TME_API size_t tme_dtype_size(tme_dtype t);
+/* 'b' bool, 'u' unsigned, 'i' signed, 'f' floating, 'c' complex, as NumPy's dtype.kind; 0 for what is no dtype. */
+TME_API char tme_dtype_kind(tme_dtype t);
+/* The distance from 1 to the next larger number, of a complex dtype that of its parts; 0 for what is not floating. */
+TME_API double tme_dtype_epsilon(tme_dtype t);
 TME_API const char *tme_status_name(tme_status s);
 TME_API const char *tme_version(void);
 

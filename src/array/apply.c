@@ -274,12 +274,11 @@ static tme_status infer(call *c, const op_type **in, tme_dtype *cast, tme_array 
                .default_float = untyped ? config->untyped_dtype : config->default_dtype,
                .untyped = config->untyped,
                .cast = cast};
-  /* Integers are not brought down to 16-bit floats: what is made of them is f32, and rounds once at the end. */
+  /* Integers are not brought down to narrow floats: what is made of them is f32, and rounds once at the end. */
   tme_dtype narrow = TME_DTYPE_NONE;
-  bool half = o.default_float == TME_F16 || o.default_float == TME_BF16;
-  if (half && c->nin && !floats && c->def->family != FAMILY_cast) {
+  if (dtype_is_narrow(o.default_float) && c->nin && !floats && c->def->family != FAMILY_cast) {
     narrow = o.default_float;
-    o.default_float = TME_F32;
+    o.default_float = dtype_wide(narrow);
   }
   if (o.default_float == TME_F32 && is_of_wide_integers(c)) {
     if (narrow == TME_DTYPE_NONE) narrow = TME_F32;

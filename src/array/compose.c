@@ -45,8 +45,8 @@ static tme_array *round_any(tme_scope *s, tme_array *x, int64_t decimals) {
       return NULL;
     }
     wide = dtype_is_signed(t) ? TME_I64 : TME_U64;
-  } else if (t != TME_F64) {
-    wide = TME_F32;
+  } else {
+    wide = dtype_wide(t);
   }
   if (wide != t) x = tme_astype(s, x, wide);
   if (!x) return NULL;

@@ -2,7 +2,7 @@
 #ifndef TME_BASE_H
 #define TME_BASE_H
 
-#include "tme/tme.h"
+#include "base/dtype.h"
 #include <stdarg.h>
 
 #define COUNT(a) ((int)(sizeof(a) / sizeof *(a)))
@@ -79,26 +79,5 @@ bool utf8_valid(const char *from, size_t n);
 
 /* Milliseconds of a clock that never goes back. */
 double now_ms(void);
-
-/* dtypes */
-bool dtype_is_float(tme_dtype t); /* real floating */
-bool dtype_is_complex(tme_dtype t);
-bool dtype_is_int(tme_dtype t); /* integers, not bool */
-bool dtype_is_signed(tme_dtype t);
-tme_dtype dtype_real(tme_dtype t); /* c64 -> f32; others themselves */
-int dtype_dlpack(tme_dtype t);     /* DLPack's type code, which names the dtype together with its size */
-/* The dtype both convert to (Python array API standard, plus int with float -> float), or TME_DTYPE_NONE. */
-tme_dtype dtype_promote(tme_dtype a, tme_dtype b);
-
-/* 16-bit floats by bits: _Float16 is not portable across the supported compilers. Round to nearest even. */
-float f16_to_f32(uint16_t h);
-uint16_t f16_from_f32(float f);
-uint16_t f16_from_f64(double d); /* one rounding */
-float bf16_to_f32(uint16_t h);
-uint16_t bf16_from_f32(float f);
-uint16_t bf16_from_f64(double d);
-/* The number, or one of its neighbours in f64 so that rounding it to 16 bits gives what rounding the number would. */
-double int_to_odd(int64_t v);
-double uint_to_odd(uint64_t v);
 
 #endif

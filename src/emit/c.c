@@ -4,12 +4,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-static const char *const types[TME_DTYPE_COUNT] = {
-    [TME_BOOL] = "bool",    [TME_U8] = "uint8_t",   [TME_U16] = "uint16_t", [TME_U32] = "uint32_t",
-    [TME_U64] = "uint64_t", [TME_I8] = "int8_t",    [TME_I16] = "int16_t",  [TME_I32] = "int32_t",
-    [TME_I64] = "int64_t",  [TME_F16] = "_Float16", [TME_BF16] = "__bf16",  [TME_F32] = "float",
-    [TME_F64] = "double",
-};
+static const char *type_of(int dtype) { return dtype_get((tme_dtype)dtype)->c; }
 
 static const char *const patterns[K_OP_COUNT] = {
 #define PRIM(name, arity, text) [K_##name] = text,
@@ -82,7 +77,7 @@ static void put_prim(text *out, const k_inst *in) {
       p++;
       text_add(out, "v%d", v);
     } else if (*p == 'T') {
-      text_add(out, "%s", types[in->dtype]);
+      text_add(out, "%s", type_of(in->dtype));
     } else {
       if (*p == '(' && is_c_function(in->op) && in->dtype == TME_F32) text_add(out, "f");
       text_bytes(out, p, 1);
@@ -158,7 +153,7 @@ static void put_inst(text *out, const kernel *k, int i) {
       text_add(out, " = v%d;\n", in->a);
       return;
     }
-    text_add(out, "%s v%d = ", types[in->dtype], i);
+    text_add(out, "%s v%d = ", type_of(in->dtype), i);
     if (guard >= 0) text_add(out, "v%d ? ", guard);
     put_access(out, k, (int)in->imm);
     text_add(out, guard >= 0 ? " : 0;\n" : ";\n");
@@ -174,7 +169,7 @@ static void put_inst(text *out, const kernel *k, int i) {
     put_update(out, k, in);
     return;
   }
-  text_add(out, "%s v%d", types[in->dtype], i);
+  text_add(out, "%s v%d", type_of(in->dtype), i);
   if (in->op == K_ACC) {
     put_kept(out, k, in, true);
     text_add(out, in->imm ? "; // each starts from v%d\n" : " = v%d;\n", in->a);
@@ -183,7 +178,7 @@ static void put_inst(text *out, const kernel *k, int i) {
   text_add(out, " = ");
   switch (in->op) {
   case K_CONST: put_const(out, in); break;
-  case K_ARG: text_add(out, "*(const %s *)&args[%" PRIu64 "]", types[in->dtype], in->imm); break;
+  case K_ARG: text_add(out, "*(const %s *)&args[%" PRIu64 "]", type_of(in->dtype), in->imm); break;
   case K_INDEX: put_ix(out, k, (int)in->imm, false); break;
   case K_READ:
     text_add(out, "v%d", in->a);
@@ -201,12 +196,12 @@ void emit_c(const kernel *k, text *out) {
   for (int i = 0; i < k->nbufs; i++) {
     const k_buf *b = &k->bufs[i];
     if (b->role != BUF_SCRATCH)
-      text_add(out, "%s%s *restrict b%d, ", b->role == BUF_IN ? "const " : "", types[b->dtype], i);
+      text_add(out, "%s%s *restrict b%d, ", b->role == BUF_IN ? "const " : "", type_of(b->dtype), i);
   }
   text_add(out, "const uint64_t *args) {\n");
   for (int i = 0; i < k->nbufs; i++) {
     if (k->bufs[i].role == BUF_SCRATCH)
-      text_add(out, "  %s b%d[%" PRId64 "]; // scratch\n", types[k->bufs[i].dtype], i, k->bufs[i].hi);
+      text_add(out, "  %s b%d[%" PRId64 "]; // scratch\n", type_of(k->bufs[i].dtype), i, k->bufs[i].hi);
   }
   for (int i = 0; i < k->ninst; i++) {
     const k_inst *in = &k->inst[i];

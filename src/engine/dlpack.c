@@ -23,7 +23,7 @@ static const char *code_name(uint8_t code) {
 }
 
 static DLDataType type_of(tme_dtype t) {
-  return (DLDataType){.code = (uint8_t)dtype_dlpack(t), .bits = (uint8_t)(tme_dtype_size(t) * 8), .lanes = 1};
+  return (DLDataType){.code = dtype_get(t)->dlpack, .bits = (uint8_t)(tme_dtype_size(t) * 8), .lanes = 1};
 }
 
 static tme_dtype dtype_of(DLDataType d) {

@@ -5,16 +5,6 @@
 
 /* ---- dtypes ------------------------------------------------------------------------------------------------------ */
 
-/* The first spelling of a dtype is the one that is written. */
-static const struct {
-  char code[4];
-  tme_dtype dtype;
-} codes[] = {
-    {"b1", TME_BOOL}, {"?", TME_BOOL}, {"u1", TME_U8},  {"u2", TME_U16}, {"u4", TME_U32},
-    {"u8", TME_U64},  {"i1", TME_I8},  {"i2", TME_I16}, {"i4", TME_I32}, {"i8", TME_I64},
-    {"f2", TME_F16},  {"f4", TME_F32}, {"f8", TME_F64}, {"c8", TME_C64}, {"c16", TME_C128},
-};
-
 static const char *what_kind(char kind) {
   switch (kind) {
   case 'O': return ": Python objects";
@@ -32,14 +22,10 @@ static tme_status parse_dtype(const io_place *at, const char *descr, tme_dtype *
   const char *code = descr;
   *swap = *code == '>';
   if (*code == '<' || *code == '>' || *code == '|' || *code == '=') code++;
-  for (int i = 0; i < COUNT(codes); i++) {
-    if (strcmp(code, codes[i].code) == 0) {
-      *dtype = codes[i].dtype;
-      return TME_OK;
-    }
-  }
+  if (strcmp(code, "?") == 0) code = "b1";
   for (int i = 0; i < TME_DTYPE_COUNT; i++) {
-    if (i != TME_BF16 && strcmp(code, tme_dtype_name((tme_dtype)i)) == 0) {
+    const dtype_info *d = dtype_get((tme_dtype)i);
+    if (d->npy[0] && (strcmp(code, d->npy) == 0 || strcmp(code, d->name) == 0)) {
       *dtype = (tme_dtype)i;
       return TME_OK;
     }
@@ -219,9 +205,8 @@ tme_status npy_read(const io_place *at, io_bytes *b, io_list *out) {
 }
 
 tme_status npy_header(const io_place *at, const io_source *a, char out[NPY_HEADER_MAX], size_t *size) {
-  const char *code = NULL;
-  for (int i = 0; i < COUNT(codes) && !code; i++) code = codes[i].dtype == a->dtype ? codes[i].code : NULL;
-  if (!code) {
+  const char *code = dtype_get(a->dtype)->npy;
+  if (!code[0]) {
     return io_fail(at, TME_ERR_DTYPE, "NumPy's files have no %s: save as .safetensors, or cast the array first",
                    tme_dtype_name(a->dtype));
   }

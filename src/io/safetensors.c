@@ -9,16 +9,6 @@
 enum { HEADER_MAX = 100 * 1000 * 1000 }; /* the format's own limit */
 static const char metadata[] = "__metadata__";
 
-/* In the order of the format's own writer, which sorts by it, the widest first; alignments never decrease. */
-static const struct {
-  const char *name;
-  tme_dtype dtype;
-} dtypes[] = {
-    {"BOOL", TME_BOOL}, {"U8", TME_U8},     {"I8", TME_I8},   {"I16", TME_I16}, {"U16", TME_U16},
-    {"F16", TME_F16},   {"BF16", TME_BF16}, {"I32", TME_I32}, {"U32", TME_U32}, {"F32", TME_F32},
-    {"C64", TME_C64},   {"F64", TME_F64},   {"I64", TME_I64}, {"U64", TME_U64},
-};
-
 /* ---- reading ----------------------------------------------------------------------------------------------------- */
 
 /* One array, by what the header says about it. */
@@ -185,19 +175,23 @@ static tme_status describe(const reader *r, const io_place *at, const entry *e, 
   return TME_OK;
 }
 
-static int find_dtype(const json_text *t) {
-  int k = 0;
-  while (k < COUNT(dtypes) && !json_is(t, dtypes[k].name)) k++;
-  return k;
+static tme_dtype find_dtype(const json_text *t) {
+  for (int k = 0; k < TME_DTYPE_COUNT; k++) {
+    const char *name = dtype_get((tme_dtype)k)->safetensors;
+    if (name[0] && json_is(t, name)) return (tme_dtype)k;
+  }
+  return TME_DTYPE_NONE;
 }
 
 /* Whether an array can be read here; what cannot, is no reason to refuse the rest of a file. */
-static bool supported(const description *d) { return d->rank <= TME_MAX_RANK && find_dtype(&d->dtype) < COUNT(dtypes); }
+static bool supported(const description *d) {
+  return d->rank <= TME_MAX_RANK && find_dtype(&d->dtype) != TME_DTYPE_NONE;
+}
 
 /* Layout and size of an array that is supported. */
 static tme_status lay_out(const io_place *at, const description *d, io_array *a) {
   size_t expected = 0;
-  a->dtype = dtypes[find_dtype(&d->dtype)].dtype;
+  a->dtype = find_dtype(&d->dtype);
   a->rank = (int)d->rank;
   memcpy(a->shape, d->shape, sizeof a->shape);
   tme_status s = io_layout(at, a, false, &expected);
@@ -303,15 +297,10 @@ tme_status safetensors_read(const io_place *at, io_bytes *b, const char *only, b
 
 /* ---- writing ----------------------------------------------------------------------------------------------------- */
 
-static int order_of(tme_dtype t) {
-  int k = 0;
-  while (k < COUNT(dtypes) && dtypes[k].dtype != t) k++;
-  return k;
-}
-
+/* As the format's own writer sorts, the widest first: alignments never decrease. */
 static int by_dtype_then_name(const void *l, const void *r) {
   const io_source *a = *(const io_source *const *)l, *b = *(const io_source *const *)r;
-  int x = order_of(a->dtype), y = order_of(b->dtype);
+  int x = dtype_get(a->dtype)->place, y = dtype_get(b->dtype)->place;
   return x != y ? y - x : strcmp(a->name, b->name);
 }
 
@@ -333,8 +322,8 @@ static tme_status make_header(const io_place *at, const io_source *const *a, int
   size_t offset = 0, bytes = 0;
   text_add(t, "{");
   for (int i = 0; i < n; i++, offset += bytes) {
-    int k = order_of(a[i]->dtype);
-    if (k == COUNT(dtypes)) {
+    const char *dtype = dtype_get(a[i]->dtype)->safetensors;
+    if (!dtype[0]) {
       return io_fail(at, TME_ERR_DTYPE, "array '%.200s': .safetensors has no %s: save as .npz, or cast it first",
                      a[i]->name, tme_dtype_name(a[i]->dtype));
     }
@@ -342,7 +331,7 @@ static tme_status make_header(const io_place *at, const io_source *const *a, int
     if (bytes > PTRDIFF_MAX - offset) return io_fail(at, TME_ERR_MEMORY, "more data than a file can hold");
     if (i) text_add(t, ",");
     add_string(t, a[i]->name);
-    text_add(t, ":{\"dtype\":\"%s\",\"shape\":[", dtypes[k].name);
+    text_add(t, ":{\"dtype\":\"%s\",\"shape\":[", dtype);
     for (int d = 0; d < a[i]->rank; d++) text_add(t, "%s%lld", d ? "," : "", (long long)a[i]->shape[d]);
     text_add(t, "],\"data_offsets\":[%zu,%zu]}", offset, offset + bytes);
   }

@@ -2,7 +2,6 @@
 #include "ir/graph.h"
 #include "base/grow.h"
 #include "ir/subgraph.h"
-#include <float.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -211,7 +210,7 @@ int graph_cast(graph *g, int x, tme_dtype t) {
 int graph_wide(graph *g, int x) {
   if (x < 0) return -1;
   tme_dtype t = g->node[x].type.dtype;
-  return t == TME_F16 || t == TME_BF16 ? graph_cast(g, x, TME_F32) : x;
+  return dtype_is_narrow(t) ? graph_cast(g, x, dtype_wide(t)) : x;
 }
 
 int graph_reduce(graph *g, int op, int x, uint32_t axes, bool keepdims) {
@@ -228,7 +227,7 @@ int graph_centred(graph *g, int squares, int sum, int left) {
   if (squares < 0) return -1;
   tme_dtype t = g->node[squares].type.dtype;
   /* The squares of finite deviations may be infinite, and what is taken from them must not be so too: that is NaN. */
-  int most = graph_number(g, t, t == TME_F64 ? DBL_MAX : FLT_MAX);
+  int most = graph_number(g, t, dtype_get(t)->most);
   int lost = graph_bin(g, OP_minimum, graph_bin(g, OP_multiply, sum, left), most);
   return graph_bin(g, OP_maximum, graph_bin(g, OP_subtract, squares, lost), graph_number(g, t, 0));
 }

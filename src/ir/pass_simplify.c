@@ -13,21 +13,9 @@ typedef struct simplifier {
 static bool is_constant(const graph *g, int i, double v) {
   const g_node *n = graph_get(g, i);
   if (n->op != OP_literal || n->leaf >= 0 || n->bits[1] != 0) return false;
-  double x;
-  float f;
-  switch (n->type.dtype) {
-  case TME_F64:
-  case TME_C128: memcpy(&x, &n->bits[0], sizeof x); break;
-  case TME_F32:
-  case TME_C64:
-    memcpy(&f, &n->bits[0], sizeof f);
-    x = (double)f;
-    break;
-  case TME_F16: x = (double)f16_to_f32((uint16_t)n->bits[0]); break;
-  case TME_BF16: x = (double)bf16_to_f32((uint16_t)n->bits[0]); break;
-  default: x = (double)(int64_t)n->bits[0];
-  }
-  return x == v;
+  double x[2];
+  literal_value(n->type.dtype, n->bits, x);
+  return x[0] == v;
 }
 
 static bool same_type(const op_type *a, const op_type *b) { return a->dtype == b->dtype && type_same_shape(a, b); }

@@ -22,9 +22,6 @@ typedef struct expr_value {
   int re, im;
 } expr_value;
 
-/* The dtype in which values of dtype t are held in a kernel: f32 for 16-bit floats, the real dtype for complex ones. */
-tme_dtype expr_dtype(tme_dtype t);
-
 /* Emits elementwise operation `op` on operands of dtype t (all promoted to it; WHERE: the first is bool). */
 expr_value expr_emit(kernel *k, int op, tme_dtype t, const expr_value *in);
 /* NULL if kernels can do the operation on operands of dtype t (of where: its second one), else the reason (static text). */
@@ -37,7 +34,7 @@ typedef const char *op_supports_fn(int op, tme_dtype t);
 #include "ops/families.def"
 #undef CHECKS_YES
 #undef CHECKS_NO
-/* Converts between any two dtypes (rounding to 16-bit floats is done, and the value comes back as f32). */
+/* Converts between any two dtypes (rounding to narrow floats is done, and the value comes back as f32). */
 expr_value expr_cast(kernel *k, expr_value v, tme_dtype from, tme_dtype to);
 /* A constant from the bits of a literal. */
 expr_value expr_const(kernel *k, tme_dtype t, const uint64_t bits[2]);

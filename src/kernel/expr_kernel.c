@@ -1,23 +1,16 @@
 /* The expressions of ops.def as instructions of a kernel. */
-#include "kernel/math.h"
+#include "base/convert.h"
 #include "kernel/expr_complex.h"
+#include "kernel/math.h"
 #include <math.h>
-#include <string.h>
 
 /* What the expressions are built into. */
 typedef struct context {
   kernel *k;
-  tme_dtype t;    /* expr_dtype of the operands */
-  tme_dtype half; /* the 16-bit float that t stands for; else t */
+  tme_dtype t;      /* dtype_held of the operands */
+  tme_dtype narrow; /* the narrow float that t stands for; else t */
   bool is_complex;
 } context;
-
-static bool is_float(tme_dtype t) { return t == TME_F32 || t == TME_F64; }
-
-tme_dtype expr_dtype(tme_dtype t) {
-  t = dtype_real(t);
-  return t == TME_F16 || t == TME_BF16 ? TME_F32 : t;
-}
 
 tme_dtype expr_type(const kernel *k, int v) { return v >= 0 && v < k->ninst ? (tme_dtype)k->inst[v].dtype : TME_F32; }
 
@@ -72,19 +65,19 @@ static expr_value divide(context *c, expr_value a, expr_value b) {
 
 static expr_value absolute(context *c, expr_value a) {
   if (a.im >= 0) return real(complex_abs(c->k, a));
-  return is_float(c->t) || dtype_is_signed(c->t) ? unary(c, K_ABS, a) : a;
+  return dtype_is_float(c->t) || dtype_is_signed(c->t) ? unary(c, K_ABS, a) : a;
 }
 
 static expr_value sign(context *c, expr_value a) {
   if (a.im >= 0) return complex_sign(c->k, a);
-  int zero = number(c, 0), other = is_float(c->t) ? a.re : zero;
-  if (is_float(c->t) || dtype_is_signed(c->t))
+  int zero = number(c, 0), other = dtype_is_float(c->t) ? a.re : zero;
+  if (dtype_is_float(c->t) || dtype_is_signed(c->t))
     other = k_select(c->k, k_bin(c->k, K_LT, a.re, zero), number(c, -1), other);
   return real(k_select(c->k, k_bin(c->k, K_GT, a.re, zero), number(c, 1), other));
 }
 
 /* floor, ceil, ... leave integers as they are. */
-static expr_value rounded(context *c, k_op op, expr_value a) { return is_float(c->t) ? unary(c, op, a) : a; }
+static expr_value rounded(context *c, k_op op, expr_value a) { return dtype_is_float(c->t) ? unary(c, op, a) : a; }
 
 /* Whether a remainder r of the division by b must move to the sign of b. */
 static int wrong_side(context *c, int r, int b) {
@@ -103,7 +96,7 @@ static expr_value int_division(context *c, int a, int b, bool remainder) {
 
 /* The quotient is whole but for rounding: floor, and one more where that was a whole one off; b = 0 gives a / b. */
 static expr_value floor_divide(context *c, expr_value a, expr_value b) {
-  if (!is_float(c->t)) return int_division(c, a.re, b.re, false);
+  if (!dtype_is_float(c->t)) return int_division(c, a.re, b.re, false);
   kernel *k = c->k;
   int r = math_fmod(k, a.re, b.re), zero = number(c, 0), one = number(c, 1), ratio = k_bin(k, K_DIV, a.re, b.re);
   int q = k_bin(k, K_DIV, k_bin(k, K_SUB, a.re, r), b.re);
@@ -115,7 +108,7 @@ static expr_value floor_divide(context *c, expr_value a, expr_value b) {
 }
 
 static expr_value modulo(context *c, expr_value a, expr_value b) {
-  if (!is_float(c->t)) return int_division(c, a.re, b.re, true);
+  if (!dtype_is_float(c->t)) return int_division(c, a.re, b.re, true);
   kernel *k = c->k;
   int r = math_fmod(k, a.re, b.re), zero = number(c, 0);
   int v = k_select(k, wrong_side(c, r, b.re), k_bin(k, K_ADD, r, b.re), r);
@@ -126,7 +119,7 @@ static expr_value modulo(context *c, expr_value a, expr_value b) {
  * is that to 16 bits. */
 static int fma_once(context *c, int x, int y, int z) {
   kernel *k = c->k;
-  if (c->half != TME_F16 && c->half != TME_BF16) return k_fma_once(k, x, y, z);
+  if (!dtype_is_narrow(c->narrow)) return k_fma_once(k, x, y, z);
   int p = k_bin(k, K_MUL, k_cast(k, TME_F64, x), k_cast(k, TME_F64, y)), w = k_cast(k, TME_F64, z);
   int sum = k_bin(k, K_ADD, p, w), of_w = k_bin(k, K_SUB, sum, p), zero = k_const_f(k, TME_F64, 0);
   int lost = k_bin(k, K_ADD, k_bin(k, K_SUB, p, k_bin(k, K_SUB, sum, of_w)), k_bin(k, K_SUB, w, of_w));
@@ -136,7 +129,7 @@ static int fma_once(context *c, int x, int y, int z) {
   int outward = k_bin(k, K_XOR, k_bin(k, K_GT, lost, zero), k_bin(k, K_LT, sum, zero));
   int next = k_bin(k, K_ADD, bits, k_select(k, outward, one, k_const_i(k, TME_I64, -1)));
   int odd = k_bitcast(k, TME_F64, k_select(k, inexact, next, bits));
-  return k_cast(k, TME_F32, k_cast(k, c->half, odd));
+  return k_cast(k, TME_F32, k_cast(k, c->narrow, odd));
 }
 
 /* ---- functions ----------------------------------------------------------------------------------------------- */
@@ -190,20 +183,20 @@ int expr_copysign(kernel *k, int x, int y) {
 }
 
 static expr_value sign_is_set(context *c, expr_value a) {
-  if (!is_float(c->t) && !dtype_is_signed(c->t)) return real(flag(c, false));
-  int v = is_float(c->t) ? k_bitcast(c->k, bits_type(c->t), a.re) : a.re;
+  if (!dtype_is_float(c->t) && !dtype_is_signed(c->t)) return real(flag(c, false));
+  int v = dtype_is_float(c->t) ? k_bitcast(c->k, bits_type(c->t), a.re) : a.re;
   return real(k_bin(c->k, K_LT, v, k_const_i(c->k, expr_type(c->k, v), 0)));
 }
 
 static expr_value infinite(context *c, expr_value a) {
-  if (!is_float(c->t)) return real(flag(c, false));
+  if (!dtype_is_float(c->t)) return real(flag(c, false));
   int inf = number(c, INFINITY), v = k_bin(c->k, K_EQ, k_un(c->k, K_ABS, a.re), inf);
   if (a.im >= 0) v = k_bin(c->k, K_OR, v, k_bin(c->k, K_EQ, k_un(c->k, K_ABS, a.im), inf));
   return real(v);
 }
 
 static expr_value is_finite(context *c, expr_value a) {
-  if (!is_float(c->t)) return real(flag(c, true));
+  if (!dtype_is_float(c->t)) return real(flag(c, true));
   int inf = number(c, INFINITY), v = k_bin(c->k, K_LT, k_un(c->k, K_ABS, a.re), inf);
   if (a.im >= 0) v = k_bin(c->k, K_AND, v, k_bin(c->k, K_LT, k_un(c->k, K_ABS, a.im), inf));
   return real(v);
@@ -312,7 +305,7 @@ expr_value expr_emit(kernel *k, int op, tme_dtype t, const expr_value *in) {
 #include "ops/ops.def"
 #undef ELEMENTWISE
   };
-  context c = {.k = k, .t = expr_dtype(t), .half = t, .is_complex = dtype_is_complex(t)};
+  context c = {.k = k, .t = dtype_held(t), .narrow = t, .is_complex = dtype_is_complex(t)};
   const op_def *d = op_get(op);
   if (!d || !emit[op]) {
     k->failed = true;
@@ -324,10 +317,7 @@ expr_value expr_emit(kernel *k, int op, tme_dtype t, const expr_value *in) {
 
 /* ---- conversions ----------------------------------------------------------------------------------------------- */
 
-static int cast_real(kernel *k, int v, tme_dtype to) {
-  if (to == TME_F16 || to == TME_BF16) return k_cast(k, TME_F32, k_cast(k, to, v));
-  return k_cast(k, expr_dtype(to), v);
-}
+static int cast_real(kernel *k, int v, tme_dtype to) { return k_cast(k, dtype_held(to), k_cast(k, to, v)); }
 
 expr_value expr_cast(kernel *k, expr_value v, tme_dtype from, tme_dtype to) {
   if (from == to) return v;
@@ -342,13 +332,9 @@ expr_value expr_cast(kernel *k, expr_value v, tme_dtype from, tme_dtype to) {
 }
 
 static int constant_bits(kernel *k, tme_dtype t, uint64_t bits) {
-  if (t == TME_F16 || t == TME_BF16) {
-    float f = t == TME_F16 ? f16_to_f32((uint16_t)bits) : bf16_to_f32((uint16_t)bits);
-    return k_const_f(k, TME_F32, (double)f);
-  }
-  size_t size = tme_dtype_size(t);
-  if (size < 8) bits &= ((uint64_t)1 << (8 * size)) - 1;
-  return k_emit(k, K_CONST, t, -1, -1, -1, t == TME_BOOL ? bits != 0 : bits);
+  uint64_t held = 0;
+  convert_run(t, &bits, 1, dtype_held(t), &held, 1, 1);
+  return k_emit(k, K_CONST, dtype_held(t), -1, -1, -1, held);
 }
 
 expr_value expr_const(kernel *k, tme_dtype t, const uint64_t bits[2]) {

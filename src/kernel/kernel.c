@@ -1,7 +1,7 @@
 /* Tables and builder of the kernel description, and the questions that users ask it. */
 #include "kernel/kernel_util.h"
+#include "base/convert.h"
 #include "base/grow.h"
-#include <math.h>
 #include <string.h>
 
 _Static_assert(sizeof(k_axis) == 24 && sizeof(k_buf) == 24 && sizeof(k_ix) == 40 && sizeof(k_access) == 24 &&
@@ -108,7 +108,7 @@ int k_axis_add(kernel *k, int64_t extent, unsigned flags, int width, int unroll)
 }
 
 int k_buf_add(kernel *k, k_buf_role role, tme_dtype t, int64_t lo, int64_t hi) {
-  if (!k || t < 0 || t >= TME_DTYPE_COUNT || dtype_is_complex(t)) return refuse(k);
+  if (!k || dtype_is_complex(t) || dtype_no_kernels(t)) return refuse(k);
   int i = kernel_grow(k, &k->bufs, &k->nbufs, 1, sizeof *k->bufs);
   if (i < 0) return -1;
   k->bufs[i] = (k_buf){.role = (uint8_t)role,
@@ -159,44 +159,23 @@ void k_end(kernel *k, int loop) {
     k_emit(k, K_END, 0, loop, -1, -1, 0);
 }
 
-static uint64_t int_bits(tme_dtype t, int64_t v) {
-  size_t size = tme_dtype_size(t);
-  return size >= 8 ? (uint64_t)v : (uint64_t)v & (((uint64_t)1 << (8 * size)) - 1);
-}
-
 static int const_bits(kernel *k, tme_dtype t, uint64_t bits) { return k_emit(k, K_CONST, t, -1, -1, -1, bits); }
 
-static int const_f32(kernel *k, float f) {
-  uint32_t u;
-  memcpy(&u, &f, sizeof u);
-  return const_bits(k, TME_F32, u);
-}
-
+/* Narrow values only come from loads and casts. */
 int k_const_f(kernel *k, tme_dtype t, double v) {
-  uint64_t u;
-  switch (t) {
-  case TME_BOOL: return const_bits(k, t, v != 0);
-  case TME_F64: memcpy(&u, &v, sizeof u); return const_bits(k, t, u);
-  case TME_F32: return const_f32(k, (float)v);
-  case TME_F16: /* 16-bit values only come from loads and casts */
-    return k_cast(k, t, const_f32(k, f16_to_f32(f16_from_f64(v))));
-  case TME_BF16: return k_cast(k, t, const_f32(k, bf16_to_f32(bf16_from_f64(v))));
-  default: break;
-  }
-  if (!dtype_is_int(t)) return refuse(k);
-  int bits = 8 * (int)tme_dtype_size(t);
-  double top = ldexp(1, dtype_is_signed(t) ? bits - 1 : bits), bottom = dtype_is_signed(t) ? -top : 0;
-  if (isnan(v)) v = 0;
-  if (v >= top)
-    return const_bits(k, t, int_bits(t, dtype_is_signed(t) ? (int64_t)(((uint64_t)1 << (bits - 1)) - 1) : -1));
-  if (v <= bottom) return const_bits(k, t, dtype_is_signed(t) ? (uint64_t)1 << (bits - 1) : 0);
-  return const_bits(k, t, v < 0x1p63 ? int_bits(t, (int64_t)v) : (uint64_t)v);
+  if (!tme_dtype_size(t) || dtype_is_complex(t)) return refuse(k);
+  tme_dtype held = dtype_held(t);
+  uint64_t own = 0, bits = 0;
+  convert_run(TME_F64, &v, 1, t, &own, 1, 1);
+  convert_run(t, &own, 1, held, &bits, 1, 1);
+  return k_cast(k, t, const_bits(k, held, bits));
 }
 
 int k_const_i(kernel *k, tme_dtype t, int64_t v) {
-  if (t == TME_BOOL) return const_bits(k, t, v != 0);
-  if (dtype_is_int(t)) return const_bits(k, t, int_bits(t, v));
-  return k_const_f(k, t, (double)v);
+  if (t != TME_BOOL && !dtype_is_int(t)) return k_const_f(k, t, (double)v);
+  uint64_t bits = 0;
+  convert_run(TME_I64, &v, 1, t, &bits, 1, 1);
+  return const_bits(k, t, bits);
 }
 
 int k_load(kernel *k, int access) {

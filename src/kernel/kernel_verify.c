@@ -54,6 +54,8 @@ static bool check_bufs(const check *c) {
     const k_buf *b = &c->k->bufs[i];
     if (b->role > BUF_SCRATCH || b->dtype >= TME_DTYPE_COUNT || dtype_is_complex((tme_dtype)b->dtype))
       return bad(c, "buffer %d: role %d, dtype %d", i, b->role, b->dtype);
+    const char *why = dtype_no_kernels((tme_dtype)b->dtype);
+    if (why) return bad(c, "buffer %d: %s", i, why);
     if (b->lo > b->hi || (b->role == BUF_SCRATCH && b->lo != 0))
       return bad(c, "buffer %d: elements %lld to %lld", i, (long long)b->lo, (long long)b->hi);
     if (b->align & (b->align - 1) || b->align < tme_dtype_size((tme_dtype)b->dtype))
@@ -133,8 +135,6 @@ static bool check_end(check *c) {
 }
 
 /* ---- values ------------------------------------------------------------------------------------------------------ */
-
-static bool is_value_type(tme_dtype t) { return t == TME_BOOL || dtype_is_int(t) || t == TME_F32 || t == TME_F64; }
 
 static bool check_operand(const check *c, int v, bool acc) {
   const kernel *k = c->k;
@@ -277,9 +277,9 @@ static const uint8_t works_on[K_OP_COUNT] = {
 static bool check_conversion(const check *c) {
   const k_inst *in = &c->k->inst[c->at];
   tme_dtype to = (tme_dtype)in->dtype, from = (tme_dtype)c->k->inst[in->a].dtype;
-  bool ok = !dtype_is_complex(to);
+  bool ok = !dtype_is_complex(to) && !dtype_no_kernels(to);
   if (in->op == K_BITCAST)
-    ok = is_value_type(to) && is_value_type(from) && tme_dtype_size(to) == tme_dtype_size(from) &&
+    ok = dtype_is_value(to) && dtype_is_value(from) && tme_dtype_size(to) == tme_dtype_size(from) &&
          tme_dtype_size(to) >= 4;
   return ok || bad(c, "from %s to %s", tme_dtype_name(from), tme_dtype_name(to));
 }
@@ -302,7 +302,7 @@ static bool check_prim(const check *c) {
   if ((tme_dtype)in->dtype != (op_is_compare(in->op) ? TME_BOOL : t))
     return bad(c, "gives %s from %s", tme_dtype_name((tme_dtype)in->dtype), tme_dtype_name(t));
   unsigned kind = t == TME_BOOL ? ON_BOOL : dtype_is_int(t) ? ON_INT : ON_FLOAT;
-  if (!is_value_type(t) || !(works_on[in->op] & kind) || (in->op == K_ABS && kind == ON_INT && !dtype_is_signed(t)))
+  if (!dtype_is_value(t) || !(works_on[in->op] & kind) || (in->op == K_ABS && kind == ON_INT && !dtype_is_signed(t)))
     return bad(c, "does not work on %s", tme_dtype_name(t));
   if (in->op == K_LIBM && (in->imm >= LIBM_COUNT || libm_arity((libm_id)in->imm) != n))
     return bad(c, "no function %llu of %d operands", (unsigned long long)in->imm, n);
@@ -320,13 +320,14 @@ static bool check_inst(check *c) {
   switch (in->op) {
   case K_NOP: return true;
   case K_CONST:
-    if (!is_value_type((tme_dtype)in->dtype)) return bad(c, "no constants of %s", tme_dtype_name((tme_dtype)in->dtype));
+    if (!dtype_is_value((tme_dtype)in->dtype))
+      return bad(c, "no constants of %s", tme_dtype_name((tme_dtype)in->dtype));
     if (in->dtype == TME_BOOL
             ? in->imm > 1
             : tme_dtype_size((tme_dtype)in->dtype) < 8 && in->imm >> (8 * tme_dtype_size((tme_dtype)in->dtype)))
       return bad(c, "bits beyond the dtype");
     return true;
-  case K_ARG: return (is_value_type((tme_dtype)in->dtype) && in->imm < INT32_MAX) || bad(c, "no such argument");
+  case K_ARG: return (dtype_is_value((tme_dtype)in->dtype) && in->imm < INT32_MAX) || bad(c, "no such argument");
   case K_INDEX:
     if (in->imm >= (uint64_t)k->nix || in->dtype != TME_I64)
       return bad(c, "no expression %llu", (unsigned long long)in->imm);

@@ -6,8 +6,8 @@ const char *supports_elementwise(int op, tme_dtype t) {
   if (dtype_is_int(t) && (op_traits(op) & TRAIT_POWER)) return "powers of integers are not compiled";
   if (dtype_is_complex(t) && (op_traits(op) & TRAIT_REAL_KERNELS))
     return "this function of complex numbers is not compiled";
-  if ((t == TME_F16 || t == TME_BF16) && (op_traits(op) & TRAIT_NEIGHBOUR))
-    return "kernels hold 16-bit floats as float32, which has other neighbours";
+  if (dtype_is_narrow(t) && (op_traits(op) & TRAIT_NEIGHBOUR))
+    return "kernels hold narrow floats as float32, which has other neighbours";
   return NULL;
 }
 

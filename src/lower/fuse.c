@@ -164,7 +164,7 @@ static bool ready(fuser *u, int gr, int n) {
 static size_t sum_bytes(const g_node *n) {
   if (n->op != OP_sum && n->op != OP_prod) return 0;
   tme_dtype r = dtype_real(n->type.dtype);
-  return dtype_is_float(r) ? (r == TME_F64 ? 8 : 4) : 0;
+  return dtype_is_float(r) ? tme_dtype_size(dtype_held(r)) : 0;
 }
 
 /* A reduction that is ready joins those of the same rows; `below`: it reads a member. */

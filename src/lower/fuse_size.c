@@ -8,13 +8,13 @@ enum { VIEW = 2, PART = 6, GATHER = 8, OTHER = 4, MOST_INDICES = 1 << 20 };
 /* Instructions of an elementwise operation: counted in a kernel made for that. 0 when out of memory. */
 static int count_map(const graph *g, int i) {
   const g_node *n = &g->node[i];
-  tme_dtype t = g->node[graph_in(g, i, n->nin - 1)].type.dtype, real = expr_dtype(t);
+  tme_dtype t = g->node[graph_in(g, i, n->nin - 1)].type.dtype, real = dtype_held(t);
   kernel *k = kernel_new("size");
   if (!k) return 0;
   expr_value in[3] = {{-1, -1}, {-1, -1}, {-1, -1}};
   for (int j = 0; j < n->nin && j < COUNT(in); j++) {
     tme_dtype tj = g->node[graph_in(g, i, j)].type.dtype;
-    in[j].re = k_emit(k, K_ARG, expr_dtype(tj), -1, -1, -1, (uint64_t)j);
+    in[j].re = k_emit(k, K_ARG, dtype_held(tj), -1, -1, -1, (uint64_t)j);
     if (dtype_is_complex(tj)) in[j].im = k_emit(k, K_ARG, real, -1, -1, -1, (uint64_t)j);
   }
   if (n->op == OP_astype)

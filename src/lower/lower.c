@@ -88,7 +88,7 @@ static expr_value load_words(builder *b, tme_dtype t, int buf, int at, int dyn, 
     k->acc[access].guard = guard;
     k->acc[access].dyn = dyn;
     k->acc[access].dyn_scale = dyn_scale * words;
-    int x = k_cast(k, expr_dtype(t), k_load(k, access));
+    int x = k_cast(k, dtype_held(t), k_load(k, access));
     *(w ? &v.im : &v.re) = x;
   }
   return v;
@@ -235,7 +235,7 @@ static expr_value value_take(builder *b, int node, const int *ix, int guard) {
 /* ---- any value -------------------------------------------------------------------------------------------------------- */
 
 static expr_value value_literal(builder *b, const g_node *n) {
-  tme_dtype real = expr_dtype(n->type.dtype);
+  tme_dtype real = dtype_held(n->type.dtype);
   if (n->leaf < 0) return expr_const(b->k, n->type.dtype, n->bits);
   expr_value v = {-1, -1};
   v.re = k_emit(b->k, K_ARG, real, -1, -1, -1, (uint64_t)builder_arg(b, n->leaf, 0, 0));

@@ -6,6 +6,10 @@
 
 const char *program_supports(const graph *g, int i) {
   const g_node *n = &g->node[i];
+  const char *why = dtype_no_kernels(n->type.dtype);
+  for (int k = 0; k < n->nin && !why; k++)
+    if (graph_in(g, i, k) >= 0) why = dtype_no_kernels(g->node[graph_in(g, i, k)].type.dtype);
+  if (why) return why;
   if (n->op >= OP_PUBLIC_COUNT) return NULL;
   tme_dtype t =
       n->nin && graph_in(g, i, n->nin - 1) >= 0 ? g->node[graph_in(g, i, n->nin - 1)].type.dtype : n->type.dtype;

@@ -1,4 +1,5 @@
 /* Numbers before they have a dtype, and their bits once they have one. */
+#include "base/convert.h"
 #include "ops/ops.h"
 #include <inttypes.h>
 #include <math.h>
@@ -88,63 +89,15 @@ tme_status number_misfit(const char *op, const op_number *n, tme_dtype t, error 
 
 /* ---- bits ---------------------------------------------------------------------------------------------------------- */
 
-static uint64_t bits_of(double v) {
-  uint64_t b;
-  memcpy(&b, &v, sizeof b);
-  return b;
-}
-
-static uint64_t bits_of_single(float v) {
-  uint32_t b;
-  memcpy(&b, &v, sizeof b);
-  return b;
-}
-
-/* To an integer of `bits` bits: saturates, NaN to 0. */
-static uint64_t to_int(double v, bool is_signed, int bits) {
-  if (isnan(v)) return 0;
-  uint64_t mask = bits == 64 ? UINT64_MAX : ((uint64_t)1 << bits) - 1, max = is_signed ? mask >> 1 : mask;
-  if (v >= ldexp(1, is_signed ? bits - 1 : bits)) return max;
-  if (!is_signed) return v <= 0 ? 0 : (uint64_t)v;
-  if (v <= -ldexp(1, bits - 1)) return max + 1;
-  return (uint64_t)(int64_t)v & mask;
-}
-
-void literal_bits(tme_dtype t, double v, uint64_t bits[2]) {
+static void convert(tme_dtype from, const void *v, tme_dtype t, uint64_t bits[2]) {
   bits[0] = bits[1] = 0;
-  switch (t) {
-  case TME_BOOL: bits[0] = v != 0; break;
-  case TME_F16: bits[0] = f16_from_f64(v); break;
-  case TME_BF16: bits[0] = bf16_from_f64(v); break;
-  case TME_F32:
-  case TME_C64: bits[0] = bits_of_single((float)v); break;
-  case TME_F64:
-  case TME_C128: bits[0] = bits_of(v); break;
-  default: bits[0] = to_int(v, dtype_is_signed(t), (int)(8 * tme_dtype_size(t))); break;
-  }
+  convert_run(from, v, 1, dtype_real(t), bits, 1, 1);
 }
 
-/* A double that rounds to 16-bit floats as the integer itself would: bits below the double's last are kept as one. */
-static double sticky_double(const op_number *n) {
-  bool negative = n->kind == NUMBER_INT && n->v.i < 0;
-  uint64_t u = negative ? 0 - n->v.u : n->v.u;
-  if (u >> 53) u = (u >> 11 | ((u & 0x7ff) != 0)) << 11;
-  return negative ? -(double)u : (double)u;
-}
+void literal_bits(tme_dtype t, double v, uint64_t bits[2]) { convert(TME_F64, &v, t, bits); }
 
 void number_bits(const op_number *n, tme_dtype t, uint64_t bits[2]) {
-  if (n->kind == NUMBER_FLOAT) {
-    literal_bits(t, n->v.f, bits);
-  } else if (dtype_is_int(t)) {
-    bits[0] = n->v.u & UINT64_MAX >> (64 - 8 * tme_dtype_size(t));
-    bits[1] = 0;
-  } else if (t == TME_F32 || t == TME_C64) {
-    literal_bits(t, (double)(n->kind == NUMBER_UINT ? (float)n->v.u : (float)n->v.i), bits);
-  } else if (t == TME_F16 || t == TME_BF16) {
-    literal_bits(t, sticky_double(n), bits);
-  } else {
-    literal_bits(t, t == TME_BOOL ? n->v.u != 0 : number_value(n), bits);
-  }
+  convert(n->kind == NUMBER_FLOAT ? TME_F64 : n->kind == NUMBER_UINT ? TME_U64 : TME_I64, &n->v, t, bits);
 }
 
 void literal_store(tme_dtype t, const uint64_t bits[2], void *to) {
@@ -153,24 +106,13 @@ void literal_store(tme_dtype t, const uint64_t bits[2], void *to) {
   if (half < size) memcpy((char *)to + half, &bits[1], half);
 }
 
-static double real_value(tme_dtype t, uint64_t bits) {
-  uint32_t b32 = (uint32_t)bits;
-  float single;
-  double d;
-  switch (t) {
-  case TME_F16: return (double)f16_to_f32((uint16_t)bits);
-  case TME_BF16: return (double)bf16_to_f32((uint16_t)bits);
-  case TME_F32: memcpy(&single, &b32, sizeof single); return (double)single;
-  case TME_F64: memcpy(&d, &bits, sizeof d); return d;
-  case TME_I8: return (int8_t)bits;
-  case TME_I16: return (int16_t)bits;
-  case TME_I32: return (int32_t)bits;
-  case TME_I64: return (double)(int64_t)bits;
-  default: return (double)bits;
-  }
+void literal_value(tme_dtype t, const uint64_t bits[2], double v[2]) {
+  v[0] = v[1] = 0;
+  for (int part = 0; part <= dtype_is_complex(t); part++)
+    convert_run(dtype_real(t), &bits[part], 1, TME_F64, &v[part], 1, 1);
 }
 
-void literal_value(tme_dtype t, const uint64_t bits[2], double v[2]) {
-  v[0] = real_value(dtype_real(t), bits[0]);
-  v[1] = dtype_is_complex(t) ? real_value(dtype_real(t), bits[1]) : 0;
+void literal_convert(tme_dtype from, tme_dtype to, uint64_t bits[2]) {
+  uint64_t given = bits[0];
+  if (from != to) convert(from, &given, to, bits);
 }

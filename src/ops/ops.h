@@ -184,6 +184,8 @@ void literal_store(tme_dtype t, const uint64_t bits[2], void *to);
 /* The same of a double; and back, as real and imaginary part. */
 void literal_bits(tme_dtype t, double v, uint64_t bits[2]);
 void literal_value(tme_dtype t, const uint64_t bits[2], double v[2]);
+/* Bits of one dtype, which is not complex, as those of another. */
+void literal_convert(tme_dtype from, tme_dtype to, uint64_t bits[2]);
 
 /* dtype and shape of a value. `weak`: untyped, a number or a list of numbers or made of such alone. */
 typedef struct op_type {

@@ -135,7 +135,7 @@ static node *node_of_view(tme_engine *e, const array_view *v) {
 /* An argument back to the number that it was made of: 16-bit floats come as f32. */
 static node *node_of_arg(tme_engine *e, tme_dtype t, const uint64_t *bits) {
   double v[2];
-  literal_value(t == TME_F16 || t == TME_BF16 ? TME_F32 : t, bits, v);
+  literal_value(dtype_wide(t), bits, v);
   return node_literal(e, t, false,
                       t == TME_I64   ? number_of_int((int64_t)bits[0])
                       : t == TME_U64 ? number_of_uint(bits[0])

@@ -93,15 +93,6 @@ static bool write_leaf(eval_run *r, tme_array *a) {
   return true;
 }
 
-/* Bits as kernels take arguments: 16-bit floats as f32. */
-static void argument_bits(tme_dtype t, uint64_t bits[2]) {
-  if (t != TME_F16 && t != TME_BF16) return;
-  float f = t == TME_F16 ? f16_to_f32((uint16_t)bits[0]) : bf16_to_f32((uint16_t)bits[0]);
-  uint32_t u;
-  memcpy(&u, &f, sizeof u);
-  bits[0] = u;
-}
-
 static bool write_literal(eval_run *r, tme_array *a) {
   tme_dtype t = a->type.dtype;
   uint64_t bits[2], special[2], code = LITERAL_ARG;
@@ -116,7 +107,7 @@ static bool write_literal(eval_run *r, tme_array *a) {
   }
   put(r, OP_literal | (uint64_t)t << 16 | code << 24);
   if (code == LITERAL_ARG) {
-    argument_bits(t, bits);
+    literal_convert(t, dtype_wide(t), bits); /* as kernels take arguments */
     memcpy(&r->arg[2 * r->nargs++], bits, sizeof bits);
   }
   a->mark = number(r);

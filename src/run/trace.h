@@ -19,7 +19,7 @@ struct eval_run {
   uint64_t *sig;
   array_view *leaf;  /* each holds a reference to its buffer; of an `input` it is NULL */
   tme_array **input; /* per leaf: the input of tme_compile that it is, or what a part before makes; or NULL */
-  uint64_t *arg;     /* values of the literals that are arguments, two words each, bits in the dtype of expr_dtype */
+  uint64_t *arg;     /* values of the literals that are arguments, two words each, bits in dtype_held */
   tme_array **root;  /* uncomputed arrays */
   array_view *out;   /* per root */
   array_view *slot;  /* for the plan */

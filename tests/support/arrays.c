@@ -1,5 +1,6 @@
+#include "backend/reference/iter.h"
+#include "base/convert.h"
 #include "support/arrays.h"
-#include "backend/reference/convert.h"
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>

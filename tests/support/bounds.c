@@ -179,7 +179,7 @@ bool op_any_zero(int op) { return op_get(op)->family == FAMILY_reduce || uses(op
 static double elementwise_ulps(const cell *c, tme_dtype t) {
   double ulp = op_get(c->op)->ulp;
   if (dtype_is_complex(c->in[c->nin - 1].dtype)) return ulp > 0 || uses(c->op, "SQRT(") ? 2 * ulp + 8 : 0;
-  if (t == TME_F16 || t == TME_BF16) return ulp > 0;
+  if (dtype_is_narrow(t)) return ulp > 0;
   return 2 * ulp;
 }
 

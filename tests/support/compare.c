@@ -1,31 +1,24 @@
 /* Two results, element by element: NaN, infinities and zeros by class, numbers within a bound. */
 #include "support/matrix.h"
-#include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* One unit of a 16-bit result of that size; 0 of other dtypes, whose last rounding is in the bound. */
+/* One unit of a narrow result of that size; 0 of other dtypes, whose last rounding is in the bound. */
 static double last_rounding(tme_dtype t, double size) {
-  if (t == TME_F16) return fmax(fabs(size) * 0x1p-10, 0x1p-24);
-  if (t == TME_BF16) return fmax(fabs(size) * 0x1p-7, 0x1p-133);
-  return 0;
+  return dtype_is_narrow(t) ? fmax(fabs(size) * tme_dtype_epsilon(t), dtype_get(t)->least) : 0;
 }
 
 /* The least normal number: below it roundings are absolute. */
 static double least(tme_dtype t) {
-  switch (dtype_real(t)) {
-  case TME_F64: return 0x1p-1022;
-  case TME_F16: return 0x1p-14;
-  default: return 0x1p-126;
-  }
+  double epsilon = tme_dtype_epsilon(t);
+  return epsilon > 0 ? dtype_get(t)->least / epsilon : 0;
 }
 
 /* Around the largest number a result within the bound may be infinite. */
 static bool nearly_infinite(tme_dtype t, double a, double b, double margin) {
-  double edge = dtype_real(t) == TME_F64 ? 0x1.fffffffffffffp1023 : t == TME_F16 ? 65504 : 0x1.fffffep127;
-  double finite = isinf(a) ? b : a, infinite = isinf(a) ? a : b;
+  double edge = dtype_get(t)->most, finite = isinf(a) ? b : a, infinite = isinf(a) ? a : b;
   return isfinite(finite) && signbit(finite) == signbit(infinite) && fabs(finite) >= edge * (1 - 1e-6) - margin;
 }
 
@@ -177,10 +170,7 @@ bool check_svd(const cell *c, const tme_array *const *out, const void *const *da
     f.vt_rows = tme_array_shape(out[2])[r - 2];
   }
   tme_dtype t = tme_array_dtype(out[0]), real = tme_array_dtype(out[which]);
-  limits l = real == TME_F16    ? (limits){0x1p-10, 65504, 0x1p-24}
-             : real == TME_BF16 ? (limits){0x1p-7, 0x1.fep127, 0x1p-133}
-             : real == TME_F32  ? (limits){FLT_EPSILON, FLT_MAX, 0x1p-149}
-                                : (limits){DBL_EPSILON, DBL_MAX, 0x1p-1074};
+  limits l = {tme_dtype_epsilon(real), dtype_get(real)->most, dtype_get(real)->least};
   int64_t one = f.m * f.n, matrices = one ? operand_size(x) / one : 0;
   bool good = true;
   for (int64_t b = 0; b < matrices && good; b++) {

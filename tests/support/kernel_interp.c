@@ -1,4 +1,5 @@
 #include "support/kernel_interp.h"
+#include "base/convert.h"
 #include "base/libm.h"
 #include <math.h>
 #include <string.h>
@@ -57,9 +58,12 @@ static int64_t as_signed(tme_dtype t, uint64_t v) {
 static bool is_signed(tme_dtype t) { return dtype_is_int(t) && dtype_is_signed(t); }
 
 static double any_as_f64(tme_dtype t, uint64_t v) {
+  double narrow;
+  if (dtype_is_narrow(t)) {
+    convert_run(t, &v, 1, TME_F64, &narrow, 1, 1);
+    return narrow;
+  }
   switch (t) {
-  case TME_F16: return (double)f16_to_f32((uint16_t)v);
-  case TME_BF16: return (double)bf16_to_f32((uint16_t)v);
   case TME_F32: return (double)as_f32(v);
   case TME_F64: return as_f64(v);
   default: return is_signed(t) ? (double)as_signed(t, v) : (double)v;
@@ -77,11 +81,14 @@ static uint64_t saturate(tme_dtype t, double d) {
 static uint64_t cast(tme_dtype to, tme_dtype from, uint64_t v) {
   bool from_int = dtype_is_int(from) || from == TME_BOOL;
   double d = any_as_f64(from, v);
+  uint64_t narrow = 0;
+  if (dtype_is_narrow(to)) { /* from 64-bit integers too */
+    if (from_int) d = is_signed(from) ? int_to_odd(as_signed(from, v)) : uint_to_odd(v);
+    convert_run(TME_F64, &d, 1, to, &narrow, 1, 1);
+    return narrow;
+  }
   switch (to) {
   case TME_BOOL: return from_int ? v != 0 : d != 0;
-  case TME_F16: return f16_from_f64(d);
-  case TME_BF16: /* from 64-bit integers too */
-    return bf16_from_f64(!from_int ? d : is_signed(from) ? int_to_odd(as_signed(from, v)) : uint_to_odd(v));
   case TME_F32: /* from 64-bit integers in one rounding */
     if (from_int) return of_f32(is_signed(from) ? (float)as_signed(from, v) : (float)v);
     return of_f32((float)d);

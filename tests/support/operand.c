@@ -114,27 +114,9 @@ static const double float_specials[] = {0,         -0.0, 1,    -1,   0.5,  -0.5,
                                         -INFINITY, NAN,  1e-5, -1e5, 7.25, -0.75, 0.999, 1e300, -1e300, 127, 1e-300};
 static const double int_specials[] = {0, 1, -1, 2, -2, 3, 7, 8, 15, 16, 31, 32, 63, 64, 65, 100, -100};
 
-static double largest(tme_dtype t) {
-  switch (dtype_real(t)) {
-  case TME_F16: return 65504;
-  case TME_BF16: return 0x1.fep127;
-  case TME_F32: return (double)FLT_MAX;
-  default: return DBL_MAX;
-  }
-}
-
-static double smallest(tme_dtype t) {
-  switch (dtype_real(t)) {
-  case TME_F16: return 0x1p-24;
-  case TME_BF16: return 0x1p-133;
-  case TME_F32: return 0x1p-149;
-  default: return 0x1p-1074;
-  }
-}
-
 static double float_special(tme_dtype t, int64_t i) {
   int n = COUNT(float_specials);
-  double tiny = smallest(t), huge = largest(t);
+  double tiny = dtype_get(t)->least, huge = dtype_get(t)->most;
   /* the least number, the least normal one, the largest one, with both signs */
   double extremes[] = {tiny, -tiny, 1 / huge, -1 / huge, huge, -huge};
   i %= n + COUNT(extremes);

@@ -1,5 +1,6 @@
 /* Every value once more by the reference: first where a NaN comes from, then kernel by kernel whether it agrees. */
 #include "backend/cpu/check.h"
+#include "base/convert.h"
 #include "ir/rewrite.h"
 #include <math.h>
 #include <stdatomic.h>
@@ -15,19 +16,13 @@ struct checker {
   uint8_t *seen; /* per slot: compared already */
 };
 
-static double element(const array_view *v, const char *data, int64_t i, int word) {
-  const char *p = data;
-  float f;
-  double d;
-  switch (v->dtype) {
-  case TME_F16: return (double)f16_to_f32(((const uint16_t *)(const void *)p)[i]);
-  case TME_BF16: return (double)bf16_to_f32(((const uint16_t *)(const void *)p)[i]);
-  case TME_F32: memcpy(&f, p + i * 4, sizeof f); return (double)f;
-  case TME_C64: memcpy(&f, p + i * 8 + word * 4, sizeof f); return (double)f;
-  case TME_F64: memcpy(&d, p + i * 8, sizeof d); return d;
-  case TME_C128: memcpy(&d, p + i * 16 + word * 8, sizeof d); return d;
-  default: return 0;
-  }
+/* Element i, of a complex dtype its part 0 or 1. */
+static double element(const array_view *v, const char *data, int64_t i, int part) {
+  tme_dtype t = dtype_real(v->dtype);
+  double x;
+  convert_run(t, data + i * (int64_t)tme_dtype_size(v->dtype) + part * (int64_t)tme_dtype_size(t), 1, TME_F64, &x, 1,
+              1);
+  return x;
 }
 
 static bool is_floating(tme_dtype t) { return dtype_is_float(dtype_real(t)); }
@@ -165,12 +160,8 @@ void checker_free(checker *c) {
 
 /* How far a compiled value may be from the reference's, over the largest value: sums in another order, 16-bit rounding. */
 static double tolerance(tme_dtype t) {
-  switch (dtype_real(t)) {
-  case TME_F64: return 1e-11;
-  case TME_F16: return 4e-3;
-  case TME_BF16: return 3e-2;
-  default: return 1e-4;
-  }
+  if (dtype_is_narrow(t)) return 4 * tme_dtype_epsilon(t);
+  return dtype_real(t) == TME_F64 ? 1e-11 : 1e-4;
 }
 
 static void compare(checker *c, const step *s, const g_node *n, const array_view *want, const char *got) {

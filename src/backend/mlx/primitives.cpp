@@ -21,11 +21,13 @@ mx::Dtype dtype_of(tme_dtype t) {
   case TME_F32: return mx::float32;
   case TME_F64: return mx::float64;
   case TME_C64: return mx::complex64;
-  case TME_C128:
-  case TME_DTYPE_NONE:
-  case TME_DTYPE_COUNT: break;
+  default: break;
   }
-  throw declined{"MLX has no complex128"};
+  static const char *const lacks[] = {
+#define DTYPE(ID, id, name, ...) "MLX has no " name,
+#include "base/dtypes.def"
+  };
+  throw declined{t >= 0 && t < TME_DTYPE_COUNT ? lacks[t] : "no dtype"};
 }
 
 mx::Shape shape_of(const op_type &t) {

@@ -26,30 +26,29 @@
   SEARCH(argmin_##suffix, ELEMENT, VALUE, LOAD, LESS)                                                                  \
   SEARCH(argmax_##suffix, ELEMENT, VALUE, LOAD, MORE)
 
-BOTH(bool, uint8_t, bool, NONZERO)
-BOTH(u8, uint8_t, uint8_t, PLAIN)
-BOTH(u16, uint16_t, uint16_t, PLAIN)
-BOTH(u32, uint32_t, uint32_t, PLAIN)
-BOTH(u64, uint64_t, uint64_t, PLAIN)
-BOTH(i8, int8_t, int8_t, PLAIN)
-BOTH(i16, int16_t, int16_t, PLAIN)
-BOTH(i32, int32_t, int32_t, PLAIN)
-BOTH(i64, int64_t, int64_t, PLAIN)
-BOTH(f16, uint16_t, float, f16_to_f32)
-BOTH(bf16, uint16_t, float, bf16_to_f32)
-BOTH(f32, float, float, PLAIN)
-BOTH(f64, double, double, PLAIN)
+#define SEARCH_BOOL(id, element) BOTH(id, element, bool, NONZERO)
+#define SEARCH_UNSIGNED(id, element) BOTH(id, element, element, PLAIN)
+#define SEARCH_SIGNED(id, element) BOTH(id, element, element, PLAIN)
+#define SEARCH_FLOAT(id, element) BOTH(id, element, element, PLAIN)
+#define SEARCH_NARROW(id, element) BOTH(id, element, float, id##_to_f32)
+#define SEARCH_COMPLEX(id, element)
+#define DTYPE(ID, id, name, kind, element, ...) SEARCH_##kind(id, element)
+#include "base/dtypes.def"
 
 typedef int64_t search_fn(const char *data, const ref_space *dims);
 
 static search_fn *const searches[TME_DTYPE_COUNT][2] = {
-    [TME_BOOL] = {argmin_bool, argmax_bool}, [TME_U8] = {argmin_u8, argmax_u8},
-    [TME_U16] = {argmin_u16, argmax_u16},    [TME_U32] = {argmin_u32, argmax_u32},
-    [TME_U64] = {argmin_u64, argmax_u64},    [TME_I8] = {argmin_i8, argmax_i8},
-    [TME_I16] = {argmin_i16, argmax_i16},    [TME_I32] = {argmin_i32, argmax_i32},
-    [TME_I64] = {argmin_i64, argmax_i64},    [TME_F16] = {argmin_f16, argmax_f16},
-    [TME_BF16] = {argmin_bf16, argmax_bf16}, [TME_F32] = {argmin_f32, argmax_f32},
-    [TME_F64] = {argmin_f64, argmax_f64},
+#define FOUND(id)                                                                                                      \
+  { argmin_##id, argmax_##id }
+#define FOUND_BOOL FOUND
+#define FOUND_UNSIGNED FOUND
+#define FOUND_SIGNED FOUND
+#define FOUND_FLOAT FOUND
+#define FOUND_NARROW FOUND
+#define FOUND_COMPLEX(id)                                                                                              \
+  { NULL, NULL }
+#define DTYPE(ID, id, name, kind, ...) [TME_##ID] = FOUND_##kind(id),
+#include "base/dtypes.def"
 };
 
 tme_status ref_argreduce(ref_call *c, error *e) {

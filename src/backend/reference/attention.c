@@ -1,7 +1,7 @@
 /* scaled_dot_product_attention and attention_weights, one query at a time: scores, their softmax, the weighted sum of the
  * values. What weighs 0 is not looked at; a query whose scores are all -infinity, or that has no keys, gives NaN. */
-#include "backend/reference/convert.h"
 #include "backend/reference/rows.h"
+#include "base/convert.h"
 #include <math.h>
 #include <string.h>
 

@@ -94,7 +94,7 @@ static void make_leaf(run_state *r, int i) {
   memcpy(v->a.strides, in->strides, sizeof v->a.strides);
 }
 
-/* Arguments come as kernels take them: 16-bit floats as f32. */
+/* Arguments come as kernels take them: narrow floats as f32. */
 static void make_literal(run_state *r, int i) {
   const g_node *n = graph_get(r->g, i);
   value *v = &r->v[i];
@@ -102,17 +102,10 @@ static void make_literal(run_state *r, int i) {
   uint64_t bits[2] = {n->bits[0], n->bits[1]};
   if (n->leaf >= 0) {
     memcpy(bits, &r->a->args[2 * n->leaf], sizeof bits);
-    if (t == TME_F16 || t == TME_BF16) {
-      uint32_t u = (uint32_t)bits[0];
-      float f;
-      memcpy(&f, &u, sizeof f);
-      bits[0] = t == TME_F16 ? f16_from_f32(f) : bf16_from_f32(f);
-    }
+    literal_convert(dtype_wide(t), t, bits);
   }
-  size_t size = tme_dtype_size(t), half = dtype_is_complex(t) ? size / 2 : size;
   v->a.data = (char *)v->literal;
-  memcpy(v->a.data, &bits[0], half);
-  if (half < size) memcpy(v->a.data + half, &bits[1], half);
+  literal_store(t, bits, v->a.data);
 }
 
 static buffer *new_buffer(run_state *r, int of, const op_type *t) {

@@ -1,5 +1,5 @@
 /* astype. */
-#include "backend/reference/convert.h"
+#include "backend/reference/iter.h"
 #include "backend/reference/reference.h"
 
 tme_status ref_cast(ref_call *c, error *e) {

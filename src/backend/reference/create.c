@@ -1,6 +1,6 @@
 /* Arrays out of nothing. */
-#include "backend/reference/convert.h"
 #include "backend/reference/iter.h"
+#include "base/convert.h"
 #include <string.h>
 
 static void fill(const ref_array *out, const op_number *v) {

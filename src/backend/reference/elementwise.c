@@ -1,42 +1,27 @@
 /* Elementwise operations: walks the operands and calls the loop of the operation and dtype. */
 #include "backend/reference/elementwise.h"
 #include "backend/reference/iter.h"
+#include "base/convert.h"
 #include <math.h>
 #include <string.h>
 
 enum { BLOCK = 256 };
 
-static ew_loop *const *table_of(tme_dtype t) {
-  switch (t) {
-  case TME_BOOL: return ew_bool;
-  case TME_U8: return ew_u8;
-  case TME_U16: return ew_u16;
-  case TME_U32: return ew_u32;
-  case TME_U64: return ew_u64;
-  case TME_I8: return ew_i8;
-  case TME_I16: return ew_i16;
-  case TME_I32: return ew_i32;
-  case TME_I64: return ew_i64;
-  case TME_F64: return ew_f64;
-  case TME_C64: return ew_c64;
-  case TME_C128: return ew_c128;
-  default: return ew_f32;
-  }
-}
+/* NULL for narrow floats, which go through the loops of f32. */
+static ew_loop *const *const tables[TME_DTYPE_COUNT] = {
+#define TABLE_BOOL(id) ew_##id
+#define TABLE_UNSIGNED(id) ew_##id
+#define TABLE_SIGNED(id) ew_##id
+#define TABLE_FLOAT(id) ew_##id
+#define TABLE_NARROW(id) NULL
+#define TABLE_COMPLEX(id) ew_##id
+#define DTYPE(ID, id, name, kind, ...) [TME_##ID] = TABLE_##kind(id),
+#include "base/dtypes.def"
+};
 
-static uint16_t narrow(tme_dtype t, float v) { return t == TME_F16 ? f16_from_f32(v) : bf16_from_f32(v); }
-static float widen(tme_dtype t, uint16_t v) { return t == TME_F16 ? f16_to_f32(v) : bf16_to_f32(v); }
+/* ---- narrow floats ----------------------------------------------------------------------------------------------- */
 
-/* The neighbour among 16-bit floats, which the loop of f32 does not know. */
-static uint16_t next_half(tme_dtype t, uint16_t a, uint16_t b) {
-  float x = widen(t, a), y = widen(t, b);
-  if (isnan(x) || isnan(y)) return narrow(t, x + y);
-  if (x == y) return b;
-  if (x == 0) return (uint16_t)((b & 0x8000) | 1);
-  return (uint16_t)((x < y) == (x > 0) ? a + 1 : a - 1);
-}
-
-/* x * y + z in f64, the sum rounded to odd: rounded to 16 bits after that, it is so once. */
+/* x * y + z in f64, the sum rounded to odd: rounded to a narrow float after that, it is so once. */
 static double fma_to_odd(double x, double y, double z) {
   double product = x * y, sum = product + z, of_z = sum - product, lost = (product - (sum - of_z)) + (z - of_z);
   int64_t bits;
@@ -45,25 +30,52 @@ static double fma_to_odd(double x, double y, double z) {
   return nextafter(sum, lost > 0 ? (double)INFINITY : -(double)INFINITY);
 }
 
-/* What the loops of f32 would round twice, or do not know. */
-static bool is_of_halves(int op) { return op == OP_nextafter || op == OP_fma; }
+static void narrow_fma(tme_dtype t, int64_t n, char *out, const char *const in[3], const int64_t step[3]) {
+  double x[3][BLOCK];
+  for (int a = 0; a < 3; a++) convert_run(t, in[a], step[a], TME_F64, x[a], 1, n);
+  for (int64_t i = 0; i < n; i++) x[0][i] = fma_to_odd(x[0][i], x[1][i], x[2][i]);
+  convert_run(TME_F64, x[0], 1, t, out, 1, n);
+}
 
-static void own_halves(int op, tme_dtype t, int64_t n, uint16_t *out, const char *const in[3], const int64_t step[3]) {
-  const uint16_t *x = (const void *)in[0], *y = (const void *)in[1], *z = (const void *)in[2];
-  for (int64_t i = 0; i < n; i++) {
-    uint16_t a = x[i * step[0]], b = y[i * step[1]];
-    if (op == OP_nextafter) {
-      out[i] = next_half(t, a, b);
-    } else {
-      double v = fma_to_odd((double)widen(t, a), (double)widen(t, b), (double)widen(t, z[i * step[2]]));
-      out[i] = t == TME_F16 ? f16_from_f64(v) : bf16_from_f64(v);
-    }
+/* The neighbour among narrow floats, which the loop of f32 does not know: that of their bits without the sign. */
+static void narrow_nextafter(tme_dtype t, int64_t n, char *out, const char *const in[3], const int64_t step[3]) {
+  int64_t size = (int64_t)tme_dtype_size(t);
+  uint32_t sign = (uint32_t)1 << (8 * size - 1);
+  float v[2][BLOCK];
+  for (int a = 0; a < 2; a++) convert_run(t, in[a], step[a], TME_F32, v[a], 1, n);
+  for (int64_t i = 0; i < n; i++, out += size) {
+    float x = v[0][i], y = v[1][i], sum = x + y;
+    uint32_t bits = 0;
+    memcpy(&bits, x == y || x == 0 ? in[1] + i * step[1] * size : in[0] + i * step[0] * size, (size_t)size);
+    if (isnan(x) || isnan(y))
+      convert_run(TME_F32, &sum, 1, t, &bits, 1, 1);
+    else if (x == 0 && y != 0)
+      bits = (bits & sign) | 1;
+    else if (x != y)
+      bits += (x < y) == (x > 0) ? 1 : UINT32_MAX;
+    memcpy(out, &bits, (size_t)size);
   }
 }
 
-/* A run of 16-bit floats, block by block through f32. Operands of 1 byte (a condition) are passed on. */
-static void half_run(ew_loop *loop, tme_dtype t, const ref_call *c, int64_t n, char *out, const char *const in[3],
-                     const int64_t step[3]) {
+/* What the loops of f32 would round twice, or do not know; NULL for all else. */
+typedef void narrow_loop(tme_dtype t, int64_t n, char *out, const char *const in[3], const int64_t step[3]);
+static narrow_loop *of_narrow(int op) {
+  return op == OP_fma ? narrow_fma : op == OP_nextafter ? narrow_nextafter : NULL;
+}
+
+static void own_narrow(narrow_loop *loop, tme_dtype t, int64_t n, char *out, const char *const in[3],
+                       const int64_t step[3]) {
+  int64_t size = (int64_t)tme_dtype_size(t);
+  for (int64_t at = 0; at < n; at += BLOCK) {
+    const char *from[3] = {in[0] + at * step[0] * size, in[1] + at * step[1] * size, in[2]};
+    if (in[2]) from[2] += at * step[2] * size;
+    loop(t, n - at < BLOCK ? n - at : BLOCK, out + at * size, from, step);
+  }
+}
+
+/* A run of narrow floats, block by block through f32. Operands of other dtypes (a condition) are passed on. */
+static void narrow_run(ew_loop *loop, tme_dtype t, const ref_call *c, int64_t n, char *out, const char *const in[3],
+                       const int64_t step[3]) {
   float wide[3][BLOCK], result[BLOCK];
   bool narrows = c->out[0].type.dtype == t;
   int64_t width = (int64_t)tme_dtype_size(c->out[0].type.dtype);
@@ -75,22 +87,21 @@ static void half_run(ew_loop *loop, tme_dtype t, const ref_call *c, int64_t n, c
       const char *from = in[a] + at * step[a] * (int64_t)size;
       s[a] = step[a];
       p[a] = from;
-      if (size == 1) continue;
+      if (c->in[a]->type.dtype != t) continue;
       s[a] = step[a] != 0;
       p[a] = wide[a];
-      for (int64_t i = 0; i < (step[a] ? m : 1); i++)
-        wide[a][i] = widen(t, ((const uint16_t *)(const void *)from)[i * step[a]]);
+      convert_run(t, from, step[a], TME_F32, wide[a], 1, step[a] ? m : 1);
     }
     loop(m, narrows ? (void *)result : out + at * width, p[0], p[1], p[2], s[0], s[1], s[2]);
-    for (int64_t i = 0; narrows && i < m; i++) ((uint16_t *)(void *)out)[at + i] = narrow(t, result[i]);
+    if (narrows) convert_run(TME_F32, result, 1, t, out + at * width, 1, m);
   }
 }
 
 tme_status ref_elementwise(ref_call *c, error *e) {
   const ref_array *out = &c->out[0];
   tme_dtype t = c->in[c->nin > 1 ? 1 : 0]->type.dtype;
-  bool half = t == TME_F16 || t == TME_BF16;
-  ew_loop *loop = table_of(t)[c->op];
+  bool is_narrow = dtype_is_narrow(t);
+  ew_loop *loop = tables[dtype_wide(t)][c->op];
   if (!loop) return fail(e, TME_ERR_UNSUPPORTED, "%s: no kernel for %s", op_name(c->op), tme_dtype_name(t));
   int64_t broadcast[3][TME_MAX_RANK];
   const int64_t *strides[ITER_MAX] = {out->strides, broadcast[0], broadcast[1], broadcast[2]};
@@ -106,10 +117,10 @@ tme_status ref_elementwise(ref_call *c, error *e) {
     }
     char *to = out->data + it.offset[0] * (int64_t)tme_dtype_size(out->type.dtype);
     const char *y = c->nin > 1 ? in[1] : in[0], *z = c->nin > 2 ? in[2] : in[0];
-    if (half && is_of_halves(c->op))
-      own_halves(c->op, t, it.inner, (uint16_t *)(void *)to, in, step);
-    else if (half)
-      half_run(loop, t, c, it.inner, to, in, step);
+    if (is_narrow && of_narrow(c->op))
+      own_narrow(of_narrow(c->op), t, it.inner, to, in, step);
+    else if (is_narrow)
+      narrow_run(loop, t, c, it.inner, to, in, step);
     else
       loop(it.inner, to, in[0], y, z, step[0], step[1], step[2]);
   }

@@ -8,15 +8,8 @@
 typedef void ew_loop(int64_t n, void *out, const void *x, const void *y, const void *z, int64_t sx, int64_t sy,
                      int64_t sz);
 
-/* OP_PUBLIC_COUNT loops each, NULL where the operation does not take the dtype. */
-extern ew_loop *const ew_bool[],
-    *const ew_u8[], *const ew_u16[], *const ew_u32[], *const ew_u64[], *const ew_i8[],
-                                                                           *const ew_i16[],
-                                                                               *const ew_i32[],
-                                                                                   *const ew_i64[],
-                                                                                       *const ew_f32[],
-                                                                                           *const ew_f64[],
-                                                                                               *const ew_c64[],
-                                                                                                   *const ew_c128[];
+/* OP_PUBLIC_COUNT loops each, NULL where the operation does not take the dtype; none of narrow floats. */
+#define DTYPE(ID, id, ...) extern ew_loop *const ew_##id[];
+#include "base/dtypes.def"
 
 #endif

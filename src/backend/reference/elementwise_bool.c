@@ -19,7 +19,7 @@
 
 #define SCALAR uint8_t
 #define S(name) name##_bool
-#define LOOPS ew_bool
+#define LOOPS ew_b8
 
 static inline bool eq_bool(bool a, bool b) { return a == b; }
 static inline bool ne_bool(bool a, bool b) { return a != b; }

@@ -6,16 +6,7 @@
 #ifndef TME_EXPR_SCALAR_H
 #define TME_EXPR_SCALAR_H
 
-#include <stdbool.h>
-#include <stdint.h>
-
-typedef struct c64 {
-  float re, im;
-} c64;
-
-typedef struct c128 {
-  double re, im;
-} c128;
+#include "base/dtype.h"
 
 static inline c64 pair_f32(float re, float im) { return (c64){re, im}; }
 static inline c128 pair_f64(double re, double im) { return (c128){re, im}; }

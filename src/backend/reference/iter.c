@@ -1,4 +1,5 @@
 #include "backend/reference/iter.h"
+#include "base/convert.h"
 #include <string.h>
 
 /* Whether a step along dimension d is, for all arrays, as long as all of the dimension after it. */
@@ -85,4 +86,17 @@ void copy_strided(int rank, const int64_t *shape, size_t size, const char *from,
     default: COPY(pair);
     }
   }
+}
+
+void convert_strided(int rank, const int64_t *shape, tme_dtype from, const char *src, const int64_t *src_strides,
+                     tme_dtype to, char *dst, const int64_t *dst_strides) {
+  if (from == to && from != TME_BOOL) {
+    copy_strided(rank, shape, tme_dtype_size(from), src, src_strides, dst, dst_strides);
+    return;
+  }
+  ref_iter it;
+  const int64_t *strides[2] = {src_strides, dst_strides};
+  for (bool more = iter_start(&it, rank, shape, 2, strides); more; more = iter_next(&it))
+    convert_run(from, src + it.offset[0] * (int64_t)tme_dtype_size(from), it.step[0], to,
+                dst + it.offset[1] * (int64_t)tme_dtype_size(to), it.step[1], it.inner);
 }

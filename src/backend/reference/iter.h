@@ -32,5 +32,8 @@ ref_space dims_of(const op_type *t, const int64_t *strides, uint32_t axes);
 /* Copies the elements of a strided array into another of the same shape; sizes in bytes, strides in elements. */
 void copy_strided(int rank, const int64_t *shape, size_t size, const char *from, const int64_t *from_strides, char *to,
                   const int64_t *to_strides);
+/* The same, converted to another dtype as astype does. */
+void convert_strided(int rank, const int64_t *shape, tme_dtype from, const char *src, const int64_t *src_strides,
+                     tme_dtype to, char *dst, const int64_t *dst_strides);
 
 #endif

@@ -1,8 +1,8 @@
 /* matmul: one product per matrix of the batch, of packed operands. 16-bit operands are widened to f32. */
 #include "backend/libraries.h"
-#include "backend/reference/convert.h"
 #include "backend/reference/expr_scalar.h"
 #include "backend/reference/iter.h"
+#include "base/convert.h"
 #include <limits.h>
 #include <string.h>
 
@@ -79,20 +79,20 @@ PRODUCT(64, uint64_t, k, ADD_FLOAT, SUM_INT, LOST_INT)
 
 typedef void product_fn(int64_t m, int64_t n, int64_t k, const void *a, const void *b, void *c, void *scratch);
 
+/* NULL of narrow floats, which are multiplied in f32, and of what has no products. */
 static product_fn *product_of(tme_dtype t) {
-  switch (t) {
-  case TME_F32: return product_f32;
-  case TME_F64: return product_f64;
-  case TME_C64: return product_c64;
-  case TME_C128: return product_c128;
-  default: break;
-  }
-  switch (tme_dtype_size(t)) {
-  case 1: return product_8;
-  case 2: return product_16;
-  case 4: return product_32;
-  default: return product_64;
-  }
+  static product_fn *const products[TME_DTYPE_COUNT] = {
+#define INTEGERS(bytes) (bytes) == 1 ? product_8 : (bytes) == 2 ? product_16 : (bytes) == 4 ? product_32 : product_64
+#define PRODUCT_BOOL(id, element) NULL
+#define PRODUCT_UNSIGNED(id, element) INTEGERS(sizeof(element))
+#define PRODUCT_SIGNED(id, element) INTEGERS(sizeof(element))
+#define PRODUCT_FLOAT(id, element) product_##id
+#define PRODUCT_NARROW(id, element) NULL
+#define PRODUCT_COMPLEX(id, element) product_##id
+#define DTYPE(ID, id, name, kind, element, ...) [TME_##ID] = PRODUCT_##kind(id, element),
+#include "base/dtypes.def"
+  };
+  return products[t];
 }
 
 /* An operand: its matrices and how they repeat over the batch. */
@@ -223,7 +223,8 @@ static void run(const product *p, const op_type *batch, ref_array *out) {
 tme_status ref_matmul(ref_call *c, error *e) {
   const ref_array *x = c->in[0], *y = c->in[1];
   tme_dtype t = x->type.dtype;
-  product p = {.wide = t == TME_F16 || t == TME_BF16 ? TME_F32 : t};
+  product p = {.wide = dtype_wide(t)};
+  if (!product_of(p.wide)) return fail(e, TME_ERR_UNSUPPORTED, "matmul: no kernel for %s", tme_dtype_name(t));
   op_type batch = c->out[0].type;
   batch.rank -= (x->type.rank > 1) + (y->type.rank > 1);
   p.a = operand_of(x, true, &batch);

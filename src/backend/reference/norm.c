@@ -1,5 +1,4 @@
 /* layer_norm, rms_norm along the last axis. */
-#include "backend/reference/convert.h"
 #include "backend/reference/rows.h"
 #include <math.h>
 

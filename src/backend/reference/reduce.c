@@ -16,7 +16,6 @@ typedef struct reduction {
 } reduction;
 
 #define PLAIN(x) (x)
-#define NARROW(x) ((float)(x))
 #define SUM(a, b) ((a) + (b))
 #define PRODUCT(a, b) ((a) * (b))
 #define EITHER(a, b) ((uint8_t)((a) | (b)))
@@ -27,414 +26,124 @@ typedef struct reduction {
 #define MORE_OR_NAN(a, b) ((b) > (a) || (b) != (b) ? (b) : (a))
 #define NONZERO(x) ((x) != 0)
 
-static c64 sum_c64(c64 a, c64 b) { return (c64){a.re + b.re, a.im + b.im}; }
-static c128 sum_c128(c128 a, c128 b) { return (c128){a.re + b.re, a.im + b.im}; }
+static c64 sum_of_c64(c64 a, c64 b) { return (c64){a.re + b.re, a.im + b.im}; }
+static c128 sum_of_c128(c128 a, c128 b) { return (c128){a.re + b.re, a.im + b.im}; }
 static c128 widen_c64(c64 a) { return (c128){a.re, a.im}; }
-static c64 narrow_c128(c128 a) { return (c64){(float)a.re, (float)a.im}; }
+static c128 widen_c128(c128 a) { return a; }
+static c64 narrow_c64(c128 a) { return (c64){(float)a.re, (float)a.im}; }
+static c128 narrow_c128(c128 a) { return a; }
 static c128 product_c128(c128 a, c128 b) { return (c128){a.re * b.re - a.im * b.im, a.re * b.im + a.im * b.re}; }
 
-#define FN(name) sum_f16_##name
-#define ELEMENT uint16_t
-#define ACC float
-#define LOAD f16_to_f32
-#define STORE f16_from_f32
-#define NEUTRAL 0
-#define COMBINE SUM
-#include "backend/reference/reduce_loops.inc"
+/* One reduction of one dtype, name_reduction: ELEMENT is the type in memory, ACC that of the sums. */
+#define REDUCTION(name, ELEMENT, ACC, LOAD, STORE, NEUTRAL, COMBINE)                                                   \
+  static void name##_block(void *acc, const char *data, const int64_t *offset, int count, int columns, int64_t step) { \
+    const ELEMENT *x = (const ELEMENT *)(const void *)data;                                                            \
+    ACC lane[LANES][COLUMNS], *out = acc;                                                                              \
+    for (int l = 0; l < LANES; l++)                                                                                    \
+      for (int j = 0; j < columns; j++) lane[l][j] = NEUTRAL;                                                          \
+    for (int p = 0; p < count; p++) {                                                                                  \
+      ACC *sum = lane[p % LANES];                                                                                      \
+      const ELEMENT *row = x + offset[p];                                                                              \
+      for (int j = 0; j < columns; j++) sum[j] = COMBINE(sum[j], LOAD(row[j * step]));                                 \
+    }                                                                                                                  \
+    for (int width = LANES / 2; width; width /= 2)                                                                     \
+      for (int l = 0; l < width; l++)                                                                                  \
+        for (int j = 0; j < columns; j++) lane[l][j] = COMBINE(lane[l][j], lane[l + width][j]);                        \
+    for (int j = 0; j < columns; j++) out[j] = lane[0][j];                                                             \
+  }                                                                                                                    \
+  static void name##_combine(void *later, const void *earlier, int columns) {                                          \
+    ACC *b = later;                                                                                                    \
+    const ACC *a = earlier;                                                                                            \
+    for (int j = 0; j < columns; j++) b[j] = COMBINE(a[j], b[j]);                                                      \
+  }                                                                                                                    \
+  static void name##_store(char *to, int64_t step, const void *acc, int columns) {                                     \
+    const ACC *a = acc;                                                                                                \
+    ELEMENT *out = (ELEMENT *)(void *)to;                                                                              \
+    for (int j = 0; j < columns; j++) out[j * step] = STORE(a[j]);                                                     \
+  }                                                                                                                    \
+  static const reduction name##_reduction = {name##_block, name##_combine, name##_store};
 
-#define FN(name) sum_bf16_##name
-#define ELEMENT uint16_t
-#define ACC float
-#define LOAD bf16_to_f32
-#define STORE bf16_from_f32
-#define NEUTRAL 0
-#define COMBINE SUM
-#include "backend/reference/reduce_loops.inc"
+/* ---- sum, prod ---------------------------------------------------------------------------------------------------- */
 
-#define FN(name) sum_f32_##name
-#define ELEMENT float
-#define ACC float
-#define LOAD PLAIN
-#define STORE PLAIN
-#define NEUTRAL 0
-#define COMBINE SUM
-#include "backend/reference/reduce_loops.inc"
+/* Integers and booleans are summed in 64 bits, whatever their sign. */
+REDUCTION(sum_int, uint64_t, uint64_t, PLAIN, PLAIN, 0, SUM)
+REDUCTION(prod_int, uint64_t, uint64_t, PLAIN, PLAIN, 1, PRODUCT)
 
-#define FN(name) sum_f64_##name
-#define ELEMENT double
-#define ACC double
-#define LOAD PLAIN
-#define STORE PLAIN
-#define NEUTRAL 0
-#define COMBINE SUM
-#include "backend/reference/reduce_loops.inc"
-
-#define FN(name) sum_int_##name
-#define ELEMENT uint64_t
-#define ACC uint64_t
-#define LOAD PLAIN
-#define STORE PLAIN
-#define NEUTRAL 0
-#define COMBINE SUM
-#include "backend/reference/reduce_loops.inc"
-
-#define FN(name) sum_c64_##name
-#define ELEMENT c64
-#define ACC c64
-#define LOAD PLAIN
-#define STORE PLAIN
-#define NEUTRAL ((c64){0, 0})
-#define COMBINE sum_c64
-#include "backend/reference/reduce_loops.inc"
-
-#define FN(name) sum_c128_##name
-#define ELEMENT c128
-#define ACC c128
-#define LOAD PLAIN
-#define STORE PLAIN
-#define NEUTRAL ((c128){0, 0})
-#define COMBINE sum_c128
-#include "backend/reference/reduce_loops.inc"
+#define ADDS_BOOL(id, element)
+#define ADDS_UNSIGNED(id, element)
+#define ADDS_SIGNED(id, element)
+#define ADDS_FLOAT(id, element) REDUCTION(sum_##id, element, element, PLAIN, PLAIN, 0, SUM)
+#define ADDS_NARROW(id, element) REDUCTION(sum_##id, element, float, id##_to_f32, id##_from_f32, 0, SUM)
+#define ADDS_COMPLEX(id, element) REDUCTION(sum_##id, element, element, PLAIN, PLAIN, ((element){0, 0}), sum_of_##id)
+#define DTYPE(ID, id, name, kind, element, ...) ADDS_##kind(id, element)
+#include "base/dtypes.def"
 
 /* A product of n numbers is rounded n times, in whatever order: in twice the width nothing of it is left. */
-#define FN(name) prod_f16_##name
-#define ELEMENT uint16_t
-#define ACC double
-#define LOAD f16_to_f32
-#define STORE f16_from_f64
-#define NEUTRAL 1
-#define COMBINE PRODUCT
-#include "backend/reference/reduce_loops.inc"
+#define TO_f32(x) ((float)(x))
+#define TO_f64(x) (x)
+#define MULTIPLIES_BOOL(id, element)
+#define MULTIPLIES_UNSIGNED(id, element)
+#define MULTIPLIES_SIGNED(id, element)
+#define MULTIPLIES_FLOAT(id, element) REDUCTION(prod_##id, element, double, PLAIN, TO_##id, 1, PRODUCT)
+#define MULTIPLIES_NARROW(id, element) REDUCTION(prod_##id, element, double, id##_to_f32, id##_from_f64, 1, PRODUCT)
+#define MULTIPLIES_COMPLEX(id, element)                                                                                \
+  REDUCTION(prod_##id, element, c128, widen_##id, narrow_##id, ((c128){1, 0}), product_c128)
+#define DTYPE(ID, id, name, kind, element, ...) MULTIPLIES_##kind(id, element)
+#include "base/dtypes.def"
 
-#define FN(name) prod_bf16_##name
-#define ELEMENT uint16_t
-#define ACC double
-#define LOAD bf16_to_f32
-#define STORE bf16_from_f64
-#define NEUTRAL 1
-#define COMBINE PRODUCT
-#include "backend/reference/reduce_loops.inc"
+/* ---- min, max, any, all -------------------------------------------------------------------------------------------- */
 
-#define FN(name) prod_f32_##name
-#define ELEMENT float
-#define ACC double
-#define LOAD PLAIN
-#define STORE NARROW
-#define NEUTRAL 1
-#define COMBINE PRODUCT
-#include "backend/reference/reduce_loops.inc"
+REDUCTION(any, uint8_t, uint8_t, NONZERO, PLAIN, 0, EITHER)
+REDUCTION(all, uint8_t, uint8_t, NONZERO, PLAIN, 1, BOTH)
 
-#define FN(name) prod_f64_##name
-#define ELEMENT double
-#define ACC double
-#define LOAD PLAIN
-#define STORE PLAIN
-#define NEUTRAL 1
-#define COMBINE PRODUCT
-#include "backend/reference/reduce_loops.inc"
+#define ORDERS(id, element, ACC, LOAD, STORE, lowest, highest, less, more)                                             \
+  REDUCTION(min_##id, element, ACC, LOAD, STORE, highest, less)                                                        \
+  REDUCTION(max_##id, element, ACC, LOAD, STORE, lowest, more)
+#define ORDERS_BOOL(id, element, most)
+#define ORDERS_UNSIGNED(id, element, most) ORDERS(id, element, element, PLAIN, PLAIN, 0, most, LESS, MORE)
+#define ORDERS_SIGNED(id, element, most) ORDERS(id, element, element, PLAIN, PLAIN, -(most)-1, most, LESS, MORE)
+#define ORDERS_FLOAT(id, element, most)                                                                                \
+  ORDERS(id, element, element, PLAIN, PLAIN, -INFINITY, INFINITY, LESS_OR_NAN, MORE_OR_NAN)
+#define ORDERS_NARROW(id, element, most)                                                                               \
+  ORDERS(id, element, float, id##_to_f32, id##_from_f32, -INFINITY, INFINITY, LESS_OR_NAN, MORE_OR_NAN)
+#define ORDERS_COMPLEX(id, element, most)
+#define DTYPE(ID, id, name, kind, element, held, digits, most, ...) ORDERS_##kind(id, element, most)
+#include "base/dtypes.def"
 
-#define FN(name) prod_int_##name
-#define ELEMENT uint64_t
-#define ACC uint64_t
-#define LOAD PLAIN
-#define STORE PLAIN
-#define NEUTRAL 1
-#define COMBINE PRODUCT
-#include "backend/reference/reduce_loops.inc"
+/* ---- the choice --------------------------------------------------------------------------------------------------- */
 
-#define FN(name) prod_c64_##name
-#define ELEMENT c64
-#define ACC c128
-#define LOAD widen_c64
-#define STORE narrow_c128
-#define NEUTRAL ((c128){1, 0})
-#define COMBINE product_c128
-#include "backend/reference/reduce_loops.inc"
+/* Sums of integers are of 64 bits by inference. */
+#define SUMS(op, id) &op##_##id##_reduction
+#define SUMS_BOOL(op, id, element) NULL
+#define SUMS_UNSIGNED(op, id, element) sizeof(element) == 8 ? &op##_int_reduction : NULL
+#define SUMS_SIGNED SUMS_UNSIGNED
+#define SUMS_FLOAT(op, id, element) SUMS(op, id)
+#define SUMS_NARROW(op, id, element) SUMS(op, id)
+#define SUMS_COMPLEX(op, id, element) SUMS(op, id)
+#define ENDS_BOOL(op, id) ENDS_BOOL_##op
+#define ENDS_BOOL_min &all_reduction
+#define ENDS_BOOL_max &any_reduction
+#define ENDS_UNSIGNED SUMS
+#define ENDS_SIGNED SUMS
+#define ENDS_FLOAT SUMS
+#define ENDS_NARROW SUMS
+#define ENDS_COMPLEX(op, id) NULL
 
-#define FN(name) prod_c128_##name
-#define ELEMENT c128
-#define ACC c128
-#define LOAD PLAIN
-#define STORE PLAIN
-#define NEUTRAL ((c128){1, 0})
-#define COMBINE product_c128
-#include "backend/reference/reduce_loops.inc"
-
-#define FN(name) min_f16_##name
-#define ELEMENT uint16_t
-#define ACC float
-#define LOAD f16_to_f32
-#define STORE f16_from_f32
-#define NEUTRAL INFINITY
-#define COMBINE LESS_OR_NAN
-#include "backend/reference/reduce_loops.inc"
-
-#define FN(name) min_bf16_##name
-#define ELEMENT uint16_t
-#define ACC float
-#define LOAD bf16_to_f32
-#define STORE bf16_from_f32
-#define NEUTRAL INFINITY
-#define COMBINE LESS_OR_NAN
-#include "backend/reference/reduce_loops.inc"
-
-#define FN(name) min_f32_##name
-#define ELEMENT float
-#define ACC float
-#define LOAD PLAIN
-#define STORE PLAIN
-#define NEUTRAL INFINITY
-#define COMBINE LESS_OR_NAN
-#include "backend/reference/reduce_loops.inc"
-
-#define FN(name) min_f64_##name
-#define ELEMENT double
-#define ACC double
-#define LOAD PLAIN
-#define STORE PLAIN
-#define NEUTRAL INFINITY
-#define COMBINE LESS_OR_NAN
-#include "backend/reference/reduce_loops.inc"
-
-#define FN(name) min_u8_##name
-#define ELEMENT uint8_t
-#define ACC uint8_t
-#define LOAD PLAIN
-#define STORE PLAIN
-#define NEUTRAL UINT8_MAX
-#define COMBINE LESS
-#include "backend/reference/reduce_loops.inc"
-
-#define FN(name) min_i8_##name
-#define ELEMENT int8_t
-#define ACC int8_t
-#define LOAD PLAIN
-#define STORE PLAIN
-#define NEUTRAL INT8_MAX
-#define COMBINE LESS
-#include "backend/reference/reduce_loops.inc"
-
-#define FN(name) min_u16_##name
-#define ELEMENT uint16_t
-#define ACC uint16_t
-#define LOAD PLAIN
-#define STORE PLAIN
-#define NEUTRAL UINT16_MAX
-#define COMBINE LESS
-#include "backend/reference/reduce_loops.inc"
-
-#define FN(name) min_i16_##name
-#define ELEMENT int16_t
-#define ACC int16_t
-#define LOAD PLAIN
-#define STORE PLAIN
-#define NEUTRAL INT16_MAX
-#define COMBINE LESS
-#include "backend/reference/reduce_loops.inc"
-
-#define FN(name) min_u32_##name
-#define ELEMENT uint32_t
-#define ACC uint32_t
-#define LOAD PLAIN
-#define STORE PLAIN
-#define NEUTRAL UINT32_MAX
-#define COMBINE LESS
-#include "backend/reference/reduce_loops.inc"
-
-#define FN(name) min_i32_##name
-#define ELEMENT int32_t
-#define ACC int32_t
-#define LOAD PLAIN
-#define STORE PLAIN
-#define NEUTRAL INT32_MAX
-#define COMBINE LESS
-#include "backend/reference/reduce_loops.inc"
-
-#define FN(name) min_u64_##name
-#define ELEMENT uint64_t
-#define ACC uint64_t
-#define LOAD PLAIN
-#define STORE PLAIN
-#define NEUTRAL UINT64_MAX
-#define COMBINE LESS
-#include "backend/reference/reduce_loops.inc"
-
-#define FN(name) min_i64_##name
-#define ELEMENT int64_t
-#define ACC int64_t
-#define LOAD PLAIN
-#define STORE PLAIN
-#define NEUTRAL INT64_MAX
-#define COMBINE LESS
-#include "backend/reference/reduce_loops.inc"
-
-#define FN(name) max_f16_##name
-#define ELEMENT uint16_t
-#define ACC float
-#define LOAD f16_to_f32
-#define STORE f16_from_f32
-#define NEUTRAL -INFINITY
-#define COMBINE MORE_OR_NAN
-#include "backend/reference/reduce_loops.inc"
-
-#define FN(name) max_bf16_##name
-#define ELEMENT uint16_t
-#define ACC float
-#define LOAD bf16_to_f32
-#define STORE bf16_from_f32
-#define NEUTRAL -INFINITY
-#define COMBINE MORE_OR_NAN
-#include "backend/reference/reduce_loops.inc"
-
-#define FN(name) max_f32_##name
-#define ELEMENT float
-#define ACC float
-#define LOAD PLAIN
-#define STORE PLAIN
-#define NEUTRAL -INFINITY
-#define COMBINE MORE_OR_NAN
-#include "backend/reference/reduce_loops.inc"
-
-#define FN(name) max_f64_##name
-#define ELEMENT double
-#define ACC double
-#define LOAD PLAIN
-#define STORE PLAIN
-#define NEUTRAL -INFINITY
-#define COMBINE MORE_OR_NAN
-#include "backend/reference/reduce_loops.inc"
-
-#define FN(name) max_u8_##name
-#define ELEMENT uint8_t
-#define ACC uint8_t
-#define LOAD PLAIN
-#define STORE PLAIN
-#define NEUTRAL 0
-#define COMBINE MORE
-#include "backend/reference/reduce_loops.inc"
-
-#define FN(name) max_i8_##name
-#define ELEMENT int8_t
-#define ACC int8_t
-#define LOAD PLAIN
-#define STORE PLAIN
-#define NEUTRAL INT8_MIN
-#define COMBINE MORE
-#include "backend/reference/reduce_loops.inc"
-
-#define FN(name) max_u16_##name
-#define ELEMENT uint16_t
-#define ACC uint16_t
-#define LOAD PLAIN
-#define STORE PLAIN
-#define NEUTRAL 0
-#define COMBINE MORE
-#include "backend/reference/reduce_loops.inc"
-
-#define FN(name) max_i16_##name
-#define ELEMENT int16_t
-#define ACC int16_t
-#define LOAD PLAIN
-#define STORE PLAIN
-#define NEUTRAL INT16_MIN
-#define COMBINE MORE
-#include "backend/reference/reduce_loops.inc"
-
-#define FN(name) max_u32_##name
-#define ELEMENT uint32_t
-#define ACC uint32_t
-#define LOAD PLAIN
-#define STORE PLAIN
-#define NEUTRAL 0
-#define COMBINE MORE
-#include "backend/reference/reduce_loops.inc"
-
-#define FN(name) max_i32_##name
-#define ELEMENT int32_t
-#define ACC int32_t
-#define LOAD PLAIN
-#define STORE PLAIN
-#define NEUTRAL INT32_MIN
-#define COMBINE MORE
-#include "backend/reference/reduce_loops.inc"
-
-#define FN(name) max_u64_##name
-#define ELEMENT uint64_t
-#define ACC uint64_t
-#define LOAD PLAIN
-#define STORE PLAIN
-#define NEUTRAL 0
-#define COMBINE MORE
-#include "backend/reference/reduce_loops.inc"
-
-#define FN(name) max_i64_##name
-#define ELEMENT int64_t
-#define ACC int64_t
-#define LOAD PLAIN
-#define STORE PLAIN
-#define NEUTRAL INT64_MIN
-#define COMBINE MORE
-#include "backend/reference/reduce_loops.inc"
-
-#define FN(name) any_##name
-#define ELEMENT uint8_t
-#define ACC uint8_t
-#define LOAD NONZERO
-#define STORE PLAIN
-#define NEUTRAL 0
-#define COMBINE EITHER
-#include "backend/reference/reduce_loops.inc"
-
-#define FN(name) all_##name
-#define ELEMENT uint8_t
-#define ACC uint8_t
-#define LOAD NONZERO
-#define STORE PLAIN
-#define NEUTRAL 1
-#define COMBINE BOTH
-#include "backend/reference/reduce_loops.inc"
-
+/* NULL where there is none. */
 static const reduction *choose(int op, tme_dtype t) {
-#define CASE(type, op, suffix)                                                                                         \
-  case type:                                                                                                           \
-    return &op##_##suffix##_reduction
-#define CASES_SUM(op)                                                                                                  \
-  switch (t) {                                                                                                         \
-    CASE(TME_F16, op, f16);                                                                                            \
-    CASE(TME_BF16, op, bf16);                                                                                          \
-    CASE(TME_F32, op, f32);                                                                                            \
-    CASE(TME_F64, op, f64);                                                                                            \
-    CASE(TME_C64, op, c64);                                                                                            \
-    CASE(TME_C128, op, c128);                                                                                          \
-    CASE(TME_I64, op, int);                                                                                            \
-    CASE(TME_U64, op, int);                                                                                            \
-  default: return NULL;                                                                                                \
-  }
-#define CASES_ORDER(op)                                                                                                \
-  switch (t) {                                                                                                         \
-    CASE(TME_F16, op, f16);                                                                                            \
-    CASE(TME_BF16, op, bf16);                                                                                          \
-    CASE(TME_F32, op, f32);                                                                                            \
-    CASE(TME_F64, op, f64);                                                                                            \
-    CASE(TME_U8, op, u8);                                                                                              \
-    CASE(TME_U16, op, u16);                                                                                            \
-    CASE(TME_U32, op, u32);                                                                                            \
-    CASE(TME_U64, op, u64);                                                                                            \
-    CASE(TME_I8, op, i8);                                                                                              \
-    CASE(TME_I16, op, i16);                                                                                            \
-    CASE(TME_I32, op, i32);                                                                                            \
-    CASE(TME_I64, op, i64);                                                                                            \
-  default: return NULL;                                                                                                \
-  }
+  static const struct {
+    const reduction *sum, *prod, *min, *max;
+  } of[TME_DTYPE_COUNT] = {
+#define DTYPE(ID, id, name, kind, element, ...)                                                                        \
+  [TME_##ID] = {SUMS_##kind(sum, id, element), SUMS_##kind(prod, id, element), ENDS_##kind(min, id),                   \
+                ENDS_##kind(max, id)},
+#include "base/dtypes.def"
+  };
   switch (op) {
-  case OP_sum: CASES_SUM(sum)
-  case OP_prod: CASES_SUM(prod)
-  case OP_min:
-    if (t == TME_BOOL) return &all_reduction;
-    CASES_ORDER(min)
-  case OP_max:
-    if (t == TME_BOOL) return &any_reduction;
-    CASES_ORDER(max)
+  case OP_sum: return of[t].sum;
+  case OP_prod: return of[t].prod;
+  case OP_min: return of[t].min;
+  case OP_max: return of[t].max;
   case OP_any: return &any_reduction;
   default: return &all_reduction;
   }

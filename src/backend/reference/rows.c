@@ -1,5 +1,5 @@
 #include "backend/reference/rows.h"
-#include "backend/reference/convert.h"
+#include "base/convert.h"
 #include <math.h>
 
 enum { LANES = 8, SPAN = 128, LEVELS = 57, TOGETHER = 8 };

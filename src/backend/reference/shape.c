@@ -1,5 +1,4 @@
 /* Operations that move elements: copies, where reference_view cannot describe the result. */
-#include "backend/reference/convert.h"
 #include "backend/reference/iter.h"
 #include "ops/views.h"
 #include <string.h>

@@ -1,8 +1,8 @@
 /* svd, svdvals: LAPACK's divide and conquer where it may be used, else Jacobi rotations in f64. */
 #include "backend/libraries.h"
-#include "backend/reference/convert.h"
 #include "backend/reference/iter.h"
 #include "backend/reference/svd_jacobi.h"
+#include "base/convert.h"
 #include <math.h>
 #include <string.h>
 

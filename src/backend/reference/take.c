@@ -1,5 +1,4 @@
 /* take: checks all indices, then copies one slice of x per index. */
-#include "backend/reference/convert.h"
 #include "backend/reference/iter.h"
 
 /* The indices as int64, row-major, 0 <= index < extent. */

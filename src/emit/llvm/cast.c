@@ -1,4 +1,4 @@
-/* Conversions. None may become a call of the C library: 16-bit floats go by bits where the processor has no
+/* Conversions. None may become a call of the C library: narrow floats go by bits where the processor has no
  * instruction, and never from f64 in one LLVM instruction. */
 #include "emitter.h"
 
@@ -20,9 +20,9 @@ static LLVMValueRef is(const width *w, LLVMIntPredicate p, LLVMValueRef a, uint3
   return LLVMBuildICmp(w->b, p, a, u32(w, b), "");
 }
 
-/* ---- 16-bit floats ----------------------------------------------------------------------------------------------- */
+/* ---- narrow floats: from f32 and to it -------------------------------------------------------------------------- */
 
-static LLVMValueRef half_to_f32(const width *w, LLVMValueRef v) {
+static LLVMValueRef widen_f16(const width *w, LLVMValueRef v) {
   if (w->e->has.half)
     return LLVMBuildFPExt(w->b, LLVMBuildBitCast(w->b, v, em_vector(w->e->f16, w->lanes), ""), type(w, TME_F32), "");
   LLVMValueRef h = LLVMBuildZExt(w->b, v, type(w, TME_U32), "");
@@ -36,7 +36,7 @@ static LLVMValueRef half_to_f32(const width *w, LLVMValueRef v) {
   return bits(w, LLVMBuildOr(w->b, r, sign, ""), TME_F32);
 }
 
-static LLVMValueRef half_from_f32(const width *w, LLVMValueRef v) {
+static LLVMValueRef narrow_f16(const width *w, LLVMValueRef v) {
   if (w->e->has.half) {
     LLVMValueRef h = LLVMBuildFPTrunc(w->b, v, em_vector(w->e->f16, w->lanes), "");
     return LLVMBuildBitCast(w->b, h, type(w, TME_F16), "");
@@ -57,12 +57,12 @@ static LLVMValueRef half_from_f32(const width *w, LLVMValueRef v) {
   return LLVMBuildTrunc(w->b, LLVMBuildOr(w->b, r, sign, ""), type(w, TME_F16), "");
 }
 
-static LLVMValueRef bfloat_to_f32(const width *w, LLVMValueRef v) {
+static LLVMValueRef widen_bf16(const width *w, LLVMValueRef v) {
   LLVMValueRef u = LLVMBuildZExt(w->b, v, type(w, TME_U32), "");
   return bits(w, LLVMBuildShl(w->b, u, u32(w, 16), ""), TME_F32);
 }
 
-static LLVMValueRef bfloat_from_f32(const width *w, LLVMValueRef v) {
+static LLVMValueRef narrow_bf16(const width *w, LLVMValueRef v) {
   LLVMValueRef u = bits(w, v, TME_U32), high = LLVMBuildLShr(w->b, u, u32(w, 16), "");
   LLVMValueRef odd = LLVMBuildAnd(w->b, high, u32(w, 1), "");
   LLVMValueRef r = LLVMBuildAdd(w->b, LLVMBuildAdd(w->b, u, u32(w, 0x7fff), ""), odd, "");
@@ -72,7 +72,36 @@ static LLVMValueRef bfloat_from_f32(const width *w, LLVMValueRef v) {
   return LLVMBuildTrunc(w->b, r, type(w, TME_BF16), "");
 }
 
-/* f64 to f32 rounded to odd, so that rounding once more to 16 bits gives what one rounding would. */
+/* Of the dtypes that kernels hold. */
+#define CASE_BOOL(ID, value, kernels)
+#define CASE_UNSIGNED(ID, value, kernels)
+#define CASE_SIGNED(ID, value, kernels)
+#define CASE_FLOAT(ID, value, kernels)
+#define CASE_NARROW(ID, value, kernels) CASE_##kernels(ID, value)
+#define CASE_COMPLEX(ID, value, kernels)
+#define CASE_NO(ID, value)
+#define CASE_YES(ID, value)                                                                                            \
+  case TME_##ID: return value;
+
+static LLVMValueRef widen(const width *w, int from, LLVMValueRef v) {
+  switch (from) {
+#define DTYPE(ID, id, name, kind, element, held, digits, most, least, kernels, ...)                                    \
+  CASE_##kind(ID, widen_##id(w, v), kernels)
+#include "base/dtypes.def"
+  default: em_fail(w->e, "no code for %s", tme_dtype_name((tme_dtype)from)); return LLVMGetPoison(type(w, TME_F32));
+  }
+}
+
+static LLVMValueRef narrow(const width *w, int to, LLVMValueRef v) {
+  switch (to) {
+#define DTYPE(ID, id, name, kind, element, held, digits, most, least, kernels, ...)                                    \
+  CASE_##kind(ID, narrow_##id(w, v), kernels)
+#include "base/dtypes.def"
+  default: em_fail(w->e, "no code for %s", tme_dtype_name((tme_dtype)to)); return LLVMGetPoison(type(w, to));
+  }
+}
+
+/* f64 to f32 rounded to odd, so that rounding once more to a narrow float gives what one rounding would. */
 static LLVMValueRef narrow_to_odd(const width *w, LLVMValueRef d) {
   LLVMValueRef f = LLVMBuildFPTrunc(w->b, d, type(w, TME_F32), ""),
                back = LLVMBuildFPExt(w->b, f, type(w, TME_F64), "");
@@ -117,19 +146,19 @@ static LLVMValueRef int_to_int(const width *w, int to, int from, LLVMValueRef v)
 LLVMValueRef em_cast(emitter *e, int to, int from, LLVMValueRef v, int lanes) {
   width w = {e, e->b, lanes};
   if (to == from) return v;
-  if (to == TME_F16 || to == TME_BF16) {
+  if (dtype_is_narrow((tme_dtype)to)) {
     if (from == TME_F64)
       v = narrow_to_odd(&w, v);
     else if (from == TME_I64 || from == TME_U64)
       v = narrow_to_odd(&w, wide_to_odd(&w, from, v));
-    else if (from != TME_F32 && from != TME_F16 && from != TME_BF16 && from != TME_BOOL)
+    else if (dtype_is_int((tme_dtype)from))
       v = narrow_to_odd(&w, em_cast(e, TME_F64, from, v, lanes));
     else
       v = em_cast(e, TME_F32, from, v, lanes);
-    return to == TME_F16 ? half_from_f32(&w, v) : bfloat_from_f32(&w, v);
+    return narrow(&w, to, v);
   }
-  if (from == TME_F16 || from == TME_BF16) {
-    v = from == TME_F16 ? half_to_f32(&w, v) : bfloat_to_f32(&w, v);
+  if (dtype_is_narrow((tme_dtype)from)) {
+    v = widen(&w, from, v);
     from = TME_F32;
     if (to == from) return v;
   }

@@ -7,23 +7,13 @@
 
 LLVMTypeRef em_vector(LLVMTypeRef t, int lanes) { return lanes > 1 ? LLVMVectorType(t, (unsigned)lanes) : t; }
 
-/* 16-bit floats are held as their bits, bools as single bits. */
+/* Narrow floats are held as their bits, bools as single bits. */
 LLVMTypeRef em_type(const emitter *e, int dtype, int lanes) {
-  LLVMTypeRef t = e->i64;
-  switch (dtype) {
-  case TME_BOOL: t = e->i1; break;
-  case TME_U8:
-  case TME_I8: t = e->i8; break;
-  case TME_U16:
-  case TME_I16:
-  case TME_F16:
-  case TME_BF16: t = e->i16; break;
-  case TME_U32:
-  case TME_I32: t = e->i32; break;
-  case TME_F32: t = e->f32; break;
-  case TME_F64: t = e->f64; break;
-  default: break;
-  }
+  size_t size = tme_dtype_size((tme_dtype)dtype);
+  LLVMTypeRef t = size == 1 ? e->i8 : size == 2 ? e->i16 : size == 4 ? e->i32 : e->i64;
+  if (dtype == TME_BOOL) t = e->i1;
+  if (dtype == TME_F32) t = e->f32;
+  if (dtype == TME_F64) t = e->f64;
   return em_vector(t, lanes);
 }
 

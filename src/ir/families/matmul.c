@@ -27,7 +27,7 @@ tme_status infer_matmul(op_call *c, op_type *out, error *e) {
   return TME_OK;
 }
 
-/* Sums of nothing are 0; vectors become matrices; a product with one column is a sum over rows; 16-bit operands are
+/* Sums of nothing are 0; vectors become matrices; a product with one column is a sum over rows; narrow operands are
  * converted once, and the sum stays f32 up to the end of the epilogue. */
 int decompose_matmul(graph *g, const g_site *s) {
   int a = s->in[0], b = s->in[1];
@@ -49,20 +49,15 @@ int decompose_matmul(graph *g, const g_site *s) {
     shape[tb.rank - 2] = 1;
     shape[tb.rank - 1] = tb.shape[tb.rank - 2];
     b = graph_reshape(g, b, tb.rank, shape);
-    bool half = t == TME_F16 || t == TME_BF16;
-    if (half) {
-      a = graph_cast(g, a, TME_F32);
-      b = graph_cast(g, b, TME_F32);
-    }
-    int x = graph_bin(g, OP_multiply, a, b);
+    int x = graph_bin(g, OP_multiply, graph_wide(g, a), graph_wide(g, b));
     if (x < 0) return -1;
     x = graph_reduce(g, OP_sum, x, 1u << (g->node[x].type.rank - 1), false);
     x = graph_cast(g, x, t);
     return graph_reshape(g, x, type->rank, type->shape);
   }
   bool matrices = type->rank >= 2 && type->rank == (ta.rank > tb.rank ? ta.rank : tb.rank);
-  if (matrices && (ta.dtype == TME_F16 || ta.dtype == TME_BF16))
-    return graph_copy(g, s->node, (int[]){graph_cast(g, a, TME_F32), graph_cast(g, b, TME_F32)}, NULL);
+  if (matrices && dtype_is_narrow(ta.dtype))
+    return graph_copy(g, s->node, (int[]){graph_wide(g, a), graph_wide(g, b)}, NULL);
   if (matrices) return REWRITE_KEEP;
   int x = graph_op(g, OP_matmul, (int[]){a, b}, 2, NULL);
   return graph_reshape(g, x, type->rank, type->shape);

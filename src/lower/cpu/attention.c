@@ -106,9 +106,7 @@ static void add_to(attention *a, int sum, int part) {
   k_emit(a->b.k, K_UPDATE, a->acc, sum, k_emit(a->b.k, K_READ, a->acc, part, -1, -1, 0), -1, 0);
 }
 
-static bool is_half(const attention *a) {
-  return at(a, a->q)->type.dtype == TME_F16 || at(a, a->q)->type.dtype == TME_BF16;
-}
+static bool is_narrow(const attention *a) { return dtype_is_narrow(at(a, a->q)->type.dtype); }
 
 static int query(attention *a, const int *batch, int row, int d) {
   int ix[TME_MAX_RANK];
@@ -118,7 +116,7 @@ static int query(attention *a, const int *batch, int row, int d) {
   return k_cast(a->b.k, a->acc, builder_operand(&a->b, a->q, a->rank, ix, -1).re);
 }
 
-/* 16-bit queries are converted once, to the scratch buffer `queries`. */
+/* Narrow queries are converted once, to the scratch buffer `queries`. */
 static void emit_queries(attention *a, int rows, const int *batch, int row0) {
   kernel *k = a->b.k;
   int mark = builder_mark(&a->b), ai = k_axis_add(k, rows, 0, 1, 1);
@@ -148,8 +146,8 @@ static int emit_products(attention *a, const score_tile *t, int ad) {
   kernel *k = b->k;
   int mark = builder_mark(b), row = ix_add(k, t->row0, ix_axis(k, t->arow)), kk = ix_axis(k, ad), ix[TME_MAX_RANK];
   int acc = tile_accumulator(a, t), ld = k_loop(k, ad), li = k_loop(k, t->arow), lj = k_loop(k, t->akey);
-  int x = is_half(a) ? k_load(k, k_access_add(k, a->queries, ix_add(k, ix_mul(k, ix_axis(k, t->arow), a->d), kk)))
-                     : query(a, t->batch, row, kk);
+  int x = is_narrow(a) ? k_load(k, k_access_add(k, a->queries, ix_add(k, ix_mul(k, ix_axis(k, t->arow), a->d), kk)))
+                       : query(a, t->batch, row, kk);
   const op_type *tk = &at(a, a->k)->type;
   memcpy(ix, t->batch, sizeof ix);
   shared_head(a, k, tk, ix);
@@ -371,7 +369,7 @@ static void emit_rows(attention *a, int scratch, int sums, int64_t first, int ro
   bands keys[2], values[2];
   packed_bands(&a->keys, keys);
   packed_bands(&a->values, values);
-  if (is_half(a)) emit_queries(a, rows, batch, row0);
+  if (is_narrow(a)) emit_queries(a, rows, batch, row0);
   for (int i = 0; i < 2; i++) emit_scores(a, scratch, rows, batch, row0, &keys[i]);
   emit_weights(a, scratch, sums, rows, row0);
   for (int i = 0; i < 2; i++) emit_result(a, scratch, sums, rows, batch, row0, &values[i]);
@@ -419,7 +417,7 @@ tme_status cpu_attention(lowering *l, int gr, error *e) {
   a.e = a.type->shape[a.rank - 1];
   a.scale = attrs->f[0];
   a.causal = attrs->i[0] != 0;
-  a.acc = expr_dtype(a.type->dtype);
+  a.acc = dtype_held(a.type->dtype);
   a.batches = type_size(a.type) / (a.n * a.e);
   a.lanes = cpu_lanes(cpu_of(l->t), tme_dtype_size(a.acc));
   a.vectors = cpu_of(l->t)->registers >= 32 ? 4 : 2;
@@ -434,7 +432,7 @@ tme_status cpu_attention(lowering *l, int gr, error *e) {
   int64_t panels = ceil_div(a.n, a.rows), high = ceil_div(a.n, panels), low = high - 1;
   int64_t nhigh = a.n - panels * low, nlow = panels - nhigh;
   int scratch = builder_scratch(&a.b, a.acc, high * a.m), sums = builder_scratch(&a.b, a.acc, high);
-  if (is_half(&a)) a.queries = builder_scratch(&a.b, a.acc, high * a.d);
+  if (is_narrow(&a)) a.queries = builder_scratch(&a.b, a.acc, high * a.d);
   emit_rows(&a, scratch, sums, 0, (int)high, nhigh);
   emit_rows(&a, scratch, sums, nhigh * high, (int)low, low ? nlow : 0);
   a.b.k->opt = 2;

@@ -9,7 +9,7 @@
 enum { MOST_TERMS = 512, BLOCK_TERMS = 256 };
 
 static bool is_float_sum(const row_group *r, int i) {
-  return rows_node(r, i)->op == OP_sum && dtype_is_float(expr_dtype(rows_node(r, i)->type.dtype));
+  return rows_node(r, i)->op == OP_sum && dtype_is_float(dtype_held(rows_node(r, i)->type.dtype));
 }
 
 void blocks_find(row_group *r) {

@@ -350,7 +350,7 @@ tme_status cpu_product(lowering *l, int gr, error *e) {
   product p = {.l = l, .G = &l->f->groups[gr], .gr = gr, .node = l->f->groups[gr].seed};
   p.left = graph_in(l->g, p.node, 0);
   p.right = graph_in(l->g, p.node, 1);
-  p.acc = expr_dtype(product_at(&p, p.node)->type.dtype);
+  p.acc = dtype_held(product_at(&p, p.node)->type.dtype);
   p.complex = dtype_is_complex(product_at(&p, p.node)->type.dtype);
   char label[96], name[48], shape[200];
   lower_label(l, label, sizeof label);

@@ -43,7 +43,7 @@ k_op pairs_dot(const graph *g, int node, const cpu_target *t) {
   if (type_matrices(tr) == 1) rows *= type_matrices(out);
   if (rows <= MOST_MATVEC_ROWS || wide < FEWEST_COLUMNS || tr->shape[tr->rank - 2] < FEWEST_SUMMED) return K_NOP;
   tme_dtype x = narrowest(g, left), y = narrowest(g, right);
-  if (t->dot_bf16 && expr_dtype(out->dtype) == TME_F32 && x == TME_BF16 && y == TME_BF16) return K_DOT_BF16;
+  if (t->dot_bf16 && dtype_held(out->dtype) == TME_F32 && x == TME_BF16 && y == TME_BF16) return K_DOT_BF16;
   return t->dot_i16 && sums_integers(out->dtype) && is_short(x) && is_short(y) ? K_DOT_I16 : K_NOP;
 }
 

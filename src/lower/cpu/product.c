@@ -143,7 +143,7 @@ static bool special(builder *b, int node, const int *ix, int guard, expr_value *
   *out = (expr_value){-1, -1};
   for (int w = 0; w < words(p); w++) {
     int sum = p->spilled ? waiting_sum(p, w) : product_sums(p, w);
-    *(w ? &out->im : &out->re) = k_cast(b->k, expr_dtype(product_at(p, node)->type.dtype), sum);
+    *(w ? &out->im : &out->re) = k_cast(b->k, dtype_held(product_at(p, node)->type.dtype), sum);
   }
   return true;
 }

@@ -109,13 +109,13 @@ bool passes_special(builder *b, int node, const int *ix, int guard, expr_value *
     else
       return false;
     if (*cache == 1) {
-      *out = (expr_value){k_const_f(b->k, expr_dtype(rows_node(r, node)->type.dtype), 0), -1};
+      *out = (expr_value){k_const_f(b->k, dtype_held(rows_node(r, node)->type.dtype), 0), -1};
       return true;
     }
     return false;
   }
   if (!*cache) return false;
-  tme_dtype t = expr_dtype(rows_node(r, node)->type.dtype);
+  tme_dtype t = dtype_held(rows_node(r, node)->type.dtype);
   if (*cache >= 2) {
     if (*first == r->passes.at) return false; /* being computed */
     *out = (expr_value){k_load(b->k, k_access_add(b->k, *cache - 2, row_index(r))), -1};

@@ -176,7 +176,7 @@ int rows_accumulators(const row_group *r, accumulator *accs) {
   for (int m = 0; m < r->G->nmembers; m++) {
     int i = r->G->member[m];
     if (!rows_reduction(r, i) || r->passes.depth[rows_at(r, i)] != r->passes.at) continue;
-    accs[n] = (accumulator){.node = i, .acc = {-1, -1}, .dtype = expr_dtype(g->node[i].type.dtype)};
+    accs[n] = (accumulator){.node = i, .acc = {-1, -1}, .dtype = dtype_held(g->node[i].type.dtype)};
     accs[n].combine = combine_of(g, i, accs[n].dtype);
     n++;
   }
@@ -188,7 +188,7 @@ expr_value rows_reduced_value(row_group *r, int reduction) {
   int x = graph_in(g, reduction, 0);
   tme_dtype from = g->node[x].type.dtype, to = g->node[reduction].type.dtype;
   expr_value v = builder_value(&r->b, x, r->ix, -1);
-  if (!dtype_is_complex(to)) to = expr_dtype(to);
+  if (!dtype_is_complex(to)) to = dtype_held(to);
   return from == to ? v : expr_cast(r->b.k, v, from, to);
 }
 
@@ -209,7 +209,7 @@ void rows_store(row_group *r) {
 size_t rows_ordered_bytes(const row_group *r) {
   for (int m = 0; m < r->G->nmembers; m++) {
     int i = r->G->member[m];
-    tme_dtype t = expr_dtype(rows_node(r, i)->type.dtype);
+    tme_dtype t = dtype_held(rows_node(r, i)->type.dtype);
     int op = rows_node(r, i)->op;
     if ((op == OP_sum || op == OP_prod) && dtype_is_float(t)) return tme_dtype_size(t);
   }
@@ -223,7 +223,7 @@ static void reduction_set_lanes(row_group *r) {
   size_t ordered = rows_ordered_bytes(r), bytes = ordered;
   for (int m = 0; m < r->G->nmembers && !ordered; m++) {
     int i = r->G->member[m];
-    size_t own = tme_dtype_size(expr_dtype(g->node[i].type.dtype));
+    size_t own = tme_dtype_size(dtype_held(g->node[i].type.dtype));
     if (rows_reduction(r, i) && own > bytes) bytes = own;
   }
   for (int i = 0; i < k->naxes; i++) {
