@@ -1,5 +1,6 @@
 #include "base/buckets.h"
 #include "base/caches.h"
+#include "base/convert.h"
 #include "base/env.h"
 #include "base/grow.h"
 #include "base/hash.h"
@@ -141,6 +142,38 @@ static void dtypes(void **state) {
   assert_true(dtype_is_signed(TME_I8) && dtype_is_signed(TME_F16) && !dtype_is_signed(TME_U8));
   assert_true(dtype_is_complex(TME_C64) && !dtype_is_complex(TME_F64));
   assert_true(dtype_real(TME_C64) == TME_F32 && dtype_real(TME_C128) == TME_F64 && dtype_real(TME_I8) == TME_I8);
+  assert_true(dtype_is_narrow(TME_F16) && !dtype_is_narrow(TME_F32) && !dtype_is_narrow(TME_C64));
+  assert_true(dtype_wide(TME_BF16) == TME_F32 && dtype_wide(TME_C64) == TME_C64 && dtype_held(TME_C64) == TME_F32);
+  assert_true(dtype_is_value(TME_BOOL) && dtype_is_value(TME_F64) && !dtype_is_value(TME_F16));
+  assert_true(dtype_get(TME_DTYPE_NONE)->size == 0 && dtype_no_kernels(TME_DTYPE_NONE));
+  assert_true(tme_dtype_kind(TME_BF16) == 'f' && tme_dtype_kind(TME_BOOL) == 'b' && !tme_dtype_kind(TME_DTYPE_NONE));
+  assert_true(tme_dtype_epsilon(TME_F16) == 0x1p-10 && tme_dtype_epsilon(TME_C128) == 0x1p-52);
+  assert_true(tme_dtype_epsilon(TME_I32) == 0 && tme_dtype_epsilon(TME_DTYPE_NONE) == 0);
+}
+
+/* Limits and digits of the table are those of the conversions. */
+static void dtype_limits(void **state) {
+  (void)state;
+  for (int t = 0; t < TME_DTYPE_COUNT; t++) {
+    tme_dtype own = dtype_real((tme_dtype)t);
+    const dtype_info *d = dtype_get(own);
+    double v[] = {d->most, -d->most, d->least, 1 + ldexp(1, 1 - d->digits)}, back;
+    bool is_signed = dtype_is_signed(own), is_float = dtype_is_float(own);
+    for (int i = 0; i < (is_float ? 4 : 1); i++) {
+      uint64_t bits = 0;
+      convert_run(TME_F64, &v[i], 1, own, &bits, 1, 1);
+      convert_run(own, &bits, 1, TME_F64, &back, 1, 1);
+      if (back != v[i]) fail_msg("%s: %a becomes %a", d->name, v[i], back);
+    }
+    if (!is_float) assert_true(own == TME_BOOL || d->digits + is_signed == 8 * d->size);
+    const double beyond[] = {d->least / 2, 1 + ldexp(1, -d->digits)}; /* both are ties */
+    for (int i = 0; is_float && i < 2; i++) {
+      uint64_t bits = 0;
+      convert_run(TME_F64, &beyond[i], 1, own, &bits, 1, 1);
+      convert_run(own, &bits, 1, TME_F64, &back, 1, 1);
+      if (own != TME_F64) assert_true(back == i);
+    }
+  }
 }
 
 static double bits64(uint64_t b) {
@@ -473,6 +506,7 @@ int main(void) {
       cmocka_unit_test(memory),
       cmocka_unit_test(texts),
       cmocka_unit_test(dtypes),
+      cmocka_unit_test(dtype_limits),
       cmocka_unit_test(halves),
       cmocka_unit_test(environment),
       cmocka_unit_test(c_library),

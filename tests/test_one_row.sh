@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # ctest: timeout=600
-# Operations are added in as many places as CONTRIBUTING.md says: what it shows is added to a copy of the sources, which is
-# built, and found in the header, the program, the reference and the JIT.
+# Operations and a dtype are added in as many places as CONTRIBUTING.md says: what it shows is added to a copy of the sources,
+# which is built, and found in the header, the program, the reference and the JIT.
 set -euo pipefail
 module=$TME_BUILD_DIR/lib/libtme-llvm.so
 [ -f "$module" ] || { echo "no module of the compiler"; exit 77; }
@@ -18,28 +18,31 @@ cp -r "$TME_SOURCE_DIR"/{CMakeLists.txt,cmake,include,src,cli,tools,bench,exampl
 shown() { # TEXT: the block of code of CONTRIBUTING.md that begins with it
   awk -v begin="$1" '/^```/ { if (found) exit; next } index($0, begin) == 1 { found = 1 } found' "$TME_SOURCE_DIR/CONTRIBUTING.md"
 }
-add() { # WHERE TEXT: that block, to the list of operations (which ends with #undef) or as a file
+add() { # WHERE TEXT [LINE]: that block, before the line that begins so, or as a file
   local block
   block=$(shown "$2")
   [ -n "$block" ] || { echo "CONTRIBUTING.md does not show: $2"; exit 1; }
-  if [ "$1" = src/ops/ops.def ]; then
+  if [ -n "${3:-}" ]; then
     printf '%s\n' "$block" >"$work/row"
-    sed -i "/^\/\* conversion \*\//{
-      r $work/row
-      N
-    }" "$work/$1"
+    awk -v line="$3" -v row="$work/row" \
+      '!done && index($0, line) == 1 { while ((getline text <row) > 0) print text; done = 1 } 1' "$work/$1" >"$work/with"
+    mv "$work/with" "$work/$1"
     grep -qF "$2" "$work/$1"
   else
     [ ! -e "$work/$1" ]
     printf '%s\n' "$block" >"$work/$1"
   fi
 }
-add src/ops/ops.def 'ELEMENTWISE(hardsigmoid'
-add src/ops/ops.def 'DECOMPOSED(standardize'
+add src/ops/ops.def 'ELEMENTWISE(hardsigmoid' '/* conversion */'
+add src/ops/ops.def 'DECOMPOSED(standardize' '/* conversion */'
 add src/ir/families/standardize.c '/* standardize:'
-add src/ops/ops.def 'LIBRARY(interp'
+add src/ops/ops.def 'LIBRARY(interp' '/* conversion */'
 add src/ir/families/interp.c '/* interp: all operands'
 add src/backend/reference/interp.c '/* interp: a search'
+add include/tme/tme.h '  TME_F8E4M3' '  TME_DTYPE_COUNT'
+add src/base/dtypes.def 'DTYPE(F8E4M3' '#undef DTYPE'
+add src/base/half.h 'uint8_t f8e4m3_from_f64(double d);' '#endif'
+add src/base/half.c '/* What rounds to more' '/* Beyond 2^53'
 
 cmake -S "$work" -B "$work/build" -DCMAKE_BUILD_TYPE=Debug -DTME_TESTS=OFF -DTME_LLVM=OFF -DTME_WERROR=ON >"$work/log" 2>&1 &&
   cmake --build "$work/build" -j "$(nproc)" --target tme_program >>"$work/log" 2>&1 || { tail -40 "$work/log"; exit 1; }
@@ -75,5 +78,36 @@ region='x = ones([40, 40]); y = interp((x @ x)[0] * 0.1, arange(5) * 1.0, arange
 check 'region, value' "$(value reference "$region")" "$(value cpu "$region")"
 check 'region, products compiled' 2 "$("$tme" --backend cpu explain "$region" | grep -c '^step.*matmul')"
 check 'region, one call' 1 "$("$tme" --backend cpu explain "$region" | grep -c '^step.*library call interp')"
+
+# The dtype: conversions both ways, promotion, literals, files, operations of every kind; and what refuses it, by its name.
+values='x = astype([1, 1.1, -0.003, 449, 465, nan], float8_e4m3)'
+written() { # NAME WANTED EXPRESSION: dtype and shape
+  check "$1" "$2" "$("$tme" eval "$values; $3" 2>&1 | sed -n '1s/.*  //p')"
+}
+refused() { # NAME WANTED EXPRESSION [OPTION...]
+  check "$1" 1 "$("$tme" eval "$3" "${@:4}" 2>&1 | grep -cF "$2")"
+}
+both 'dtype, printed' '[  1.     1.12  -0.   448.      nan    nan]' "$values; x"
+both 'dtype, to float32' '[  1.           1.125       -0.00390625 448.                  nan          nan]' "$values; astype(x, float32)"
+both 'dtype, to and from integers' '[  1.   1.   0. 448.   0.   0.]' "$values; astype(astype(x, int32), float8_e4m3)"
+line='r = (arange(8961) - 4480) * 0.1; y = astype(astype(r, float8_e4m3), float64)'
+both 'dtype, nearest' True "$line; all(abs(y - r) <= maximum(abs(r) * 2.0 ** -4, 2.0 ** -10))"
+both 'dtype, both ways' True "$line; all(astype(astype(y, float8_e4m3), float64) == y)"
+written 'dtype, itself' 'float8_e4m3 (6,)' 'x * 2'
+written 'dtype with int64' 'float8_e4m3 (6,)' 'x + astype([1], int64)'
+written 'dtype with float16' 'float16 (6,)' 'x + astype([1], float16)'
+written 'dtype with bfloat16' 'bfloat16 (6,)' 'x + astype([1], bfloat16)'
+written 'dtype with complex64' 'complex64 (6,)' 'x + astype([1], complex64)'
+both 'dtype, sum' 24. 'sum(ones([24], dtype=float8_e4m3))'
+both 'dtype, in one expression' '[0.75 1.   3.  ]' 'x = astype([1, 2, 3], float8_e4m3); where(x > 2, x, fma(x, x, x) / (x * 2) - nextafter(x, -x) / 4 + x[0] * 0.0)'
+both 'dtype, product' 14. 'x = astype([1, 2, 3], float8_e4m3); x @ x'
+both 'dtype, least and most' 2 'x = astype([3, 1, 448, -448], float8_e4m3); argmax(x) * astype(min(x) + max(x) == 0, int64)'
+"$tme" eval "$values; x" -o "$work/x.safetensors" >/dev/null
+check 'dtype, from a file' '[2.   2.25]' "$("$tme" eval 'x[:2] * 2' x="$work/x.safetensors" 2>&1 | tail -n 1)"
+refused 'dtype, .npy' 'have no float8_e4m3' "$values; x" -o "$work/x.npy"
+refused 'dtype, literals' '500 does not fit in float8_e4m3' "$values; x + 500"
+left="$("$tme" --backend cpu explain "$values; tanh(astype(x * 2, float32)) + 1")"
+check 'dtype, left to the fallback' 3 "$(grep -c 'is left to nojit: float8_e4m3: compiled kernels do not hold it' <<<"$left")"
+check 'dtype, the rest compiled' 1 "$(grep -c '^step 0: kernel tanh+add' <<<"$left")"
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]
