@@ -1,9 +1,13 @@
+/* ctest: concurrency */
 /* Transfers, events and cut regions, through the device that only the tests have. */
 #include "base/base.h"
+#include "backend/mock/mock.h"
 #include "run/engine.h"
 #include "array/node.h"
 #include "support/engines.h"
 #include <math.h>
+#include <pthread.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <string.h>
 #include <cmocka.h>
@@ -180,12 +184,11 @@ static void events(void **state) {
 /* ---- a device that fails: the same call is answered without it --------------------------------------------------- */
 
 static int failures_left;
-static tme_status (*real_run)(backend *, executable *, run_args *, event **, error *);
+static tme_status (*real_run)(backend *, executable *, run_args *, error *);
 static executable *(*real_prepare)(backend *, const graph *, error *);
-static tme_status (*real_wait)(backend *, event *, error *);
 
-static tme_status failing_run(backend *b, executable *x, run_args *a, event **done, error *e) {
-  return failures_left-- > 0 ? (fail)(e, TME_ERR_DEVICE, "planted in run") : real_run(b, x, a, done, e);
+static tme_status failing_run(backend *b, executable *x, run_args *a, error *e) {
+  return failures_left-- > 0 ? (fail)(e, TME_ERR_DEVICE, "planted in run") : real_run(b, x, a, e);
 }
 
 static executable *failing_prepare(backend *b, const graph *g, error *e) {
@@ -194,9 +197,10 @@ static executable *failing_prepare(backend *b, const graph *g, error *e) {
   return NULL;
 }
 
-static tme_status failing_wait(backend *b, event *ev, error *e) {
-  tme_status s = real_wait(b, ev, e);
-  return failures_left-- > 0 ? (fail)(e, TME_ERR_DEVICE, "planted in wait") : s;
+static int count(const char *shown, const char *words) {
+  int n = 0;
+  for (const char *at = strstr(shown, words); at; at = strstr(at + 1, words)) n++;
+  return n;
 }
 
 static void fallback(void **state) {
@@ -207,10 +211,9 @@ static void fallback(void **state) {
     backend *b = engine_main(e);
     real_run = b->run;
     real_prepare = b->prepare;
-    real_wait = b->wait;
     if (where == 0) b->run = failing_run;
     if (where == 1) b->prepare = failing_prepare;
-    if (where == 2) b->wait = failing_wait;
+    if (where == 2) mock_fail_next(b, "planted in wait");
     failures_left = 1;
     tme_scope *s = tme_scope_new(e);
     tme_array *x = test_vector(s, 3, 1);
@@ -220,14 +223,14 @@ static void fallback(void **state) {
       /* The signature keeps its fallback; the device is not tried again. */
       assert_null(array_buffer(y)->device);
     }
-    /* The CPU's backend answers; without a compiler that fails too, and the next one does. */
-    assert_int_equal(log.warnings, 1 + !compiles());
+    assert_int_equal(count(log.text, "the mock backend failed, cpu answers: planted"), 1);
+    if (compiles()) assert_int_equal(log.warnings, 1);
     static const char *const planted[] = {"planted in run", "planted in prepare", "planted in wait"};
     assert_non_null(strstr(log.text, planted[where]));
     assert_non_null(strstr(log.text, "add, sqrt"));
     tme_stats st;
     tme_engine_stats(e, &st);
-    assert_int_equal(st.failures, 1 + !compiles());
+    assert_int_equal(st.failures, 1 + !compiles()); /* without a compiler the next one answers */
     assert_int_equal(st.fallbacks, 3);
     /* Another signature is not concerned. */
     tme_array *z = tme_negative(s, x);
@@ -238,11 +241,180 @@ static void fallback(void **state) {
   }
 }
 
+/* ---- work in flight ---------------------------------------------------------------------------------------------- */
+
+/* The event of an evaluation that was given to the device, which is held: `regions` are with it then. */
+static tme_event *start(tme_scope *s, tme_array *a, int regions) {
+  tme_event *ev = tme_eval_async(s, &a, 1);
+  assert_non_null(ev);
+  while (mock_in_flight(engine_main(engine)) < regions) sched_yield();
+  while (!array_buffer(a)) sched_yield();
+  return ev;
+}
+
+/* A second evaluation is given to the device while the first one waits there, and a third that needs both. */
+static void evaluations_overlap(void **state) {
+  (void)state;
+  tme_scope *s = tme_scope_new(engine);
+  backend *b = engine_main(engine);
+  tme_array *x = test_vector(s, 3, 1), *y = tme_multiply(s, x, x), *z = tme_add(s, x, tme_number(s, 0.5));
+  mock_hold(b, true);
+  tme_event *first = start(s, y, 1), *second = start(s, z, 2);
+  tme_array *sum = tme_add(s, y, z);
+  tme_event *third = start(s, sum, 3);
+  assert_false(tme_event_done(first) || tme_event_done(second) || tme_event_done(third));
+  assert_false(buffer_is_ready(array_buffer(y)));
+  assert_string_equal(tme_array_device(y), "mock");
+  mock_hold(b, false);
+  /* Whoever reads waits. */
+  test_equal(s, sum, (float[]){2.5f, 6.5f, 12.5f}, 3);
+  assert_true(tme_event_done(first) && tme_event_done(second) && tme_event_done(third));
+  test_equal(s, y, (float[]){1, 4, 9}, 3);
+  tme_event *events[] = {third, first, second};
+  for (int i = 0; i < 3; i++) {
+    assert_int_equal(tme_event_wait(events[i]), TME_OK);
+    tme_event_free(events[i]);
+  }
+  tme_scope_free(s);
+}
+
+static void *let_go_on(void *b) {
+  mock_hold(b, false);
+  return NULL;
+}
+
+/* What was still in flight is waited for by whoever needs it on the host: a read, another backend, an evaluation that waits. */
+static void readers_wait(void **state) {
+  (void)state;
+  backend *b = engine_main(engine);
+  for (int kind = 0; kind < 4; kind++) {
+    tme_scope *s = tme_scope_new(engine);
+    tme_array *y = tme_negative(s, test_vector(s, 3, 1)), *t = tme_tanh(s, y);
+    mock_hold(b, true);
+    tme_event *ev = start(s, y, 1);
+    pthread_t other;
+    assert_int_equal(pthread_create(&other, NULL, let_go_on, b), 0);
+    if (kind == 0) test_equal(s, y, (float[]){-1, -2, -3}, 3);
+    if (kind == 1) test_equal(s, t, (float[]){-0.7615942f, -0.9640276f, -0.9950548f}, 3);
+    if (kind == 2) assert_int_equal(tme_eval(s, y), TME_OK);
+    if (kind == 3) tme_event_wait(ev);
+    assert_true(buffer_is_ready(array_buffer(y)));
+    pthread_join(other, NULL);
+    tme_event_free(ev);
+    tme_scope_free(s);
+  }
+}
+
+/* Everything but the event is gone when the device begins. */
+static void freed_in_flight(void **state) {
+  (void)state;
+  backend *b = engine_main(engine);
+  tme_scope *s = tme_scope_new(engine);
+  mock_hold(b, true);
+  tme_event *ev = start(s, tme_exp(s, tme_add(s, test_vector(s, 5, 0), tme_number(s, 0.125))), 1);
+  tme_scope_free(s);
+  assert_int_equal(tme_engine_clear_cache(engine, false), TME_OK);
+  mock_hold(b, false);
+  tme_event_free(ev);
+}
+
+/* The same without the engine between: nothing waits before the device is closed. */
+static void closed_in_flight(void **state) {
+  (void)state;
+  tme_engine *e = test_engine("mock");
+  backend *b = engine_main(e);
+  graph *g = graph_new(1);
+  op_type t = {.dtype = TME_F32, .rank = 1, .shape = {4}};
+  g->root[0] = graph_un(g, OP_exp, graph_leaf(g, &t, (int64_t[]){1}, 0));
+  error err = {.code = TME_OK};
+  executable *x = b->prepare(b, g, &err);
+  assert_non_null(x);
+  array_view in = {.dtype = TME_F32, .rank = 1, .shape = {4}, .strides = {1}}, out = in;
+  buffer *host = pool_get(e->context.pool, 16);
+  memset(host->data, 0, 16);
+  in.buf = b->alloc(b, 16, &err);
+  mock_hold(b, true);
+  assert_int_equal(b->upload(b, in.buf, host, 0, 16, &err), TME_OK);
+  buffer_release(host);
+  run_args a = {.in = &in, .out = &out};
+  assert_int_equal(b->run(b, x, &a, &err), TME_OK);
+  assert_false(buffer_is_ready(out.buf));
+  assert_int_equal(mock_in_flight(b), 1);
+  buffer_release(in.buf);
+  buffer_release(out.buf);
+  b->free_executable(b, x);
+  graph_free(g);
+  tme_engine_free(e);
+}
+
+/* A failure that shows when the result is out already reaches everybody who needs it, by the name of its operations; from
+ * then on the next backend does them. */
+static void late_failure(void **state) {
+  (void)state;
+  test_log log = {.warnings = 0};
+  tme_engine *e = test_engine_logged("mock", &log), *shared = engine;
+  backend *b = engine_main(e);
+  engine = e;
+  tme_scope *s = tme_scope_new(e);
+  tme_array *x = test_vector(s, 3, 1), *y = tme_sqrt(s, tme_multiply(s, x, x)), *z = tme_negative(s, y);
+  tme_array *far = tme_tanh(s, y);
+  mock_hold(b, true);
+  mock_fail_next(b, "planted");
+  tme_event *ev = start(s, y, 1), *next = start(s, z, 2);
+  mock_hold(b, false);
+  static const char why[] = "multiply, sqrt: the mock backend failed: planted";
+  assert_int_equal(tme_event_wait(ev), TME_ERR_DEVICE);
+  test_error(s, TME_ERR_DEVICE, why);
+  assert_int_equal(tme_event_wait(next), TME_ERR_DEVICE);
+  test_error(s, TME_ERR_DEVICE, why);
+  float got[3];
+  tme_array *readers[] = {y, z, far};
+  for (int i = 0; i < 3; i++) {
+    assert_int_equal(tme_read(s, readers[i], got, sizeof got), TME_ERR_DEVICE);
+    test_error(s, TME_ERR_DEVICE, why);
+  }
+  tme_event_free(ev);
+  tme_event_free(next);
+  /* It is the failed region's backend that is given up, not that of its readers. */
+  tme_stats st;
+  tme_engine_stats(e, &st);
+  assert_int_equal(st.failures, 1);
+  assert_int_equal(count(log.text, "the mock backend failed, cpu answers: planted"), 1);
+  tme_array *again = tme_sqrt(s, tme_multiply(s, x, x)), *more = tme_negative(s, again);
+  test_equal(s, more, (float[]){-1, -2, -3}, 3);
+  test_equal(s, again, (float[]){1, 2, 3}, 3);
+  assert_null(array_buffer(again)->device);
+  tme_scope_free(s);
+  tme_engine_free(e);
+  engine = shared;
+}
+
+/* What the operation itself finds wrong with its operands is told in its own words. */
+static void errors_in_flight(void **state) {
+  (void)state;
+  tme_scope *s = tme_scope_new(engine);
+  tme_event *ev[2];
+  tme_array *x = tme_from(s, TME_I64, 0, NULL, &(int64_t){9}), *y = tme_take(s, test_vector(s, 3, 0), x, 0);
+  tme_array *z = tme_negative(s, y);
+  mock_hold(engine_main(engine), true);
+  ev[0] = start(s, y, 1);
+  ev[1] = start(s, z, 2);
+  mock_hold(engine_main(engine), false);
+  for (int i = 0; i < 2; i++) {
+    assert_int_equal(tme_event_wait(ev[i]), TME_ERR_ARGUMENT);
+    test_error(s, TME_ERR_ARGUMENT, "take");
+    tme_event_free(ev[i]);
+  }
+  tme_scope_free(s);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(results_stay_there), cmocka_unit_test(views_there),  cmocka_unit_test(cut_regions),
-      cmocka_unit_test(next_in_order),      cmocka_unit_test(every_reason), cmocka_unit_test(several_outputs),
-      cmocka_unit_test(errors_from_there),  cmocka_unit_test(events),       cmocka_unit_test(fallback),
+      cmocka_unit_test(results_stay_there),  cmocka_unit_test(views_there),  cmocka_unit_test(cut_regions),
+      cmocka_unit_test(next_in_order),       cmocka_unit_test(every_reason), cmocka_unit_test(several_outputs),
+      cmocka_unit_test(errors_from_there),   cmocka_unit_test(events),       cmocka_unit_test(fallback),
+      cmocka_unit_test(evaluations_overlap), cmocka_unit_test(readers_wait), cmocka_unit_test(freed_in_flight),
+      cmocka_unit_test(closed_in_flight),    cmocka_unit_test(late_failure), cmocka_unit_test(errors_in_flight),
   };
   return cmocka_run_group_tests(tests, open_engine, close_engine);
 }

@@ -247,7 +247,9 @@ TME_API bool tme_is_untyped(const tme_array *a);
 /* Computes `a` (or all `n`, in one plan) and waits. NULL in the list is an error that was already reported. */
 TME_API tme_status tme_eval(tme_scope *s, tme_array *a);
 TME_API tme_status tme_eval_all(tme_scope *s, tme_array *const *a, int n);
-/* Starts the evaluation and returns; the event belongs to the caller. NULL on failure. */
+/* Starts the evaluation and returns; the event belongs to the caller. NULL on failure. The arrays may be used at once: what
+ * reads them waits. On a device of its own memory evaluations overlap, and work is done in order; where the device fails after
+ * it has taken the work, the event and whoever reads the arrays have that error (tme_eval and tme_call compute elsewhere). */
 TME_API tme_event *tme_eval_async(tme_scope *s, tme_array *const *a, int n);
 TME_API bool tme_event_done(const tme_event *ev);
 /* Waits. An error is also left in the scope that started it. */

@@ -11,7 +11,6 @@
 
 typedef struct backend backend;
 typedef struct executable executable; /* a prepared region; each backend has its own */
-typedef struct event event;           /* completion of work on a device; NULL: already done */
 
 /* What one run of an executable works on. */
 typedef struct run_args {
@@ -22,7 +21,7 @@ typedef struct run_args {
                              buffers (before run returns): new ones, or views of inputs with their strides and offset.
                              The caller receives one reference to each; after a failure there are none. A numerical
                              failure is left in the buffer, and run succeeds */
-  const atomic_bool *cancel; /* checked between steps; may be NULL */
+  const atomic_bool *cancel; /* checked between steps; may be NULL, lives until the outputs are ready */
   bool check;                /* TME_CHECK: compare each step with the reference */
 } run_args;
 
@@ -42,19 +41,20 @@ struct backend {
   /* Compiles the region, which lives as long as the executable. NULL with the reason on failure. By any thread. */
   executable *(*prepare)(backend *b, const graph *region, error *e);
   void (*free_executable)(backend *b, executable *x);
-  /* Starts the work. *done is an event or NULL if it is complete already. The views' buffers must live until then.
-   * Called by several threads at once for one executable. */
-  tme_status (*run)(backend *b, executable *x, run_args *a, event **done, error *e);
+  /* Starts the work. Outputs in memory of its own may not be ready: then they have an event, one for all, which is the
+   * caller's to replace; the backend keeps what it works on, `x` and the buffers, until it is done. Inputs in memory of its own
+   * may not be ready either: what was started before is done before, and where that failed, this fails. Called by several
+   * threads at once for one executable. */
+  tme_status (*run)(backend *b, executable *x, run_args *a, error *e);
   /* What was fused and what not and why, kernels and sizes (TME_EXPLAIN_*). `x` is NULL where the region could not be
    * prepared. */
   void (*describe)(backend *b, const graph *region, const executable *x, unsigned flags, text *out);
 
-  /* Optional slots: NULL for a backend whose memory is the host's. Work of one backend is done in order. A transfer's
-   * host memory must live until its event. */
-  tme_status (*wait)(backend *b, event *done, error *e); /* waits and frees the event */
+  /* Optional slots: NULL for a backend whose memory is the host's. Work of one backend is done in order. An upload from host
+   * memory keeps that buffer until `to`, of which nobody else knows yet, is ready; a download waits. */
   buffer *(*alloc)(backend *b, size_t bytes, error *e);
-  tme_status (*upload)(backend *b, buffer *to, const void *from, size_t bytes, event **done, error *e);
-  tme_status (*download)(backend *b, void *to, const buffer *from, size_t offset, size_t bytes, event **done, error *e);
+  tme_status (*upload)(backend *b, buffer *to, buffer *from, size_t offset, size_t bytes, error *e);
+  tme_status (*download)(backend *b, void *to, const buffer *from, size_t offset, size_t bytes, error *e);
 
   /* Optional: the JIT behind it. */
   bool (*has_jit)(backend *b);

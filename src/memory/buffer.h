@@ -2,8 +2,7 @@
 #ifndef TME_BUFFER_H
 #define TME_BUFFER_H
 
-#include "base/base.h"
-#include <stdatomic.h>
+#include "memory/event.h"
 
 typedef struct pool pool;
 typedef struct buffer buffer;
@@ -13,6 +12,8 @@ struct buffer {
   void *data;             /* on the host, or the handle of a device's memory: see `device` */
   size_t bytes;           /* that may be used */
   struct backend *device; /* NULL: host memory */
+  event *ready;           /* a reference: when the elements, and `failure`, may be read; NULL: now. Set by who makes the
+                             buffer, before others know it; of a device's memory alone */
   pool *pool;             /* owner of the block; NULL: `release` gives it back */
   void (*release)(void *user);
   void *user;
@@ -33,7 +34,14 @@ void pool_populate(void *start, size_t bytes);
 /* The caller's memory. NULL when out of memory (release is then not called). */
 buffer *buffer_wrap(const void *data, size_t bytes, void (*release)(void *), void *user);
 buffer *buffer_retain(buffer *b);
-void buffer_release(buffer *b); /* NULL is allowed */
+void buffer_release(buffer *b); /* NULL is allowed; also before it is ready: the device keeps what it works on */
+
+/* Whether nothing works on it any more. */
+static inline bool buffer_is_ready(const buffer *b) { return !b->ready || b->ready->done(b->ready); }
+/* Waits until it is ready. The reason if what was to fill it failed. */
+static inline tme_status buffer_wait(const buffer *b, error *e) {
+  return b->ready ? b->ready->wait(b->ready, e) : TME_OK;
+}
 
 /* What is computed from numbers that failed has failed. */
 static inline void buffer_inherit(buffer *to, const buffer *from) {

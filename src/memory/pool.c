@@ -131,6 +131,7 @@ buffer *pool_get(pool *p, size_t bytes) {
   atomic_fetch_add_explicit(&p->refs, 1, memory_order_relaxed);
   atomic_init(&b->refs, 1);
   b->pool = p;
+  b->ready = NULL;
   b->next = NULL;
   b->failure = b->failed_op = NULL;
   b->failed_matrix = 0;
@@ -255,6 +256,7 @@ buffer *buffer_retain(buffer *b) {
 
 void buffer_release(buffer *b) {
   if (!b || atomic_fetch_sub_explicit(&b->refs, 1, memory_order_acq_rel) != 1) return;
+  event_release(b->ready);
   if (b->pool) {
     give_back(b->pool, b);
   } else {

@@ -12,8 +12,9 @@ struct tme_event {
   atomic_bool cancel, done;
   bool reported;
   error err;
-  int n;
-  tme_array *a[]; /* a reference each */
+  int n, nlate;
+  tme_array **a;  /* a reference each until it is done */
+  buffer *late[]; /* results that were not ready then, a reference each */
 };
 
 struct async_queue {
@@ -25,6 +26,17 @@ struct async_queue {
   unsigned generation; /* of fork: in a child there is no worker */
 };
 
+/* What is left to wait for. */
+static void collect(tme_event *ev, tme_array *const *a, int n) {
+  for (int i = 0; i < n; i++) {
+    buffer *b = array_buffer(a[i]);
+    if (buffer_is_ready(b))
+      eval_wait_for(ev->scope->engine, b, &ev->err);
+    else
+      ev->late[ev->nlate++] = buffer_retain(b);
+  }
+}
+
 /* One part of an evaluation. False if something is left to do; *busy: another thread is at work on what it needs. The
  * worker never waits for that as long as it has other work, which may be the very thing. */
 static bool work(tme_event *ev, bool *busy) {
@@ -34,13 +46,13 @@ static bool work(tme_event *ev, bool *busy) {
   if (!ev->run) ev->run = eval_begin(e, ev->a, ev->n, false, busy, &s, &ev->err);
   if (*busy) return false;
   if (!ev->run) {
-    if (s == TME_OK) eval_check(e, ev->a, ev->n, &ev->err);
+    if (s == TME_OK) collect(ev, ev->a, ev->n);
     return true;
   }
   bool partial = ev->run->partial;
-  s = eval_finish(e, ev->run, &ev->cancel, &ev->err);
+  s = eval_finish(e, ev->run, false, &ev->cancel, &ev->err);
   ev->run = NULL;
-  if (s == TME_OK && !partial) eval_check(e, ev->a, ev->n, &ev->err);
+  if (s == TME_OK && !partial) collect(ev, ev->a, ev->n);
   return s != TME_OK || !partial;
 }
 
@@ -143,7 +155,7 @@ static void submit(async_queue *q, tme_event *ev) {
 tme_event *tme_eval_async(tme_scope *s, tme_array *const *a, int n) {
   if (eval_list(s, "eval_async", a, n) != TME_OK) return NULL;
   error err = {.code = TME_OK};
-  tme_event *ev = mem_calloc(1, sizeof *ev + (size_t)n * sizeof *a);
+  tme_event *ev = mem_calloc(1, sizeof *ev + (size_t)n * (sizeof *ev->late + sizeof *a));
   async_queue *q = ev ? queue_of(s->engine, &err) : NULL;
   if (!q) {
     if (!ev) fail_memory(&err, "eval_async", sizeof *ev);
@@ -156,11 +168,12 @@ tme_event *tme_eval_async(tme_scope *s, tme_array *const *a, int n) {
   ev->run = eval_begin(s->engine, a, n, false, &busy, &st, &ev->err);
   ev->scope = scope_retain(s);
   if (!ev->run && !busy) {
-    if (st == TME_OK) eval_check(s->engine, a, n, &ev->err);
+    if (st == TME_OK) collect(ev, a, n);
     atomic_store(&ev->done, true);
     return ev;
   }
   ev->n = n;
+  ev->a = (tme_array **)(void *)(ev->late + n);
   for (int i = 0; i < n; i++) {
     ev->a[i] = a[i];
     node_retain(a[i]->node);
@@ -169,14 +182,21 @@ tme_event *tme_eval_async(tme_scope *s, tme_array *const *a, int n) {
   return ev;
 }
 
-bool tme_event_done(const tme_event *ev) { return !ev || atomic_load_explicit(&ev->done, memory_order_acquire); }
+static bool is_started(const tme_event *ev) { return atomic_load_explicit(&ev->done, memory_order_acquire); }
 
-/* Waits without leaving the error in the scope. */
-static void wait_for(tme_event *ev) {
-  if (tme_event_done(ev)) return;
+bool tme_event_done(const tme_event *ev) {
+  if (ev && !is_started(ev)) return false;
+  for (int i = 0; ev && i < ev->nlate; i++)
+    if (!buffer_is_ready(ev->late[i])) return false;
+  return true;
+}
+
+static void wait_for_worker(tme_event *ev) {
+  if (is_started(ev)) return;
   async_queue *q = ev->scope->engine->async;
   if (q->generation != fork_generation()) {
     /* The thread that would have done it belongs to the parent process. */
+    ev->nlate = 0;
     fail(&ev->err, TME_ERR_CANCELLED, "eval_async: a fork ended the evaluation");
     atomic_store(&ev->done, true);
     return;
@@ -184,6 +204,12 @@ static void wait_for(tme_event *ev) {
   lock_take(q->guard);
   while (!atomic_load(&ev->done)) lock_wait(q->guard);
   lock_give(q->guard);
+}
+
+/* Waits without leaving the error in the scope. */
+static void wait_for(tme_event *ev) {
+  wait_for_worker(ev);
+  for (int i = 0; i < ev->nlate; i++) eval_wait_for(ev->scope->engine, ev->late[i], &ev->err);
 }
 
 tme_status tme_event_wait(tme_event *ev) {
@@ -201,6 +227,7 @@ void tme_event_cancel(tme_event *ev) {
 void tme_event_free(tme_event *ev) {
   if (!ev) return;
   wait_for(ev);
+  for (int i = 0; i < ev->nlate; i++) buffer_release(ev->late[i]);
   scope_release(ev->scope);
   mem_free(ev);
 }

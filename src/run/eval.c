@@ -87,7 +87,8 @@ tme_status eval_plan(tme_engine *e, eval_run *r, error *err) {
   return TME_OK;
 }
 
-tme_status eval_numeric(const buffer *b, error *err) {
+tme_status eval_numeric(const tme_engine *e, const buffer *b, error *err) {
+  if (!buffer_is_ready(b) || !b->failure || e->context.config.quiet_numeric) return TME_OK;
   return fail(err, TME_ERR_NUMERIC, "%s: matrix %lld of the batch: %s", b->failed_op ? b->failed_op : "eval",
               (long long)b->failed_matrix, b->failure);
 }
@@ -105,9 +106,9 @@ static void prepare_run(tme_engine *e, const eval_run *r) {
   if (start) threads_start(e->context.threads, pool_populate, start, HUGE_PAGE);
 }
 
-static tme_status run(tme_engine *e, eval_run *r, const atomic_bool *cancel, error *err) {
-  for (int i = 0; i < r->nleaves && !e->context.config.quiet_numeric; i++)
-    if (r->leaf[i].buf->failure) return eval_numeric(r->leaf[i].buf, err);
+static tme_status run(tme_engine *e, eval_run *r, bool wait, const atomic_bool *cancel, error *err) {
+  for (int i = 0; i < r->nleaves; i++)
+    if (eval_numeric(e, r->leaf[i].buf, err) != TME_OK) return err->code;
   if (cancel && atomic_load(cancel)) return fail(err, TME_ERR_CANCELLED, "eval: cancelled");
   if (!r->plan) {
     prepare_run(e, r);
@@ -116,7 +117,7 @@ static tme_status run(tme_engine *e, eval_run *r, const atomic_bool *cancel, err
   }
   if (!grow(&r->slot, &r->cap_slot, r->plan->nslots, sizeof *r->slot))
     return fail_memory(err, "eval", (size_t)r->plan->nslots * sizeof *r->slot);
-  plan_call c = {.leaf = r->leaf, .arg = r->arg, .out = r->out, .slot = r->slot, .cancel = cancel};
+  plan_call c = {.leaf = r->leaf, .arg = r->arg, .out = r->out, .slot = r->slot, .cancel = cancel, .wait = wait};
   return plan_run(r->plan, &c, err);
 }
 
@@ -135,10 +136,10 @@ static void publish(tme_engine *e, eval_run *r, bool computed) {
   lock_give(&e->graph);
 }
 
-tme_status eval_finish(tme_engine *e, eval_run *r, const atomic_bool *cancel, error *err) {
+tme_status eval_finish(tme_engine *e, eval_run *r, bool wait, const atomic_bool *cancel, error *err) {
   double t = context_debug(&e->context, 1) ? now_ms() : 0;
   bool cached = r->plan;
-  tme_status s = run(e, r, cancel, err);
+  tme_status s = run(e, r, wait, cancel, err);
   publish(e, r, s == TME_OK);
   atomic_fetch_add_explicit(&e->evaluations, 1, memory_order_relaxed);
   if (context_debug(&e->context, 1))
@@ -150,10 +151,9 @@ tme_status eval_finish(tme_engine *e, eval_run *r, const atomic_bool *cancel, er
   return s;
 }
 
-tme_status eval_check(tme_engine *e, tme_array *const *a, int n, error *err) {
-  for (int i = 0; i < n && !e->context.config.quiet_numeric; i++)
-    if (array_buffer(a[i])->failure) return eval_numeric(array_buffer(a[i]), err);
-  return TME_OK;
+tme_status eval_wait_for(const tme_engine *e, const buffer *b, error *err) {
+  tme_status s = buffer_wait(b, err);
+  return s == TME_OK ? eval_numeric(e, b, err) : s;
 }
 
 tme_status evaluate(tme_engine *e, tme_array *const *a, int n, const atomic_bool *cancel, error *err) {
@@ -163,10 +163,14 @@ tme_status evaluate(tme_engine *e, tme_array *const *a, int n, const atomic_bool
     tme_status s;
     eval_run *r = eval_begin(e, a, n, true, NULL, &s, err);
     again = r && r->partial;
-    if (r) s = eval_finish(e, r, cancel, err);
+    if (r) s = eval_finish(e, r, true, cancel, err);
     if (s != TME_OK) return s;
   }
-  return eval_check(e, a, n, err);
+  for (int i = 0; i < n; i++) {
+    tme_status s = eval_wait_for(e, array_buffer(a[i]), err);
+    if (s != TME_OK) return s;
+  }
+  return TME_OK;
 }
 
 tme_status eval_list(tme_scope *s, const char *what, tme_array *const *a, int n) {

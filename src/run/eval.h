@@ -10,20 +10,20 @@ tme_status evaluate(tme_engine *e, tme_array *const *a, int n, const atomic_bool
 /* The same in two parts, for asynchronous evaluation: eval_begin traces and marks; NULL with *st TME_OK: there is
  * nothing to do; with `wait` false it returns NULL and *busy where it would have to wait for another thread. */
 eval_run *eval_begin(tme_engine *e, tme_array *const *a, int n, bool wait, bool *busy, tme_status *st, error *err);
-/* Runs, publishes, and ends the run. */
-tme_status eval_finish(tme_engine *e, eval_run *r, const atomic_bool *cancel, error *err);
+/* Runs, publishes, and ends the run. Unless `wait`, results may not be ready. */
+tme_status eval_finish(tme_engine *e, eval_run *r, bool wait, const atomic_bool *cancel, error *err);
 /* Traces without marking anything as running, and takes the plan if it is in the cache; `count`: as a hit or a miss. */
 trace_result eval_look(tme_engine *e, eval_run *r, tme_array *const *a, int n, bool count, error *err);
 /* Makes the plan of a signature that was not in the cache, and puts it there. Without room there it serves once. */
 tme_status eval_plan(tme_engine *e, eval_run *r, error *err);
-/* TME_ERR_NUMERIC: what a failed computation left in the buffer. */
-tme_status eval_numeric(const buffer *b, error *err);
+/* TME_ERR_NUMERIC if the buffer is ready and a computation has left that failure in it, which is not to be quiet. */
+tme_status eval_numeric(const tme_engine *e, const buffer *b, error *err);
 /* How often arrays were published; waits until that changes; changes it. */
 uint64_t eval_published(tme_engine *e);
 void eval_wait(tme_engine *e, uint64_t seen);
 void eval_nudge(tme_engine *e);
-/* TME_ERR_NUMERIC if computing one of the arrays failed, and failures are not quiet. */
-tme_status eval_check(tme_engine *e, tme_array *const *a, int n, error *err);
+/* Waits until the buffer is ready. Fails as computing it did, numerically too. */
+tme_status eval_wait_for(const tme_engine *e, const buffer *b, error *err);
 /* Checks a list from the caller. */
 tme_status eval_list(tme_scope *s, const char *what, tme_array *const *a, int n);
 

@@ -247,7 +247,6 @@ static tme_status in_rows(const tme_function *f, const array_view *given, array_
 /* The part's leaves in this call, a reference to each buffer. */
 static tme_status bind(const tme_function *f, const part *p, eval_run *r, tme_array *const *in, const array_view *value,
                        error *e) {
-  bool noisy = !f->engine->context.config.quiet_numeric;
   for (int i = 0; i < p->nleaves; i++) {
     array_view *v = &r->leaf[i];
     leaf_source from = p->source[i];
@@ -270,7 +269,7 @@ static tme_status bind(const tme_function *f, const part *p, eval_run *r, tme_ar
     }
     if (st != TME_OK) return st;
     r->nleaves = i + 1;
-    if (noisy && v->buf->failure) return eval_numeric(v->buf, e);
+    if (eval_numeric(f->engine, v->buf, e) != TME_OK) return e->code;
   }
   return TME_OK;
 }
@@ -300,7 +299,7 @@ static tme_status run_part(const tme_function *f, int k, eval_run *r, tme_array 
     return fail_memory(e, "call", sizeof *r->slot);
   tme_status st = bind(f, p, r, in, value, e);
   array_view *root = value + p->first_value;
-  plan_call c = {.leaf = r->leaf, .arg = p->arg, .out = root, .slot = r->slot};
+  plan_call c = {.leaf = r->leaf, .arg = p->arg, .out = root, .slot = r->slot, .wait = true};
   if (st == TME_OK) {
     st = plan_run(p->plan, &c, e);
     for (int i = 0; i < p->plan->nroots && st != TME_OK; i++) root[i].buf = NULL;
@@ -319,15 +318,12 @@ static tme_status run(tme_scope *s, const tme_function *f, eval_run *r, tme_arra
   if (!grow(&r->out, &r->cap_out, f->nvalues, sizeof *r->out)) return fail_memory(e, "call", sizeof *r->out);
   array_view *value = r->out;
   for (int i = 0; i < f->nvalues; i++) value[i].buf = NULL;
-  bool noisy = !f->engine->context.config.quiet_numeric;
   tme_status st = TME_OK;
   for (int k = 0; k < f->nparts && st == TME_OK; k++) {
     st = run_part(f, k, r, in, value, e);
     if (st == TME_OK && k == f->nparts - 1) atomic_fetch_add_explicit(&f->engine->evaluations, 1, memory_order_relaxed);
-    for (int i = 0; i < f->part[k].plan->nroots && st == TME_OK && noisy; i++) {
-      const buffer *b = value[f->part[k].first_value + i].buf;
-      if (b->failure) st = eval_numeric(b, e);
-    }
+    for (int i = 0; i < f->part[k].plan->nroots && st == TME_OK; i++)
+      st = eval_numeric(f->engine, value[f->part[k].first_value + i].buf, e);
     for (int i = f->dead.first[k]; i < f->dead.first[k + 1] && st == TME_OK; i++) release(&value[f->dead.item[i]]);
   }
   if (st == TME_OK) st = give(s, f, value, out, e);

@@ -36,9 +36,17 @@ int plan_next(plan *p, plan_step *s, int from, bool for_good, const error *why) 
   const backend_list *l = &p->engine->backends;
   int next = from + 1;
   while (next < l->n - 1 && !region_fits(s->region.graph, l->at[next])) next++;
-  report(p->engine, s, l->at[from], l->at[next], why);
-  if (for_good) atomic_compare_exchange_strong(&s->backend, &from, next);
+  int now = from;
+  bool first = !for_good || atomic_compare_exchange_strong(&s->backend, &now, next) || now < from;
+  if (first) report(p->engine, s, l->at[from], l->at[next], why);
   return next;
+}
+
+/* Where the host's memory is too small for a result, it is so for all. */
+bool plan_has_next(const plan *p, int from, tme_status s) {
+  bool memory = s == TME_ERR_MEMORY && p->engine->backends.at[from]->host_memory;
+  bool may_differ = s != TME_OK && s != TME_ERR_NUMERIC && s != TME_ERR_CANCELLED && s != TME_ERR_ARGUMENT && !memory;
+  return may_differ && from < p->engine->backends.n - 1;
 }
 
 executable *plan_executable(plan *p, plan_step *s, int number, error *e) {

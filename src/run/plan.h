@@ -33,7 +33,10 @@ void plan_retain(plan *p);
 void plan_release(void *unused, void *p);
 /* The step's executable for backend `number`, made at the first call; NULL with the reason. */
 executable *plan_executable(plan *p, plan_step *s, int number, error *e);
-/* Backend `from`, which is not the last one, failed: logs and counts it, and says who answers. `for_good`: from now on. */
+/* Whether another backend may do what backend `from` could not. */
+bool plan_has_next(const plan *p, int from, tme_status s);
+/* Backend `from`, which is not the last one, failed: logs and counts it, and says who answers. `for_good`: from now on, and
+ * once. */
 int plan_next(plan *p, plan_step *s, int from, bool for_good, const error *why);
 
 typedef struct plan_call {
@@ -42,6 +45,7 @@ typedef struct plan_call {
   array_view *out;  /* one reference to each buffer is the caller's */
   array_view *slot; /* room for nslots */
   const atomic_bool *cancel;
+  bool wait; /* until all results are ready: a device that fails before that is answered for by the next backend */
 } plan_call;
 tme_status plan_run(plan *p, const plan_call *c, error *e);
 

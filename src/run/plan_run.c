@@ -1,6 +1,6 @@
 /* Running plans: regions in order, copies between devices, and the answer when a backend fails. */
 #include "array/node.h"
-#include "run/plan.h"
+#include "run/in_flight.h"
 #include "run/transfer.h"
 #include <string.h>
 
@@ -8,17 +8,12 @@ typedef struct runner {
   plan *p;
   const plan_call *c;
   tme_engine *e;
-  pending pending;
+  event **started; /* work in flight, in order; room for one per step */
+  int nstarted;
   uint64_t *args; /* of the step at work */
   error *err;
-  bool broken; /* a device failed after it was started: what is in the slots is not to be used */
+  bool broken; /* what is in the slots is not to be used: a device failed after it was started */
 } runner;
-
-/* Failures that another backend may not have. Where the host's memory is too small for a result, it is for all. */
-static bool may_differ(const backend *b, tme_status s) {
-  bool memory = s == TME_ERR_MEMORY && b->host_memory;
-  return s != TME_OK && s != TME_ERR_NUMERIC && s != TME_ERR_CANCELLED && s != TME_ERR_ARGUMENT && !memory;
-}
 
 static bool cancelled(const plan_call *c) { return c->cancel && atomic_load(c->cancel); }
 
@@ -33,20 +28,15 @@ static uint64_t step_bytes(const plan_step *s, const run_args *a) {
   return bytes;
 }
 
-static tme_status start(tme_engine *e, plan_step *s, backend *b, executable *x, run_args *a, event **done, error *err) {
+static tme_status start(tme_engine *e, plan_step *s, backend *b, executable *x, run_args *a, error *err) {
   memcpy(a->out, s->result, sizeof *a->out * (size_t)s->region.nroots);
   double t = profile_begin(&e->context);
-  tme_status st = b->run(b, x, a, done, err);
+  tme_status st = b->run(b, x, a, err);
   if (e->context.profile && st == TME_OK) profile_end(&e->context, t, b->name, s->title, step_bytes(s, a));
   return st;
 }
 
 static int backend_of(const plan_step *s) { return atomic_load_explicit(&s->backend, memory_order_relaxed); }
-
-/* Whether another backend may do what number `i` could not. */
-static bool is_left(const tme_engine *e, int i, tme_status s) {
-  return i < e->backends.n - 1 && may_differ(e->backends.at[i], s);
-}
 
 /* Who answers after the step's backend `i` failed while running. What may pass (memory) is tried again next time. */
 static int give_up(plan *p, plan_step *s, int i, const error *why) {
@@ -64,50 +54,43 @@ static tme_status run_direct(plan *p, const plan_call *c, error *err) {
       .in = c->leaf, .args = c->arg, .out = c->out, .cancel = c->cancel, .check = p->engine->context.config.check};
   for (int i = backend_of(s);;) {
     backend *b = p->engine->backends.at[i];
-    event *done = NULL;
     error why;
     why.code = TME_OK;
     executable *x = plan_executable(p, s, i, &why);
-    tme_status st = x ? start(p->engine, s, b, x, &a, &done, &why) : why.code;
-    if (st == TME_OK && done) st = b->wait(b, done, &why);
+    tme_status st = x ? start(p->engine, s, b, x, &a, &why) : why.code;
     if (st == TME_OK) count_fallback(p->engine, s, i);
     if (st == TME_OK) return st;
-    if (!is_left(p->engine, i, st)) return fail(err, st, "%s", why.text);
+    if (!plan_has_next(p, i, st)) return fail(err, st, "%s", why.text);
     i = give_up(p, s, i, &why);
   }
 }
 
 /* ---- several steps, or foreign memory ---------------------------------------------------------------------------- */
 
-/* Waits. A failed device is noted with the step, so that the plan can be run again without it. */
+/* Waits for what was started. A failed device is noted with its step, so that the plan can be run again without it. */
 static tme_status settle(runner *r) {
   error why = {.code = TME_OK};
-  int step = -1;
-  backend *b = NULL;
-  tme_status st = pending_wait(&r->pending, &step, &b, &why);
-  if (st == TME_OK) return TME_OK;
-  r->broken = true;
-  for (int k = 0; k < r->p->nsteps; k++) {
-    plan_step *s = &r->p->step[k];
-    int i = backend_of(s);
-    if (r->e->backends.at[i] != b || !is_left(r->e, i, st) || (step >= 0 && k != step)) continue;
-    plan_next(r->p, s, i, true, &why);
+  for (int i = 0; i < r->nstarted; i++) {
+    in_flight_end(r->started[i], &why);
+    event_release(r->started[i]);
   }
-  return fail(r->err, st, "%s", why.text);
+  r->nstarted = 0;
+  if (why.code == TME_OK) return TME_OK;
+  r->broken = true;
+  return fail(r->err, why.code, "%s", why.text);
 }
 
-/* Replaces a slot's view; the old buffer lives until what was started is done. */
-static tme_status replace(runner *r, array_view *slot, const array_view *v) {
-  if (pending_full(&r->pending)) {
-    tme_status s = settle(r);
-    if (s != TME_OK) {
-      buffer_release(v->buf);
-      return s;
-    }
-  }
-  pending_hold(&r->pending, slot->buf);
+static void replace(array_view *slot, const array_view *v) {
+  buffer_release(slot->buf);
   *slot = *v;
-  return TME_OK;
+}
+
+/* Waits until the host may read a slot. What fails here and is not of this plan, no backend can do without. */
+static tme_status wait_for(runner *r, const array_view *slot) {
+  tme_status s = settle(r);
+  if (s == TME_OK) s = buffer_wait(slot->buf, r->err);
+  r->broken |= s != TME_OK;
+  return s;
 }
 
 /* Brings a slot to the memory of `b` (NULL: the host), and into rows if a region expects them. */
@@ -118,22 +101,17 @@ static tme_status bring(runner *r, array_view *slot, backend *b, bool rows) {
   array_view v;
   tme_status s = TME_OK;
   if (slot->buf->device && (slot->buf->device != b || pack)) {
-    s = settle(r);
+    s = wait_for(r, slot);
     if (s == TME_OK) s = view_to_host(r->e, slot, &v, r->err);
-    if (s == TME_OK) s = replace(r, slot, &v);
+    if (s == TME_OK) replace(slot, &v);
   }
   if (s == TME_OK && pack) {
     s = view_to_rows(r->e, slot, &v, r->err);
-    if (s == TME_OK) s = replace(r, slot, &v);
+    if (s == TME_OK) replace(slot, &v);
   }
   if (s == TME_OK && b && !slot->buf->device) {
-    event *done = NULL;
-    if (pending_full(&r->pending)) s = settle(r);
-    if (s == TME_OK) s = view_to_device(b, slot, &v, &done, r->err);
-    if (s == TME_OK) {
-      pending_add(&r->pending, b, done, -1);
-      s = replace(r, slot, &v);
-    }
+    s = view_to_device(b, slot, &v, r->err);
+    if (s == TME_OK) replace(slot, &v);
   }
   return s;
 }
@@ -150,6 +128,32 @@ static tme_status gather(runner *r, plan_step *s, backend *b, array_view *in) {
   return TME_OK;
 }
 
+static bool is_input(const array_view *in, int n, const buffer *b) {
+  for (int i = 0; i < n; i++)
+    if (in[i].buf == b) return true;
+  return false;
+}
+
+/* The outputs of step k that are in flight get an event which knows of the step. After a failure there are no outputs. */
+static tme_status track(runner *r, int k, int number, const array_view *in, array_view *out, error *err) {
+  const region *of = &r->p->step[k].region;
+  event *ev = NULL;
+  for (int i = 0; i < of->nroots; i++) {
+    buffer *b = out[i].buf;
+    if (!b->ready || is_input(in, of->nleaves, b)) continue;
+    if (!ev) ev = in_flight_new(r->p, k, number, b->ready);
+    if (!ev) {
+      buffer_wait(b, NULL);
+      for (int j = 0; j < of->nroots; j++) buffer_release(out[j].buf);
+      return fail_memory(err, r->p->step[k].title, sizeof *ev);
+    }
+    event_release(b->ready);
+    b->ready = event_retain(ev);
+  }
+  if (ev) r->started[r->nstarted++] = ev;
+  return TME_OK;
+}
+
 static tme_status run_on(runner *r, int k, int number, array_view *io, error *err) {
   plan_step *s = &r->p->step[k];
   backend *b = r->e->backends.at[number];
@@ -158,20 +162,10 @@ static tme_status run_on(runner *r, int k, int number, array_view *io, error *er
   array_view *out = io + s->region.nleaves;
   run_args a = {.in = io, .args = r->args, .out = out, .cancel = r->c->cancel, .check = r->e->context.config.check};
   tme_status st = gather(r, s, b, io);
-  if (st == TME_OK && pending_full(&r->pending)) st = settle(r);
-  if (st != TME_OK) return st;
-  /* Work of other backends must be done; this one's is done in order. */
-  for (int i = 0; i < r->pending.nwork; i++)
-    if (r->pending.work[i].b != b) {
-      st = settle(r);
-      if (st != TME_OK) return st;
-    }
-  event *done = NULL;
-  st = start(r->e, s, b, x, &a, &done, err);
-  if (st != TME_OK) return st;
-  pending_add(&r->pending, b, done, k);
-  for (int i = 0; i < s->region.nroots; i++) r->c->slot[s->out[i]] = out[i];
-  return TME_OK;
+  if (st == TME_OK) st = start(r->e, s, b, x, &a, err);
+  if (st == TME_OK) st = track(r, k, number, io, out, err);
+  for (int i = 0; i < s->region.nroots && st == TME_OK; i++) r->c->slot[s->out[i]] = out[i];
+  return st;
 }
 
 static tme_status run_step(runner *r, int k, array_view *io) {
@@ -185,14 +179,13 @@ static tme_status run_step(runner *r, int k, array_view *io) {
       why = *r->err;
       *r->err = (error){.code = TME_OK};
     }
-    if (!is_left(r->e, i, st)) return fail(r->err, st, "%s", why.text);
+    if (!plan_has_next(r->p, i, st)) return fail(r->err, st, "%s", why.text);
     i = give_up(r->p, s, i, &why);
   }
 }
 
-/* Lets go of the values that step k was the last to read, unless a device still works on them. */
+/* Lets go of the values that step k was the last to read. */
 static void free_slots(runner *r, int k) {
-  if (r->pending.nwork) return;
   const buckets *dead = &r->p->dead;
   for (int i = dead->first[k]; i < dead->first[k + 1]; i++) {
     array_view *slot = &r->c->slot[dead->item[i]];
@@ -219,8 +212,11 @@ static tme_status run_steps(runner *r, array_view *io) {
       st = run_step(r, k, io);
     if (st == TME_OK) free_slots(r, k);
   }
-  tme_status end = settle(r);
-  if (st == TME_OK) st = end;
+  if (st != TME_OK || r->c->wait) {
+    tme_status end = settle(r);
+    if (st == TME_OK) st = end;
+  }
+  while (r->nstarted) event_release(r->started[--r->nstarted]);
   for (int i = 0; i < p->nroots && st == TME_OK; i++) {
     r->c->out[i] = r->c->slot[p->root[i]];
     buffer_retain(r->c->out[i].buf);
@@ -244,10 +240,11 @@ static tme_status run_general(plan *p, const plan_call *c, error *err) {
   }
   array_view *io = mem_calloc((size_t)views, sizeof *io);
   uint64_t *args = mem_calloc(2 * (size_t)p->nargs + 1, sizeof *args);
-  tme_status st = io && args ? TME_OK : fail_memory(err, "eval", (size_t)views * sizeof *io);
+  event **started = mem_calloc((size_t)p->nsteps, sizeof(event *));
+  tme_status st = io && args && started ? TME_OK : fail_memory(err, "eval", (size_t)views * sizeof *io);
   for (bool again = st == TME_OK; again;) {
     error why = {.code = TME_OK};
-    runner r = {.p = p, .c = c, .e = p->engine, .args = args, .err = &why};
+    runner r = {.p = p, .c = c, .e = p->engine, .started = started, .args = args, .err = &why};
     int failed = count_failed(p);
     st = run_steps(&r, io);
     /* Each turn takes at least one step from a failed device. */
@@ -256,6 +253,7 @@ static tme_status run_general(plan *p, const plan_call *c, error *err) {
   }
   mem_free(io);
   mem_free(args);
+  mem_free(started);
   return st;
 }
 

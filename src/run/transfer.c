@@ -1,30 +1,4 @@
 #include "run/transfer.h"
-#include <string.h>
-
-tme_status pending_wait(pending *p, int *step, backend **b, error *e) {
-  tme_status first = TME_OK;
-  for (int i = 0; i < p->nwork; i++) {
-    tme_status s = p->work[i].b->wait(p->work[i].b, p->work[i].done, first == TME_OK ? e : NULL);
-    if (s == TME_OK || first != TME_OK) continue;
-    first = s;
-    *step = p->work[i].step;
-    *b = p->work[i].b;
-  }
-  for (int i = 0; i < p->nheld; i++) buffer_release(p->held[i]);
-  p->nwork = p->nheld = 0;
-  return first;
-}
-
-bool pending_full(const pending *p) { return p->nwork == COUNT(p->work) || p->nheld == COUNT(p->held); }
-
-void pending_add(pending *p, backend *b, event *done, int step) {
-  if (!done) return;
-  p->work[p->nwork].b = b;
-  p->work[p->nwork].done = done;
-  p->work[p->nwork++].step = step;
-}
-
-void pending_hold(pending *p, buffer *buf) { p->held[p->nheld++] = buf; }
 
 static tme_status no_memory(error *e, size_t bytes) { return fail_memory(e, "eval", bytes); }
 
@@ -35,6 +9,8 @@ tme_status view_to_host(tme_engine *e, const array_view *v, array_view *out, err
     buffer_retain(v->buf);
     return TME_OK;
   }
+  tme_status s = buffer_wait(v->buf, err);
+  if (s != TME_OK) return s;
   int64_t first, last;
   if (!view_span(v, &first, &last)) return fail(err, TME_ERR_MEMORY, "eval: a view reaches too far");
   size_t size = tme_dtype_size(v->dtype), bytes = (size_t)(last - first) * size;
@@ -42,16 +18,14 @@ tme_status view_to_host(tme_engine *e, const array_view *v, array_view *out, err
   out->buf = pool_get(e->context.pool, bytes);
   if (!out->buf) return no_memory(err, bytes);
   out->offset = -first;
-  event *done = NULL;
-  tme_status s = from->download(from, out->buf->data, v->buf, (size_t)(v->offset + first) * size, bytes, &done, err);
-  if (s == TME_OK && done) s = from->wait(from, done, err);
+  s = from->download(from, out->buf->data, v->buf, (size_t)(v->offset + first) * size, bytes, err);
   profile_end(&e->context, t, "copy", "download", bytes);
   buffer_inherit(out->buf, v->buf);
   if (s != TME_OK) buffer_release(out->buf);
   return s;
 }
 
-tme_status view_to_device(backend *b, const array_view *v, array_view *out, event **done, error *err) {
+tme_status view_to_device(backend *b, const array_view *v, array_view *out, error *err) {
   int64_t first, last;
   *out = *v;
   if (!view_span(v, &first, &last)) return fail(err, TME_ERR_MEMORY, "eval: a view reaches too far");
@@ -60,8 +34,7 @@ tme_status view_to_device(backend *b, const array_view *v, array_view *out, even
   out->buf = b->alloc(b, bytes, err);
   if (!out->buf) return no_memory(err, bytes);
   out->offset = -first;
-  tme_status s =
-      b->upload(b, out->buf, (const char *)v->buf->data + (v->offset + first) * (int64_t)size, bytes, done, err);
+  tme_status s = b->upload(b, out->buf, v->buf, (size_t)(v->offset + first) * size, bytes, err);
   profile_end(b->context, t, "copy", "upload", bytes);
   buffer_inherit(out->buf, v->buf);
   if (s != TME_OK) buffer_release(out->buf);

@@ -131,11 +131,9 @@ checker *checker_new(context *shared, const program *p, const run_args *a) {
     c->g = c->root_of && c->seen ? with_all_roots(c, p->g) : NULL;
     c->v = c->g ? mem_calloc((size_t)c->g->nroots + 1, sizeof *c->v) : NULL;
     c->x = c->v ? c->b->prepare(c->b, c->g, &why) : NULL;
-    event *done = NULL;
     if (c->v) describe_roots(c);
     run_args again = {.in = a->in, .args = a->args, .out = c->v};
-    ok = c->x && c->b->run(c->b, c->x, &again, &done, &why) == TME_OK;
-    if (ok && done) ok = c->b->wait(c->b, done, &why) == TME_OK;
+    ok = c->x && c->b->run(c->b, c->x, &again, &why) == TME_OK;
   }
   if (ok) {
     report_first_nan(c, p, a);

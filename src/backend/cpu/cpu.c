@@ -131,10 +131,7 @@ static executable *cpu_prepare(backend *b, const graph *region, error *e) {
   return p ? executable_load(b, p, e) : NULL;
 }
 
-static tme_status cpu_run(backend *b, executable *x, run_args *a, event **done, error *e) {
-  *done = NULL;
-  return run_program(b->context, x, a, e);
-}
+static tme_status cpu_run(backend *b, executable *x, run_args *a, error *e) { return run_program(b->context, x, a, e); }
 
 static void describe_kernel(backend *b, const step *s, launch l, unsigned flags, text *out) {
   static const char *const origins[] = {"in memory", "on disk", "compiled now"};

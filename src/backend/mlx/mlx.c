@@ -213,9 +213,8 @@ static tme_status run_entry(mlx_backend *b, executable *x, mlx_entry *f, run_arg
   return s;
 }
 
-static tme_status mlx_run(backend *base, executable *x, run_args *a, event **done, error *e) {
+static tme_status mlx_run(backend *base, executable *x, run_args *a, error *e) {
   mlx_backend *b = base->state;
-  *done = NULL;
   if (opened_in != fork_generation())
     return fail(e, TME_ERR_DEVICE, "mlx: the process was forked, and MLX's threads are not in it");
   if (a->cancel && atomic_load(a->cancel)) return fail(e, TME_ERR_CANCELLED, "eval: cancelled");

@@ -1,8 +1,8 @@
 /* A backend for tests: a device whose memory the host cannot read, whose work ends on a thread of its own, and which
  * lacks some operations. What it stores is scrambled; its worker makes plain copies, runs the reference's kernels on
  * them, and scrambles the results. */
-#include "backend/backend.h"
-#include "memory/view.h"
+#include "backend/mock/mock.h"
+#include "ir/rewrite.h"
 #include <pthread.h>
 #include <string.h>
 
@@ -13,27 +13,37 @@ typedef struct mock {
   pthread_mutex_t lock;
   pthread_cond_t more, ready;
   pthread_t thread;
-  bool started, stop;
+  bool started, stop, held;
+  int regions; /* that are not done */
+  const char *planted;
   job *first, **last;
 } mock;
 
-struct event {
-  bool done;
+typedef struct completion {
+  event base;
+  mock *f;
+  atomic_bool done;
   tme_status status;
   error err;
+} completion;
+
+struct executable {
+  atomic_int refs; /* the plan's, and one per run in flight */
+  mock *f;
+  graph *g; /* its own: a run may outlive the plan */
+  executable *inner;
 };
 
 struct job {
   job *next;
-  event *ev;
+  completion *ev; /* a reference */
   void (*work)(mock *f, job *j);
-  /* copies */
-  void *to;
-  const void *from;
-  size_t bytes;
+  /* copies; a reference to each buffer that is there */
+  buffer *to, *from;
+  size_t offset, bytes;
+  void *host; /* of a download, instead of `to` */
   /* regions */
-  executable *x;
-  const graph *g;
+  executable *x; /* a reference */
   const atomic_bool *cancel;
   array_view *in, *out; /* one reference to each buffer */
   uint64_t *args;
@@ -64,9 +74,21 @@ static buffer *mock_alloc(backend *b, size_t bytes, error *e) {
 
 /* ---- the worker -------------------------------------------------------------------------------------------------- */
 
+static void executable_release(executable *x) {
+  if (!x || atomic_fetch_sub(&x->refs, 1) != 1) return;
+  if (x->inner) x->f->inner->free_executable(x->f->inner, x->inner);
+  graph_free(x->g);
+  mem_free(x);
+}
+
 static void free_job(job *j) {
-  for (int i = 0; j->g && i < j->g->nleaves; i++) buffer_release(j->in[i].buf);
-  for (int i = 0; j->g && i < j->g->nroots; i++) buffer_release(j->out[i].buf);
+  const graph *g = j->x ? j->x->g : NULL;
+  for (int i = 0; g && j->in && i < g->nleaves; i++) buffer_release(j->in[i].buf);
+  for (int i = 0; g && j->out && i < g->nroots; i++) buffer_release(j->out[i].buf);
+  buffer_release(j->to);
+  buffer_release(j->from);
+  executable_release(j->x);
+  if (j->ev) event_release(&j->ev->base);
   mem_free(j->in);
   mem_free(j->out);
   mem_free(j->args);
@@ -77,89 +99,136 @@ static void *worker(void *user) {
   mock *f = user;
   pthread_mutex_lock(&f->lock);
   for (;;) {
-    while (!f->first && !f->stop) pthread_cond_wait(&f->more, &f->lock);
+    while ((!f->first || f->held) && !f->stop) pthread_cond_wait(&f->more, &f->lock);
     job *j = f->first;
     if (!j) break;
     f->first = j->next;
     if (!f->first) f->last = &f->first;
     pthread_mutex_unlock(&f->lock);
-    event *ev = j->ev;
     j->work(f, j);
+    pthread_mutex_lock(&f->lock);
+    if (j->x) f->regions--;
+    atomic_store(&j->ev->done, true);
+    pthread_cond_broadcast(&f->ready);
+    pthread_mutex_unlock(&f->lock);
     free_job(j);
     pthread_mutex_lock(&f->lock);
-    ev->done = true;
-    pthread_cond_broadcast(&f->ready);
   }
   pthread_mutex_unlock(&f->lock);
   return NULL;
 }
 
-/* Takes over the job; the event is the caller's. */
-static tme_status submit(mock *f, job *j, event **done, error *e) {
-  event *ev = mem_calloc(1, sizeof *ev);
-  tme_status s = ev ? TME_OK : fail_memory(e, "mock", sizeof *ev);
-  pthread_mutex_lock(&f->lock);
-  if (s == TME_OK && !f->started) {
-    f->started = pthread_create(&f->thread, NULL, worker, f) == 0;
-    if (!f->started) s = fail(e, TME_ERR_DEVICE, "mock: its thread cannot be started");
+static bool is_done(const event *ev) {
+  return atomic_load_explicit(&((const completion *)(const void *)ev)->done, memory_order_acquire);
+}
+
+static tme_status wait_for(event *ev, error *e) {
+  completion *c = (completion *)(void *)ev;
+  if (!is_done(ev)) {
+    pthread_mutex_lock(&c->f->lock);
+    while (!is_done(ev)) pthread_cond_wait(&c->f->ready, &c->f->lock);
+    pthread_mutex_unlock(&c->f->lock);
   }
-  if (s == TME_OK) {
-    j->ev = *done = ev;
+  return c->status == TME_OK ? TME_OK : fail(e, c->status, "%s", c->err.text);
+}
+
+static void free_completion(event *ev) { mem_free(ev); }
+
+/* Takes over the job. A reference to its event, or NULL with the reason. */
+static event *submit(mock *f, job *j, error *e) {
+  completion *ev = mem_calloc(1, sizeof *ev);
+  if (!ev) {
+    fail_memory(e, "mock", sizeof *ev);
+    free_job(j);
+    return NULL;
+  }
+  ev->base = (event){.done = is_done, .wait = wait_for, .free = free_completion};
+  atomic_init(&ev->base.refs, 2);
+  ev->f = f;
+  j->ev = ev;
+  pthread_mutex_lock(&f->lock);
+  if (!f->started) f->started = pthread_create(&f->thread, NULL, worker, f) == 0;
+  bool ok = f->started;
+  if (ok) {
+    f->regions += j->x != NULL;
     *f->last = j;
     f->last = &j->next;
     pthread_cond_signal(&f->more);
   }
   pthread_mutex_unlock(&f->lock);
-  if (s != TME_OK) {
-    free_job(j);
-    mem_free(ev);
-  }
-  return s;
+  if (ok) return &ev->base;
+  fail(e, TME_ERR_DEVICE, "mock: its thread cannot be started");
+  free_job(j);
+  event_release(&ev->base);
+  return NULL;
 }
 
-static tme_status mock_wait(backend *b, event *ev, error *e) {
+#ifdef TME_TEST_HOOKS
+static mock *locked(backend *b) {
   mock *f = b->state;
   pthread_mutex_lock(&f->lock);
-  while (!ev->done) pthread_cond_wait(&f->ready, &f->lock);
-  pthread_mutex_unlock(&f->lock);
-  tme_status s = ev->status;
-  if (s != TME_OK) fail(e, s, "%s", ev->err.text);
-  mem_free(ev);
-  return s;
+  return f;
 }
+
+void mock_hold(backend *b, bool on) {
+  mock *f = locked(b);
+  f->held = on;
+  pthread_cond_signal(&f->more);
+  pthread_mutex_unlock(&f->lock);
+}
+
+int mock_in_flight(backend *b) {
+  mock *f = locked(b);
+  int n = f->regions;
+  pthread_mutex_unlock(&f->lock);
+  return n;
+}
+
+void mock_fail_next(backend *b, const char *why) {
+  mock *f = locked(b);
+  f->planted = why;
+  pthread_mutex_unlock(&f->lock);
+}
+#endif
 
 /* ---- copies ------------------------------------------------------------------------------------------------------ */
 
 static void do_copy(mock *f, job *j) {
   (void)f;
-  scramble(j->to, j->from, j->bytes);
+  scramble(j->to ? j->to->data : j->host, (const char *)j->from->data + j->offset, j->bytes);
 }
 
-static tme_status copy(backend *b, void *to, const void *from, size_t bytes, event **done, error *e) {
+/* To a buffer, or to host memory. */
+static event *copy(backend *b, buffer *to, void *host, buffer *from, size_t offset, size_t bytes, error *e) {
   job *j = mem_calloc(1, sizeof *j);
-  if (!j) return fail_memory(e, "mock", sizeof *j);
+  if (!j) {
+    fail_memory(e, "mock", sizeof *j);
+    return NULL;
+  }
   j->work = do_copy;
-  j->to = to;
-  j->from = from;
+  if (to) j->to = buffer_retain(to);
+  j->host = host;
+  j->from = buffer_retain(from);
+  j->offset = offset;
   j->bytes = bytes;
-  return submit(b->state, j, done, e);
+  return submit(b->state, j, e);
 }
 
-static tme_status mock_upload(backend *b, buffer *to, const void *from, size_t bytes, event **done, error *e) {
-  return copy(b, to->data, from, bytes, done, e);
+static tme_status mock_upload(backend *b, buffer *to, buffer *from, size_t offset, size_t bytes, error *e) {
+  to->ready = copy(b, to, NULL, from, offset, bytes, e);
+  return to->ready ? TME_OK : e->code;
 }
 
-static tme_status mock_download(backend *b, void *to, const buffer *from, size_t offset, size_t bytes, event **done,
-                                error *e) {
-  return copy(b, to, (const char *)from->data + offset, bytes, done, e);
+static tme_status mock_download(backend *b, void *to, const buffer *from, size_t offset, size_t bytes, error *e) {
+  /* Only its count of references changes. */
+  event *ev = copy(b, NULL, to, (buffer *)(uintptr_t)from, offset, bytes, e);
+  if (!ev) return e->code;
+  tme_status s = ev->wait(ev, e);
+  event_release(ev);
+  return s;
 }
 
 /* ---- regions ----------------------------------------------------------------------------------------------------- */
-
-struct executable {
-  const graph *g;
-  executable *inner;
-};
 
 static const char *mock_supports(backend *b, const graph *g, int i) {
   (void)b;
@@ -173,9 +242,17 @@ static const char *mock_supports(backend *b, const graph *g, int i) {
 }
 
 static void mock_free_executable(backend *b, executable *x) {
-  mock *f = b->state;
-  if (x->inner) f->inner->free_executable(f->inner, x->inner);
-  mem_free(x);
+  (void)b;
+  executable_release(x);
+}
+
+static int keep(graph *to, const graph *from, int i, int *in, void *user) {
+  (void)to;
+  (void)from;
+  (void)i;
+  (void)in;
+  (void)user;
+  return REWRITE_KEEP;
 }
 
 static executable *mock_prepare(backend *b, const graph *g, error *e) {
@@ -185,10 +262,12 @@ static executable *mock_prepare(backend *b, const graph *g, error *e) {
     fail_memory(e, "mock", sizeof *x);
     return NULL;
   }
-  x->g = g;
-  x->inner = f->inner->prepare(f->inner, g, e);
+  atomic_init(&x->refs, 1);
+  x->f = f;
+  x->g = graph_rewrite(g, NULL, keep, NULL, "mock", NULL, e);
+  if (x->g) x->inner = f->inner->prepare(f->inner, x->g, e);
   if (x->inner) return x;
-  mock_free_executable(b, x);
+  executable_release(x);
   return NULL;
 }
 
@@ -216,11 +295,30 @@ static tme_status store(array_view *from, array_view *to, error *e) {
   return TME_OK;
 }
 
+/* What failed before this is not computed from. */
+static tme_status check_inputs(job *j) {
+  for (int i = 0; i < j->x->g->nleaves; i++) {
+    tme_status s = buffer_wait(j->in[i].buf, &j->ev->err);
+    j->ev->base.inherited = s != TME_OK;
+    if (s != TME_OK) return s;
+  }
+  return TME_OK;
+}
+
+static tme_status check_planted(mock *f, error *e) {
+  pthread_mutex_lock(&f->lock);
+  const char *why = f->planted;
+  f->planted = NULL;
+  pthread_mutex_unlock(&f->lock);
+  return why ? fail(e, TME_ERR_DEVICE, "%s", why) : TME_OK;
+}
+
 static void do_region(mock *f, job *j) {
-  const graph *g = j->g;
+  const graph *g = j->x->g;
   error *e = &j->ev->err;
   array_view *in = mem_calloc((size_t)g->nleaves + 1, sizeof *in), *out = mem_calloc((size_t)g->nroots, sizeof *out);
-  tme_status s = in && out ? TME_OK : fail_memory(e, "mock", (size_t)g->nleaves * sizeof *in);
+  tme_status s = in && out ? check_inputs(j) : fail_memory(e, "mock", (size_t)g->nleaves * sizeof *in);
+  if (s == TME_OK) s = check_planted(f, e);
   for (int i = 0; i < g->nleaves && s == TME_OK; i++) {
     in[i] = j->in[i];
     in[i].buf = plain(f, j->in[i].buf, e);
@@ -230,8 +328,7 @@ static void do_region(mock *f, job *j) {
     memcpy(out, j->out, sizeof *out * (size_t)g->nroots);
     for (int i = 0; i < g->nroots; i++) out[i].buf = NULL;
     run_args a = {.in = in, .args = j->args, .out = out, .cancel = j->cancel};
-    event *done = NULL;
-    s = f->inner->run(f->inner, j->x->inner, &a, &done, e);
+    s = f->inner->run(f->inner, j->x->inner, &a, e);
     bool ran = s == TME_OK;
     for (int i = 0; i < g->nroots && s == TME_OK; i++) s = store(&out[i], &j->out[i], e);
     for (int i = 0; i < g->nroots && ran; i++) buffer_release(out[i].buf);
@@ -242,46 +339,52 @@ static void do_region(mock *f, job *j) {
   j->ev->status = s;
 }
 
-static tme_status mock_run(backend *b, executable *x, run_args *a, event **done, error *e) {
+static job *region_job(backend *b, executable *x, const run_args *a, error *e) {
   const graph *g = x->g;
   job *j = mem_calloc(1, sizeof *j);
-  if (!j) return fail_memory(e, "mock", sizeof *j);
+  if (!j) {
+    fail_memory(e, "mock", sizeof *j);
+    return NULL;
+  }
   j->work = do_region;
   j->x = x;
+  atomic_fetch_add(&x->refs, 1);
   j->cancel = a->cancel;
   j->in = mem_calloc((size_t)g->nleaves + 1, sizeof *j->in);
   j->out = mem_calloc((size_t)g->nroots, sizeof *j->out);
   j->args = mem_calloc(2 * (size_t)g->nargs + 1, sizeof *j->args);
-  tme_status s = j->in && j->out && j->args ? TME_OK : fail_memory(e, "mock", (size_t)g->nroots * sizeof *j->out);
-  if (s == TME_OK) {
-    j->g = g;
-    for (int i = 0; i < g->nleaves; i++) {
-      j->in[i] = a->in[i];
-      buffer_retain(j->in[i].buf);
-    }
-    if (g->nargs) memcpy(j->args, a->args, 2 * (size_t)g->nargs * sizeof *j->args);
+  bool ok = j->in && j->out && j->args;
+  if (!ok) fail_memory(e, "mock", (size_t)g->nroots * sizeof *j->out);
+  for (int i = 0; i < g->nleaves && ok; i++) {
+    j->in[i] = a->in[i];
+    buffer_retain(j->in[i].buf);
   }
-  for (int i = 0; i < g->nroots && s == TME_OK; i++) {
+  if (g->nargs && ok) memcpy(j->args, a->args, 2 * (size_t)g->nargs * sizeof *j->args);
+  for (int i = 0; i < g->nroots && ok; i++) {
     op_type t = view_type(&a->out[i]);
-    buffer *buf = mock_alloc(b, (size_t)type_size(&t) * tme_dtype_size(t.dtype), e);
-    if (!buf) {
-      s = e->code;
-      break;
-    }
     j->out[i] = a->out[i];
-    j->out[i].buf = buf;
-    a->out[i].buf = buffer_retain(buf);
+    j->out[i].buf = mock_alloc(b, (size_t)type_size(&t) * tme_dtype_size(t.dtype), e);
+    ok = j->out[i].buf;
   }
-  if (s != TME_OK)
-    free_job(j);
-  else
-    s = submit(b->state, j, done, e);
-  if (s == TME_OK) return s;
-  for (int i = 0; i < g->nroots; i++) {
-    buffer_release(a->out[i].buf);
-    a->out[i].buf = NULL;
+  if (ok) return j;
+  free_job(j);
+  return NULL;
+}
+
+static tme_status mock_run(backend *b, executable *x, run_args *a, error *e) {
+  int n = x->g->nroots;
+  job *j = region_job(b, x, a, e);
+  if (!j) return e->code;
+  for (int i = 0; i < n; i++) a->out[i].buf = buffer_retain(j->out[i].buf);
+  event *ev = submit(b->state, j, e);
+  for (int i = 0; i < n; i++) {
+    if (ev)
+      a->out[i].buf->ready = event_retain(ev);
+    else
+      buffer_release(a->out[i].buf);
   }
-  return s;
+  event_release(ev);
+  return ev ? TME_OK : e->code;
 }
 
 static void mock_describe(backend *b, const graph *region, const executable *x, unsigned flags, text *out) {
@@ -332,7 +435,6 @@ backend *backend_mock_new(context *c, error *e) {
                       .free_executable = mock_free_executable,
                       .run = mock_run,
                       .describe = mock_describe,
-                      .wait = mock_wait,
                       .alloc = mock_alloc,
                       .upload = mock_upload,
                       .download = mock_download,

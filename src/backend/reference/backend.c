@@ -253,10 +253,9 @@ static tme_status give_root(run_state *r, int k) {
   return TME_OK;
 }
 
-static tme_status run(backend *b, executable *x, run_args *a, event **done, error *e) {
+static tme_status run(backend *b, executable *x, run_args *a, error *e) {
   const graph *g = x->g;
   run_state r = {.ref = (reference *)b->state, .x = x, .g = g, .a = a, .err = e};
-  (void)done;
   r.v = atomic_exchange(&x->spare, NULL);
   if (!r.v) r.v = mem_calloc((size_t)g->n, sizeof *r.v);
   if (!r.v) return fail_memory(e, "eval", (size_t)g->n * sizeof *r.v);
