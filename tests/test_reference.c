@@ -439,7 +439,7 @@ static void conversions(void **state) {
         double got = array_real(&y, i), want = array_real(&x, i);
         if (to == TME_BOOL) want = want != 0;
         if (dtype_is_int((tme_dtype)to)) want = trunc(want);
-        assert_true(fabs(got - want) <= fabs(want) * 0x1p-8);
+        assert_true(fabs(got - want) <= fabs(want) * fmax(0x1p-8, tme_dtype_epsilon((tme_dtype)to) / 2));
       }
       array_free(&x);
       array_free(&v);

@@ -16,6 +16,7 @@ const char *supports_reduce(int op, tme_dtype t) {
 }
 
 const char *op_supports(int op, tme_dtype t) {
+  const char *why = dtype_no_kernels(t);
   static op_supports_fn *const families[FAMILY_COUNT] = {
 #define CHECKS_YES(name) supports_##name
 #define CHECKS_NO(name) NULL
@@ -23,5 +24,5 @@ const char *op_supports(int op, tme_dtype t) {
 #include "ops/families.def"
   };
   op_supports_fn *supports = op < OP_PUBLIC_COUNT ? families[op_get(op)->family] : NULL;
-  return supports ? supports(op, t) : NULL;
+  return why || !supports ? why : supports(op, t);
 }
