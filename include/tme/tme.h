@@ -209,6 +209,10 @@ TME_API tme_engine *tme_scope_engine(tme_scope *s);
 TME_API const char *tme_error(const tme_scope *s);
 TME_API tme_status tme_error_code(const tme_scope *s);
 TME_API void tme_clear_error(tme_scope *s);
+/* Operations applied in this scope from now on are to run on `device`: the name of a device or of a backend that the engine has
+ * ("cpu", "gpu", "nojit"); what that lacks runs where it would have run otherwise. NULL: where the engine prefers. A device that
+ * the engine does not have is TME_ERR_DEVICE. */
+TME_API tme_status tme_scope_set_device(tme_scope *s, const char *device);
 
 /* ---- arrays ------------------------------------------------------------------------------------------------------ */
 
@@ -224,7 +228,7 @@ TME_API int tme_array_rank(const tme_array *a);
 TME_API const int64_t *tme_array_shape(const tme_array *a);
 TME_API int64_t tme_array_size(const tme_array *a);
 /* In which device's memory the elements are, "cpu" for the host's; of what is not computed, where they will be if the
- * engine's backend can do it. NULL for NULL. */
+ * engine's first backend, or the device that was asked for, can do it. NULL for NULL. */
 TME_API const char *tme_array_device(const tme_array *a);
 
 /* A copy of `data`: row-major, contiguous, of the dtype given. */

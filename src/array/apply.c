@@ -139,13 +139,13 @@ static bool take(call *c, const op_param *p, const tme_arg *a) {
 
 /* `a` in dtype t: a literal is made anew from what the caller gave, so that it is rounded once. A new reference, or
  * NULL when out of memory. */
-static node *convert(tme_engine *e, tme_array *a, tme_dtype t) {
+static node *convert(tme_scope *s, tme_array *a, tme_dtype t) {
   node *n = a->node;
-  if (n->op == OP_literal) return node_literal(e, t, a->type.weak, n->literal);
+  if (n->op == OP_literal) return node_literal(s->engine, t, a->type.weak, n->literal);
   op_attrs attrs = {.i = {t}};
   op_type type = a->type;
   type.dtype = t;
-  return node_new(e, OP_astype, &a, 1, &attrs, &type, 1);
+  return scope_node(s, node_new(s->engine, OP_astype, &a, 1, &attrs, &type, 1));
 }
 
 /* The value of full() is an argument of the plan as every other changing number is. */
@@ -173,7 +173,7 @@ static node *make(call *c, tme_dtype *cast, const op_type *types) {
   tme_engine *e = c->s->engine;
   bool structured = c->def->family != FAMILY_elementwise;
   if (c->op == OP_clip) c->op = compose_clip(c->in, cast, &c->nin);
-  if (c->op == OP_full) return make_full(e, &c->attrs, types);
+  if (c->op == OP_full) return scope_node(c->s, make_full(e, &c->attrs, types));
   if (c->op == OP_astype && c->in[0]->node->op == OP_literal && c->in[0]->type.weak)
     return node_literal(e, types->dtype, false, c->in[0]->node->literal);
   if (op_is_view(c->op) && array_buffer(c->in[0])) {
@@ -184,7 +184,7 @@ static node *make(call *c, tme_dtype *cast, const op_type *types) {
   bool ok = true;
   for (; done < c->nin; done++) {
     if (cast[done] == TME_DTYPE_NONE || !c->in[done]) continue;
-    node *n = convert(e, c->in[done], cast[done]);
+    node *n = convert(c->s, c->in[done], cast[done]);
     ok = n != NULL;
     if (!ok) break;
     c->in[done] = &n->out[0];
@@ -192,7 +192,7 @@ static node *make(call *c, tme_dtype *cast, const op_type *types) {
   node *n = ok ? node_new(e, c->op, c->in, c->nin, structured ? &c->attrs : NULL, types, c->def->outputs) : NULL;
   for (int i = 0; i < done; i++)
     if (cast[i] != TME_DTYPE_NONE && c->in[i]) node_release(c->in[i]->node);
-  return n;
+  return scope_node(c->s, n);
 }
 
 /* The node's outputs to the scope. Takes over the reference, of which each output needs one. */
@@ -209,7 +209,7 @@ static bool give_narrowed(call *c, node *n, tme_dtype wide, tme_dtype narrow, tm
   int outputs = c->def->outputs, done = 0;
   node *own[OP_MAX_OUTPUTS];
   for (; n && done < outputs; done++) {
-    own[done] = n->out[done].type.dtype == wide ? convert(c->s->engine, &n->out[done], narrow) : node_retain(n);
+    own[done] = n->out[done].type.dtype == wide ? convert(c->s, &n->out[done], narrow) : node_retain(n);
     if (!own[done]) break;
   }
   bool ok = n && done == outputs;

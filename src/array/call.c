@@ -17,7 +17,7 @@ tme_status array_call(tme_scope *s, subgraph *f, tme_array *const *in, int nin, 
   for (int i = 0; i < outputs; i++) out[i] = NULL;
   tme_status st = check(s, f, in, nin);
   if (st != TME_OK) return st;
-  node *n = node_new(s->engine, OP_call, in, nin, NULL, subgraph_outputs(f), outputs);
+  node *n = scope_node(s, node_new(s->engine, OP_call, in, nin, NULL, subgraph_outputs(f), outputs));
   if (!n || !scope_reserve(s, outputs)) {
     node_release(n);
     return fail_memory(&s->err, "call", (size_t)outputs * sizeof **out);

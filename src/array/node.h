@@ -29,6 +29,7 @@ struct node {
   atomic_int refs;
   uint16_t op;
   uint16_t outputs;
+  uint8_t device; /* 1 + the number of the engine's backend that is to compute it; 0: the engine's choice */
   int nin;
   tme_engine *engine; /* a reference */
   tme_array **in;     /* NULL entries for absent optional arrays; nin is 0 once all outputs are computed */

@@ -8,6 +8,7 @@ tme_scope *tme_scope_new(tme_engine *e) {
   s->engine = e;
   context_retain(context_of(e));
   atomic_init(&s->refs, 1);
+  s->device = 0;
   s->n = s->cap = 0;
   s->array = NULL;
   tme_clear_error(s);

@@ -8,6 +8,7 @@
 struct tme_scope {
   tme_engine *engine;
   atomic_int refs; /* the caller's, and one per event that may leave an error here */
+  uint8_t device;  /* of the nodes that are made, as theirs */
   int n, cap;
   tme_array **array; /* one reference each */
   error err;
@@ -15,6 +16,11 @@ struct tme_scope {
 
 /* Room for n further arrays, so that adding them cannot fail. */
 bool scope_reserve(tme_scope *s, int n);
+/* The node, which is to run where the scope's operations are; NULL for NULL. */
+static inline node *scope_node(const tme_scope *s, node *n) {
+  if (n) n->device = s->device;
+  return n;
+}
 /* Takes over the caller's reference. There must be room. */
 static inline tme_array *scope_add(tme_scope *s, tme_array *a) { return s->array[s->n++] = a; }
 /* One array on a new node (NULL: out of memory, reported for `what`), into the scope. */

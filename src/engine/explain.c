@@ -16,19 +16,22 @@ static void explain_regions(const plan *p, unsigned flags, text *out) {
   }
 }
 
-/* Why operations are not on the first backend: the reason of each that was asked before the one that does them. `g` is
- * without calls. */
+/* Why operations are where they are, if that is not the first backend: that it was asked for, and the reason of each that was
+ * asked before the one that does them. `g` is without calls. */
 static tme_status explain_cut(tme_engine *e, const graph *g, text *out, error *err) {
   partition cut;
   const backend_list *l = &e->backends;
   tme_status st = partition_make(g, l, &cut, err);
   if (st != TME_OK) return st;
   for (int i = 0; i < g->n; i++) {
+    const g_node *n = graph_get(g, i);
+    int device = n->device, first = device ? device - 1 : 0;
     const char **reason = &cut.reason[i * l->n];
-    if (!reason[0]) continue;
-    text_add(out, "%%%d %s is left to %s: %s", i, op_name(graph_get(g, i)->op),
-             l->at[cut.region[cut.of[i]].backend]->name, reason[0]);
-    for (int k = 1; k < l->n && reason[k]; k++) text_add(out, "; %s: %s", l->at[k]->name, reason[k]);
+    if (device && cut.of[i] >= 0) text_add(out, "%%%d %s is asked for on %s\n", i, op_name(n->op), l->at[first]->name);
+    if (!reason[first]) continue;
+    text_add(out, "%%%d %s is left to %s: %s", i, op_name(n->op), l->at[cut.region[cut.of[i]].backend]->name,
+             reason[first]);
+    for (int k = first + 1; k < l->n && reason[k]; k++) text_add(out, "; %s: %s", l->at[k]->name, reason[k]);
     text_add(out, "\n");
   }
   partition_free(&cut);

@@ -83,7 +83,11 @@ static int index_of(graph *g, subgraph *s) {
 }
 
 int graph_copy_node(graph *g, const graph *from, int i, const int *in) {
-  if (from->node[i].op == OP_call) return graph_call(g, from->sub[from->node[i].leaf], in, from->node[i].nin);
+  if (from->node[i].op == OP_call) {
+    int x = graph_call(g, from->sub[from->node[i].leaf], in, from->node[i].nin);
+    if (x >= 0) graph_set_device(g, x, from->node[i].device);
+    return x;
+  }
   return add(g, &from->node[i], in, graph_attrs(from, i), from->more ? &from->more[from->node[i].more] : NULL);
 }
 
@@ -256,7 +260,13 @@ static int written_of(const graph *g, const g_node *n) {
   return number ? OP_full : n->op;
 }
 
+void graph_set_device(graph *g, int first, int device) {
+  for (int i = first; i < g->n && device; i++)
+    if (!g->node[i].device) g->node[i].device = (uint8_t)device;
+}
+
 void graph_set_written(graph *g, int first, const graph *from, int node) {
+  graph_set_device(g, first, from->node[node].device);
   int op = written_of(from, &from->node[node]);
   for (int i = first; i < g->n; i++)
     if (!g->node[i].written) g->node[i].written = (uint16_t)(1 + op);

@@ -8,6 +8,7 @@
 typedef struct g_node {
   uint16_t op;      /* op_id */
   uint16_t outputs; /* > 1: consumers go through OP_pick nodes */
+  uint8_t device;   /* 1 + the number of the backend that is to compute it; 0: whoever is preferred */
   uint16_t written; /* 1 + the operation that the user wrote, where a pass made this one of it; 0: the node's own */
   int nin;
   int first_in;     /* its inputs are g->in[first_in ...]; -1 for an absent optional array */
@@ -74,7 +75,10 @@ static inline const op_type *graph_output(const graph *g, int i, int output) {
 int graph_copy_node(graph *g, const graph *from, int i, const int *in);
 /* A node with one output that is known to be right: no inference. */
 int graph_copy(graph *g, const g_node *n, const int *in, const op_attrs *attrs);
-/* Notes for the nodes from `first` on, which say nothing else, that they were made of a node of another graph. */
+/* The nodes from `first` on that ask for no device are to run on this one. */
+void graph_set_device(graph *g, int first, int device);
+/* Notes for the nodes from `first` on, which say nothing else, that they were made of a node of another graph, and are to run
+ * where that was. */
 void graph_set_written(graph *g, int first, const graph *from, int node);
 /* The name of the operation that the user wrote. */
 const char *graph_written(const graph *g, int node);

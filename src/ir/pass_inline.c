@@ -5,8 +5,9 @@
 /* A graph that is being copied: the whole one, or one that is called. */
 typedef struct frame {
   const graph *g;
-  int at;   /* the node to look at next */
-  int *map; /* per node: what it has become; of an expanded call -2 less where its outputs begin */
+  int device; /* where what asks for none is to run: where the call was to */
+  int at;     /* the node to look at next */
+  int *map;   /* per node: what it has become; of an expanded call -2 less where its outputs begin */
 } frame;
 
 typedef struct inliner {
@@ -20,12 +21,12 @@ typedef struct inliner {
   int64_t size; /* nodes of the graphs that were begun */
 } inliner;
 
-static bool push(inliner *x, const graph *g) {
+static bool push(inliner *x, const graph *g, int device) {
   x->size += g->n;
   if (!grow(&x->stack, &x->cap_stack, x->depth + 1, sizeof *x->stack)) return false;
   int *map = mem_alloc(((size_t)g->n + 1) * sizeof *map);
   if (!map) return false;
-  x->stack[x->depth++] = (frame){g, 0, map};
+  x->stack[x->depth++] = (frame){g, device, 0, map};
   return true;
 }
 
@@ -45,7 +46,9 @@ static int copy(inliner *x, const frame *f, int i) {
   const g_node *n = graph_get(f->g, i);
   if (!grow(&x->in, &x->cap_in, n->nin, sizeof *x->in)) return -1;
   for (int k = 0; k < n->nin; k++) x->in[k] = graph_in(f->g, i, k) < 0 ? -1 : became(x, f, graph_in(f->g, i, k));
-  return graph_copy_node(x->to, f->g, i, x->in);
+  int y = graph_copy_node(x->to, f->g, i, x->in);
+  if (y >= 0) graph_set_device(x->to, y, f->device);
+  return y;
 }
 
 /* What the top frame's next node becomes, which is no call to be expanded; -1 on failure. */
@@ -68,7 +71,9 @@ static const graph *next_call(const inliner *x) {
 }
 
 static bool begin(inliner *x, const graph *call) {
-  if (x->size + call->n <= SUBGRAPH_MOST) return push(x, call);
+  const frame *f = &x->stack[x->depth - 1];
+  int device = graph_get(f->g, f->at)->device;
+  if (x->size + call->n <= SUBGRAPH_MOST) return push(x, call, device ? device : f->device);
   fail(&x->to->err, TME_ERR_UNSUPPORTED, "the calls expand to more than %d operations", SUBGRAPH_MOST);
   return false;
 }
@@ -107,7 +112,7 @@ static bool expand(inliner *x) {
 
 graph *pass_inline(const graph *g, inline_keep *keep, void *user, error *e) {
   inliner x = {.to = graph_like(g, g->nroots), .keep = keep, .user = user};
-  bool ok = x.to && push(&x, g) && expand(&x);
+  bool ok = x.to && push(&x, g, 0) && expand(&x);
   for (int r = 0; r < g->nroots && ok; r++) x.to->root[r] = became(&x, &x.stack[0], g->root[r]);
   while (x.depth) mem_free(x.stack[--x.depth].map);
   mem_free(x.stack);

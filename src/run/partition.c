@@ -21,9 +21,9 @@ static bool is_source(const g_node *n) { return n->op == OP_leaf || n->op == OP_
 /* Computed where its operand is. */
 static bool goes_along(const g_node *n) { return n->op == OP_pick || n->op == OP_barrier; }
 
-/* The first backend that supports the node; the last one, which does, is not asked. */
+/* The first backend, from the one on that is asked for, that supports the node; the last one, which does, is not asked. */
 static int first_choice(cutter *c, int i) {
-  int k = 0;
+  int device = graph_get(c->g, i)->device, k = device ? device - 1 : 0;
   for (; k < c->backends->n - 1; k++) {
     backend *b = c->backends->at[k];
     const char **reason = &c->out->reason[i * c->backends->n + k];

@@ -23,7 +23,7 @@ typedef struct partition {
   const char **reason; /* per node and backend: why that backend does not do it, or NULL: it does, or was not asked */
 } partition;
 
-/* Each node goes to the first backend of the list that supports it. */
+/* Each node goes to the first backend of the list that supports it, from the one on that it asks for. */
 tme_status partition_make(const graph *g, const backend_list *backends, partition *out, error *e);
 void partition_free(partition *p);
 /* Whether the backend supports all of a region. */

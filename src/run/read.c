@@ -21,7 +21,9 @@ static const void *start_of(const array_view *v) {
 const char *tme_array_device(const tme_array *a) {
   if (!a) return NULL;
   const buffer *b = array_buffer(a);
-  const backend *main = engine_main(a->node->engine), *owner = b ? b->device : main->host_memory ? NULL : main;
+  const backend_list *l = &a->node->engine->backends;
+  const backend *asked = l->at[a->node->device ? a->node->device - 1 : 0];
+  const backend *owner = b ? b->device : asked->host_memory ? NULL : asked;
   return owner ? owner->device : "cpu";
 }
 

@@ -91,13 +91,14 @@ static int read_op(reader *r, uint64_t head) {
     return -1;
   }
   read_values(r, in, nin);
-  int x;
+  int x, before = r->g->n;
   if (op == OP_call)
     x = read_call(r, in, nin);
   else if (op == OP_barrier)
     x = graph_barrier(r->g, in[0]);
   else
     x = read_public(r, op, in, nin);
+  graph_set_device(r->g, before, (int)(head >> 16 & 0xff));
   if (in != few) mem_free(in);
   return x;
 }

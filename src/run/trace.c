@@ -179,7 +179,7 @@ static bool write_node(eval_run *r, tme_array *a) {
     for (int i = 0; i < n->nin; i++)
       if (!input_value(r, n->in[i], &v)) return false;
     if (!room(r, 3 + n->nin + (n->attrs ? (int)(sizeof *n->attrs / sizeof *r->sig) : 0))) return false;
-    put(r, n->op | (uint64_t)n->nin << 32);
+    put(r, n->op | (uint64_t)n->device << 16 | (uint64_t)n->nin << 32);
     for (int i = 0; i < n->nin; i++) put_value(r, i, n->in[i] ? value_of(n->in[i]->mark) : NO_VALUE);
     if (n->attrs) write_attrs(r, op_get(n->op), n->attrs);
     if (n->op == OP_call && !write_call(r, n)) return false;

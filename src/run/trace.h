@@ -66,7 +66,7 @@ void trace_cut_after(int nodes);
  *   leaf      | dtype << 16 | rank << 24 | contiguous << 32, then the shape, then strides unless contiguous
  *   literal   | dtype << 16 | code << 24: an index into literal_special, or LITERAL_ARG
  *   pick      | output << 16 | value << 32
- *   operation | inputs << 32, then inputs, two to a word, then the attributes that its signature names
+ *   operation | device << 16 | inputs << 32, then inputs, two to a word, then the attributes that its signature names
  *   call      | inputs << 32, then inputs, two to a word, then the number of the sub-graph
  *   barrier   | 1 << 32, then the input
  *   SIG_ROOTS | roots << 32, then the values, two to a word */
