@@ -62,6 +62,7 @@ static real mod_ld(real a, real b) {
   return r == 0 ? copysignl(0, b) : r;
 }
 static bool eq_ld(real a, real b) { return a == b; }
+static bool isinf_ld(real a) { return isinf(a); }
 
 #undef SIGMOID
 #define SIGMOID(a) (1 / (1 + expl(-(a))))

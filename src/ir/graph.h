@@ -130,6 +130,7 @@ typedef struct g_site {
   const g_node *node; /* node and attrs are not of the graph that is added to */
   const int *in;      /* the operands there */
   const op_attrs *attrs;
+  int output; /* which one is wanted, of an operation of several: they are decomposed one by one, where they are read */
   bool alone; /* nothing else reads the first operand */
 } g_site;
 typedef int op_decompose_fn(graph *g, const g_site *s);

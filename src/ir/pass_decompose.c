@@ -14,12 +14,34 @@ op_decompose_fn *graph_decomposer(int op) {
 typedef struct decomposition {
   bool (*which)(int op);
   int *uses;
+  bool *outputs; /* set where one of several outputs is decomposed */
 } decomposition;
+
+/* An output of an operation of several; x: the operation, which nobody reads once all its outputs are decomposed. */
+static int decompose_output(graph *g, const g_node *pick, int x, const decomposition *d) {
+  const g_node n = *graph_get(g, x);
+  op_decompose_fn *decompose = graph_decomposer(n.op);
+  if (!decompose || n.outputs == 1 || (d->which && !d->which(n.op))) return REWRITE_KEEP;
+  int *in = mem_alloc((size_t)n.nin * sizeof *in);
+  if (!in) {
+    g->failed = true;
+    return -1;
+  }
+  for (int k = 0; k < n.nin; k++) in[k] = graph_in(g, x, k);
+  op_attrs attrs;
+  if (n.attrs >= 0) attrs = *graph_attrs(g, x);
+  g_site site = {.node = &n, .in = in, .attrs = n.attrs < 0 ? NULL : &attrs, .output = pick->leaf};
+  int y = decompose(g, &site);
+  mem_free(in);
+  *d->outputs = true;
+  return y;
+}
 
 static int decompose_node(graph *g, const graph *from, int i, int *in, void *user) {
   const g_node *n = graph_get(from, i);
   const decomposition *d = user;
-  if (d->which && !d->which(n->op)) return REWRITE_KEEP;
+  if (n->op == OP_pick) return decompose_output(g, n, in[0], d);
+  if (n->outputs > 1 || (d->which && !d->which(n->op))) return REWRITE_KEEP;
   op_decompose_fn *decompose = graph_decomposer(n->op);
   g_site site = {.node = n, .in = in, .attrs = graph_attrs(from, i)};
   site.alone = n->nin && graph_in(from, i, 0) >= 0 && d->uses[graph_in(from, i, 0)] == 1;
@@ -38,8 +60,8 @@ static int *count_uses(const graph *g) {
 }
 
 /* One round: every node replaced by what it decomposes to, or copied. */
-static graph *round_of(const graph *g, bool (*which)(int op), bool *changed, error *e) {
-  decomposition d = {which, count_uses(g)};
+static graph *round_of(const graph *g, bool (*which)(int op), bool *changed, bool *outputs, error *e) {
+  decomposition d = {which, count_uses(g), outputs};
   graph *r = d.uses ? graph_rewrite(g, NULL, decompose_node, &d, "decompose", changed, e) : NULL;
   if (!d.uses) fail_memory(e, "decompose", (size_t)g->n * sizeof *d.uses);
   mem_free(d.uses);
@@ -47,12 +69,15 @@ static graph *round_of(const graph *g, bool (*which)(int op), bool *changed, err
 }
 
 graph *pass_decompose(const graph *g, bool (*which)(int op), error *e) {
-  bool changed = true;
-  graph *r = round_of(g, which, &changed, e);
+  bool changed = true, outputs = false;
+  graph *r = round_of(g, which, &changed, &outputs, e);
   while (r && changed) { /* a composite may be made of composites */
-    graph *next = round_of(r, which, &changed, e);
+    graph *next = round_of(r, which, &changed, &outputs, e);
     graph_free(r);
     r = next;
   }
-  return r;
+  if (!r || !outputs) return r;
+  graph *used = pass_reachable(r, e);
+  graph_free(r);
+  return used;
 }

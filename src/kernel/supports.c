@@ -11,6 +11,11 @@ const char *supports_elementwise(int op, tme_dtype t) {
   return NULL;
 }
 
+const char *supports_several(int op, tme_dtype t) {
+  const char *why = supports_elementwise(op_of_result(op, 0), t);
+  return why ? why : supports_elementwise(op_of_result(op, 1), t);
+}
+
 const char *supports_reduce(int op, tme_dtype t) {
   return dtype_is_complex(t) && op != OP_sum ? "a reduction of complex numbers other than a sum" : NULL;
 }

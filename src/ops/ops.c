@@ -18,6 +18,8 @@ static op_def table[OP_PUBLIC_COUNT] = {
    .lo = low,                                                                                                          \
    .hi = high,                                                                                                         \
    .ulp = u},
+#define ELEMENTWISE_TWO(n, r, s, first, second, d)                                                                     \
+  {.name = #n, .signature = s, .doc = d, .family = FAMILY_several, .rule = RULE_##r, .outputs = 2},
 #define STRUCTURED(n, f, s, o, d)                                                                                      \
   {.name = #n, .signature = s, .doc = d, .family = FAMILY_##f, .rule = RULE_STRUCTURED, .outputs = o},
 #include "ops/ops.def"
@@ -137,6 +139,14 @@ const char *op_name(int op) {
                                                                    "pick", "call",    "barrier"};
   if (op < 0 || op >= OP_COUNT) return "?";
   return op < OP_PUBLIC_COUNT ? table[op].name : nameless[op - OP_PUBLIC_COUNT];
+}
+
+int op_of_result(int op, int output) {
+  static const uint16_t rows[OP_PUBLIC_COUNT][2] = {
+#define ELEMENTWISE_TWO(name, rule, signature, first, second, doc) [OP_##name] = {OP_##first, OP_##second},
+#include "ops/ops.def"
+  };
+  return rows[op][output];
 }
 
 const op_family_def *op_family_get(int op) {

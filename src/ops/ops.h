@@ -141,6 +141,8 @@ const op_def *op_get(int op);
 int op_find(const char *name); /* -1 if unknown */
 const char *op_name(int op);   /* of the nameless nodes too */
 const op_family_def *op_family_get(int op);
+/* The elementwise operation that gives one result of an ELEMENTWISE_TWO row. */
+int op_of_result(int op, int output);
 op_class op_classify(int op); /* of the nameless nodes too */
 
 /* What an elementwise row's expression contains; 0 of all others. */

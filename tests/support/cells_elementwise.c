@@ -156,6 +156,9 @@ void cells_elementwise(matrix *m, int op) {
   if (matrix_share() != SHARE_QUICK && op_get(op)->ninputs > 1) promotions(m, op);
 }
 
+/* Both results of one call. */
+void cells_several(matrix *m, int op) { cells_elementwise(m, op); }
+
 /* astype: every pair; what would drop an imaginary part is an error, not a cell. */
 void cells_cast(matrix *m, int op) {
   static const int64_t shape[] = {7, 31};

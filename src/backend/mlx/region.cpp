@@ -37,6 +37,22 @@ std::vector<array> mlx_elementwise(values &v, int i) {
   return {elementwise(n.op, v.gpu, input_type(v, i, where).dtype, in)};
 }
 
+std::vector<array> mlx_several(values &v, int i) {
+  static constexpr struct {
+    int op, first, second;
+  } rows[] = {
+#define ELEMENTWISE_TWO(name, rule, signature, first, second, doc) {OP_##name, OP_##first, OP_##second},
+#include "ops/ops.def"
+  };
+  const g_node &n = v.g->node[i];
+  const array &x = input(v, i, 0);
+  const array in[3] = {x, input(v, i, n.nin - 1), x};
+  tme_dtype t = input_type(v, i, 0).dtype;
+  for (const auto &r : rows)
+    if (r.op == n.op) return {elementwise(r.first, v.gpu, t, in), elementwise(r.second, v.gpu, t, in)};
+  throw declined{"not an operation of MLX"};
+}
+
 std::vector<array> mlx_cast(values &v, int i) {
   return {cast(input(v, i, 0), input_type(v, i, 0).dtype, v.g->node[i].type.dtype, v.gpu)};
 }

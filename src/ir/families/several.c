@@ -1,0 +1,12 @@
+/* Elementwise operations of two results: two operations of one. */
+#include "ir/graph.h"
+
+tme_status infer_several(op_call *c, op_type *out, error *e) {
+  tme_status s = infer_elementwise(c, out, e);
+  out[1] = out[0];
+  return s;
+}
+
+int decompose_several(graph *g, const g_site *s) {
+  return graph_op(g, op_of_result(s->node->op, s->output), s->in, s->node->nin, NULL);
+}
