@@ -7,7 +7,8 @@
 static const char help[] =
     "usage: tme ops [NAME...] [--json]\n\n"
     "Lists the operations with their signatures: \"name:kind=default\"; a name alone is an array. Kinds: array?,\n"
-    "arrays, axis, axes, ints, perdim (one per dimension), int, bool, float, number, dtype.\n\n"
+    "arrays, axis, axes, ints, perdim (one per dimension), int, bool, float, number, dtype,\n"
+    "text, or the words among which to choose: constant|edge.\n\n"
     "      --json       a list of objects with name, signature, parameters, outputs, doc\n";
 
 enum { OPT_JSON = OPT_OWN };
@@ -24,6 +25,7 @@ static void print_operation(const tme_op_info *op) { printf("%s(%s)\n    %s\n", 
 
 static json_t *default_of(const tme_param_info *p) {
   if (p->value.kind == TME_ARG_FLOAT) return json_real(p->value.u.f);
+  if (p->value.kind == TME_ARG_TEXT) return json_string(p->value.u.text);
   if (p->value.kind != TME_ARG_INT) return json_null();
   return p->kind == TME_PARAM_BOOL ? json_boolean(p->value.u.i) : json_integer(p->value.u.i);
 }
@@ -32,8 +34,8 @@ static json_t *parameters_of(const tme_op_info *op) {
   json_t *list = json_array();
   for (int i = 0; list && i < op->params; i++) {
     const tme_param_info *p = tme_op_param(op, i);
-    json_t *o = json_pack("{s:s, s:s, s:b}", "name", p->name, "kind", tme_param_kind_name(p->kind), "optional",
-                          (int)p->optional);
+    json_t *o = json_pack("{s:s, s:s, s:b, s:s*}", "name", p->name, "kind", tme_param_kind_name(p->kind), "optional",
+                          (int)p->optional, "choices", p->choices);
     bool ok = o && (!p->optional || json_object_set_new(o, "default", default_of(p)) == 0);
     if (ok) ok = json_array_append(list, o) == 0;
     json_decref(o);

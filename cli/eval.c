@@ -174,11 +174,21 @@ static bool eval_imaginary(interp *in, const node *n, value *out) {
   return a || engine_problem(in, n->at);
 }
 
+static bool eval_text(interp *in, const node *n, value *out) {
+  char *text = arena_alloc(in->memory, n->name_len + 1, 1);
+  if (!text) return problem_memory(in->problem);
+  memcpy(text, n->name, n->name_len);
+  text[n->name_len] = 0;
+  *out = (value){VALUE_TEXT, {.text = text}};
+  return true;
+}
+
 bool eval_node(interp *in, const node *n, value *out) {
   switch (n->kind) {
   case NODE_INT: *out = value_of_uint(n->i); return true;
   case NODE_FLOAT: *out = (value){VALUE_FLOAT, {.f = n->f}}; return true;
   case NODE_IMAGINARY: return eval_imaginary(in, n, out);
+  case NODE_TEXT: return eval_text(in, n, out);
   case NODE_NAME: return eval_name(in, n, out);
   case NODE_LIST:
   case NODE_TUPLE: return eval_list(in, n, out);

@@ -11,6 +11,7 @@ typedef enum value_kind {
   VALUE_UINT, /* beyond int64 */
   VALUE_FLOAT,
   VALUE_DTYPE,
+  VALUE_TEXT,
   VALUE_ARRAY,
   VALUE_LIST, /* [a, b] */
   VALUE_TUPLE /* a, b; also several results of an operation */
@@ -24,6 +25,7 @@ typedef struct value {
     uint64_t u;
     double f;
     tme_dtype dtype;
+    const char *text; /* ends with 0 */
     tme_array *array;
     struct {
       struct value *items;
@@ -64,6 +66,7 @@ bool value_int(interp *in, const value *v, size_t at, const char *what, int64_t 
 bool value_float(interp *in, const value *v, size_t at, const char *what, double *out);
 /* A number for a parameter of that kind; whole ones keep their 64 bits. */
 bool value_number(interp *in, const value *v, size_t at, const char *what, tme_arg *out);
+bool value_text(interp *in, const value *v, size_t at, const char *what, const char **out);
 bool value_bool(interp *in, const value *v, size_t at, const char *what, bool *out);
 /* A bound that was given: the number itself, or its neighbour, as far outside of any array, if it is what the engine takes
  * for one that was not. */

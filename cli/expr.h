@@ -78,6 +78,7 @@ typedef enum token_kind {
   TOKEN_INT,
   TOKEN_FLOAT,
   TOKEN_IMAGINARY, /* 2j: the number in `f` */
+  TOKEN_TEXT,      /* 'ij,jk->ik', with its quotes */
   TOKEN_OPERATOR,
   TOKEN_ELLIPSIS,
   TOKEN_PUNCTUATION /* ( ) [ ] , : . = : the character is in `mark` */
@@ -99,6 +100,7 @@ typedef enum node_kind {
   NODE_INT,
   NODE_FLOAT,
   NODE_IMAGINARY,
+  NODE_TEXT, /* its characters are the name */
   NODE_NAME,
   NODE_LIST,     /* [a, b]: the elements are the children */
   NODE_TUPLE,    /* a, b */

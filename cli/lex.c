@@ -71,6 +71,16 @@ static void lex_name(const char *source, token *t) {
     }
 }
 
+/* From one quote to the next of the same kind. */
+static bool lex_text(const char *source, token *t, problem *p) {
+  const char *s = source + t->at, quote[] = {*s, '\n', '\0'};
+  size_t n = strcspn(s + 1, quote);
+  if (s[1 + n] != *s) return problem_at(p, t->at, "syntax error: a text ends with the quote that it begins with");
+  t->kind = TOKEN_TEXT;
+  t->len = n + 2;
+  return true;
+}
+
 static bool lex_symbol(const char *source, token *t, problem *p) {
   const char *s = source + t->at;
   if (!strncmp(s, "...", 3)) {
@@ -92,7 +102,6 @@ static bool lex_symbol(const char *source, token *t, problem *p) {
     t->len = 1;
     return true;
   }
-  if (*s == '"' || *s == '\'') return problem_at(p, t->at, "syntax error: there are no strings; names need no quotes");
   if ((unsigned char)*s < 0x20 || (unsigned char)*s >= 0x7f)
     return problem_at(p, t->at, "syntax error: unexpected character (byte 0x%02x)", (unsigned)(unsigned char)*s);
   return problem_at(p, t->at, "syntax error: unexpected character '%c'", *s);
@@ -127,6 +136,8 @@ token *lex(arena *memory, const char *source, problem *p) {
       ok = lex_number(source, t, p);
     } else if (letter(c)) {
       lex_name(source, t);
+    } else if (c == '"' || c == '\'') {
+      ok = lex_text(source, t, p);
     } else {
       ok = lex_symbol(source, t, p);
     }

@@ -188,6 +188,13 @@ static node *parse_primary(parser *ps) {
     ps->t++;
     return n;
   }
+  if (t->kind == TOKEN_TEXT) {
+    node *n = make_name(ps, NODE_TEXT);
+    if (!n) return NULL;
+    n->name++;
+    n->name_len -= 2;
+    return n;
+  }
   if (at_mark(ps, '(') || at_mark(ps, '[')) return parse_bracketed(ps);
   return unexpected(ps, "a value");
 }

@@ -5,7 +5,7 @@
 
 const char *value_kind_name(value_kind k) {
   static const char *const names[] = {"none",    "a truth value", "a whole number", "a whole number", "a number",
-                                      "a dtype", "an array",      "a list",         "a tuple"};
+                                      "a dtype", "a text",        "an array",       "a list",         "a tuple"};
   return names[k];
 }
 
@@ -146,6 +146,7 @@ tme_array *value_array(interp *in, const value *v, size_t at, const char *what) 
   case VALUE_LIST:
   case VALUE_TUPLE: return list_array(in, v, at, what);
   case VALUE_NONE:
+  case VALUE_TEXT:
   case VALUE_DTYPE: wrong(in, v, at, what, "an array"); return NULL;
   }
   if (!a) engine_problem(in, at);
@@ -206,6 +207,12 @@ bool value_int(interp *in, const value *v, size_t at, const char *what, int64_t 
   if (p.kind == VALUE_UINT || (p.kind == VALUE_FLOAT && (!(fabs(f) < 9e18) || f != trunc(f))))
     return problem_at(in->problem, at, "%s: a whole number expected, got %g", what, f);
   *out = p.kind == VALUE_FLOAT ? (int64_t)f : p.kind == VALUE_BOOL ? p.u.b : p.u.i;
+  return true;
+}
+
+bool value_text(interp *in, const value *v, size_t at, const char *what, const char **out) {
+  if (v->kind != VALUE_TEXT) return wrong(in, v, at, what, "a text in quotes");
+  *out = v->u.text;
   return true;
 }
 

@@ -53,10 +53,6 @@ static void compare(int op, const array *in, int nin, const op_attrs *attrs) {
 
 static const tme_dtype reals[] = {TME_F16, TME_BF16, TME_F32, TME_F64, TME_I32};
 
-static op_attrs over(uint32_t axes, int64_t keep) {
-  return (op_attrs){.axes = axes, .has_axes = AXES_MASK, .i = {keep}};
-}
-
 static void reductions(void **state) {
   (void)state;
   static const int ops[] = {OP_mean, OP_var, OP_std, OP_logsumexp, OP_argmin, OP_argmax};
@@ -70,11 +66,11 @@ static void reductions(void **state) {
         for (int keep = 0; keep < 2; keep++) {
           bool arg = ops[i] == OP_argmin || ops[i] == OP_argmax;
           if (arg && axes != 7 && (axes & (axes - 1))) continue;
-          op_attrs a = over(axes, keep);
-          if (ops[i] == OP_var || ops[i] == OP_std) a.f[0] = keep;
+          op_attrs a = attrs_over(ops[i], axes, keep);
+          if (ops[i] == OP_var || ops[i] == OP_std) a.statistics.correction = keep;
           compare(ops[i], &x, 1, &a);
         }
-    op_attrs all = {.has_axes = AXES_NONE};
+    op_attrs all = {0};
     for (int i = 0; i < COUNT(ops); i++) compare(ops[i], &scalar, 1, &all);
     if (reals[t] != TME_I32) {
       array_set_real(&x, 30, NAN);
@@ -85,7 +81,7 @@ static void reductions(void **state) {
   }
   array none = array_new(TME_F32, 2, (int64_t[]){3, 0});
   for (uint32_t axes = 1; axes < 4; axes++) {
-    op_attrs a = over(axes, 1);
+    op_attrs a = attrs_over(OP_mean, axes, true);
     compare(OP_mean, &none, 1, &a);
     compare(OP_var, &none, 1, &a);
     compare(OP_logsumexp, &none, 1, &a);
@@ -93,7 +89,7 @@ static void reductions(void **state) {
   array_free(&none);
   array z = array_new(TME_C64, 2, (int64_t[]){3, 4});
   array_fill(&z, -1, 1, &seed);
-  op_attrs a = over(2, 0);
+  op_attrs a = attrs_over(OP_mean, 2, false);
   compare(OP_mean, &z, 1, &a);
   array_free(&z);
 }
@@ -106,11 +102,11 @@ static void rows(void **state) {
                    array_new(reals[t], 1, (int64_t[]){4})};
     for (int i = 0; i < 3; i++) array_fill(&in[i], -4, 4, &seed);
     for (int axis = 0; axis < 3; axis++) {
-      op_attrs a = {.i = {axis}};
+      op_attrs a = {.softmax = {axis}};
       compare(OP_softmax, in, 1, &a);
       compare(OP_log_softmax, in, 1, &a);
     }
-    op_attrs eps = {.f = {1e-5}};
+    op_attrs eps = {.norm = {1e-5}};
     array some[3] = {in[0], {.block = NULL}, in[2]};
     compare(OP_layer_norm, in, 3, &eps);
     compare(OP_layer_norm, some, 3, &eps);
@@ -119,7 +115,7 @@ static void rows(void **state) {
     for (int i = 0; i < 3; i++) array_free(&in[i]);
   }
   array none = array_new(TME_F32, 2, (int64_t[]){3, 0});
-  op_attrs last = {.i = {1}}, first = {.i = {0}};
+  op_attrs last = {.softmax = {1}}, first = {.softmax = {0}};
   compare(OP_softmax, &none, 1, &last);
   compare(OP_softmax, &none, 1, &first);
   array_free(&none);
@@ -139,7 +135,7 @@ static void attention(void **state) {
         for (int i = 0; i < 4; i++)
           if (in[i].block) array_fill(&in[i], -1, 1, &seed);
         for (int causal = 0; causal < 2; causal++) {
-          op_attrs a = {.f = {NAN}, .i = {causal}};
+          op_attrs a = {.weights = {NAN, causal}};
           compare(OP_attention_weights, (array[]){in[0], in[1], in[3]}, 3, &a);
         }
         for (int i = 0; i < 4; i++) array_free(&in[i]);
@@ -148,9 +144,9 @@ static void attention(void **state) {
                  array_new(TME_F32, 2, (int64_t[]){0, 6}),
                  array_new(TME_F32, 2, (int64_t[]){0, 5}),
                  {.block = NULL}};
-  op_attrs a = {.f = {NAN}};
+  op_attrs a = {.attention = {.scale = NAN}}, w = {.weights = {.scale = NAN}};
   compare(OP_scaled_dot_product_attention, in, 4, &a);
-  compare(OP_attention_weights, (array[]){in[0], in[1], in[3]}, 3, &a);
+  compare(OP_attention_weights, (array[]){in[0], in[1], in[3]}, 3, &w);
   for (int i = 0; i < 3; i++) array_free(&in[i]);
 }
 
@@ -160,15 +156,15 @@ static void shapes(void **state) {
   array x = array_new(TME_F32, 3, (int64_t[]){3, 1, 4}), in[10];
   array_fill(&x, 0, 9, &seed);
   for (int i = 0; i < 4; i++) {
-    op_attrs axis = {.i = {i}};
+    op_attrs axis = {.dims = {.axis = i}}, along = {.stack = {i}};
     compare(OP_expand_dims, &x, 1, &axis);
     for (int k = 0; k < 3; k++) in[k] = x;
-    compare(OP_stack, in, 3, &axis);
+    compare(OP_stack, in, 3, &along);
   }
-  op_attrs none = {.has_axes = AXES_NONE};
+  op_attrs none = {0};
   compare(OP_squeeze, &x, 1, &none);
   for (uint32_t axes = 0; axes < 8; axes++) {
-    op_attrs a = over(axes, 0);
+    op_attrs a = {.dims = {.axes = axes_from_mask(axes)}};
     compare(OP_flip, &x, 1, &a);
   }
   array_free(&x);
@@ -178,23 +174,26 @@ static void creation(void **state) {
   (void)state;
   static const tme_dtype types[] = {TME_I8, TME_U64, TME_F16, TME_BF16, TME_F32, TME_F64};
   for (int t = 0; t < COUNT(types); t++) {
-    op_attrs shape = {
-        .num = {number_of_double(dtype_is_int(types[t]) ? 3 : 3.5)}, .i = {types[t]}, .list = {{2, {3, 2}}}};
+    op_attrs shape = {.create = {.shape = {2, {3, 2}}, .dtype = types[t]}};
+    shape.create.value = number_of_double(dtype_is_int(types[t]) ? 3 : 3.5);
     compare(OP_zeros, NULL, 0, &shape);
     compare(OP_ones, NULL, 0, &shape);
     compare(OP_full, NULL, 0, &shape);
-    op_attrs eye = {.i = {4, 6, 1, types[t]}};
+    op_attrs eye = {.create = {.rows = 4, .columns = 6, .k = 1, .dtype = types[t]}};
     compare(OP_eye, NULL, 0, &eye);
-    eye.i[2] = -5;
+    eye.create.k = -5;
     compare(OP_eye, NULL, 0, &eye);
-    op_attrs range = {.num = {number_of_int(1), number_of_int(30), number_of_int(3)}, .i = {types[t]}};
+    op_attrs range = {.create = {.start = number_of_int(1), .stop = number_of_int(30), .step = number_of_int(3)}};
+    range.create.dtype = types[t];
     compare(OP_arange, NULL, 0, &range);
     if (!dtype_is_float(types[t])) continue;
-    range.num[2] = number_of_double(0.7);
+    range.create.step = number_of_double(0.7);
     compare(OP_arange, NULL, 0, &range);
     for (int n = 0; n < 4; n++)
       for (int endpoint = 0; endpoint < 2; endpoint++) {
-        op_attrs line = {.f = {-1, 0.3}, .i = {n, endpoint, types[t]}};
+        op_attrs line = {.create = {.start = number_of_int(-1), .stop = number_of_double(0.3), .num = n}};
+        line.create.endpoint = endpoint;
+        line.create.dtype = types[t];
         compare(OP_linspace, NULL, 0, &line);
       }
   }
@@ -253,13 +252,13 @@ static void without_memory(void **state) {
     int y = -1;
     if (g) {
       int x = graph_leaf(g, &t, (int64_t[]){4, 1}, 0), in[10];
-      op_attrs a = {.i = {1}};
+      op_attrs a = {.stack = {1}}, along = {.softmax = {1}};
       g_node n = {.op = OP_stack, .nin = 10, .type = {.dtype = TME_F16, .rank = 3, .shape = {3, 10, 4}}};
       for (int i = 0; i < 10; i++) in[i] = x;
       y = decompose_stack(g, &(g_site){.node = &n, .in = in, .attrs = &a});
       n.op = OP_softmax;
       n.nin = 1;
-      if (y >= 0) y = decompose_softmax(g, &(g_site){.node = &n, .in = (int[]){y}, .attrs = &a});
+      if (y >= 0) y = decompose_softmax(g, &(g_site){.node = &n, .in = (int[]){y}, .attrs = &along});
       failed = g->failed;
       assert_true((y < 0) == (failed != 0));
     }

@@ -174,7 +174,7 @@ static void casts(void **state) {
                                      65520,    0x1p31,    -0x1p31, 0x1p32, 0x1p63, 0x1p64, -0x1p63, 1e300,
                                      INFINITY, -INFINITY, NAN,     0.5,    -0.5,   1e-5,   1e-45,   3e38};
       for (int i = 0; i < COUNT(edges); i++) array_set_real(&x, i, edges[i]);
-      op_attrs a = {.i = {to}};
+      op_attrs a = {.cast = {to}};
       array want = array_op(OP_astype, &x, 1, &a), got = by_kernel(OP_astype, (tme_dtype)from, &x, 1, (tme_dtype)to);
       for (int64_t i = 0; i < SAMPLES; i++) {
         double v[2], w[2];

@@ -44,6 +44,55 @@ add src/base/dtypes.def 'DTYPE(F8E4M3' '#undef DTYPE'
 add src/base/half.h 'uint8_t f8e4m3_from_f64(double d);' '#endif'
 add src/base/half.c '/* What rounds to more' '/* Beyond 2^53'
 
+# As many parameters and outputs as a row may have, of every kind.
+row='LIBRARY(many, "x, a:int=1, b:int, c:int=3, d:float=4.5, e:float=none, f:bool=true, g:number=7, h:number=none, i:ints, '
+row+='j:ints=none, k:perdim=none, l:axis=-1, m:axes=none, n:text=none, o:plus|minus|nothing=minus", 8, "x and what was given")'
+add_row() { sed -i "s@^/\* conversion \*/@$1\n&@" "$work/src/ops/ops.def"; }
+add_row "$row"
+cat >"$work/src/ir/families/many.c" <<'EOF'
+#include "ops/ops.h"
+
+tme_status infer_many(op_call *c, op_type *out, error *e) {
+  many_attrs *a = &c->attrs->many;
+  tme_status s = infer_axis(c, &a->l, c->in[0]->rank, e);
+  if (s == TME_OK) s = infer_axes(c, &a->axes, c->in[0]->rank, false, e);
+  infer_want(c, 0, TME_F64);
+  for (int i = 0; i < 8; i++) {
+    out[i] = *c->in[0];
+    out[i].dtype = TME_F64;
+  }
+  return s;
+}
+EOF
+cat >"$work/src/backend/reference/many.c" <<'EOF'
+#include "backend/reference/reference.h"
+#include <math.h>
+#include <string.h>
+
+static double sum(const op_list *l) {
+  double s = l->n;
+  for (int i = 0; i < l->n; i++) s += 10 * (double)(i + 1) * (double)l->v[i];
+  return s;
+}
+
+tme_status ref_many(ref_call *c, error *e) {
+  (void)e;
+  const many_attrs *a = &c->attrs->many;
+  double v[8] = {(double)(a->a + 10 * a->b + 100 * a->c), a->d + (isnan(a->e) ? 100 : a->e),
+                 a->f, number_value(&a->g) + (a->h.kind == NUMBER_NONE ? 100 : number_value(&a->h)),
+                 sum(&a->i) + 1000 * sum(&a->j), sum(&a->k), (double)a->l + 10 * a->axes.mask,
+                 (double)strlen(a->n) + 100 * a->o};
+  for (int k = 0; k < 8; k++)
+    for (int64_t i = 0; i < type_size(&c->out[k].type); i++) {
+      double x;
+      memcpy(&x, c->in[0]->data + i * c->in[0]->strides[0] * (int64_t)sizeof x, sizeof x);
+      x += v[k];
+      memcpy(c->out[k].data + i * (int64_t)sizeof x, &x, sizeof x);
+    }
+  return TME_OK;
+}
+EOF
+
 cmake -S "$work" -B "$work/build" -DCMAKE_BUILD_TYPE=Debug -DTME_TESTS=OFF -DTME_LLVM=OFF -DTME_WERROR=ON >"$work/log" 2>&1 &&
   cmake --build "$work/build" -j "$(nproc)" --target tme_program >>"$work/log" 2>&1 || { tail -40 "$work/log"; exit 1; }
 cp "$module" "$work/build/lib/" # it knows no operations
@@ -109,5 +158,26 @@ refused 'dtype, literals' '500 does not fit in float8_e4m3' "$values; x + 500"
 left="$("$tme" --backend cpu explain "$values; tanh(astype(x * 2, float32)) + 1")"
 check 'dtype, left to the fallback' 3 "$(grep -c 'is left to nojit: float8_e4m3: compiled kernels do not hold it' <<<"$left")"
 check 'dtype, the rest compiled' 1 "$(grep -c '^step 0: kernel tanh+add' <<<"$left")"
+
+second='a, b, c, d, e, f, g, h ='
+all='concatenate([a[1:], b[1:], c[1:], d[1:], e[1:], f[1:], g[1:], h[1:]])'
+given="a=5, b=2, c=12, d=0.5, e=0.5, f=true, g=0.5, h=0.5, i=[], j=[], k=[6], l=0, m=[], n='ij,jk->i', o='nothing'"
+both 'many, given' '[1235.   11.   11.   11.   10.   71.   10.  218.]' "$second many(arange(2) + 9.0, $given); $all"
+both 'many, defaults' '[ 331.   114.5   11.   117.  -959.     9.    20.   110. ]' \
+  "$second many(arange(2) + 9.0, b=2, i=[3]); $all"
+check 'a wrong choice' 1 "$(value cpu "many(arange(2), b=2, i=[3], o='minsu')" | grep -c "o is 'minsu', expected one of plus|minus|nothing")"
+check 'a long text' 1 "$(value cpu "many(arange(2), b=2, i=[3], n='$(printf '%0200d')')" | grep -c 'n has more than 127 bytes')"
+# What breaks a limit of a row does not build, and says why.
+does_not_build() { # WHAT SIGNATURE OUTPUTS
+  cp "$work/src/ops/ops.def" "$work/ops.def"
+  add_row "LIBRARY(wrong, \"$2\", $3, \"\")"
+  check "does not build: $1" 1 "$(cmake --build "$work/build" --target tme_generated 2>&1 | grep -c "ops.def: wrong(.*: $1")"
+  mv "$work/ops.def" "$work/src/ops/ops.def"
+}
+does_not_build 'more than 16 parameters' "$(seq -s ', ' -f 'p%g' 17)" 1
+does_not_build '9 outputs, expected 1 to 8' x 9
+does_not_build "there is no kind 'tensor'" x:tensor 1
+does_not_build "'much_too_long_a_name' has 20 characters, expected 1 to 15" much_too_long_a_name 1
+does_not_build 'the default of a text is none' 'x, t:text=C' 1
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]

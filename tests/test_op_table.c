@@ -24,9 +24,9 @@ static void table_is_signature(void **state) {
     for (int i = 0; i < info->params; i++) {
       const tme_param_info *p = tme_op_param(info, i);
       assert_ptr_equal(tme_op_param(info, i), p);
-      char word[64];
+      char word[128];
       snprintf(word, sizeof word, "%s%s%s", i ? ", " : "", p->name, p->kind == TME_PARAM_ARRAY ? "" : ":");
-      if (p->kind != TME_PARAM_ARRAY) strcat(word, tme_param_kind_name(p->kind));
+      if (p->kind != TME_PARAM_ARRAY) strcat(word, p->choices ? p->choices : tme_param_kind_name(p->kind));
       if (p->optional) strcat(word, "=");
       if (strncmp(s, word, strlen(word)) != 0) fail_msg("%s: '%s' does not begin with '%s'", info->name, s, word);
       s += strlen(word);

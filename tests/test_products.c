@@ -170,7 +170,7 @@ static void check_lowered(const cpu_target *t, int64_t rows, int64_t k, int64_t 
   for (int64_t i = 0; i < k * columns; i++) y16[i] = f16_from_f32(y[i]);
   for (int64_t i = 0; i < rows * columns; i++) z[i] = NAN;
   int a = graph_leaf(g, &tx, (int64_t[]){k, 1}, 0), b = graph_leaf(g, &ty, (int64_t[]){columns, 1}, 1);
-  if (held != TME_F32) b = graph_op(g, OP_astype, &b, 1, &(op_attrs){.i = {TME_F32}});
+  if (held != TME_F32) b = graph_op(g, OP_astype, &b, 1, &(op_attrs){.cast = {TME_F32}});
   g->root[0] = graph_op(g, OP_matmul, (int[]){a, b}, 2, NULL);
   program *p = program_lower(g, &t->base, &e);
   if (!p) fail_msg("%s", e.text);

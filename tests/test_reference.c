@@ -416,7 +416,7 @@ static void conversions(void **state) {
   for (int i = 0; i < COUNT(rows); i++) {
     array x = array_new(rows[i].from, 0, NULL);
     array_set_real(&x, 0, rows[i].v);
-    op_attrs a = {.i = {rows[i].to}};
+    op_attrs a = {.cast = {rows[i].to}};
     array y = array_op(OP_astype, &x, 1, &a);
     if (array_real(&y, 0) != rows[i].want)
       fail_msg("%s %g to %s: %g, expected %g", tme_dtype_name(rows[i].from), rows[i].v, tme_dtype_name(rows[i].to),
@@ -433,7 +433,7 @@ static void conversions(void **state) {
       array x = array_new((tme_dtype)from, 2, shape);
       array_fill(&x, 0, 100, &seed);
       array v = array_layout(&x, LAYOUT_REVERSED);
-      op_attrs a = {.i = {to}};
+      op_attrs a = {.cast = {to}};
       array y = array_op(OP_astype, &v, 1, &a);
       for (int64_t i = 0; i < 600; i++) {
         double got = array_real(&y, i), want = array_real(&x, i);

@@ -37,7 +37,7 @@ static int swapped(graph *to, const graph *from, int i, int *in, void *unused) {
 static int of_wrong_shape(graph *to, const graph *from, int i, int *in, void *unused) {
   (void)unused;
   if (graph_get(from, i)->op != OP_add) return REWRITE_KEEP;
-  return graph_op(to, OP_reshape, in, 1, &(op_attrs){.list = {{.n = 1, .v = {7}}}});
+  return graph_op(to, OP_reshape, in, 1, &(op_attrs){.view = {.shape = {1, {7}}}});
 }
 
 static void test_rules(void **unused) {

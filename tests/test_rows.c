@@ -23,7 +23,7 @@ static program *lower_shares(int64_t length, bool transposed) {
   enum { ROWS = 256 };
   op_type type = {.dtype = TME_F32, .rank = 2, .shape = {ROWS, length}};
   int64_t by_rows[] = {length, 1}, by_columns[] = {1, ROWS};
-  op_attrs last = {.axes = 2, .has_axes = AXES_MASK, .i = {true}};
+  op_attrs last = {.reduce = {axes_from_mask(2), true}};
   error e = {0};
   graph *g = graph_new(1);
   assert_non_null(g);
@@ -100,7 +100,7 @@ static double most_terms(const kernel *k) {
 static void expect_blocks(tme_dtype t, int rank, const int64_t *shape, uint32_t axes) {
   op_type type = {.dtype = t, .rank = rank};
   memcpy(type.shape, shape, (size_t)rank * sizeof *shape);
-  op_attrs a = {.axes = axes, .has_axes = AXES_MASK};
+  op_attrs a = {.reduce = {.axes = axes_from_mask(axes)}};
   int64_t strides[TME_MAX_RANK];
   error e = {0};
   graph *g = graph_new(1);

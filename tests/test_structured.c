@@ -54,14 +54,10 @@ static real neutral(int op) {
   return op == OP_prod || op == OP_all ? 1 : op == OP_min ? INFINITY : op == OP_max ? -INFINITY : 0;
 }
 
-static op_attrs over(uint32_t axes, int64_t keep) {
-  return (op_attrs){.axes = axes, .has_axes = AXES_MASK, .i = {keep}};
-}
-
 static void check_reduction(int op, tme_dtype t, int rank, const int64_t *shape, uint64_t *seed) {
   array x = filled(t, rank, shape, op == OP_prod ? 0.9 : -9, op == OP_prod ? 1.1 : 9, seed);
   for (uint32_t axes = 0; axes < 1u << rank; axes++) {
-    op_attrs a = over(axes, axes & 1);
+    op_attrs a = attrs_over(op, axes, axes & 1);
     array y = array_op(op, &x, 1, &a);
     int64_t n = type_size(&x.a.type), rows = type_size(&y.a.type);
     real *want = malloc(sizeof *want * (size_t)(rows + 1)), *size = calloc((size_t)rows + 1, sizeof *size);
@@ -108,7 +104,7 @@ static void reductions_of_specials(void **state) {
   uint64_t seed = 2;
   array x = filled(TME_F32, 1, (int64_t[]){500}, -1, 1, &seed);
   array_set_real(&x, 321, NAN);
-  op_attrs all = over(1, 0);
+  op_attrs all = attrs_over(OP_max, 1, false);
   for (int op = OP_min; op <= OP_max; op++) {
     array y = array_op(op, &x, 1, &all);
     assert_true(isnan(array_real(&y, 0)));
@@ -117,8 +113,8 @@ static void reductions_of_specials(void **state) {
   array_free(&x);
   /* complex sums and products */
   array z = filled(TME_C64, 2, (int64_t[]){40, 3}, -1, 1, &seed);
-  op_attrs first = over(1, 0);
-  array s = array_op(OP_sum, &z, 1, &first), p = array_op(OP_prod, &z, 1, &first), m = array_op(OP_mean, &z, 1, &first);
+  op_attrs first = attrs_over(OP_sum, 1, false), mean = attrs_over(OP_mean, 1, false);
+  array s = array_op(OP_sum, &z, 1, &first), p = array_op(OP_prod, &z, 1, &first), m = array_op(OP_mean, &z, 1, &mean);
   for (int64_t j = 0; j < 3; j++) {
     double sum[2] = {0, 0}, product[2] = {1, 0}, v[2];
     for (int64_t i = 0; i < 40; i++) {
@@ -151,7 +147,7 @@ static void long_sums(void **state) {
   int64_t n = 1000000;
   array x = array_new(TME_F32, 1, &n);
   for (int64_t i = 0; i < n; i++) array_set_real(&x, i, 0.1);
-  op_attrs all = over(1, 0);
+  op_attrs all = attrs_over(OP_sum, 1, false);
   array y = array_op(OP_sum, &x, 1, &all);
   expect_near("sum", array_real(&y, 0), (double)0.1f * (double)n, 0.1);
   array_free(&x);
@@ -166,8 +162,8 @@ static void statistics(void **state) {
   for (int k = 0; k < COUNT(types); k++) {
     array x = filled(types[k], 2, shape, -4, 4, &seed);
     for (int axis = 0; axis < 2; axis++) {
-      op_attrs a = over(1u << axis, 0), corrected = a;
-      corrected.f[0] = 1;
+      op_attrs a = attrs_over(OP_var, 1u << axis, false), corrected = a;
+      corrected.statistics.correction = 1;
       array mean = array_op(OP_mean, &x, 1, &a), var = array_op(OP_var, &x, 1, &corrected);
       array std = array_op(OP_std, &x, 1, &a), lse = array_op(OP_logsumexp, &x, 1, &a);
       double tolerance = 20 * (tme_dtype_epsilon(mean.a.type.dtype) + 1e-18);
@@ -199,14 +195,14 @@ static void statistics(void **state) {
     array x = array_new(TME_F64, 1, (int64_t[]){2});
     array_set_real(&x, 0, rows[i][0]);
     array_set_real(&x, 1, rows[i][1]);
-    op_attrs a = over(1, 0);
+    op_attrs a = attrs_over(OP_logsumexp, 1, false);
     array y = array_op(OP_logsumexp, &x, 1, &a);
     expect_near("logsumexp", array_real(&y, 0), i == 2 ? 1000 + log(2.0) : rows[i][2], 1e-12);
     array_free(&x);
     array_free(&y);
   }
   array none = array_new(TME_F32, 1, (int64_t[]){0});
-  op_attrs a = over(1, 0);
+  op_attrs a = attrs_over(OP_mean, 1, false);
   array mean = array_op(OP_mean, &none, 1, &a), lse = array_op(OP_logsumexp, &none, 1, &a);
   assert_true(isnan(array_real(&mean, 0)) && array_real(&lse, 0) == -INFINITY);
   array_free(&none);
@@ -222,7 +218,7 @@ static void argreductions(void **state) {
     int64_t shape[3] = {4, 9, 3};
     array x = filled(types[k], 3, shape, 0, 20, &seed), y, v = array_layout(&x, LAYOUT_REVERSED);
     for (int op = OP_argmin; op <= OP_argmax; op++) {
-      op_attrs axis = over(2, 0), none = {.has_axes = AXES_NONE};
+      op_attrs axis = attrs_over(op, 2, false), none = {0};
       y = array_op(op, &v, 1, &axis);
       for (int64_t i = 0; i < 12; i++) {
         int64_t best = 0;
@@ -242,7 +238,7 @@ static void argreductions(void **state) {
       array_free(&y);
     }
     if (dtype_is_float(types[k])) {
-      op_attrs none = {.has_axes = AXES_NONE};
+      op_attrs none = {0};
       array_set_real(&x, 50, NAN);
       array_set_real(&x, 60, NAN);
       y = array_op(OP_argmax, &x, 1, &none);
@@ -263,7 +259,7 @@ static void softmaxes(void **state) {
   int64_t shape[3] = {3, 20, 5};
   for (int k = 0; k < COUNT(types); k++) {
     array x = filled(types[k], 3, shape, -9, 9, &seed), v = array_layout(&x, LAYOUT_STRIDED);
-    op_attrs a = {.i = {1}};
+    op_attrs a = {.softmax = {1}};
     array p = array_op(OP_softmax, &v, 1, &a), l = array_op(OP_log_softmax, &x, 1, &a);
     double eps = tme_dtype_epsilon(types[k]);
     for (int64_t i = 0; i < 15; i++) {
@@ -291,7 +287,7 @@ static void norms(void **state) {
   for (int k = 0; k < COUNT(types); k++) {
     array in[3] = {filled(types[k], 2, shape, -3, 5, &seed), filled(types[k], 1, &shape[1], 0.5, 2, &seed),
                    filled(types[k], 1, &shape[1], -1, 1, &seed)};
-    op_attrs a = {.f = {1e-5}};
+    op_attrs a = {.norm = {1e-5}};
     array full = array_op(OP_layer_norm, in, 3, &a), rms = array_op(OP_rms_norm, in, 2, &a);
     array plain_in[3] = {in[0], {.block = NULL}, {.block = NULL}};
     array plain = array_op(OP_layer_norm, plain_in, 3, &a);
@@ -391,10 +387,10 @@ static void check_query(const array *in, const array *y, const array *w, const o
     score[j] = 0;
     for (int64_t l = 0; l < d; l++)
       score[j] += (real)array_real(&in[0], (head * n + i) * d + l) * (real)array_real(&in[1], (kv * m + j) * d + l);
-    score[j] *= (real)a->f[0];
+    score[j] *= (real)a->attention.scale;
     if (in[3].block && in[3].a.type.dtype == TME_BOOL && array_real(&in[3], i * m + j) == 0) score[j] = -INFINITY;
     if (in[3].block && in[3].a.type.dtype != TME_BOOL) score[j] += (real)array_real(&in[3], i * m + j);
-    if (a->i[0] && j > i + m - n) score[j] = -INFINITY;
+    if (a->attention.causal && j > i + m - n) score[j] = -INFINITY;
     most = score[j] > most ? score[j] : most;
   }
   for (int64_t j = 0; j < m; j++) sum += score[j] = expl(score[j] - most);
@@ -424,10 +420,11 @@ static void attentions(void **state) {
           /* the last query may look at no key: NaN */
           for (int64_t i = 0; mask == 1 && i < N - 1; i++) array_set_real(&in[3], i * M, 1);
           for (int64_t j = 0; mask == 1 && j < M; j++) array_set_real(&in[3], (N - 1) * M + j, 0);
-          op_attrs a = {.f = {causal ? 0.5 : (double)NAN}, .i = {causal}};
+          op_attrs a = {.attention = {causal ? 0.5 : (double)NAN, causal}};
+          op_attrs b = {.weights = {causal ? 0.5 : (double)NAN, causal}};
           array y = array_op(OP_scaled_dot_product_attention, in, 4, &a);
-          array w = array_op(OP_attention_weights, (array[]){in[0], in[1], in[3]}, 3, &a);
-          if (!causal) a.f[0] = 1 / sqrt((double)D);
+          array w = array_op(OP_attention_weights, (array[]){in[0], in[1], in[3]}, 3, &b);
+          if (!causal) a.attention.scale = 1 / sqrt((double)D);
           for (int64_t head = 0; head < HQ; head++)
             for (int64_t i = 0; i < N; i++)
               check_query(in, &y, &w, &a, HQ, hk, N, M, D, E, head, i, 8 * tme_dtype_epsilon(types[t]));
@@ -468,7 +465,7 @@ static void views(void **state) {
   (void)state;
   array x = array_new(TME_I32, 3, (int64_t[]){2, 3, 4});
   for (int64_t i = 0; i < 24; i++) array_set_real(&x, i, (double)i);
-  op_attrs a = {.list = {{3, {2, 0, 1}}}};
+  op_attrs a = {.view = {.axes = {3, {2, 0, 1}}}};
   array y = both_ways(OP_transpose, &x, &a);
   for (int64_t i = 0; i < 24; i++) assert_true(array_real(&y, i) == (double)(i % 3 * 4 + i / 3 % 2 * 12 + i / 6));
   array_free(&y);
@@ -476,23 +473,24 @@ static void views(void **state) {
   static const int64_t shapes[][6] = {{1, 24},      {2, 6, 4},           {4, 2, 1, 3, 4},
                                       {3, 4, 3, 2}, {5, 1, 2, 1, 12, 1}, {3, 2, -1, 6}};
   for (int i = 0; i < COUNT(shapes); i++) {
-    op_attrs r = {.list = {{(int)shapes[i][0], {0}}}};
-    memcpy(r.list[0].v, &shapes[i][1], sizeof(int64_t) * (size_t)shapes[i][0]);
+    op_attrs r = {.view = {.shape.n = (int)shapes[i][0]}};
+    memcpy(r.view.shape.v, &shapes[i][1], sizeof(int64_t) * (size_t)shapes[i][0]);
     y = both_ways(OP_reshape, &x, &r);
     for (int64_t k = 0; k < 24; k++) assert_true(array_real(&y, k) == (double)k);
     array_free(&y);
   }
-  op_attrs s = {.list = {{3, {1, TME_NONE, TME_NONE}}, {3, {TME_NONE, TME_NONE, 0}}, {3, {1, -2, -1}}}};
+  op_attrs s = {
+      .view = {.start = {3, {1, TME_NONE, TME_NONE}}, .stop = {3, {TME_NONE, TME_NONE, 0}}, .step = {3, {1, -2, -1}}}};
   y = both_ways(OP_slice, &x, &s); /* x[1:, ::-2, :0:-1] */
   assert_true(type_size(&y.a.type) == 6);
   for (int64_t i = 0; i < 6; i++) assert_true(array_real(&y, i) == (double)(12 + (2 - i / 3 * 2) * 4 + 3 - i % 3));
   array_free(&y);
-  op_attrs f = over(5, 0);
+  op_attrs f = {.dims = {.axes = axes_from_mask(5)}};
   y = both_ways(OP_flip, &x, &f);
   for (int64_t i = 0; i < 24; i++)
     assert_true(array_real(&y, i) == (double)((1 - i / 12) * 12 + i / 4 % 3 * 4 + 3 - i % 4));
   array_free(&y);
-  op_attrs p = {.num = {number_of_int(-7)}, .list = {{3, {0, 1, 2}}, {3, {1, 0, 0}}}};
+  op_attrs p = {.view = {.before = {3, {0, 1, 2}}, .after = {3, {1, 0, 0}}, .value = number_of_int(-7)}};
   y = both_ways(OP_pad, &x, &p);
   for (int64_t i = 0; i < 3 * 4 * 6; i++) {
     int64_t at[3] = {i / 24, i / 6 % 4 - 1, i % 6 - 2};
@@ -500,16 +498,16 @@ static void views(void **state) {
     assert_true(array_real(&y, i) == (inside ? (double)(at[0] * 12 + at[1] * 4 + at[2]) : -7));
   }
   array_free(&y);
-  op_attrs e = {.i = {1}};
+  op_attrs e = {.dims = {.axis = 1}};
   y = both_ways(OP_expand_dims, &x, &e);
-  op_attrs q = {.has_axes = AXES_NONE};
+  op_attrs q = {0};
   array z = both_ways(OP_squeeze, &y, &q);
   assert_true(y.a.type.rank == 4 && z.a.type.rank == 3);
   array_free(&y);
   array_free(&z);
   array row = array_new(TME_F64, 2, (int64_t[]){3, 1});
   array_set_real(&row, 1, 5);
-  op_attrs b = {.list = {{3, {2, 3, 2}}}};
+  op_attrs b = {.view = {.shape = {3, {2, 3, 2}}}};
   y = both_ways(OP_broadcast_to, &row, &b);
   for (int64_t i = 0; i < 12; i++) assert_true(array_real(&y, i) == (i / 2 % 3 == 1 ? 5 : 0));
   array_free(&y);
@@ -522,7 +520,7 @@ static void joins(void **state) {
   uint64_t seed = 9;
   array in[3] = {filled(TME_F32, 2, (int64_t[]){2, 3}, 0, 9, &seed), filled(TME_F64, 2, (int64_t[]){2, 1}, 0, 9, &seed),
                  filled(TME_I8, 2, (int64_t[]){2, 0}, 0, 9, &seed)};
-  op_attrs a = {.i = {1}};
+  op_attrs a = {.concatenate = {1}};
   array y = array_op(OP_concatenate, in, 3, &a);
   assert_true(y.a.type.dtype == TME_F64 && y.a.type.shape[1] == 4);
   for (int64_t i = 0; i < 8; i++)
@@ -530,7 +528,7 @@ static void joins(void **state) {
   array_free(&y);
   array laid[2] = {array_layout(&in[0], LAYOUT_COLUMNS), array_layout(&in[0], LAYOUT_REVERSED)};
   for (int axis = 0; axis < 3; axis++) {
-    op_attrs s = {.i = {axis}};
+    op_attrs s = {.stack = {axis}};
     y = array_op(OP_stack, laid, 2, &s);
     for (int64_t i = 0; i < 12; i++) {
       int64_t of = axis == 0 ? i % 6 : axis == 1 ? i / 6 * 3 + i % 3 : i / 2;
@@ -549,7 +547,7 @@ static void takes(void **state) {
   array in[2] = {filled(TME_C128, 3, (int64_t[]){3, 5, 2}, 0, 9, &seed), array_new(TME_I16, 2, (int64_t[]){2, 2})};
   static const int index[] = {4, -1, 0, -5};
   for (int i = 0; i < 4; i++) array_set_real(&in[1], i, index[i]);
-  op_attrs a = {.i = {-2}};
+  op_attrs a = {.take = {-2}};
   array y = array_op(OP_take, in, 2, &a);
   for (int64_t i = 0; i < 24; i++) {
     int64_t from = index[i / 2 % 4] < 0 ? index[i / 2 % 4] + 5 : index[i / 2 % 4];
@@ -569,12 +567,12 @@ static void creation(void **state) {
   (void)state;
   static const tme_dtype types[] = {TME_BOOL, TME_U8, TME_I64, TME_F16, TME_F32, TME_F64, TME_C64};
   for (int t = 0; t < COUNT(types); t++) {
-    op_attrs shape = {.num = {number_of_int(1)}, .i = {types[t]}, .list = {{2, {3, 2}}}};
+    op_attrs shape = {.create = {.shape = {2, {3, 2}}, .dtype = types[t], .value = number_of_int(1)}};
     array zeros = array_op(OP_zeros, NULL, 0, &shape), ones = array_op(OP_ones, NULL, 0, &shape);
     array full = array_op(OP_full, NULL, 0, &shape);
-    op_attrs e = {.i = {3, 5, 1, types[t]}};
+    op_attrs e = {.create = {.rows = 3, .columns = 5, .k = 1, .dtype = types[t]}};
     array eye = array_op(OP_eye, NULL, 0, &e);
-    e.i[2] = -2;
+    e.create.k = -2;
     array low = array_op(OP_eye, NULL, 0, &e);
     for (int64_t i = 0; i < 6; i++)
       assert_true(array_real(&zeros, i) == 0 && array_real(&ones, i) == 1 && array_real(&full, i) == 1);
@@ -588,12 +586,16 @@ static void creation(void **state) {
     array_free(&eye);
     array_free(&low);
   }
-  op_attrs ints = {.num = {number_of_int(10), number_of_int(-5), number_of_int(-3)}, .i = {TME_I32}};
-  op_attrs reals = {.num = {number_of_int(0), number_of_int(1), number_of_double(0.1)}, .i = {TME_F64}};
+  op_attrs ints = {.create = {.start = number_of_int(10), .stop = number_of_int(-5), .step = number_of_int(-3)}};
+  op_attrs reals = {.create = {.start = number_of_int(0), .stop = number_of_int(1), .step = number_of_double(0.1)}};
+  ints.create.dtype = TME_I32;
+  reals.create.dtype = TME_F64;
   array a = array_op(OP_arange, NULL, 0, &ints), b = array_op(OP_arange, NULL, 0, &reals);
   for (int64_t i = 0; i < 5; i++) assert_true(array_real(&a, i) == (double)(10 - 3 * i));
   for (int64_t i = 0; i < 10; i++) assert_true(array_real(&b, i) == (double)i * 0.1);
-  op_attrs line = {.f = {-1, 0.7}, .i = {11, 1, TME_F64}}, open = {.f = {0, 1}, .i = {4, 0, TME_F32}};
+  op_attrs line = {.create = {.start = number_of_int(-1), .stop = number_of_double(0.7), .num = 11, .endpoint = true}};
+  op_attrs open = {.create = {.start = number_of_int(0), .stop = number_of_int(1), .num = 4, .dtype = TME_F32}};
+  line.create.dtype = TME_F64;
   array l = array_op(OP_linspace, NULL, 0, &line), o = array_op(OP_linspace, NULL, 0, &open);
   assert_true(array_real(&l, 0) == -1 && array_real(&l, 10) == 0.7 && array_real(&o, 3) == 0.75);
   array_free(&a);
@@ -618,14 +620,14 @@ static void without_memory(void **state) {
     int op, nin;
     const array *in;
     op_attrs a;
-  } calls[] = {{OP_mean, 1, in, over(1, 0)},
-               {OP_softmax, 1, in, {.i = {0}}},
-               {OP_layer_norm, 3, norm_in, {.f = {1}}},
-               {OP_matmul, 2, in, {.axes = 0}},
-               {OP_take, 2, take_in, {.i = {0}}},
-               {OP_svd, 1, in, {.i = {1}}},
-               {OP_scaled_dot_product_attention, 4, in, {.f = {1}}},
-               {OP_attention_weights, 3, &in[1], {.f = {1}}}};
+  } calls[] = {{OP_mean, 1, in, attrs_over(OP_mean, 1, false)},
+               {OP_softmax, 1, in, {.softmax = {0}}},
+               {OP_layer_norm, 3, norm_in, {.norm = {1}}},
+               {OP_matmul, 2, in, {0}},
+               {OP_take, 2, take_in, {.take = {0}}},
+               {OP_svd, 1, in, {.svd = {true}}},
+               {OP_scaled_dot_product_attention, 4, in, {.attention = {.scale = 1}}},
+               {OP_attention_weights, 3, &in[1], {.weights = {.scale = 1}}}};
   for (int i = 0; i < COUNT(calls); i++)
     for (int lib = 0; lib < 2; lib++) {
       tme_status s = TME_ERR_MEMORY;

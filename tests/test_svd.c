@@ -48,7 +48,7 @@ static void check(const array *x, bool full, bool lib) {
   int64_t m = t->shape[t->rank - 2], n = t->shape[t->rank - 1], k = m < n ? m : n, batch = 1;
   for (int d = 0; d < t->rank - 2; d++) batch *= t->shape[d];
   int64_t columns = full ? m : k, rows = full ? n : k;
-  op_attrs a = {.i = {full}};
+  op_attrs a = {.svd = {full}};
   array out[3], values;
   array_run(OP_svd, x, 1, &a, lib, out, NULL);
   array_run(OP_svdvals, x, 1, NULL, lib, &values, NULL);
@@ -112,7 +112,7 @@ static void hard(void **state) {
           array_set_real(&x, k, scales[i] * u[k / shape[1]] * v[k % shape[1]]);
         bool exact = scales[i] == 0 || scales[i] > 1e-305; /* denormal numbers are of any rank */
         if (exact) check(&x, true, false);
-        op_attrs a = {.i = {0}};
+        op_attrs a = {.svd = {false}};
         array out[3];
         array_run(OP_svd, &x, 1, &a, false, out, NULL);
         for (int64_t k = 1; k < 6; k++)
@@ -142,7 +142,7 @@ static void failures(void **state) {
     array_set_real(&x, 5, NAN);
     ref_array made[3];
     const ref_array *in[1] = {&x.a};
-    op_attrs a = {.i = {1}};
+    op_attrs a = {.svd = {true}};
     op_type types[3];
     const op_type *type = &x.a.type;
     error e = {0};

@@ -122,7 +122,7 @@ static void test_refused(void **unused) {
   graph *g = graph_new(1);
   assert_non_null(g);
   int in[] = {matrix(g, 8, 16, 0), matrix(g, 8, 16, 1), matrix(g, 8, 16, 2), -1};
-  g->root[0] = graph_op(g, OP_scaled_dot_product_attention, in, 4, &(op_attrs){.f = {0.25}});
+  g->root[0] = graph_op(g, OP_scaled_dot_product_attention, in, 4, &(op_attrs){.attention = {.scale = 0.25}});
   assert_true(g->root[0] >= 0);
   assert_null(program_lower(g, &t.base, &e));
   assert_string_equal(e.text, "no attention here");

@@ -1,139 +1,230 @@
-/* Prints what is derived from ops.def as text: the public header tme/ops.h, the C functions behind it, or the list of
- * operations for the documentation. Run by the build: genops header|source|docs */
+/* Prints what is derived from ops.def as text: the public header tme/ops.h, the C functions behind it, the attributes of the
+ * operations as C structures, where each parameter lies in them, or the list of operations for the documentation. A row that
+ * does not parse fails the build. Run by the build: genops header|source|attrs|fields|docs */
+#include "ops/params.h"
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
-typedef struct row {
-  const char *name, *signature, *doc;
-  int outputs;
-} row;
-
-static const row rows[] = {
-#define ELEMENTWISE(name, rule, signature, expression, gradient, lo, hi, ulp, doc) {#name, signature, doc, 1},
-#define STRUCTURED(name, family, signature, outputs, doc) {#name, signature, doc, outputs},
-#include "ops/ops.def"
-};
-
 typedef struct param {
-  char name[16], kind[12];
+  char name[OP_NAME], kind[OP_KIND];
 } param;
 
+typedef struct row {
+  const char *name, *family, *signature, *doc;
+  int outputs, nparams;
+  param params[OP_MAX_PARAMS];
+} row;
+
+static row rows[] = {
+#define ELEMENTWISE(name, rule, signature, expression, gradient, lo, hi, ulp, doc)                                     \
+  {#name, "elementwise", signature, doc, 1, 0, {{"", ""}}},
+#define STRUCTURED(name, family, signature, outputs, doc) {#name, #family, signature, doc, outputs, 0, {{"", ""}}},
+#include "ops/ops.def"
+};
+enum { NROWS = sizeof rows / sizeof *rows };
+
+/* The public parameter and its argument, $ being its name; its type among the attributes, NULL of arrays. */
+static const struct {
+  const char *kind, *parameter, *argument, *attribute;
+} kinds[] = {
+#define PARAM(name, id, field, parameter, argument) {name, parameter, argument, field},
+#include "ops/params.def"
+};
+enum { NKINDS = sizeof kinds / sizeof *kinds, CHOICE = NKINDS - 1 };
+
+__attribute__((format(printf, 2, 3), noreturn)) static void refuse(const row *r, const char *format, ...) {
+  va_list args;
+  va_start(args, format);
+  fprintf(stderr, "ops.def: %s(%s): ", r->name, r->signature);
+  vfprintf(stderr, format, args);
+  fprintf(stderr, "\n");
+  va_end(args);
+  exit(1);
+}
+
+/* Copies the text up to one of `stop`; returns what follows. */
+static const char *word(const row *r, const char *s, const char *stop, char *out, size_t size) {
+  size_t n = strcspn(s, stop);
+  if (!n || n >= size) refuse(r, "'%.*s' has %zu characters, expected 1 to %zu", (int)n, s, n, size - 1);
+  snprintf(out, size, "%.*s", (int)n, s);
+  return s + n;
+}
+
+/* What is between bars is a choice. */
+static int kind_of(const row *r, const param *p) {
+  if (strchr(p->kind, '|')) return CHOICE;
+  for (int k = 0; k < CHOICE; k++)
+    if (!strcmp(p->kind, kinds[k].kind)) return k;
+  refuse(r, "there is no kind '%s'", p->kind);
+}
+
 /* Splits "x, axis:axes=none" into names and kinds. */
-static int parse(const char *s, param *p) {
-  int n = 0;
-  while (*s) {
-    while (*s == ' ' || *s == ',') s++;
-    size_t len = strcspn(s, ",");
-    size_t name = strcspn(s, ":,");
-    snprintf(p[n].name, sizeof p[n].name, "%.*s", (int)name, s);
-    if (name < len) {
-      size_t kind = strcspn(s + name + 1, "=,");
-      snprintf(p[n].kind, sizeof p[n].kind, "%.*s", (int)kind, s + name + 1);
-    } else {
-      snprintf(p[n].kind, sizeof p[n].kind, "array");
-    }
-    n++;
-    s += len;
+static void parse(row *r) {
+  for (const char *s = r->signature; *s; r->nparams++) {
+    if (r->nparams == OP_MAX_PARAMS) refuse(r, "more than %d parameters", OP_MAX_PARAMS);
+    param *p = &r->params[r->nparams];
+    s = word(r, s, ":,=", p->name, sizeof p->name);
+    snprintf(p->kind, sizeof p->kind, "array");
+    if (*s == ':') s = word(r, s + 1, "=,", p->kind, sizeof p->kind);
+    int kind = kind_of(r, p);
+    if (!strcmp(kinds[kind].kind, "text") && *s == '=' && strncmp(s, "=none", 5))
+      refuse(r, "the default of a text is none");
+    s += strcspn(s, ",");
+    s += strspn(s, ", ");
   }
-  return n;
+  if (r->outputs < 1 || r->outputs > OP_MAX_OUTPUTS)
+    refuse(r, "%d outputs, expected 1 to %d", r->outputs, OP_MAX_OUTPUTS);
 }
 
-static bool is(const param *p, const char *kind) { return strcmp(p->kind, kind) == 0; }
-
-static void parameter(const param *p) {
-  if (is(p, "array") || is(p, "array?"))
-    printf(", tme_array *%s", p->name);
-  else if (is(p, "arrays"))
-    printf(", tme_array *const *%s, int n%s", p->name, p->name);
-  else if (is(p, "axes"))
-    printf(", const int *%s, int n%s", p->name, p->name);
-  else if (is(p, "ints"))
-    printf(", const int64_t *%s, int n%s", p->name, p->name);
-  else if (is(p, "perdim"))
-    printf(", const int64_t *%s", p->name);
-  else if (is(p, "axis"))
-    printf(", int %s", p->name);
-  else if (is(p, "int"))
-    printf(", int64_t %s", p->name);
-  else if (is(p, "bool"))
-    printf(", bool %s", p->name);
-  else if (is(p, "float") || is(p, "number"))
-    printf(", double %s", p->name);
-  else
-    printf(", tme_dtype %s", p->name);
+/* The text with the parameter's name for each $. */
+static void print_named(const char *text, const char *name) {
+  for (; *text; text++) {
+    if (*text == '$')
+      printf("%s", name);
+    else
+      putchar(*text);
+  }
 }
 
-static void prototype(const row *r, const param *p, int n) {
+static const char *attribute_of(const row *r, const param *p) { return kinds[kind_of(r, p)].attribute; }
+
+/* "axes" is the field of kind axes, however the parameter is called. */
+static const char *field_of(const param *p) { return strcmp(p->kind, "axes") ? p->name : p->kind; }
+
+/* Whether an earlier parameter of the family has the field, which then is of the same kind. */
+static bool met(const row *r, int at) {
+  for (const row *f = rows; f <= r; f++) {
+    if (strcmp(f->family, r->family)) continue;
+    for (int i = 0; i < (f == r ? at : f->nparams); i++) {
+      if (strcmp(field_of(&f->params[i]), field_of(&r->params[at])) || !attribute_of(f, &f->params[i])) continue;
+      if (!strcmp(f->params[i].kind, r->params[at].kind)) return true;
+      refuse(r, "%s is %s in %s, of the same family", r->params[at].name, f->params[i].kind, f->name);
+    }
+  }
+  return false;
+}
+
+static bool is_first_of_family(const row *r) {
+  for (const row *f = rows; f < r; f++)
+    if (!strcmp(f->family, r->family)) return false;
+  return true;
+}
+
+static bool family_has_attributes(const char *family) {
+  for (const row *r = rows; r < rows + NROWS; r++)
+    for (int i = 0; !strcmp(r->family, family) && i < r->nparams; i++)
+      if (attribute_of(r, &r->params[i])) return true;
+  return false;
+}
+
+/* One field for each parameter of the family that is no array, in the order in which they are met. */
+static void print_struct(const char *family) {
+  printf("typedef struct %s_attrs {\n", family);
+  for (const row *r = rows; r < rows + NROWS; r++) {
+    if (strcmp(r->family, family)) continue;
+    for (int i = 0; i < r->nparams; i++) {
+      const param *p = &r->params[i];
+      if (!attribute_of(r, p) || met(r, i)) continue;
+      printf("  ");
+      print_named(attribute_of(r, p), p->name);
+      printf(";%s%s%s\n", strchr(p->kind, '|') ? " /* " : "", strchr(p->kind, '|') ? p->kind : "",
+             strchr(p->kind, '|') ? ", by number */" : "");
+    }
+  }
+  printf("} %s_attrs;\n\n", family);
+}
+
+static void print_attrs(void) {
+  printf(
+      "/* The parameters that are no arrays, by family. Generated from src/ops/ops.def; included by ops/ops.h. */\n");
+  for (const row *r = rows; r < rows + NROWS; r++)
+    if (is_first_of_family(r) && family_has_attributes(r->family)) print_struct(r->family);
+  printf("#define OP_ATTRS_OF_FAMILIES");
+  for (const row *r = rows; r < rows + NROWS; r++)
+    if (is_first_of_family(r) && family_has_attributes(r->family)) printf(" \\\n  %s_attrs %s;", r->family, r->family);
+  printf("\n");
+}
+
+static void print_fields(const row *r) {
+  printf("[OP_%s] = {", r->name);
+  for (int i = 0; i < r->nparams; i++) {
+    const param *p = &r->params[i];
+    if (attribute_of(r, p))
+      printf("{offsetof(op_attrs, %s.%s), sizeof(((op_attrs *)0)->%s.%s)}, ", r->family, field_of(p), r->family,
+             field_of(p));
+    else
+      printf("{0, 0}, ");
+  }
+  printf("},\n");
+}
+
+static void prototype(const row *r) {
   printf("%stme_%s(tme_scope *s", r->outputs > 1 ? "tme_status " : "tme_array *", r->name);
-  for (int i = 0; i < n; i++) parameter(&p[i]);
+  for (int i = 0; i < r->nparams; i++) {
+    printf(", ");
+    print_named(kinds[kind_of(r, &r->params[i])].parameter, r->params[i].name);
+  }
   if (r->outputs > 1) printf(", tme_array *out[%d]", r->outputs);
   printf(")");
 }
 
-static void argument(const param *p) {
-  const char *n = p->name;
-  if (is(p, "array"))
-    printf("arg_array(%s)", n);
-  else if (is(p, "array?"))
-    printf("arg_optional(%s)", n);
-  else if (is(p, "arrays"))
-    printf("arg_arrays(%s, n%s)", n, n);
-  else if (is(p, "axes"))
-    printf("arg_axes(%s, n%s, (int64_t[TME_MAX_RANK]){0})", n, n);
-  else if (is(p, "ints"))
-    printf("arg_ints(%s, n%s)", n, n);
-  else if (is(p, "perdim"))
-    printf("arg_perdim(%s, x)", n);
-  else if (is(p, "float") || is(p, "number"))
-    printf("arg_float(%s)", n);
+static void print_declaration(const row *r) {
+  printf("/* %s */\nTME_API ", r->doc);
+  prototype(r);
+  printf(";\n");
+}
+
+static void print_function(const row *r) {
+  prototype(r);
+  printf(" {\n");
+  if (r->outputs == 1) printf("  tme_array *out[1];\n");
+  printf("  tme_arg a[] = {");
+  for (int i = 0; i < r->nparams; i++) {
+    printf("%s", i ? ", " : "");
+    print_named(kinds[kind_of(r, &r->params[i])].argument, r->params[i].name);
+  }
+  printf("};\n");
+  if (r->outputs == 1)
+    printf("  return apply(s, OP_%s, a, %d, out) == TME_OK ? out[0] : NULL;\n}\n\n", r->name, r->nparams);
   else
-    printf("arg_int((int64_t)%s)", n);
+    printf("  return apply(s, OP_%s, a, %d, out);\n}\n\n", r->name, r->nparams);
+}
+
+static void print_docs(const row *r) { printf("| `%s(%s)` | %s |\n", r->name, r->signature, r->doc); }
+
+static void each(void (*print)(const row *r)) {
+  for (const row *r = rows; r < rows + NROWS; r++) print(r);
 }
 
 int main(int argc, char **argv) {
   const char *mode = argc == 2 ? argv[1] : "";
-  bool header = !strcmp(mode, "header"), source = !strcmp(mode, "source"), docs = !strcmp(mode, "docs");
-  if (!header && !source && !docs) {
-    fprintf(stderr, "usage: genops header|source|docs\n");
-    return 2;
-  }
-  if (header)
+  for (row *r = rows; r < rows + NROWS; r++) parse(r);
+  if (!strcmp(mode, "docs")) {
+    each(print_docs);
+  } else if (!strcmp(mode, "attrs")) {
+    print_attrs();
+  } else if (!strcmp(mode, "fields")) {
+    each(print_fields);
+  } else if (!strcmp(mode, "source")) {
+    printf("/* Generated from src/ops/ops.def. */\n#include \"array/apply.h\"\n\n");
+    each(print_function);
+  } else if (!strcmp(mode, "header")) {
     printf(
         "/* The operations. Generated from src/ops/ops.def; included by tme/tme.h.\n"
         " *\n"
         " * Optional arrays may be NULL. Axes: a pointer and a count, TME_ALL for the default. Lists with one entry per\n"
-        " * dimension may be NULL for their default. An optional float is not given by NAN. Whole\n"
+        " * dimension may be NULL for their default. An optional float is not given by NAN, an optional text by NULL. Whole\n"
         " * numbers beyond 2^53, which a double does not hold: tme_apply, or tme_integer and tme_broadcast_to. */\n"
         "#ifndef TME_OPS_GENERATED_H\n#define TME_OPS_GENERATED_H\n\n#include \"tme/tme.h\"\n\n"
         "#ifdef __cplusplus\nextern \"C\" {\n#endif\n\n");
-  if (source) printf("/* Generated from src/ops/ops.def. */\n#include \"array/apply.h\"\n\n");
-  for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-    const row *r = &rows[i];
-    param p[8];
-    int n = parse(r->signature, p);
-    if (docs) {
-      printf("| `%s(%s)` | %s |\n", r->name, r->signature, r->doc);
-    } else if (header) {
-      printf("/* %s */\nTME_API ", r->doc);
-      prototype(r, p, n);
-      printf(";\n");
-    } else {
-      prototype(r, p, n);
-      printf(" {\n");
-      if (r->outputs == 1) printf("  tme_array *out[1];\n");
-      printf("  tme_arg a[] = {");
-      for (int k = 0; k < n; k++) {
-        printf("%s", k ? ", " : "");
-        argument(&p[k]);
-      }
-      printf("};\n");
-      if (r->outputs == 1)
-        printf("  return apply(s, OP_%s, a, %d, out) == TME_OK ? out[0] : NULL;\n}\n\n", r->name, n);
-      else
-        printf("  return apply(s, OP_%s, a, %d, out);\n}\n\n", r->name, n);
-    }
+    each(print_declaration);
+    printf("\n#ifdef __cplusplus\n}\n#endif\n\n#endif\n");
+  } else {
+    fprintf(stderr, "usage: genops header|source|attrs|fields|docs\n");
+    return 2;
   }
-  if (header) printf("\n#ifdef __cplusplus\n}\n#endif\n\n#endif\n");
-  return 0;
+  return fflush(stdout) || ferror(stdout) ? 1 : 0;
 }

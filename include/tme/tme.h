@@ -37,7 +37,7 @@ extern "C" {
 #endif
 
 /* The largest number of dimensions of an array. */
-#define TME_MAX_RANK 8
+#define TME_MAX_RANK 16
 /* For slice bounds: "not given", as the empty places of Python's a[::-1]. */
 #define TME_NONE INT64_MIN
 /* For the number of axes of a reduction: all of them. */
@@ -369,7 +369,9 @@ typedef enum tme_param_kind {
   TME_PARAM_BOOL,           /* INT: 0 is false */
   TME_PARAM_FLOAT,          /* a number: FLOAT, INT or UINT */
   TME_PARAM_NUMBER,         /* a value of the result's dtype, which must hold it: FLOAT, INT or UINT */
-  TME_PARAM_DTYPE           /* INT: a tme_dtype */
+  TME_PARAM_DTYPE,          /* INT: a tme_dtype */
+  TME_PARAM_TEXT,           /* at most 127 bytes: TEXT */
+  TME_PARAM_CHOICE          /* one of those that `choices` lists: TEXT */
 } tme_param_kind;
 
 typedef enum tme_arg_kind {
@@ -379,7 +381,8 @@ typedef enum tme_arg_kind {
   TME_ARG_INT, /* also booleans and dtypes */
   TME_ARG_INTS,
   TME_ARG_FLOAT,
-  TME_ARG_UINT /* where a number is taken: beyond INT64_MAX */
+  TME_ARG_UINT, /* where a number is taken: beyond INT64_MAX */
+  TME_ARG_TEXT
 } tme_arg_kind;
 
 typedef struct tme_arg {
@@ -392,6 +395,7 @@ typedef struct tme_arg {
     const int64_t *ints;
     double f;
     uint64_t u;
+    const char *text; /* ends with 0 */
   } u;
 } tme_arg;
 
@@ -402,6 +406,7 @@ typedef struct tme_param_info {
   tme_param_kind kind;
   bool optional;
   tme_arg value; /* of an optional one: what stands for it if it is not given. ABSENT: "none", the operation decides */
+  const char *choices; /* of TME_PARAM_CHOICE: "constant|edge|reflect"; of others NULL */
 } tme_param_info;
 
 /* `signature` says the same for people, "name:kind=default" for each parameter, a name alone being an array: "x,

@@ -14,7 +14,7 @@ typedef struct call {
   int op, nin;
   bool failed;
   tme_array **in;
-  op_attrs attrs;
+  op_attrs *attrs;
   op_type base; /* of check_power */
 } call;
 
@@ -36,7 +36,7 @@ static bool take_array(call *c, const op_param *p, tme_array *a) {
   return false;
 }
 
-static bool take_list(call *c, const op_param *p, op_list *l, const tme_arg *a) {
+static bool take_list(call *c, const op_param *p, const tme_arg *a, op_list *l) {
   l->n = -1;
   if (a->kind == TME_ARG_ABSENT) return p->has_default || refuse(c, p, "given");
   if (a->kind == TME_ARG_INT) {
@@ -55,9 +55,8 @@ static bool take_list(call *c, const op_param *p, op_list *l, const tme_arg *a) 
   return true;
 }
 
-static bool take_perdim(call *c, const op_param *p, const tme_arg *a) {
-  op_list *l = &c->attrs.list[p->slot];
-  if (!take_list(c, p, l, a)) return false;
+static bool take_perdim(call *c, const op_param *p, const tme_arg *a, op_list *l) {
+  if (!take_list(c, p, a, l)) return false;
   int rank = c->nin ? c->in[0]->type.rank : 0;
   if (l->n < 0 || l->n == rank) return true;
   fail(&c->s->err, TME_ERR_ARGUMENT, "%s: %s has %d entr%s, expected one for each of the array's axes, %d",
@@ -65,19 +64,57 @@ static bool take_perdim(call *c, const op_param *p, const tme_arg *a) {
   return false;
 }
 
-static bool take_int(call *c, const op_param *p, const tme_arg *a) {
-  int64_t *v = &c->attrs.i[p->slot];
+static bool take_int(call *c, const op_param *p, const tme_arg *a, int64_t *v) {
   if (a->kind == TME_ARG_ABSENT) {
     *v = (int64_t)p->value;
     return p->has_default || refuse(c, p, "given");
   }
   if (a->kind != TME_ARG_INT) return refuse(c, p, "a whole number");
-  *v = p->kind == PARAM_BOOL ? a->u.i != 0 : a->u.i;
+  *v = a->u.i;
   return true;
 }
 
-static bool take_float(call *c, const op_param *p, const tme_arg *a) {
-  double *v = &c->attrs.f[p->slot];
+static bool take_bool(call *c, const op_param *p, const tme_arg *a, bool *v) {
+  int64_t i = 0;
+  bool ok = take_int(c, p, a, &i);
+  *v = i != 0;
+  return ok;
+}
+
+static bool take_dtype(call *c, const op_param *p, const tme_arg *a, tme_dtype *v) {
+  int64_t i = 0;
+  if (!take_int(c, p, a, &i)) return false;
+  *v = (tme_dtype)i;
+  if (i >= TME_DTYPE_NONE && i < TME_DTYPE_COUNT) return true;
+  fail(&c->s->err, TME_ERR_ARGUMENT, "%s: there is no dtype number %lld", c->def->name, (long long)i);
+  return false;
+}
+
+static bool take_text(call *c, const op_param *p, const tme_arg *a, char *v) {
+  *v = 0;
+  if (a->kind == TME_ARG_ABSENT) return p->has_default || refuse(c, p, "given");
+  if (a->kind != TME_ARG_TEXT || !a->u.text) return refuse(c, p, "a text");
+  size_t length = strnlen(a->u.text, OP_TEXT);
+  if (length == OP_TEXT) {
+    fail(&c->s->err, TME_ERR_ARGUMENT, "%s: %s has more than %d bytes", c->def->name, p->name, OP_TEXT - 1);
+    return false;
+  }
+  memcpy(v, a->u.text, length + 1);
+  return true;
+}
+
+static bool take_choice(call *c, const op_param *p, const tme_arg *a, int *v) {
+  *v = (int)p->value;
+  if (a->kind == TME_ARG_ABSENT) return p->has_default || refuse(c, p, "given");
+  if (a->kind != TME_ARG_TEXT || !a->u.text) return refuse(c, p, "a text");
+  *v = choice_find(p, a->u.text);
+  if (*v >= 0) return true;
+  fail(&c->s->err, TME_ERR_ARGUMENT, "%s: %s is '%.64s', expected one of %s", c->def->name, p->name, a->u.text,
+       p->choices);
+  return false;
+}
+
+static bool take_float(call *c, const op_param *p, const tme_arg *a, double *v) {
   if (a->kind == TME_ARG_FLOAT)
     *v = a->u.f;
   else if (a->kind == TME_ARG_INT)
@@ -91,8 +128,7 @@ static bool take_float(call *c, const op_param *p, const tme_arg *a) {
   return a->kind != TME_ARG_ABSENT || p->has_default || refuse(c, p, "given");
 }
 
-static bool take_number(call *c, const op_param *p, const tme_arg *a) {
-  op_number *v = &c->attrs.num[p->slot];
+static bool take_number(call *c, const op_param *p, const tme_arg *a, op_number *v) {
   if (a->kind == TME_ARG_INT)
     *v = number_of_int(a->u.i);
   else if (a->kind == TME_ARG_UINT)
@@ -106,12 +142,18 @@ static bool take_number(call *c, const op_param *p, const tme_arg *a) {
   return a->kind != TME_ARG_ABSENT || p->has_default || refuse(c, p, "given");
 }
 
+static bool take_axes(call *c, const op_param *p, const tme_arg *a, op_axes *v) {
+  v->given = a->kind == TME_ARG_ABSENT ? AXES_NONE : AXES_LIST;
+  return take_list(c, p, a, &v->list);
+}
+
 static bool take(call *c, const op_param *p, const tme_arg *a) {
+  void *v = attrs_at(c->attrs, p);
   switch (p->kind) {
   case PARAM_ARRAY:
     if (a->kind != TME_ARG_ARRAY && a->kind != TME_ARG_ABSENT) return refuse(c, p, "an array");
     return take_array(c, p, a->kind == TME_ARG_ARRAY ? a->u.array : NULL);
-  case PARAM_OPTIONAL:
+  case PARAM_OPTIONAL_ARRAY:
     if (a->kind != TME_ARG_ARRAY && a->kind != TME_ARG_ABSENT) return refuse(c, p, "an array or nothing");
     if (a->kind == TME_ARG_ARRAY && a->u.array) return take_array(c, p, a->u.array);
     c->in[c->nin++] = NULL;
@@ -121,18 +163,17 @@ static bool take(call *c, const op_param *p, const tme_arg *a) {
     for (int i = 0; i < a->n; i++)
       if (!take_array(c, p, a->u.arrays[i])) return false;
     return true;
-  case PARAM_AXES:
-    if (!take_list(c, p, &c->attrs.list[2], a)) return false;
-    c->attrs.has_axes = a->kind == TME_ARG_ABSENT ? AXES_NONE : AXES_LIST;
-    return true;
-  case PARAM_INTS: return take_list(c, p, &c->attrs.list[p->slot], a);
-  case PARAM_PERDIM: return take_perdim(c, p, a);
-  case PARAM_FLOAT: return take_float(c, p, a);
-  case PARAM_NUMBER: return take_number(c, p, a);
+  case PARAM_AXES: return take_axes(c, p, a, v);
+  case PARAM_INTS: return take_list(c, p, a, v);
+  case PARAM_PERDIM: return take_perdim(c, p, a, v);
+  case PARAM_FLOAT: return take_float(c, p, a, v);
+  case PARAM_NUMBER: return take_number(c, p, a, v);
   case PARAM_AXIS:
-  case PARAM_INT:
-  case PARAM_BOOL:
-  case PARAM_DTYPE: return take_int(c, p, a);
+  case PARAM_INT: return take_int(c, p, a, v);
+  case PARAM_BOOL: return take_bool(c, p, a, v);
+  case PARAM_DTYPE: return take_dtype(c, p, a, v);
+  case PARAM_TEXT: return take_text(c, p, a, v);
+  case PARAM_CHOICE: return take_choice(c, p, a, v);
   }
   return false;
 }
@@ -142,7 +183,7 @@ static bool take(call *c, const op_param *p, const tme_arg *a) {
 static node *convert(tme_scope *s, tme_array *a, tme_dtype t) {
   node *n = a->node;
   if (n->op == OP_literal) return node_literal(s->engine, t, a->type.weak, n->literal);
-  op_attrs attrs = {.i = {t}};
+  op_attrs attrs = {.cast = {t}};
   op_type type = a->type;
   type.dtype = t;
   return scope_node(s, node_new(s->engine, OP_astype, &a, 1, &attrs, &type, 1));
@@ -150,10 +191,10 @@ static node *convert(tme_scope *s, tme_array *a, tme_dtype t) {
 
 /* The value of full() is an argument of the plan as every other changing number is. */
 static node *make_full(tme_engine *e, const op_attrs *attrs, const op_type *type) {
-  node *value = node_literal(e, type->dtype, false, attrs->num[0]);
+  node *value = node_literal(e, type->dtype, false, attrs->create.value);
   if (!value) return NULL;
-  op_attrs shape = {.list = {{.n = type->rank}}};
-  memcpy(shape.list[0].v, type->shape, sizeof type->shape);
+  op_attrs shape = {.view = {.shape.n = type->rank}};
+  memcpy(shape.view.shape.v, type->shape, sizeof type->shape);
   tme_array *in = &value->out[0];
   node *n = node_new(e, OP_broadcast_to, &in, 1, &shape, type, 1);
   node_release(value);
@@ -173,11 +214,11 @@ static node *make(call *c, tme_dtype *cast, const op_type *types) {
   tme_engine *e = c->s->engine;
   bool structured = c->def->family != FAMILY_elementwise;
   if (c->op == OP_clip) c->op = compose_clip(c->in, cast, &c->nin);
-  if (c->op == OP_full) return scope_node(c->s, make_full(e, &c->attrs, types));
+  if (c->op == OP_full) return scope_node(c->s, make_full(e, c->attrs, types));
   if (c->op == OP_astype && c->in[0]->node->op == OP_literal && c->in[0]->type.weak)
     return node_literal(e, types->dtype, false, c->in[0]->node->literal);
   if (op_is_view(c->op) && array_buffer(c->in[0])) {
-    node *view = make_view(e, c->op, c->in[0], &c->attrs, types);
+    node *view = make_view(e, c->op, c->in[0], c->attrs, types);
     if (view) return view;
   }
   int done = 0;
@@ -189,7 +230,7 @@ static node *make(call *c, tme_dtype *cast, const op_type *types) {
     if (!ok) break;
     c->in[done] = &n->out[0];
   }
-  node *n = ok ? node_new(e, c->op, c->in, c->nin, structured ? &c->attrs : NULL, types, c->def->outputs) : NULL;
+  node *n = ok ? node_new(e, c->op, c->in, c->nin, structured ? c->attrs : NULL, types, c->def->outputs) : NULL;
   for (int i = 0; i < done; i++)
     if (cast[i] != TME_DTYPE_NONE && c->in[i]) node_release(c->in[i]->node);
   return scope_node(c->s, n);
@@ -270,7 +311,7 @@ static tme_status infer(call *c, const op_type **in, tme_dtype *cast, tme_array 
   op_call o = {.op = c->op,
                .nin = c->nin,
                .in = in,
-               .attrs = c->def->family == FAMILY_elementwise ? NULL : &c->attrs,
+               .attrs = c->def->family == FAMILY_elementwise ? NULL : c->attrs,
                .default_float = untyped ? config->untyped_dtype : config->default_dtype,
                .untyped = config->untyped,
                .cast = cast};
@@ -351,17 +392,19 @@ tme_status apply(tme_scope *s, int op, const tme_arg *args, int nargs, tme_array
   tme_array *in[FEW];
   const op_type *types[FEW];
   tme_dtype cast[FEW];
+  op_attrs attrs;
   call c;
   c.s = s;
   c.def = d;
   c.op = op;
   c.nin = 0;
   c.in = in;
-  if (d->family != FAMILY_elementwise) memset(&c.attrs, 0, sizeof c.attrs);
+  c.attrs = &attrs;
+  memset(&attrs, 0, d->attrs_size);
   if (d->ninputs < 0 && nargs > 0 && args[0].kind == TME_ARG_ARRAYS && args[0].n > FEW)
     return apply_many(&c, args, nargs, args[0].n, out);
   if (!take_all(&c, args, nargs)) return s->err.code;
-  if (op == OP_round && c.attrs.i[0]) return compose_round(s, in[0], c.attrs.i[0], out);
+  if (op == OP_round && attrs.elementwise.decimals) return compose_round(s, in[0], attrs.elementwise.decimals, out);
   return is_comparison(d->rule) ? compare(&c, types, cast, out) : infer(&c, types, cast, out);
 }
 

@@ -28,6 +28,9 @@ static inline tme_arg arg_axes(const int *axes, int n, int64_t *room) {
 static inline tme_arg arg_perdim(const int64_t *v, const tme_array *x) {
   return (tme_arg){.kind = v ? TME_ARG_INTS : TME_ARG_ABSENT, .n = x ? x->type.rank : 0, .u.ints = v};
 }
+static inline tme_arg arg_text(const char *s) {
+  return (tme_arg){.kind = s ? TME_ARG_TEXT : TME_ARG_ABSENT, .u.text = s};
+}
 static inline tme_arg arg_float(double f) { return (tme_arg){.kind = TME_ARG_FLOAT, .u.f = f}; }
 static inline tme_arg arg_int(int64_t i) { return (tme_arg){.kind = TME_ARG_INT, .u.i = i}; }
 

@@ -57,8 +57,8 @@ tme_array *tme_untyped(tme_scope *s, tme_array *a) {
   }
   op_type type = a->type;
   type.weak = true;
-  op_attrs shape = {.list = {{.n = type.rank}}};
-  memcpy(shape.list[0].v, type.shape, sizeof type.shape);
+  op_attrs shape = {.view = {.shape.n = type.rank}};
+  memcpy(shape.view.shape.v, type.shape, sizeof type.shape);
   node *n;
   if (a->node->op == OP_literal) {
     n = node_literal(s->engine, type.dtype, true, a->node->literal);

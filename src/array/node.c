@@ -9,7 +9,8 @@ node *node_new(tme_engine *e, int op, tme_array *const *in, int nin, const op_at
                int outputs) {
   size_t at_in = sizeof(node) + (size_t)outputs * sizeof(tme_array), at_attrs, bytes;
   if (!mul_size((size_t)nin, sizeof *in, &at_attrs) || !add_size(at_attrs, at_in, &at_attrs)) return NULL;
-  if (!add_size(at_attrs, attrs ? sizeof *attrs : 0, &bytes)) return NULL;
+  const op_def *d = attrs ? op_get(op) : NULL;
+  if (!add_size(at_attrs, d ? d->attrs_size : 0, &bytes)) return NULL;
   char *block = mem_alloc(bytes);
   if (!block) return NULL;
   node *n = (node *)(void *)block;
@@ -25,9 +26,9 @@ node *node_new(tme_engine *e, int op, tme_array *const *in, int nin, const op_at
     n->in[i] = in[i];
     if (in[i]) node_retain(in[i]->node);
   }
-  if (attrs) {
+  if (d) {
     n->attrs = (op_attrs *)(void *)(block + at_attrs);
-    *n->attrs = *attrs;
+    attrs_copy(d, n->attrs, attrs);
   }
   for (int i = 0; i < outputs; i++) {
     n->out[i].node = n;

@@ -7,6 +7,7 @@ static tme_param_info params[OP_PUBLIC_COUNT][OP_MAX_PARAMS];
 
 static tme_arg value_of(const op_param *p) {
   if (!p->has_default || p->none) return (tme_arg){.kind = TME_ARG_ABSENT};
+  if (p->kind == PARAM_CHOICE) return (tme_arg){.kind = TME_ARG_TEXT, .u.text = p->word};
   if (p->kind == PARAM_FLOAT) return (tme_arg){.kind = TME_ARG_FLOAT, .u.f = p->value};
   return (tme_arg){.kind = TME_ARG_INT, .u.i = (int64_t)p->value};
 }
@@ -22,8 +23,11 @@ static void fill(void) {
                               .params = d->nparams};
     for (int i = 0; i < d->nparams; i++) {
       const op_param *p = &d->params[i];
-      params[op][i] = (tme_param_info){
-          .name = p->name, .kind = (tme_param_kind)p->kind, .optional = p->has_default, .value = value_of(p)};
+      params[op][i] = (tme_param_info){.name = p->name,
+                                       .kind = (tme_param_kind)p->kind,
+                                       .optional = p->has_default,
+                                       .value = value_of(p),
+                                       .choices = p->kind == PARAM_CHOICE ? p->choices : NULL};
     }
   }
 }

@@ -59,7 +59,7 @@ static int add(graph *g, const g_node *n, const int *in, const op_attrs *attrs, 
   if (copy.nin) memcpy(g->in + g->nin, in, sizeof *in * (size_t)copy.nin);
   g->nin += copy.nin;
   if (attrs) {
-    g->attrs[g->nattrs] = *attrs;
+    attrs_copy(op_get(copy.op), &g->attrs[g->nattrs], attrs);
     copy.attrs = g->nattrs++;
   }
   copy.more = g->nmore;
@@ -159,11 +159,16 @@ static int apply(graph *g, int op, const int *in, int nin, const op_attrs *attrs
   const op_def *d = op_get(op);
   for (int i = 0; i < nin; i++) {
     bool optional = false;
-    for (int p = 0; d && p < d->nparams; p++) optional |= d->params[p].kind == PARAM_OPTIONAL && d->params[p].slot == i;
+    for (int p = 0; d && p < d->nparams; p++)
+      optional |= d->params[p].kind == PARAM_OPTIONAL_ARRAY && d->params[p].input == i;
     if (in[i] < 0 && !optional) return -1;
     types[i] = in[i] < 0 ? NULL : &g->node[in[i]].type;
   }
-  op_attrs a = attrs ? *attrs : (op_attrs){0};
+  op_attrs a;
+  if (attrs && d)
+    attrs_copy(d, &a, attrs);
+  else
+    memset(&a, 0, d ? d->attrs_size : 0);
   op_type out[OP_MAX_OUTPUTS];
   op_call c = {.op = op, .nin = nin, .in = types, .attrs = &a, .default_float = g->default_float, .cast = cast};
   if (op_infer(&c, out, &g->err) != TME_OK) return -1;
@@ -205,7 +210,7 @@ int graph_bin(graph *g, int op, int x, int y) {
 
 int graph_cast(graph *g, int x, tme_dtype t) {
   if (x < 0 || g->node[x].type.dtype == t) return x;
-  op_attrs a = {.i = {t}};
+  op_attrs a = {.cast = {t}};
   g_node n = {.op = OP_astype, .outputs = 1, .nin = 1, .type = g->node[x].type};
   n.type.dtype = t;
   return graph_copy(g, &n, &x, &a);
@@ -218,12 +223,12 @@ int graph_wide(graph *g, int x) {
 }
 
 int graph_reduce(graph *g, int op, int x, uint32_t axes, bool keepdims) {
-  op_attrs a = {.i = {keepdims}, .axes = axes, .has_axes = AXES_MASK};
+  op_attrs a = {.reduce = {axes_from_mask(axes), keepdims}};
   return graph_op(g, op, &x, 1, &a);
 }
 
 int graph_max_any(graph *g, int x, uint32_t axes) {
-  op_attrs a = {.i = {true, true}, .axes = axes, .has_axes = AXES_MASK};
+  op_attrs a = {.max_any = true, .reduce = {axes_from_mask(axes), true}};
   return graph_op(g, OP_max, &x, 1, &a);
 }
 
@@ -240,9 +245,9 @@ int graph_centred(graph *g, int squares, int sum, int left) {
 static int with_shape(graph *g, int op, int x, int rank, const int64_t *shape) {
   if (x < 0) return -1;
   op_type t = {.rank = rank};
-  op_attrs a = {.list = {{.n = rank}}};
+  op_attrs a = {.view = {.shape.n = rank}};
   memcpy(t.shape, shape, sizeof *shape * (size_t)rank);
-  memcpy(a.list[0].v, shape, sizeof *shape * (size_t)rank);
+  memcpy(a.view.shape.v, shape, sizeof *shape * (size_t)rank);
   return type_same_shape(&t, &g->node[x].type) ? x : graph_op(g, op, &x, 1, &a);
 }
 
@@ -298,25 +303,40 @@ static void add_axes(text *out, uint32_t axes) {
   text_add(out, ")");
 }
 
+static void add_attr(const op_param *p, const void *value, text *out) {
+  char number[32];
+  switch (p->kind) {
+  case PARAM_ARRAY:
+  case PARAM_OPTIONAL_ARRAY:
+  case PARAM_ARRAYS: break;
+  case PARAM_AXES: add_axes(out, ((const op_axes *)value)->mask); break;
+  case PARAM_INTS:
+  case PARAM_PERDIM: add_list(out, value); break;
+  case PARAM_FLOAT: text_add(out, "%.17g", *(const double *)value); break;
+  case PARAM_NUMBER:
+    number_text(value, number);
+    text_add(out, "%s", number);
+    break;
+  case PARAM_DTYPE: text_add(out, "%s", tme_dtype_name(*(const tme_dtype *)value)); break;
+  case PARAM_BOOL: text_add(out, "%s", *(const bool *)value ? "true" : "false"); break;
+  case PARAM_AXIS:
+  case PARAM_INT: text_add(out, "%lld", (long long)*(const int64_t *)value); break;
+  case PARAM_TEXT: text_add(out, "'%s'", (const char *)value); break;
+  case PARAM_CHOICE: {
+    int length;
+    const char *name = choice_name(p, *(const int *)value, &length);
+    text_add(out, "%.*s", length, name);
+    break;
+  }
+  }
+}
+
 static void add_attrs(const op_def *d, const op_attrs *a, const char *sep, text *out) {
   for (int i = 0; i < d->nparams; i++) {
     const op_param *p = &d->params[i];
-    char value[32];
     if (p->kind <= PARAM_ARRAYS) continue;
     text_add(out, "%s%s=", sep, p->name);
-    switch (p->kind) {
-    case PARAM_AXES: add_axes(out, a->axes); break;
-    case PARAM_INTS:
-    case PARAM_PERDIM: add_list(out, &a->list[p->slot]); break;
-    case PARAM_FLOAT: text_add(out, "%.17g", a->f[p->slot]); break;
-    case PARAM_NUMBER:
-      number_text(&a->num[p->slot], value);
-      text_add(out, "%s", value);
-      break;
-    case PARAM_DTYPE: text_add(out, "%s", tme_dtype_name((tme_dtype)a->i[p->slot])); break;
-    case PARAM_BOOL: text_add(out, "%s", a->i[p->slot] ? "true" : "false"); break;
-    default: text_add(out, "%lld", (long long)a->i[p->slot]); break;
-    }
+    add_attr(p, attrs_get(a, p), out);
   }
 }
 
@@ -350,7 +370,7 @@ static void add_detail(const graph *g, int i, const char *sep, const pointer_map
 static void print_one(const graph *g, const pointer_map *subs, text *out) {
   for (int i = 0; i < g->n; i++) {
     const g_node *n = &g->node[i];
-    char shape[200];
+    char shape[SHAPE_TEXT];
     type_shape_text(&n->type, shape);
     text_add(out, "%%%d = %s %s %s", i, op_name(n->op), tme_dtype_name(n->type.dtype), shape);
     add_detail(g, i, " ", subs, out);
@@ -392,7 +412,7 @@ static void dot_one(const graph *g, int k, const pointer_map *subs, text *out) {
   if (k >= 0) snprintf(in, sizeof in, "g%d", k);
   for (int i = 0; i < g->n; i++) {
     const g_node *n = &g->node[i];
-    char shape[200];
+    char shape[SHAPE_TEXT];
     type_shape_text(&n->type, shape);
     text_add(out, "  %sn%d [label=\"%s", in, i, op_name(n->op));
     add_detail(g, i, "\\n", subs, out);

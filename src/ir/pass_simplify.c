@@ -42,13 +42,13 @@ static int rule(graph *g, const g_node *n, const int *in, const op_attrs *attrs)
     if (same) return in[0];
     return x->op == OP_reshape ? graph_reshape(g, graph_in(g, in[0], 0), n->type.rank, n->type.shape) : -1;
   case OP_transpose:
-    if (identity_order(&attrs->list[0])) return in[0];
+    if (identity_order(&attrs->view.axes)) return in[0];
     if (x->op == OP_transpose) {
       op_attrs both = *attrs;
       const op_attrs *first = graph_attrs(g, in[0]);
-      for (int d = 0; d < n->type.rank; d++) both.list[0].v[d] = first->list[0].v[attrs->list[0].v[d]];
+      for (int d = 0; d < n->type.rank; d++) both.view.axes.v[d] = first->view.axes.v[attrs->view.axes.v[d]];
       int base = graph_in(g, in[0], 0);
-      return identity_order(&both.list[0]) ? base : graph_op(g, OP_transpose, &base, 1, &both);
+      return identity_order(&both.view.axes) ? base : graph_op(g, OP_transpose, &base, 1, &both);
     }
     return -1;
   case OP_negative: return x->op == OP_negative ? graph_in(g, in[0], 0) : -1;
@@ -67,6 +67,12 @@ static int rule(graph *g, const g_node *n, const int *in, const op_attrs *attrs)
   }
 }
 
+static uint64_t hash_attrs(const graph *g, const g_node *n) {
+  uint64_t words[ATTRS_MOST_WORDS];
+  int count = attrs_write(op_get(n->op), &g->attrs[n->attrs], words);
+  return hash_bytes(words, sizeof *words * (size_t)count).lo;
+}
+
 static uint64_t hash_node(const graph *g, int i) {
   const g_node *n = graph_get(g, i);
   uint64_t words[8] = {n->op,      (uint64_t)n->type.dtype, (uint64_t)n->type.rank, (uint64_t)n->leaf, n->bits[0],
@@ -74,7 +80,7 @@ static uint64_t hash_node(const graph *g, int i) {
   uint64_t h = hash_bytes(words, sizeof words).lo;
   h ^= hash_bytes(&g->in[n->first_in], (size_t)n->nin * sizeof(int)).lo;
   h = h * 31 + hash_bytes(n->type.shape, (size_t)n->type.rank * sizeof n->type.shape[0]).lo;
-  return n->attrs < 0 ? h : h * 31 + hash_bytes(&g->attrs[n->attrs], sizeof(op_attrs)).lo;
+  return n->attrs < 0 ? h : h * 31 + hash_attrs(g, n);
 }
 
 static bool equal_nodes(const graph *g, int i, int j) {
@@ -82,7 +88,7 @@ static bool equal_nodes(const graph *g, int i, int j) {
   return a->op == b->op && a->nin == b->nin && a->leaf == b->leaf && a->bits[0] == b->bits[0] &&
          a->bits[1] == b->bits[1] && same_type(&a->type, &b->type) && (a->attrs < 0) == (b->attrs < 0) &&
          (a->nin == 0 || memcmp(&g->in[a->first_in], &g->in[b->first_in], (size_t)a->nin * sizeof(int)) == 0) &&
-         (a->attrs < 0 || memcmp(&g->attrs[a->attrs], &g->attrs[b->attrs], sizeof(op_attrs)) == 0);
+         (a->attrs < 0 || attrs_equal(op_get(a->op), &g->attrs[a->attrs], &g->attrs[b->attrs]));
 }
 
 /* The first node that is equal to i: i itself if there was none, as of barriers. */

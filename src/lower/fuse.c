@@ -172,7 +172,8 @@ static bool joins_as_reduction(const fuser *u, int gr, int n, bool *below) {
   const group *G = &u->f->groups[gr];
   const g_node *node = at(u, n);
   int x = graph_in(u->g, n, 0);
-  if (G->kind != GROUP_ROWS || !type_same_shape(&at(u, x)->type, &G->full) || graph_attrs(u->g, n)->axes != G->axes)
+  if (G->kind != GROUP_ROWS || !type_same_shape(&at(u, x)->type, &G->full) ||
+      graph_attrs(u->g, n)->reduce.axes.mask != G->axes)
     return false;
   bool beside = false; /* a reduction of the same values */
   for (int k = 0; k < G->nmembers; k++) {
@@ -536,7 +537,7 @@ static bool make_groups(fuser *u) {
     op_class c = op_classify(at(u, i)->op);
     if (u->f->group_of[i] >= 0 || (c != CLASS_MATMUL && c != CLASS_REDUCE)) continue;
     const op_type *full = c == CLASS_MATMUL ? &at(u, i)->type : &at(u, graph_in(g, i, 0))->type;
-    uint32_t axes = c == CLASS_MATMUL ? 0 : graph_attrs(g, i)->axes;
+    uint32_t axes = c == CLASS_MATMUL ? 0 : graph_attrs(g, i)->reduce.axes.mask;
     int gr = group_add(u, c == CLASS_MATMUL ? GROUP_MATMUL : GROUP_ROWS, i, full, axes);
     if (gr < 0) return false;
     if (c == CLASS_REDUCE)

@@ -141,10 +141,10 @@ static expr_value value_pad(builder *b, int node, const int *ix, int guard) {
   int x = graph_in(g, node, 0), inner[TME_MAX_RANK], inside = -1;
   const op_type *t = &g->node[x].type;
   uint64_t bits[2];
-  number_bits(&a->num[0], t->dtype, bits);
+  number_bits(&a->view.value, t->dtype, bits);
   if (type_size(t) == 0) return expr_const(k, t->dtype, bits);
   for (int d = 0; d < t->rank; d++) {
-    inner[d] = ix_add(k, ix[d], ix_const(k, -a->list[0].v[d]));
+    inner[d] = ix_add(k, ix[d], ix_const(k, -a->view.before.v[d]));
     inside = both(k, inside, within(k, inner[d], 0, t->shape[d]));
   }
   expr_value v = builder_value(b, x, inner, both(k, guard, inside));
@@ -156,7 +156,7 @@ static expr_value value_pad(builder *b, int node, const int *ix, int guard) {
 static expr_value value_concatenate(builder *b, int node, const int *ix, int guard) {
   kernel *k = b->k;
   const graph *g = b->l->g;
-  int axis = (int)graph_attrs(g, node)->i[0], n = g->node[node].nin;
+  int axis = (int)graph_attrs(g, node)->concatenate.axis, n = g->node[node].nin;
   int64_t start = g->node[node].type.shape[axis];
   expr_value v = {-1, -1};
   /* from the last part to the first: select(i < end of part, part, rest) */
@@ -202,11 +202,11 @@ static expr_value value_view(builder *b, int node, const int *ix, int guard) {
     return builder_value(b, x, inner, guard);
   }
   case OP_transpose:
-    for (int d = 0; d < t->rank; d++) inner[a->list[0].v[d]] = ix[d];
+    for (int d = 0; d < t->rank; d++) inner[a->view.axes.v[d]] = ix[d];
     return builder_value(b, x, inner, guard);
   case OP_slice:
     for (int d = 0; d < t->rank; d++)
-      inner[d] = ix_add(k, ix_mul(k, ix[d], a->list[2].v[d]), ix_const(k, a->list[0].v[d]));
+      inner[d] = ix_add(k, ix_mul(k, ix[d], a->view.step.v[d]), ix_const(k, a->view.start.v[d]));
     return builder_value(b, x, inner, guard);
   case OP_pad: return value_pad(b, node, ix, guard);
   default: return value_concatenate(b, node, ix, guard);
@@ -217,7 +217,7 @@ static expr_value value_view(builder *b, int node, const int *ix, int guard) {
 static expr_value value_take(builder *b, int node, const int *ix, int guard) {
   kernel *k = b->k;
   const graph *g = b->l->g;
-  int axis = (int)graph_attrs(g, node)->i[0], x = graph_in(g, node, 0), indices = graph_in(g, node, 1);
+  int axis = (int)graph_attrs(g, node)->take.axis, x = graph_in(g, node, 0), indices = graph_in(g, node, 1);
   int nindex = g->node[indices].type.rank, inner[TME_MAX_RANK];
   expr_value at = builder_value(b, indices, ix + axis, guard);
   int i = k_cast(k, TME_I64, at.re);

@@ -96,7 +96,7 @@ static tme_status add_leaves(lowering *l, error *e) {
 }
 
 static void note_stored(const lowering *l) {
-  char shape[200];
+  char shape[SHAPE_TEXT];
   for (int i = 0; i < l->g->n; i++) {
     if (!l->f->stored[i]) continue;
     type_shape_text(&l->g->node[i].type, shape);

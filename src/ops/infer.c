@@ -8,7 +8,8 @@ static bool is_untyped(const op_call *c, const op_def *d) {
   if (d->family == FAMILY_cast) return false;
   if (!c->nin)
     for (int p = 0; p < d->nparams; p++)
-      if (d->params[p].kind == PARAM_DTYPE) return c->untyped && c->attrs->i[d->params[p].slot] == TME_DTYPE_NONE;
+      if (d->params[p].kind == PARAM_DTYPE)
+        return c->untyped && *(const tme_dtype *)attrs_get(c->attrs, &d->params[p]) == TME_DTYPE_NONE;
   int first = d->rule == RULE_WHERE, end = d->family == FAMILY_take ? 1 : c->nin;
   for (int i = first; i < end; i++)
     if (c->in[i] && !c->in[i]->weak) return false;
@@ -29,7 +30,7 @@ tme_status op_infer(op_call *c, op_type *out, error *e) {
   if (d->family != FAMILY_elementwise && !c->attrs)
     return fail(e, TME_ERR_ARGUMENT, "%s(%s): its parameters are missing", d->name, d->signature);
   for (int p = 0; p < d->nparams; p++)
-    if (d->params[p].kind == PARAM_ARRAY && !c->in[d->params[p].slot])
+    if (d->params[p].kind == PARAM_ARRAY && !c->in[d->params[p].input])
       return fail(e, TME_ERR_ARGUMENT, "%s(%s): %s is missing", d->name, d->signature, d->params[p].name);
   for (int i = 0; c->cast && i < c->nin; i++) c->cast[i] = TME_DTYPE_NONE;
   memset(out, 0, sizeof *out * (size_t)d->outputs);
@@ -72,15 +73,10 @@ tme_status infer_takes(const op_call *c, unsigned takes, const char *words, erro
   return fail(e, TME_ERR_DTYPE, "%s: takes %s, not %s", op_name(c->op), words, tme_dtype_name(t));
 }
 
-tme_status infer_dtype(op_call *c, int slot, tme_dtype none, error *e) {
-  int64_t t = c->attrs->i[slot];
-  if (t == TME_DTYPE_NONE && none != TME_DTYPE_NONE) {
-    c->attrs->i[slot] = none;
-    return TME_OK;
-  }
-  if (t < 0 || t >= TME_DTYPE_COUNT)
-    return fail(e, TME_ERR_ARGUMENT, "%s: there is no dtype number %lld", op_name(c->op), (long long)t);
-  return TME_OK;
+tme_status infer_dtype(const op_call *c, tme_dtype *t, tme_dtype none, error *e) {
+  if (*t == TME_DTYPE_NONE) *t = none;
+  if ((int)*t >= 0 && (int)*t < TME_DTYPE_COUNT) return TME_OK;
+  return fail(e, TME_ERR_ARGUMENT, "%s: there is no dtype number %d", op_name(c->op), (int)*t);
 }
 
 static tme_status axis_in_range(const op_call *c, int64_t axis, int rank, error *e) {
@@ -92,35 +88,33 @@ static tme_status axis_in_range(const op_call *c, int64_t axis, int rank, error 
               op_name(c->op), (long long)axis, rank, rank == 1 ? "" : "s", -rank, rank - 1);
 }
 
-tme_status infer_axis(op_call *c, int slot, int rank, error *e) {
-  int64_t *axis = &c->attrs->i[slot];
+tme_status infer_axis(const op_call *c, int64_t *axis, int rank, error *e) {
   tme_status s = axis_in_range(c, *axis, rank, e);
   if (s == TME_OK && *axis < 0) *axis += rank;
   return s;
 }
 
-tme_status infer_axes(op_call *c, int rank, bool none_is_empty, error *e) {
-  op_attrs *a = c->attrs;
+tme_status infer_axes(const op_call *c, op_axes *a, int rank, bool none_is_empty, error *e) {
   uint32_t all = (1u << rank) - 1;
-  if (a->has_axes == AXES_LIST && a->list[2].n >= 0) {
-    a->axes = 0;
-    for (int i = 0; i < a->list[2].n && i < TME_MAX_RANK; i++) {
-      int64_t axis = a->list[2].v[i];
+  if (a->given == AXES_LIST && a->list.n >= 0) {
+    a->mask = 0;
+    for (int i = 0; i < a->list.n; i++) {
+      int64_t axis = a->list.v[i];
       tme_status s = axis_in_range(c, axis, rank, e);
       if (s != TME_OK) return s;
       uint32_t bit = 1u << (axis < 0 ? axis + rank : axis);
-      if (a->axes & bit)
+      if (a->mask & bit)
         return fail(e, TME_ERR_ARGUMENT, "%s: axis %lld is given twice", op_name(c->op), (long long)axis);
-      a->axes |= bit;
+      a->mask |= bit;
     }
-  } else if (a->has_axes != AXES_MASK && !a->axes) {
-    a->axes = none_is_empty ? 0 : all;
+  } else if (a->given != AXES_MASK) {
+    a->mask = none_is_empty ? 0 : all;
   }
-  if (a->axes & ~all)
+  if (a->mask & ~all)
     return fail(e, TME_ERR_ARGUMENT, "%s: an axis is out of range for %d dimension%s", op_name(c->op), rank,
                 PLURAL(rank));
-  a->has_axes = AXES_MASK;
-  a->list[2] = (op_list){0};
+  a->given = AXES_MASK;
+  a->list = (op_list){0};
   return TME_OK;
 }
 
@@ -132,7 +126,7 @@ tme_status infer_extents(op_call *c, const op_list *shape, op_type *out, error *
   memcpy(out->shape, shape->v, sizeof *out->shape * (size_t)out->rank);
   for (int d = 0; d < out->rank; d++) {
     if (out->shape[d] >= 0) continue;
-    char given[200];
+    char given[SHAPE_TEXT];
     type_shape_text(out, given);
     return fail(e, TME_ERR_ARGUMENT, "%s: dimension %lld in shape %s is negative", op_name(c->op),
                 (long long)out->shape[d], given);

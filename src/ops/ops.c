@@ -25,13 +25,19 @@ static op_def table[OP_PUBLIC_COUNT] = {
 #include "ops/ops.def"
 };
 
+/* Where each parameter that is no array lies in op_attrs, and its bytes. */
+static const struct {
+  size_t offset, size;
+} fields[OP_PUBLIC_COUNT][OP_MAX_PARAMS] = {
+#include "ops/fields_generated.h"
+};
+
 static const struct {
   const char *name;
   param_kind kind;
 } kinds[] = {
-    {"array", PARAM_ARRAY}, {"array?", PARAM_OPTIONAL}, {"arrays", PARAM_ARRAYS}, {"axis", PARAM_AXIS},
-    {"axes", PARAM_AXES},   {"ints", PARAM_INTS},       {"perdim", PARAM_PERDIM}, {"int", PARAM_INT},
-    {"bool", PARAM_BOOL},   {"float", PARAM_FLOAT},     {"number", PARAM_NUMBER}, {"dtype", PARAM_DTYPE},
+#define PARAM(name, id, field, parameter, argument) {name, PARAM_##id},
+#include "ops/params.def"
 };
 
 const char *tme_param_kind_name(tme_param_kind k) {
@@ -47,55 +53,76 @@ static const char *word(const char *s, const char *stop, char *out, size_t size)
   return s + n;
 }
 
+int choice_find(const op_param *p, const char *name) {
+  size_t length = strlen(name);
+  int number = 0;
+  for (const char *s = p->choices; *s; number++) {
+    size_t n = strcspn(s, "|");
+    if (n == length && !memcmp(s, name, n)) return number;
+    s += n + (s[n] == '|');
+  }
+  return -1;
+}
+
+const char *choice_name(const op_param *p, int number, int *length) {
+  const char *s = p->choices;
+  for (; number > 0 && *s; number--) {
+    s += strcspn(s, "|");
+    s += *s == '|';
+  }
+  *length = (int)strcspn(s, "|");
+  return s;
+}
+
+static void parse_kind(op_param *p, const char *kind) {
+  p->kind = PARAM_CHOICE;
+  if (strchr(kind, '|')) {
+    snprintf(p->choices, sizeof p->choices, "%s", kind);
+    return;
+  }
+  for (int i = 0; i < COUNT(kinds); i++)
+    if (!strcmp(kind, kinds[i].name)) p->kind = kinds[i].kind;
+}
+
 static void parse_default(op_param *p, const char *s) {
   p->has_default = true;
   p->none = !strcmp(s, "none");
-  if (p->none)
+  if (p->kind == PARAM_CHOICE) {
+    p->value = choice_find(p, s);
+    word(s, "", p->word, sizeof p->word);
+  } else if (p->none) {
     p->value = p->kind == PARAM_FLOAT ? NAN : p->kind == PARAM_DTYPE ? TME_DTYPE_NONE : 0;
-  else if (!strcmp(s, "true"))
+  } else if (!strcmp(s, "true")) {
     p->value = 1;
-  else if (strcmp(s, "false"))
+  } else if (strcmp(s, "false")) {
     p->value = strtod(s, NULL);
-}
-
-/* Gives the parameter its place among the inputs or in op_attrs. */
-static int place(op_def *d, param_kind k, int next[4]) {
-  switch (k) {
-  case PARAM_ARRAY:
-  case PARAM_OPTIONAL: return d->ninputs++;
-  case PARAM_ARRAYS: d->ninputs = -1; return 0;
-  case PARAM_FLOAT: return next[0]++;
-  case PARAM_NUMBER: return next[3]++;
-  case PARAM_AXES: return 2;
-  case PARAM_INTS:
-  case PARAM_PERDIM: return next[2]++;
-  case PARAM_AXIS:
-  case PARAM_INT:
-  case PARAM_BOOL:
-  case PARAM_DTYPE: return next[1]++;
   }
-  return 0;
 }
 
+/* Rows that break a limit do not build: tools/genops.c. */
 static void parse(op_def *d) {
-  const char *s = d->signature;
-  int next[4] = {0, 0, 0, 0};
-  while (*s && d->nparams < OP_MAX_PARAMS) {
-    op_param *p = &d->params[d->nparams++];
-    char buf[16];
+  d->attrs_size = offsetof(op_attrs, max_any) + sizeof(bool);
+  for (const char *s = d->signature; *s; d->nparams++) {
+    op_param *p = &d->params[d->nparams];
+    char buf[OP_KIND];
     s = word(s, ":,=", p->name, sizeof p->name);
     p->kind = PARAM_ARRAY;
     if (*s == ':') {
       s = word(s + 1, ",=", buf, sizeof buf);
-      for (int i = 0; i < COUNT(kinds); i++)
-        if (!strcmp(buf, kinds[i].name)) p->kind = kinds[i].kind;
+      parse_kind(p, buf);
     }
     if (*s == '=') {
       s = word(s + 1, ",", buf, sizeof buf);
       parse_default(p, buf);
     }
-    p->slot = place(d, p->kind, next);
-    while (*s == ',' || *s == ' ') s++;
+    if (p->kind == PARAM_ARRAYS)
+      d->ninputs = -1;
+    else if (p->kind == PARAM_ARRAY || p->kind == PARAM_OPTIONAL_ARRAY)
+      p->input = d->ninputs++;
+    p->offset = fields[d - table][d->nparams].offset;
+    size_t end = p->offset + fields[d - table][d->nparams].size;
+    if (end > d->attrs_size) d->attrs_size = end;
+    s += strspn(s, ", ");
   }
 }
 
@@ -199,18 +226,18 @@ tme_status type_check_size(const op_type *t, const char *op, error *e) {
   for (int d = 0; d < t->rank && fits; d++)
     fits = !__builtin_mul_overflow(bytes, t->shape[d] > 0 ? t->shape[d] : 1, &bytes);
   if (fits) return TME_OK;
-  char shape[200];
+  char shape[SHAPE_TEXT];
   type_shape_text(t, shape);
   return fail(e, TME_ERR_MEMORY, "%s: shape %s of %s has more bytes than can be addressed", op, shape,
               tme_dtype_name(t->dtype));
 }
 
-void type_shape_text(const op_type *t, char out[static 200]) {
+void type_shape_text(const op_type *t, char out[static SHAPE_TEXT]) {
   size_t n = 0;
   out[n++] = '(';
   for (int d = 0; d < t->rank; d++)
-    n += (size_t)snprintf(out + n, 200 - n, "%s%lld", d ? ", " : "", (long long)t->shape[d]);
-  snprintf(out + n, 200 - n, t->rank == 1 ? ",)" : ")");
+    n += (size_t)snprintf(out + n, SHAPE_TEXT - n, "%s%lld", d ? ", " : "", (long long)t->shape[d]);
+  snprintf(out + n, SHAPE_TEXT - n, t->rank == 1 ? ",)" : ")");
 }
 
 bool type_broadcast(const op_type *a, const op_type *b, op_type *out) {

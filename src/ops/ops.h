@@ -3,6 +3,7 @@
 #define TME_OPS_H
 
 #include "base/base.h"
+#include "ops/params.h"
 
 /* A parameter that points to at least n elements: C++ has no such thing. */
 #ifdef __cplusplus
@@ -70,22 +71,9 @@ typedef struct op_family_def {
 
 /* The public kinds, by the names that the parts of the engine use. */
 typedef enum param_kind {
-  PARAM_ARRAY = TME_PARAM_ARRAY,
-  PARAM_OPTIONAL = TME_PARAM_OPTIONAL_ARRAY, /* array? */
-  PARAM_ARRAYS = TME_PARAM_ARRAYS,
-  PARAM_AXIS = TME_PARAM_AXIS,
-  PARAM_AXES = TME_PARAM_AXES,
-  PARAM_INTS = TME_PARAM_INTS,
-  PARAM_PERDIM = TME_PARAM_PERDIM,
-  PARAM_INT = TME_PARAM_INT,
-  PARAM_BOOL = TME_PARAM_BOOL,
-  PARAM_FLOAT = TME_PARAM_FLOAT,
-  PARAM_NUMBER = TME_PARAM_NUMBER, /* a value of the result's dtype: whole ones keep their 64 bits */
-  PARAM_DTYPE = TME_PARAM_DTYPE
+#define PARAM(name, id, field, parameter, argument) PARAM_##id = TME_PARAM_##id,
+#include "ops/params.def"
 } param_kind;
-
-#define OP_MAX_PARAMS 6
-#define OP_MAX_OUTPUTS 3
 
 /* A number as it was given, before it has a dtype. Padding would make equal ones differ in their bytes. */
 typedef enum number_kind { NUMBER_NONE, NUMBER_FLOAT, NUMBER_INT, NUMBER_UINT /* beyond int64 alone */ } number_kind;
@@ -99,12 +87,14 @@ typedef struct op_number {
 } op_number;
 
 typedef struct op_param {
-  char name[16];
+  char name[OP_NAME], choices[OP_KIND]; /* "constant|edge": of a choice alone */
+  char word[OP_NAME];                   /* the default of a choice */
   param_kind kind;
   bool has_default;
-  bool none;    /* the default is "none" */
-  double value; /* of int, bool, float, axis */
-  int slot;     /* which f[], num[], i[] or list[] of op_attrs it fills; arrays: which input */
+  bool none;     /* the default is "none" */
+  double value;  /* of int, bool, float, axis, number, choice */
+  int input;     /* of arrays: which operand */
+  size_t offset; /* of others: where it lies in op_attrs */
 } op_param;
 
 typedef struct op_list {
@@ -112,17 +102,26 @@ typedef struct op_list {
   int64_t v[TME_MAX_RANK];
 } op_list;
 
+/* As a list where a caller gave them; a bit mask after inference, and where the compiler gives them. */
 enum { AXES_NONE, AXES_LIST, AXES_MASK };
+typedef struct op_axes {
+  uint32_t mask, given; /* AXES_* */
+  op_list list;
+} op_axes;
+static inline op_axes axes_from_mask(uint32_t mask) {
+  op_axes a = {mask, AXES_MASK, {0, {0}}};
+  return a;
+}
 
-/* The parameters that are not arrays, by kind, in the order of the signature. Inference normalises them: negative axes
- * become positive, defaults are filled in, so that equal calls have equal bytes. */
+/* The parameters of a call that are no arrays: attrs->reduce.keepdims. A structure for each family, with a field for each
+ * parameter that its rows have. Inference normalizes them: negative axes become positive, defaults are filled in, so that
+ * equal calls have equal attributes. What holds them may end after those of its operation: attrs_copy. */
+#include "ops/attrs_generated.h"
 typedef struct op_attrs {
-  double f[3];       /* float; "none" is NaN */
-  op_number num[3];  /* number; "none" is NUMBER_NONE */
-  int64_t i[4];      /* int, bool, axis, dtype; i[1] of max: graph_max_any */
-  uint32_t axes;     /* axes: a bit mask after inference */
-  uint32_t has_axes; /* AXES_*: what was given; after inference AXES_MASK. Inferring again changes nothing. */
-  op_list list[3];   /* ints, perdim; axes before inference lie in list[2] */
+  bool max_any; /* of max in the compiler's graph: graph_max_any */
+  union {
+    OP_ATTRS_OF_FAMILIES
+  };
 } op_attrs;
 
 typedef struct op_def {
@@ -133,6 +132,7 @@ typedef struct op_def {
   double lo, hi, ulp;
   /* from the signature */
   int nparams, ninputs; /* arrays: array and array? parameters; -1 if it takes a list */
+  size_t attrs_size;    /* bytes of op_attrs that its parameters reach */
   op_param params[OP_MAX_PARAMS];
 } op_def;
 
@@ -143,7 +143,23 @@ const char *op_name(int op);   /* of the nameless nodes too */
 const op_family_def *op_family_get(int op);
 /* The elementwise operation that gives one result of an ELEMENTWISE_TWO row. */
 int op_of_result(int op, int output);
+/* The number of a choice's value; -1 if it is none. */
+int choice_find(const op_param *p, const char *name);
+/* The value of that number, which does not end with a 0: *length characters. */
+const char *choice_name(const op_param *p, int number, int *length);
 op_class op_classify(int op); /* of the nameless nodes too */
+
+/* Of operation d, whatever lies behind its own. */
+void attrs_copy(const op_def *d, op_attrs *to, const op_attrs *from);
+bool attrs_equal(const op_def *d, const op_attrs *a, const op_attrs *b);
+/* As words, which are the same for equal ones; returns how many. */
+enum { ATTRS_MOST_WORDS = OP_MAX_PARAMS * (2 + TME_MAX_RANK) };
+int attrs_write(const op_def *d, const op_attrs *a, uint64_t words[AT_LEAST(ATTRS_MOST_WORDS)]);
+/* Back from the first of n words; returns how many were taken, -1 if they are none of d. */
+int attrs_read(const op_def *d, const uint64_t *words, int n, op_attrs *a);
+/* The value of a parameter that is no array. */
+static inline void *attrs_at(op_attrs *a, const op_param *p) { return (char *)a + p->offset; }
+static inline const void *attrs_get(const op_attrs *a, const op_param *p) { return (const char *)a + p->offset; }
 
 /* What an elementwise row's expression contains; 0 of all others. */
 enum {
@@ -202,7 +218,8 @@ bool type_same_shape(const op_type *a, const op_type *b);
 /* Elements times bytes without overflow, else TME_ERR_MEMORY. */
 tme_status type_check_size(const op_type *t, const char *op, error *e);
 /* "(3, 4)" */
-void type_shape_text(const op_type *t, char out[AT_LEAST(200)]);
+enum { SHAPE_TEXT = 22 * TME_MAX_RANK + 4 };
+void type_shape_text(const op_type *t, char out[AT_LEAST(SHAPE_TEXT)]);
 /* Broadcasts into *out; false if the shapes do not fit. */
 bool type_broadcast(const op_type *a, const op_type *b, op_type *out);
 
@@ -226,10 +243,10 @@ typedef tme_status op_infer_fn(op_call *c, op_type *out, error *e);
 #include "ops/families.def"
 
 /* Helpers of the families. */
-/* attrs->list[2] and has_axes to the mask attrs->axes (none given: all, or none if `none_is_empty`). */
-tme_status infer_axes(op_call *c, int rank, bool none_is_empty, error *e);
-/* A single axis in attrs->i[slot] to 0 <= axis < rank. */
-tme_status infer_axis(op_call *c, int slot, int rank, error *e);
+/* To a mask (none given: all, or none if `none_is_empty`). */
+tme_status infer_axes(const op_call *c, op_axes *axes, int rank, bool none_is_empty, error *e);
+/* To 0 <= axis < rank. */
+tme_status infer_axis(const op_call *c, int64_t *axis, int rank, error *e);
 /* The dtype to compute in when an operation needs floats: the operand's own, or the default for integers and bool. */
 tme_dtype infer_float(const op_call *c, tme_dtype t);
 /* The dtype that the inputs [from, to) promote to: untyped literals take the dtype of the others where their kind
@@ -237,8 +254,8 @@ tme_dtype infer_float(const op_call *c, tme_dtype t);
 tme_dtype infer_promote(const op_call *c, int from, int to);
 /* Asks for input i in dtype t. */
 void infer_want(op_call *c, int i, tme_dtype t);
-/* A dtype in attrs->i[slot], or `none` in its place. */
-tme_status infer_dtype(op_call *c, int slot, tme_dtype none, error *e);
+/* One that exists, `none` where none is given. */
+tme_status infer_dtype(const op_call *c, tme_dtype *t, tme_dtype none, error *e);
 /* A shape that the caller gave: extents not negative, at most TME_MAX_RANK of them. */
 tme_status infer_extents(op_call *c, const op_list *shape, op_type *out, error *e);
 /* Input 0 must be of a kind in `takes`. */

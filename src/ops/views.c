@@ -27,8 +27,8 @@ void strides_broadcast(const op_type *to, const op_type *x, const int64_t *strid
 static int64_t slice(const op_type *x, const int64_t *strides, const op_attrs *a, const op_type *type, int64_t *out) {
   int64_t offset = 0;
   for (int d = 0; d < x->rank; d++) {
-    offset += type->shape[d] ? a->list[0].v[d] * strides[d] : 0;
-    out[d] = a->list[2].v[d] * strides[d];
+    offset += type->shape[d] ? a->view.start.v[d] * strides[d] : 0;
+    out[d] = a->view.step.v[d] * strides[d];
   }
   return type_size(type) ? offset : 0;
 }
@@ -37,7 +37,7 @@ static int64_t flip(const op_type *x, const int64_t *strides, const op_attrs *a,
   int64_t offset = 0;
   for (int d = 0; d < x->rank; d++) {
     out[d] = strides[d];
-    if (!(a->axes >> d & 1)) continue;
+    if (!(a->dims.axes.mask >> d & 1)) continue;
     out[d] = -strides[d];
     offset += (x->shape[d] - 1) * strides[d];
   }
@@ -93,7 +93,7 @@ bool op_view(int op, const op_type *x, const int64_t *strides, const op_attrs *a
   case OP_squeeze:
   case OP_expand_dims: return reshape(x, strides, type, out);
   case OP_transpose:
-    for (int d = 0; d < x->rank; d++) out[d] = strides[attrs->list[0].v[d]];
+    for (int d = 0; d < x->rank; d++) out[d] = strides[attrs->view.axes.v[d]];
     return true;
   case OP_slice: *offset = slice(x, strides, attrs, type, out); return true;
   case OP_flip: *offset = flip(x, strides, attrs, out); return true;

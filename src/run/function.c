@@ -217,7 +217,7 @@ static tme_status check_values(const tme_function *f, tme_array *const *in, erro
   for (int i = 0; i < f->nin; i++) {
     const op_type *want = &f->in[i], *got = &in[i]->type;
     if (want->dtype == got->dtype && type_same_shape(want, got)) continue;
-    char a[200], b[200];
+    char a[SHAPE_TEXT], b[SHAPE_TEXT];
     type_shape_text(got, a);
     type_shape_text(want, b);
     return fail(e, want->dtype != got->dtype ? TME_ERR_DTYPE : TME_ERR_SHAPE,

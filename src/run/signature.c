@@ -30,37 +30,6 @@ static int read_literal(reader *r, uint64_t head) {
   return graph_number(r->g, t, literal_special[code]);
 }
 
-static void read_attrs(reader *r, const op_def *d, op_attrs *a) {
-  for (int p = 0; p < d->nparams; p++) {
-    int slot = d->params[p].slot;
-    uint64_t w;
-    switch (d->params[p].kind) {
-    case PARAM_FLOAT:
-      w = next(r);
-      memcpy(&a->f[slot], &w, sizeof w);
-      break;
-    case PARAM_NUMBER:
-      a->num[slot].kind = next(r);
-      a->num[slot].v.u = next(r);
-      break;
-    case PARAM_AXES:
-      w = next(r);
-      a->axes = (uint32_t)w;
-      a->has_axes = (uint32_t)(w >> 32);
-      break;
-    case PARAM_INTS:
-    case PARAM_PERDIM:
-      a->list[slot].n = (int)(int64_t)next(r);
-      for (int i = 0; i < a->list[slot].n; i++) a->list[slot].v[i] = (int64_t)next(r);
-      break;
-    case PARAM_ARRAY:
-    case PARAM_OPTIONAL:
-    case PARAM_ARRAYS: break;
-    default: a->i[slot] = (int64_t)next(r); break;
-    }
-  }
-}
-
 /* Two numbers to a word, as nodes of the graph. */
 static void read_values(reader *r, int *in, int n) {
   uint64_t w = 0;
@@ -72,9 +41,12 @@ static void read_values(reader *r, int *in, int n) {
 }
 
 static int read_public(reader *r, int op, const int *in, int nin) {
+  const op_def *d = op_get(op);
   op_attrs a;
-  memset(&a, 0, sizeof a);
-  if (op_get(op)->family != FAMILY_elementwise) read_attrs(r, op_get(op), &a);
+  memset(&a, 0, d->attrs_size);
+  int taken = d->family == FAMILY_elementwise ? 0 : attrs_read(d, r->s->words + r->at, r->s->n - r->at, &a);
+  if (taken < 0) return -1;
+  r->at += taken;
   return graph_op(r->g, op, in, nin, &a);
 }
 

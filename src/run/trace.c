@@ -114,33 +114,6 @@ static bool write_literal(eval_run *r, tme_array *a) {
   return true;
 }
 
-static void write_attrs(eval_run *r, const op_def *d, const op_attrs *a) {
-  for (int p = 0; p < d->nparams; p++) {
-    int slot = d->params[p].slot;
-    uint64_t w;
-    switch (d->params[p].kind) {
-    case PARAM_FLOAT:
-      memcpy(&w, &a->f[slot], sizeof w);
-      put(r, w);
-      break;
-    case PARAM_NUMBER:
-      put(r, a->num[slot].kind);
-      put(r, a->num[slot].v.u);
-      break;
-    case PARAM_AXES: put(r, a->axes | (uint64_t)a->has_axes << 32); break;
-    case PARAM_INTS:
-    case PARAM_PERDIM:
-      put(r, (uint64_t)a->list[slot].n);
-      for (int i = 0; i < a->list[slot].n; i++) put(r, (uint64_t)a->list[slot].v[i]);
-      break;
-    case PARAM_ARRAY:
-    case PARAM_OPTIONAL:
-    case PARAM_ARRAYS: break;
-    default: put(r, (uint64_t)a->i[slot]); break;
-    }
-  }
-}
-
 /* The number of an input, whose words are written here if it is a leaf or a literal that was not met before. */
 static bool input_value(eval_run *r, tme_array *a, uint32_t *out) {
   if (!a) {
@@ -178,10 +151,10 @@ static bool write_node(eval_run *r, tme_array *a) {
     uint32_t v;
     for (int i = 0; i < n->nin; i++)
       if (!input_value(r, n->in[i], &v)) return false;
-    if (!room(r, 3 + n->nin + (n->attrs ? (int)(sizeof *n->attrs / sizeof *r->sig) : 0))) return false;
+    if (!room(r, 3 + n->nin + (n->attrs ? ATTRS_MOST_WORDS : 0))) return false;
     put(r, n->op | (uint64_t)n->device << 16 | (uint64_t)n->nin << 32);
     for (int i = 0; i < n->nin; i++) put_value(r, i, n->in[i] ? value_of(n->in[i]->mark) : NO_VALUE);
-    if (n->attrs) write_attrs(r, op_get(n->op), n->attrs);
+    if (n->attrs) r->nsig += attrs_write(op_get(n->op), n->attrs, r->sig + r->nsig);
     if (n->op == OP_call && !write_call(r, n)) return false;
     n->mark = number(r);
     r->nodes++;

@@ -108,7 +108,8 @@ tme_status array_run(int op, const array *in, int nin, const op_attrs *attrs, bo
   tme_dtype cast[MOST_INPUTS];
   op_type result[OP_MAX_OUTPUTS];
   ref_array made[OP_MAX_OUTPUTS];
-  op_attrs a = attrs ? *attrs : (op_attrs){0};
+  op_attrs a = {0};
+  if (attrs) attrs_copy(op_get(op), &a, attrs);
   error own = {0};
   assert_true(nin <= MOST_INPUTS);
   for (int i = 0; i < nin; i++) {
@@ -141,6 +142,15 @@ tme_status array_run(int op, const array *in, int nin, const op_attrs *attrs, bo
   else if (s != TME_OK)
     fail_msg("%s: %s", op_name(op), own.text);
   return s;
+}
+
+op_attrs attrs_over(int op, uint32_t axes, bool keepdims) {
+  switch (op_get(op)->family) {
+  case FAMILY_reduce: return (op_attrs){.reduce = {axes_from_mask(axes), keepdims}};
+  case FAMILY_statistics: return (op_attrs){.statistics = {.axes = axes_from_mask(axes), .keepdims = keepdims}};
+  case FAMILY_argreduce: return (op_attrs){.argreduce = {axes_from_mask(axes), keepdims}};
+  default: fail_msg("%s is no reduction", op_name(op)); return (op_attrs){0};
+  }
 }
 
 array array_op(int op, const array *in, int nin, const op_attrs *attrs) {

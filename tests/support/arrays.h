@@ -31,6 +31,8 @@ array array_layout(const array *x, int layout);
 
 /* Infers, casts and runs the reference; fails the test on an error, unless `e` is given. */
 tme_status array_run(int op, const array *in, int nin, const op_attrs *attrs, bool libraries, array *out, error *e);
+/* The attributes of a reduction (sum, mean, argmin and their kin). */
+op_attrs attrs_over(int op, uint32_t axes, bool keepdims);
 array array_op(int op, const array *in, int nin, const op_attrs *attrs);
 
 /* The value of node `root` by the reference, node by node. */

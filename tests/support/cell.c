@@ -139,7 +139,8 @@ tme_status cell_apply(tme_scope *s, const cell *c, tme_array *const *in, tme_arr
     case TME_ARG_INT: args[p].u.i = a->i; break;
     case TME_ARG_INTS: args[p].u.ints = a->ints; break;
     case TME_ARG_FLOAT: args[p].u.f = a->f; break;
-    case TME_ARG_UINT: break; /* no cell has one */
+    case TME_ARG_UINT: /* no cell has one */
+    case TME_ARG_TEXT:
     case TME_ARG_ABSENT: break;
     }
   }

@@ -17,7 +17,7 @@ static bool converts(int op, tme_dtype t) { return dtype_is_int(t) && takes(op, 
 static void operands(cell *c, tme_dtype t, int rank, const int64_t *shape, layout l, fill f) {
   const op_def *d = op_get(c->op);
   for (int p = 0; p < d->nparams; p++) {
-    if (d->params[p].kind != PARAM_ARRAY && d->params[p].kind != PARAM_OPTIONAL) continue;
+    if (d->params[p].kind != PARAM_ARRAY && d->params[p].kind != PARAM_OPTIONAL_ARRAY) continue;
     operand *o = cell_in(c, d->params[p].name, d->rule == RULE_WHERE && !p ? TME_BOOL : t, rank, shape);
     o->layout = l;
     o->fill = f;

@@ -186,7 +186,7 @@ static bool fill_call(maker *m, graph_node *n) {
     case PARAM_ARRAY:
       if (!set_array(m, n, p)) return false;
       break;
-    case PARAM_OPTIONAL:
+    case PARAM_OPTIONAL_ARRAY:
       if (!below(m, 3) && !set_array(m, n, p)) return false;
       break;
     case PARAM_ARRAYS:
@@ -201,7 +201,9 @@ static bool fill_call(maker *m, graph_node *n) {
     case PARAM_DTYPE: cell_int(c, p->name, leaf_dtype(m)); break;
     case PARAM_INT:
     case PARAM_FLOAT:
-    case PARAM_NUMBER: break;
+    case PARAM_NUMBER:
+    case PARAM_TEXT:
+    case PARAM_CHOICE: break;
     }
   }
   return true;
@@ -288,7 +290,7 @@ void graph_print_nodes(const random_graph *g) {
       const operand *o = &n->c.in[0];
       op_type t = {.dtype = o->dtype, .rank = o->rank};
       memcpy(t.shape, o->shape, sizeof t.shape);
-      char shape[200];
+      char shape[SHAPE_TEXT];
       type_shape_text(&t, shape);
       printf("  %%%d = leaf %s %s layout %d\n", i, tme_dtype_name(o->dtype), shape, (int)o->layout);
       continue;

@@ -61,7 +61,7 @@ static void report_first_nan(checker *c, const program *p, const run_args *a) {
     if (has_nan(&a->in[i])) return; /* it came with the operands */
   for (int i = 0; i < p->g->n; i++) {
     if (c->root_of[i] < 0 || !has_nan(&c->v[c->root_of[i]])) continue;
-    char shape[200];
+    char shape[SHAPE_TEXT];
     type_shape_text(&p->g->node[i].type, shape);
     context_log(c->context, TME_LOG_WARNING, "check: the first NaN was made by %s %s (%%%d of the graph)",
                 op_name(p->g->node[i].op), shape, i);
@@ -165,7 +165,7 @@ static double tolerance(tme_dtype t) {
 static void compare(checker *c, const step *s, const g_node *n, const array_view *want, const char *got) {
   int64_t size = count(want);
   const char *ref = data_of(want);
-  char shape[200];
+  char shape[SHAPE_TEXT];
   type_shape_text(&n->type, shape);
   if (!is_floating(want->dtype)) {
     if (memcmp(ref, got, (size_t)size * tme_dtype_size(want->dtype)) != 0)

@@ -319,7 +319,7 @@ static tme_status run_bounds(runner *r, int i, error *e) {
   const program *p = r->x->p;
   const step *s = &p->steps[i];
   ref_array indices = slot_array(r, s->in[0]);
-  int axis = (int)graph_attrs(p->g, s->node)->i[0];
+  int axis = (int)graph_attrs(p->g, s->node)->take.axis;
   return reference_check_indices(&indices, p->g->node[graph_in(p->g, s->node, 0)].type.shape[axis], axis, e);
 }
 

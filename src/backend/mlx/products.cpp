@@ -44,6 +44,8 @@ array sums_of_seen(const array &p, const array &v) {
 array attention(values &v, int i, bool weights) {
   const g_node &n = v.g->node[i];
   const op_attrs &a = *graph_attrs(v.g, i);
+  double scale = weights ? a.weights.scale : a.attention.scale;
+  bool causal = weights ? a.weights.causal : a.attention.causal;
   tme_dtype t = n.type.dtype, w = is_half(t) ? TME_F32 : t;
   context c = {w, v.gpu, false};
   array q = widen(input(v, i, 0), t), k = widen(input(v, i, 1), t);
@@ -51,7 +53,7 @@ array attention(values &v, int i, bool weights) {
   if (!keys) return mx::full(shape_of(n.type), NAN, dtype_of(t));
   int64_t heads = q.ndim() > 2 ? q.shape(-3) : 1;
   k = repeat_heads(k, heads);
-  array s = mx::multiply(mx::matmul(q, mx::swapaxes(k, -1, -2)), p_number(c, a.f[0]));
+  array s = mx::multiply(mx::matmul(q, mx::swapaxes(k, -1, -2)), p_number(c, scale));
   array never = p_number(c, -INFINITY);
   bool masked = has_input(v, i, mask_at);
   if (masked) {
@@ -63,14 +65,14 @@ array attention(values &v, int i, bool weights) {
     }
     s = mx::where(mask, s, never);
   }
-  if (a.i[0]) {
+  if (causal) {
     array row = mx::reshape(mx::arange(keys - rows, keys, 1), {rows, 1});
     s = mx::where(mx::less_equal(mx::arange(0, keys, 1), row), s, never);
   }
   array p = s.size() ? softmax_along(c, s, -1) : s;
   if (weights) return narrow(p, t);
   array values_of_keys = repeat_heads(widen(input(v, i, 2), t), heads);
-  return narrow(masked || a.i[0] ? sums_of_seen(p, values_of_keys) : mx::matmul(p, values_of_keys), t);
+  return narrow(masked || causal ? sums_of_seen(p, values_of_keys) : mx::matmul(p, values_of_keys), t);
 }
 
 // ---- singular values -------------------------------------------------------------------------------------------------
@@ -85,7 +87,7 @@ std::vector<array> decompose(values &v, int i) {
   int64_t rows = in.shape[in.rank - 2], columns = in.shape[in.rank - 1], least = std::min(rows, columns);
   for (int d = 0; d < in.rank; d++)
     if (!in.shape[d]) throw declined{"MLX decomposes no empty matrices"};
-  bool vectors = n.op == OP_svd, full = vectors && graph_attrs(v.g, i)->i[0];
+  bool vectors = n.op == OP_svd, full = vectors && graph_attrs(v.g, i)->svd.full_matrices;
   if (vectors && !full && std::max(rows, columns) > 8 * least)
     throw declined{"MLX has no thin form of the svd: it would compute all vectors of a long matrix"};
   array x = widen(input(v, i, 0), t);

@@ -62,35 +62,35 @@ array centre(const array &x, const std::vector<int> &axes, const array &count) {
 
 array statistics(values &v, int i) {
   const g_node &n = v.g->node[i];
-  const op_attrs &a = *graph_attrs(v.g, i);
+  const statistics_attrs &a = graph_attrs(v.g, i)->statistics;
   const op_type &in = input_type(v, i, 0);
   tme_dtype t = is_half(in.dtype) ? TME_F32 : in.dtype;
   context c = {t, v.gpu, false};
-  double count = count_of(in, a.axes);
+  double count = count_of(in, a.axes.mask);
   if (is_empty(in)) return mx::full(shape_of(n.type), saturated(n.type.dtype, n.op == OP_logsumexp ? -INFINITY : NAN));
   array x = mx::astype(input(v, i, 0), dtype_of(t));
-  std::vector<int> axes = axes_of(a.axes);
-  bool keepdims = a.i[0];
-  if (n.op == OP_logsumexp) return narrow(log_sum_exp(c, x, axes, keepdims), n.type.dtype);
+  std::vector<int> axes = axes_of(a.axes.mask);
+  if (n.op == OP_logsumexp) return narrow(log_sum_exp(c, x, axes, a.keepdims), n.type.dtype);
   array total = p_number(c, count);
   mx::Dtype to = dtype_of(n.type.dtype);
-  if (n.op == OP_mean) return mx::astype(mx::divide(sum_over(x, axes, keepdims), total), to);
+  if (n.op == OP_mean) return mx::astype(mx::divide(sum_over(x, axes, a.keepdims), total), to);
   array d = centre(x, axes, total);
-  array var = mx::divide(sum_over(mx::multiply(d, d), axes, keepdims), p_number(c, std::fmax(count - a.f[0], 0)));
+  array squares = sum_over(mx::multiply(d, d), axes, a.keepdims);
+  array var = mx::divide(squares, p_number(c, std::fmax(count - a.correction, 0)));
   return mx::astype(n.op == OP_std ? mx::sqrt(var) : var, to);
 }
 
 // MLX's search passes NaN over.
 array search(values &v, int i) {
   const g_node &n = v.g->node[i];
-  const op_attrs &a = *graph_attrs(v.g, i);
+  uint32_t axes = graph_attrs(v.g, i)->argreduce.axes.mask;
   const op_type &in = input_type(v, i, 0);
   array x = input(v, i, 0);
   int axis = 0;
-  if (in.rank != 1 && a.axes == (1u << in.rank) - 1)
+  if (in.rank != 1 && axes == (1u << in.rank) - 1)
     x = mx::reshape(x, {-1});
   else
-    while (!(a.axes >> axis & 1)) axis++;
+    while (!(axes >> axis & 1)) axis++;
   array at = n.op == OP_argmin ? mx::argmin(x, axis) : mx::argmax(x, axis);
   if (is_float(in.dtype)) {
     array nan = mx::isnan(x);
@@ -101,7 +101,7 @@ array search(values &v, int i) {
 
 array softmax(values &v, int i) {
   const g_node &n = v.g->node[i];
-  int axis = static_cast<int>(graph_attrs(v.g, i)->i[0]);
+  int axis = static_cast<int>(graph_attrs(v.g, i)->softmax.axis);
   tme_dtype t = n.type.dtype;
   array x = input(v, i, 0);
   if (is_empty(n.type)) return x;
@@ -115,7 +115,7 @@ array softmax(values &v, int i) {
 array norm(values &v, int i) {
   const g_node &n = v.g->node[i];
   tme_dtype t = n.type.dtype;
-  double eps = graph_attrs(v.g, i)->f[0];
+  double eps = graph_attrs(v.g, i)->norm.eps;
   array x = input(v, i, 0);
   if (is_empty(n.type)) return x;
   std::optional<array> weight, bias;
@@ -151,10 +151,10 @@ array softmax_along(const context &c, const array &x, int axis) {
 
 std::vector<array> mlx_reduce(values &v, int i) {
   const g_node &n = v.g->node[i];
-  const op_attrs &a = *graph_attrs(v.g, i);
+  const reduce_attrs &a = graph_attrs(v.g, i)->reduce;
   tme_dtype t = n.type.dtype;
   array x = widen(input(v, i, 0), t);
-  return {narrow(reduce(n.op, x, n.type, input_type(v, i, 0), a.axes, a.i[0], v.gpu), t)};
+  return {narrow(reduce(n.op, x, n.type, input_type(v, i, 0), a.axes.mask, a.keepdims, v.gpu), t)};
 }
 
 std::vector<array> mlx_statistics(values &v, int i) { return {statistics(v, i)}; }

@@ -56,8 +56,8 @@ tme_status ref_argreduce(ref_call *c, error *e) {
   search_fn *search = searches[x->type.dtype][c->op == OP_argmax];
   if (!search)
     return fail(e, TME_ERR_UNSUPPORTED, "%s: no kernel for %s", op_name(c->op), tme_dtype_name(x->type.dtype));
-  ref_space reduced = dims_of(&x->type, x->strides, c->attrs->axes);
-  ref_space kept = dims_of(&x->type, x->strides, ~c->attrs->axes);
+  ref_space reduced = dims_of(&x->type, x->strides, c->attrs->argreduce.axes.mask);
+  ref_space kept = dims_of(&x->type, x->strides, ~c->attrs->argreduce.axes.mask);
   int64_t *out = (int64_t *)(void *)c->out[0].data, size = (int64_t)tme_dtype_size(x->type.dtype);
   const int64_t *strides[1] = {kept.stride};
   ref_iter it;

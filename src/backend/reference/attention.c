@@ -11,7 +11,9 @@ typedef struct attention {
   int64_t n, m, d, wide;                                         /* queries, keys, their width, width of the result */
   int64_t group;                                                 /* heads of q that share one of k and v */
   int64_t offset_q, offset_k, offset_v, offset_mask, offset_out; /* of the matrices at hand, in elements */
-  char *q, *k, *values, *scores, *row;                           /* wide; of rows of the result, two */
+  double scale;
+  bool causal;
+  char *q, *k, *values, *scores, *row; /* wide; of rows of the result, two */
 } attention;
 
 /* Long sums are made of the sums of blocks. */
@@ -24,7 +26,7 @@ static int64_t block_end(int64_t first, int64_t all) {
   static void scores_##suffix(const attention *a, int64_t row, const int64_t *mask_strides) {                          \
     const ref_array *mask = a->mask;                                                                                   \
     const REAL *q = (const REAL *)(const void *)a->q, *k = (const REAL *)(const void *)a->k;                           \
-    REAL *s = (REAL *)(void *)a->scores, scale = (REAL)a->c->attrs->f[0];                                              \
+    REAL *s = (REAL *)(void *)a->scores, scale = (REAL)a->scale;                                                       \
     for (int64_t j = 0; j < a->m; j++) {                                                                               \
       REAL dot = 0;                                                                                                    \
       for (int64_t first = 0, end; first < a->d; first = end) {                                                        \
@@ -46,7 +48,7 @@ static int64_t block_end(int64_t first, int64_t all) {
           s[j] = add == -(REAL)INFINITY ? add : s[j] + add;                                                            \
         }                                                                                                              \
       }                                                                                                                \
-      if (a->c->attrs->i[0] && j > row + a->m - a->n) s[j] = -(REAL)INFINITY;                                          \
+      if (a->causal && j > row + a->m - a->n) s[j] = -(REAL)INFINITY;                                                  \
     }                                                                                                                  \
   }                                                                                                                    \
   static void row_##suffix(const attention *a) {                                                                       \
@@ -164,6 +166,8 @@ static tme_status compute(ref_call *c, bool values, error *e) {
   attention a = {.c = c, .n = q->shape[q->rank - 2], .d = q->shape[q->rank - 1], .m = k->shape[k->rank - 2]};
   a.v = values ? c->in[2] : NULL;
   a.mask = c->in[values ? 3 : 2];
+  a.scale = values ? c->attrs->attention.scale : c->attrs->weights.scale;
+  a.causal = values ? c->attrs->attention.causal : c->attrs->weights.causal;
   a.wide = out->shape[out->rank - 1];
   a.group = group_of(&a);
   size_t size = tme_dtype_size(rows_dtype(q->dtype)), d = (size_t)a.d, m = (size_t)a.m;

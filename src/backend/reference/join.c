@@ -3,7 +3,7 @@
 
 static tme_status join(const ref_call *c, bool stack) {
   const ref_array *out = &c->out[0];
-  int axis = (int)c->attrs->i[0];
+  int axis = (int)(c->op == OP_stack ? c->attrs->stack.axis : c->attrs->concatenate.axis);
   int64_t size = (int64_t)tme_dtype_size(out->type.dtype), at = 0;
   for (int i = 0; i < c->nin; i++) {
     const ref_array *x = c->in[i];

@@ -35,7 +35,7 @@ tme_status ref_norm(ref_call *c, error *e) {
   size_t row = (size_t)n * tme_dtype_size(wide);
   char *parameters = mem_alloc(2 * row);
   if (!parameters) return fail_memory(e, op_name(c->op), 2 * row);
-  norm p = {.eps = c->attrs->f[0]};
+  norm p = {.eps = c->attrs->norm.eps};
   for (int i = 1; i < c->nin; i++) {
     if (!c->in[i]) continue;
     char *to = parameters + (size_t)(i - 1) * row;

@@ -198,8 +198,8 @@ tme_status ref_reduce(ref_call *c, error *e) {
   const ref_array *x = c->in[0], *out = &c->out[0];
   const reduction *r = choose(c->op, x->type.dtype);
   if (!r) return fail(e, TME_ERR_UNSUPPORTED, "%s: no kernel for %s", op_name(c->op), tme_dtype_name(x->type.dtype));
-  ref_space reduced = dims_of(&x->type, x->strides, c->attrs->axes);
-  ref_space kept = dims_of(&x->type, x->strides, ~c->attrs->axes);
+  ref_space reduced = dims_of(&x->type, x->strides, c->attrs->reduce.axes.mask);
+  ref_space kept = dims_of(&x->type, x->strides, ~c->attrs->reduce.axes.mask);
   op_type rows = {.rank = kept.rank};
   int64_t out_strides[TME_MAX_RANK], size = (int64_t)tme_dtype_size(x->type.dtype);
   for (int d = 0; d < kept.rank; d++) rows.shape[d] = kept.shape[d];

@@ -19,10 +19,10 @@ static void pad(const ref_call *c) {
   size_t size = tme_dtype_size(x->type.dtype);
   uint64_t bits[2];
   char value[16];
-  number_bits(&c->attrs->num[0], x->type.dtype, bits);
+  number_bits(&c->attrs->view.value, x->type.dtype, bits);
   literal_store(x->type.dtype, bits, value);
   copy_strided(out->type.rank, out->type.shape, size, value, none, out->data, out->strides);
-  for (int d = 0; d < x->type.rank; d++) offset += c->attrs->list[0].v[d] * out->strides[d];
+  for (int d = 0; d < x->type.rank; d++) offset += c->attrs->view.before.v[d] * out->strides[d];
   copy_strided(x->type.rank, x->type.shape, size, x->data, x->strides, out->data + offset * (int64_t)size,
                out->strides);
 }

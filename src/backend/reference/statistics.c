@@ -29,7 +29,10 @@ STATISTICS(f32, float, sqrtf)
 STATISTICS(f64, double, sqrt)
 
 tme_status ref_statistics(ref_call *c, error *e) {
-  rows r = {.x = c->in[0], .axes = c->attrs->axes, .out = &c->out[0], .user = &c->attrs->f[0]};
+  rows r = {.x = c->in[0],
+            .axes = c->attrs->statistics.axes.mask,
+            .out = &c->out[0],
+            .user = &c->attrs->statistics.correction};
   switch (c->op) {
   case OP_mean: r.f32 = mean_f32, r.f64 = mean_f64; break;
   case OP_var: r.f32 = var_f32, r.f64 = var_f64; break;

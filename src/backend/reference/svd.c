@@ -104,7 +104,7 @@ tme_status ref_svd(ref_call *c, error *e) {
   const op_type *x = &c->in[0]->type;
   work w = {.m = x->shape[x->rank - 2], .n = x->shape[x->rank - 1], .vectors = c->op == OP_svd};
   w.k = w.m < w.n ? w.m : w.n;
-  bool full = w.vectors && c->attrs->i[0];
+  bool full = w.vectors && c->attrs->svd.full_matrices;
   w.u_columns = full ? w.m : w.k;
   w.vt_rows = full ? w.n : w.k;
   size_t a, u, vt, total, part = (dtype_is_complex(x->dtype) ? 2 : 1) * sizeof(double),

@@ -34,7 +34,7 @@ tme_status reference_check_indices(const ref_array *indices, int64_t extent, int
 
 tme_status ref_take(ref_call *c, error *e) {
   const ref_array *x = c->in[0], *out = &c->out[0];
-  int axis = (int)c->attrs->i[0], rank = c->in[1]->type.rank;
+  int axis = (int)c->attrs->take.axis, rank = c->in[1]->type.rank;
   int64_t n = type_size(&c->in[1]->type), size = (int64_t)tme_dtype_size(x->type.dtype);
   int64_t *index = mem_alloc((size_t)n * sizeof *index);
   if (!index) return fail_memory(e, "take", (size_t)n * sizeof *index);

@@ -21,7 +21,7 @@ static int64_t head_group(const op_type *q, const op_type *kv) {
 }
 
 static tme_status wrong_shapes(const op_call *c, const char *why, error *e) {
-  char q[200], k[200], v[200];
+  char q[SHAPE_TEXT], k[SHAPE_TEXT], v[SHAPE_TEXT];
   type_shape_text(c->in[0], q);
   type_shape_text(c->in[1], k);
   if (!has_values(c->op)) return fail(e, TME_ERR_SHAPE, "%s: q %s, k %s: %s", op_name(c->op), q, k, why);
@@ -38,7 +38,7 @@ static tme_status check_mask(op_call *c, const op_type *out, int64_t m, tme_dtyp
   op_type scores = *out, both = *out;
   scores.shape[scores.rank - 1] = m;
   if (!type_broadcast(&scores, mask, &both) || !type_same_shape(&scores, &both)) {
-    char a[200], b[200];
+    char a[SHAPE_TEXT], b[SHAPE_TEXT];
     type_shape_text(mask, a);
     type_shape_text(&scores, b);
     return fail(e, TME_ERR_SHAPE, "%s: the mask %s does not broadcast to the scores %s", op_name(c->op), a, b);
@@ -64,8 +64,8 @@ static tme_status infer(op_call *c, op_type *out, error *e) {
   out->shape[out->rank++] = q->shape[q->rank - 2];
   out->shape[out->rank++] = has_values(c->op) ? v->shape[v->rank - 1] : m;
   out->dtype = t;
-  if (isnan(c->attrs->f[0])) c->attrs->f[0] = d ? 1 / sqrt((double)d) : 1;
-  c->attrs->i[0] = c->attrs->i[0] != 0;
+  double *scale = has_values(c->op) ? &c->attrs->attention.scale : &c->attrs->weights.scale;
+  if (isnan(*scale)) *scale = d ? 1 / sqrt((double)d) : 1;
   return check_mask(c, out, m, t, e);
 }
 
@@ -89,12 +89,11 @@ static int repeat_heads(graph *g, int x, int64_t group) {
 
 static int swap_last(graph *g, int x) {
   if (x < 0) return -1;
-  op_attrs a = {0};
   int rank = graph_get(g, x)->type.rank;
-  a.list[0].n = rank;
-  for (int d = 0; d < rank; d++) a.list[0].v[d] = d;
-  a.list[0].v[rank - 1] = rank - 2;
-  a.list[0].v[rank - 2] = rank - 1;
+  op_attrs a = {.view = {.axes.n = rank}};
+  for (int d = 0; d < rank; d++) a.view.axes.v[d] = d;
+  a.view.axes.v[rank - 1] = rank - 2;
+  a.view.axes.v[rank - 2] = rank - 1;
   return graph_op(g, OP_transpose, &x, 1, &a);
 }
 
@@ -141,9 +140,9 @@ int decompose_weights(graph *g, const g_site *site) {
   if (nm[1] == 0) return graph_broadcast(g, graph_number(g, type->dtype, 0), type->rank, type->shape);
   int64_t group = head_group(&bq, &bk);
   int s = graph_bin(g, OP_matmul, q, swap_last(g, repeat_heads(g, k, group)));
-  s = graph_bin(g, OP_multiply, s, graph_number(g, tq.dtype, site->attrs->f[0]));
+  s = graph_bin(g, OP_multiply, s, graph_number(g, tq.dtype, site->attrs->weights.scale));
   if (mask >= 0) s = masked(g, mask, s, tq.dtype);
-  if (site->attrs->i[0]) {
+  if (site->attrs->weights.causal) {
     int row = graph_bin(g, OP_add, graph_iota(g, TME_I64, 2, nm, 0), graph_number(g, TME_I64, (double)(nm[1] - nm[0])));
     s = keep_where(g, graph_bin(g, OP_less_equal, graph_iota(g, TME_I64, 2, nm, 1), row), s, tq.dtype);
   }

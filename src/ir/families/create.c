@@ -4,10 +4,12 @@
 #include <math.h>
 #include <stdio.h>
 
-static tme_status real_dtype(const op_call *c, int slot, unsigned takes, const char *words, error *e) {
-  tme_dtype t = (tme_dtype)c->attrs->i[slot];
-  if (dtype_kind(t) & takes) return TME_OK;
-  return fail(e, TME_ERR_DTYPE, "%s: makes %s, not %s", op_name(c->op), words, tme_dtype_name(t));
+/* The dtype of the result, `none` where none is given. */
+static tme_status dtype_among(op_call *c, tme_dtype none, unsigned takes, const char *words, error *e) {
+  tme_dtype *t = &c->attrs->create.dtype;
+  tme_status s = infer_dtype(c, t, none, e);
+  if (s != TME_OK || dtype_kind(*t) & takes) return s;
+  return fail(e, TME_ERR_DTYPE, "%s: makes %s, not %s", op_name(c->op), words, tme_dtype_name(*t));
 }
 
 /* Differences and products of numbers of 64 bits. */
@@ -36,13 +38,13 @@ static tme_status arange_misfit(const op_number n[3], tme_status s, const char *
 }
 
 static tme_status infer_arange(op_call *c, op_type *out, error *e) {
-  op_attrs *a = c->attrs;
-  op_number *n = a->num, last;
-  if (n[1].kind == NUMBER_NONE) {
-    n[1] = n[0];
-    n[0] = number_of_int(0);
+  create_attrs *a = &c->attrs->create;
+  if (a->stop.kind == NUMBER_NONE) {
+    a->stop = a->start;
+    a->start = number_of_int(0);
   }
-  if (n[2].kind == NUMBER_NONE) n[2] = number_of_int(1);
+  if (a->step.kind == NUMBER_NONE) a->step = number_of_int(1);
+  op_number n[3] = {a->start, a->stop, a->step}, last;
   bool ints = true, finite = number_value(&n[2]) != 0;
   for (int i = 0; i < 3; i++) {
     ints &= number_whole(&n[i], &last);
@@ -55,10 +57,10 @@ static tme_status infer_arange(op_call *c, op_type *out, error *e) {
   if (count < 0) return arange_misfit(n, TME_ERR_MEMORY, "more elements than can be addressed", e);
   if (!ints) last = number_of_double(number_value(&n[0]) + (double)(count - 1) * number_value(&n[2]));
   bool beyond = ints && count && (n[0].kind == NUMBER_UINT || last.kind == NUMBER_UINT);
-  tme_status s = infer_dtype(c, 0, ints ? beyond ? TME_U64 : TME_I64 : c->default_float, e);
-  if (s == TME_OK) s = real_dtype(c, 0, TAKES_INT | TAKES_FLOAT, "real numbers", e);
+  tme_dtype none = ints ? beyond ? TME_U64 : TME_I64 : c->default_float;
+  tme_status s = dtype_among(c, none, TAKES_INT | TAKES_FLOAT, "real numbers", e);
   if (s != TME_OK) return s;
-  out->dtype = (tme_dtype)a->i[0];
+  out->dtype = a->dtype;
   if (dtype_is_int(out->dtype) && !ints) {
     char why[64];
     snprintf(why, sizeof why, "expected whole numbers for %s", tme_dtype_name(out->dtype));
@@ -67,43 +69,43 @@ static tme_status infer_arange(op_call *c, op_type *out, error *e) {
   const op_number *ends[2] = {&n[0], &last};
   for (int i = 0; i < 2 && count; i++)
     if (!number_fits(ends[i], out->dtype)) return number_misfit("arange", ends[i], out->dtype, e);
+  a->start = n[0], a->stop = n[1], a->step = n[2];
   out->rank = 1;
   out->shape[0] = count;
   return TME_OK;
 }
 
 static tme_status infer_linspace(op_call *c, op_type *out, error *e) {
-  op_attrs *a = c->attrs;
-  tme_status s = infer_dtype(c, 2, c->default_float, e);
-  if (s == TME_OK) s = real_dtype(c, 2, TAKES_FLOAT | TAKES_COMPLEX, "floating numbers", e);
+  create_attrs *a = &c->attrs->create;
+  tme_status s = dtype_among(c, c->default_float, TAKES_FLOAT | TAKES_COMPLEX, "floating numbers", e);
   if (s != TME_OK) return s;
-  if (a->i[0] < 0) return fail(e, TME_ERR_ARGUMENT, "linspace: num is %lld, expected 0 or more", (long long)a->i[0]);
-  a->i[1] = a->i[1] != 0;
-  out->dtype = (tme_dtype)a->i[2];
+  if (a->num < 0) return fail(e, TME_ERR_ARGUMENT, "linspace: num is %lld, expected 0 or more", (long long)a->num);
+  out->dtype = a->dtype;
+  op_number *ends[2] = {&a->start, &a->stop};
   for (int i = 0; i < 2; i++) {
-    op_number end = number_of_double(a->f[i]);
-    if (!number_fits(&end, out->dtype)) return number_misfit("linspace", &end, out->dtype, e);
+    *ends[i] = number_of_double(number_value(ends[i]));
+    if (!number_fits(ends[i], out->dtype)) return number_misfit("linspace", ends[i], out->dtype, e);
   }
   out->rank = 1;
-  out->shape[0] = a->i[0];
+  out->shape[0] = a->num;
   return TME_OK;
 }
 
 static tme_status infer_eye(op_call *c, op_type *out, error *e) {
-  op_attrs *a = c->attrs;
-  tme_status s = infer_dtype(c, 3, c->default_float, e);
+  create_attrs *a = &c->attrs->create;
+  tme_status s = infer_dtype(c, &a->dtype, c->default_float, e);
   if (s != TME_OK) return s;
-  if (a->i[1] == -1) a->i[1] = a->i[0];
-  if (a->i[0] < 0 || a->i[1] < 0)
-    return fail(e, TME_ERR_ARGUMENT, "eye: %lld rows and %lld columns, expected 0 or more", (long long)a->i[0],
-                (long long)a->i[1]);
+  if (a->columns == -1) a->columns = a->rows;
+  if (a->rows < 0 || a->columns < 0)
+    return fail(e, TME_ERR_ARGUMENT, "eye: %lld rows and %lld columns, expected 0 or more", (long long)a->rows,
+                (long long)a->columns);
   /* A diagonal that far out is empty, and row + k must not overflow. */
   int64_t far = INT64_MAX / 4;
-  a->i[2] = a->i[2] > far ? far : a->i[2] < -far ? -far : a->i[2];
-  out->dtype = (tme_dtype)a->i[3];
+  a->k = a->k > far ? far : a->k < -far ? -far : a->k;
+  out->dtype = a->dtype;
   out->rank = 2;
-  out->shape[0] = a->i[0];
-  out->shape[1] = a->i[1];
+  out->shape[0] = a->rows;
+  out->shape[1] = a->columns;
   return TME_OK;
 }
 
@@ -114,12 +116,12 @@ tme_status infer_create(op_call *c, op_type *out, error *e) {
   case OP_eye: return infer_eye(c, out, e);
   default: break;
   }
-  tme_status s = infer_dtype(c, 0, c->default_float, e);
-  if (s == TME_OK) s = infer_extents(c, &c->attrs->list[0], out, e);
+  create_attrs *a = &c->attrs->create;
+  tme_status s = infer_dtype(c, &a->dtype, c->default_float, e);
+  if (s == TME_OK) s = infer_extents(c, &a->shape, out, e);
   if (s != TME_OK) return s;
-  out->dtype = (tme_dtype)c->attrs->i[0];
-  if (c->op == OP_full && !number_fits(&c->attrs->num[0], out->dtype))
-    return number_misfit("full", &c->attrs->num[0], out->dtype, e);
+  out->dtype = a->dtype;
+  if (c->op == OP_full && !number_fits(&a->value, out->dtype)) return number_misfit("full", &a->value, out->dtype, e);
   return TME_OK;
 }
 
@@ -133,42 +135,42 @@ static int constant(graph *g, tme_dtype t, const op_number *n) {
 }
 
 /* start + i * step: of whole numbers in int64, whose sums wrap to those of uint64, else in f64. */
-static int arange(graph *g, const op_attrs *a, const op_type *type) {
+static int arange(graph *g, const create_attrs *a, const op_type *type) {
   tme_dtype t = dtype_is_int(type->dtype) ? TME_I64 : TME_F64;
   int i = graph_iota(g, t, 1, type->shape, 0);
-  i = graph_bin(g, OP_multiply, i, constant(g, t, &a->num[2]));
-  return graph_bin(g, OP_add, i, constant(g, t, &a->num[0]));
+  i = graph_bin(g, OP_multiply, i, constant(g, t, &a->step));
+  return graph_bin(g, OP_add, i, constant(g, t, &a->start));
 }
 
-static int linspace(graph *g, const op_attrs *a, const op_type *type) {
-  int64_t n = a->i[0], parts = a->i[1] ? n - 1 : n;
-  double step = parts > 0 ? (a->f[1] - a->f[0]) / (double)parts : 0;
+static int linspace(graph *g, const create_attrs *a, const op_type *type) {
+  int64_t n = a->num, parts = a->endpoint ? n - 1 : n;
+  double start = number_value(&a->start), stop = number_value(&a->stop);
+  double step = parts > 0 ? (stop - start) / (double)parts : 0;
   int i = graph_iota(g, TME_F64, 1, type->shape, 0);
   int y = graph_bin(g, OP_multiply, i, graph_number(g, TME_F64, step));
-  y = graph_bin(g, OP_add, y, graph_number(g, TME_F64, a->f[0]));
-  if (!a->i[1] || n < 2) return y;
-  int in[3] = {graph_bin(g, OP_equal, i, graph_number(g, TME_F64, (double)(n - 1))), graph_number(g, TME_F64, a->f[1]),
-               y};
+  y = graph_bin(g, OP_add, y, graph_number(g, TME_F64, start));
+  if (!a->endpoint || n < 2) return y;
+  int in[3] = {graph_bin(g, OP_equal, i, graph_number(g, TME_F64, (double)(n - 1))), graph_number(g, TME_F64, stop), y};
   return graph_op(g, OP_where, in, 3, NULL);
 }
 
-static int eye(graph *g, const op_attrs *a, const op_type *type) {
+static int eye(graph *g, const create_attrs *a, const op_type *type) {
   int row = graph_iota(g, TME_I64, 2, type->shape, 0), column = graph_iota(g, TME_I64, 2, type->shape, 1);
-  return graph_bin(g, OP_equal, graph_bin(g, OP_add, row, graph_number(g, TME_I64, (double)a->i[2])), column);
+  return graph_bin(g, OP_equal, graph_bin(g, OP_add, row, graph_number(g, TME_I64, (double)a->k)), column);
 }
 
 int decompose_create(graph *g, const g_site *s) {
   int op = s->node->op;
-  const op_attrs *attrs = s->attrs;
+  const create_attrs *a = &s->attrs->create;
   const op_type *type = &s->node->type;
-  op_number v = op == OP_full ? attrs->num[0] : number_of_int(op == OP_ones);
+  op_number v = op == OP_full ? a->value : number_of_int(op == OP_ones);
   switch (op) {
   case OP_zeros:
   case OP_ones:
   case OP_full: return graph_broadcast(g, constant(g, type->dtype, &v), type->rank, type->shape);
-  case OP_arange: return graph_cast(g, arange(g, attrs, type), type->dtype);
-  case OP_linspace: return graph_cast(g, linspace(g, attrs, type), type->dtype);
-  case OP_eye: return graph_cast(g, eye(g, attrs, type), type->dtype);
+  case OP_arange: return graph_cast(g, arange(g, a, type), type->dtype);
+  case OP_linspace: return graph_cast(g, linspace(g, a, type), type->dtype);
+  case OP_eye: return graph_cast(g, eye(g, a, type), type->dtype);
   default: return REWRITE_KEEP;
   }
 }

@@ -50,7 +50,7 @@ tme_status infer_elementwise(op_call *c, op_type *out, error *e) {
     if (!c->in[i]) continue; /* a bound of clip */
     infer_want(c, i, i < first ? TME_BOOL : t);
     if (type_broadcast(out, c->in[i], out)) continue;
-    char a[200], b[200];
+    char a[SHAPE_TEXT], b[SHAPE_TEXT];
     type_shape_text(out, a);
     type_shape_text(c->in[i], b);
     return fail(e, TME_ERR_SHAPE, "%s: shapes %s and %s do not broadcast", d->name, a, b);

@@ -1,13 +1,17 @@
 /* concatenate, stack: all arrays are promoted to one dtype. */
 #include "ir/graph.h"
 
+static int64_t *axis_of(const op_call *c) {
+  return c->op == OP_stack ? &c->attrs->stack.axis : &c->attrs->concatenate.axis;
+}
+
 static tme_status misfit(const op_call *c, int i, error *e) {
-  char a[200], b[200];
+  char a[SHAPE_TEXT], b[SHAPE_TEXT];
   type_shape_text(c->in[0], a);
   type_shape_text(c->in[i], b);
   if (c->op == OP_stack) return fail(e, TME_ERR_SHAPE, "stack: array %d has shape %s, the first one %s", i, b, a);
   return fail(e, TME_ERR_SHAPE, "concatenate: array %d of shape %s does not fit %s along axis %lld", i, b, a,
-              (long long)c->attrs->i[0]);
+              (long long)*axis_of(c));
 }
 
 static tme_status infer(op_call *c, op_type *out, error *e) {
@@ -18,9 +22,9 @@ static tme_status infer(op_call *c, op_type *out, error *e) {
   if (stack && first->rank == TME_MAX_RANK)
     return fail(e, TME_ERR_SHAPE, "stack: the arrays have %d dimensions already, the most supported", TME_MAX_RANK);
   if (!stack && !first->rank) return fail(e, TME_ERR_SHAPE, "concatenate: arrays without dimensions; use stack");
-  tme_status s = infer_axis(c, 0, first->rank + stack, e);
+  tme_status s = infer_axis(c, axis_of(c), first->rank + stack, e);
   if (s != TME_OK) return s;
-  int axis = (int)c->attrs->i[0];
+  int axis = (int)*axis_of(c);
   int64_t total = 0;
   for (int i = 0; i < c->nin; i++) {
     const op_type *x = c->in[i];
@@ -72,9 +76,10 @@ int decompose_stack(graph *g, const g_site *s) {
     return -1;
   }
   op_type row = s->node->type;
-  row.shape[s->attrs->i[0]] = 1;
+  op_attrs along = {.concatenate = {s->attrs->stack.axis}};
+  row.shape[s->attrs->stack.axis] = 1;
   for (int i = 0; i < nin; i++) rows[i] = graph_reshape(g, s->in[i], row.rank, row.shape);
-  int y = graph_op(g, OP_concatenate, rows, nin, s->attrs);
+  int y = graph_op(g, OP_concatenate, rows, nin, &along);
   mem_free(rows);
   return y;
 }

@@ -5,7 +5,7 @@
 tme_status infer_matmul(op_call *c, op_type *out, error *e) {
   const op_type *x = c->in[0], *y = c->in[1];
   tme_dtype t = infer_promote(c, 0, 2);
-  char a[200], b[200];
+  char a[SHAPE_TEXT], b[SHAPE_TEXT];
   type_shape_text(x, a);
   type_shape_text(y, b);
   if (t == TME_BOOL) return fail(e, TME_ERR_DTYPE, "matmul: takes numbers, not bool");

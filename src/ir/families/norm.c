@@ -7,14 +7,14 @@ tme_status infer_norm(op_call *c, op_type *out, error *e) {
   if (!dtype_is_float(t))
     return fail(e, TME_ERR_DTYPE, "%s: takes real numbers, not %s", op_name(c->op), tme_dtype_name(t));
   if (x->rank == 0) return fail(e, TME_ERR_SHAPE, "%s: x needs at least one dimension", op_name(c->op));
-  if (!(c->attrs->f[0] >= 0))
-    return fail(e, TME_ERR_ARGUMENT, "%s: eps is %g, expected 0 or more", op_name(c->op), c->attrs->f[0]);
+  if (!(c->attrs->norm.eps >= 0))
+    return fail(e, TME_ERR_ARGUMENT, "%s: eps is %g, expected 0 or more", op_name(c->op), c->attrs->norm.eps);
   int64_t n = x->shape[x->rank - 1];
   for (int i = 0; i < c->nin; i++) {
     if (!c->in[i]) continue;
     infer_want(c, i, t);
     if (i == 0 || (c->in[i]->rank == 1 && c->in[i]->shape[0] == n)) continue;
-    char shape[200];
+    char shape[SHAPE_TEXT];
     type_shape_text(c->in[i], shape);
     return fail(e, TME_ERR_SHAPE, "%s: %s has shape %s, expected (%lld,)", op_name(c->op), i == 1 ? "weight" : "bias",
                 shape, (long long)n);
@@ -42,7 +42,7 @@ int decompose_norm(graph *g, const g_site *s) {
     square = graph_centred(g, square, sum, left);
     x = graph_bin(g, OP_subtract, x, left);
   }
-  int spread = graph_bin(g, OP_add, graph_bin(g, OP_divide, square, n), graph_number(g, t, s->attrs->f[0]));
+  int spread = graph_bin(g, OP_add, graph_bin(g, OP_divide, square, n), graph_number(g, t, s->attrs->norm.eps));
   int scale = graph_bin(g, OP_divide, graph_number(g, t, 1), graph_un(g, OP_sqrt, spread)); /* once a row */
   int y = graph_bin(g, OP_multiply, x, scale);
   if (nin > 1 && in[1] >= 0) y = graph_bin(g, OP_multiply, y, graph_cast(g, in[1], t));

@@ -8,7 +8,8 @@ static tme_dtype wide_int(tme_dtype t) {
 
 tme_status infer_reduce(op_call *c, op_type *out, error *e) {
   const op_type *x = c->in[0];
-  tme_status s = infer_axes(c, x->rank, false, e);
+  reduce_attrs *a = &c->attrs->reduce;
+  tme_status s = infer_axes(c, &a->axes, x->rank, false, e);
   if (s != TME_OK) return s;
   tme_dtype t = x->dtype;
   if (c->op == OP_any || c->op == OP_all) {
@@ -19,16 +20,15 @@ tme_status infer_reduce(op_call *c, op_type *out, error *e) {
     s = infer_takes(c, TAKES_BOOL | TAKES_INT | TAKES_FLOAT, "real numbers or booleans", e);
     if (s != TME_OK) return s;
     for (int d = 0; d < x->rank; d++) {
-      if (!(c->attrs->axes >> d & 1) || x->shape[d]) continue;
-      char shape[200];
+      if (!(a->axes.mask >> d & 1) || x->shape[d]) continue;
+      char shape[SHAPE_TEXT];
       type_shape_text(x, shape);
       return fail(e, TME_ERR_SHAPE, "%s: axis %d of shape %s has no elements", op_name(c->op), d, shape);
     }
   }
   infer_want(c, 0, t);
   out->dtype = t;
-  c->attrs->i[0] = c->attrs->i[0] != 0;
-  infer_reduced(x, c->attrs->axes, c->attrs->i[0], out);
+  infer_reduced(x, a->axes.mask, a->keepdims, out);
   return TME_OK;
 }
 
@@ -41,17 +41,17 @@ static int reduce_nothing(graph *g, const g_node *n) {
 
 /* A product of n numbers is rounded n times, in whatever order: of many, in f64, which no product of f32 can tell from
  * exact. REWRITE_KEEP if there is nothing to be done. */
-static int long_product(graph *g, int x, const op_attrs *attrs, const op_type *type) {
+static int long_product(graph *g, int x, const reduce_attrs *a, const op_type *type) {
   enum { MANY = 512 };
   const op_type *t = &g->node[x].type;
   tme_dtype wide = TME_F64;
   if (t->dtype == wide || !dtype_is_float(t->dtype) || type_size(t) <= MANY * type_size(type)) return REWRITE_KEEP;
-  x = graph_reduce(g, OP_prod, graph_cast(g, x, wide), attrs->axes, attrs->i[0]);
+  x = graph_reduce(g, OP_prod, graph_cast(g, x, wide), a->axes.mask, a->keepdims);
   return graph_cast(g, x, type->dtype);
 }
 
 int decompose_reduce(graph *g, const g_site *s) {
   const g_node *n = s->node;
   if (!type_size(&g->node[s->in[0]].type)) return reduce_nothing(g, n);
-  return n->op == OP_prod ? long_product(g, s->in[0], s->attrs, &n->type) : REWRITE_KEEP;
+  return n->op == OP_prod ? long_product(g, s->in[0], &s->attrs->reduce, &n->type) : REWRITE_KEEP;
 }

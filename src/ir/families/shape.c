@@ -1,14 +1,12 @@
 /* Operations that move elements and change none. Their attributes after inference:
- *   reshape, broadcast_to  list[0]: the shape        transpose  list[0]: the axes, not negative
- *   slice  list[0]: first element; list[2]: step; list[1]: one past the last element, TME_NONE before element 0.
- *          Without elements 0, 0, 1. The extents are those of the result.
- *   pad    list[0], list[1]: one entry per dimension */
+ *   slice  start: the first element; stop: one past the last one, TME_NONE before element 0. Without elements 0, 0 and
+ *          step 1. The extents are those of the result. */
 #include "ir/graph.h"
 #include <string.h>
 
 static tme_status infer_reshape(op_call *c, op_type *out, error *e) {
-  op_list *shape = &c->attrs->list[0];
-  char a[200], b[200];
+  op_list *shape = &c->attrs->view.shape;
+  char a[SHAPE_TEXT], b[SHAPE_TEXT];
   op_type asked = {.rank = shape->n < 0 ? 0 : shape->n > TME_MAX_RANK ? TME_MAX_RANK : shape->n};
   memcpy(asked.shape, shape->v, sizeof asked.shape);
   type_shape_text(c->in[0], a);
@@ -39,7 +37,7 @@ static tme_status infer_reshape(op_call *c, op_type *out, error *e) {
 }
 
 static tme_status infer_transpose(op_call *c, op_type *out, error *e) {
-  op_list *axes = &c->attrs->list[0];
+  op_list *axes = &c->attrs->view.axes;
   const op_type *x = c->in[0];
   out->rank = x->rank;
   if (axes->n < 0) {
@@ -106,25 +104,25 @@ static int64_t slice_extent(int64_t n, int64_t *start, int64_t *stop, int64_t *s
 
 static tme_status infer_slice(op_call *c, op_type *out, error *e) {
   const op_type *x = c->in[0];
-  op_list *l = c->attrs->list;
-  for (int i = 0; i < 3; i++) {
-    tme_status s = per_dimension(c, &l[i], x->rank, e);
-    if (s != TME_OK) return s;
-  }
+  op_list *start = &c->attrs->view.start, *stop = &c->attrs->view.stop, *step = &c->attrs->view.step;
+  tme_status s = per_dimension(c, start, x->rank, e);
+  if (s == TME_OK) s = per_dimension(c, stop, x->rank, e);
+  if (s == TME_OK) s = per_dimension(c, step, x->rank, e);
+  if (s != TME_OK) return s;
   out->rank = x->rank;
   for (int d = 0; d < x->rank; d++) {
-    if (l[2].v[d] == 0) return fail(e, TME_ERR_ARGUMENT, "slice: the step of dimension %d is 0", d);
-    out->shape[d] = slice_extent(x->shape[d], &l[0].v[d], &l[1].v[d], &l[2].v[d]);
+    if (step->v[d] == 0) return fail(e, TME_ERR_ARGUMENT, "slice: the step of dimension %d is 0", d);
+    out->shape[d] = slice_extent(x->shape[d], &start->v[d], &stop->v[d], &step->v[d]);
   }
   return TME_OK;
 }
 
 static tme_status infer_broadcast_to(op_call *c, op_type *out, error *e) {
-  tme_status s = infer_extents(c, &c->attrs->list[0], out, e);
+  tme_status s = infer_extents(c, &c->attrs->view.shape, out, e);
   if (s != TME_OK) return s;
   op_type both;
   if (type_broadcast(c->in[0], out, &both) && type_same_shape(&both, out)) return TME_OK;
-  char a[200], b[200];
+  char a[SHAPE_TEXT], b[SHAPE_TEXT];
   type_shape_text(c->in[0], a);
   type_shape_text(out, b);
   return fail(e, TME_ERR_SHAPE, "broadcast_to: shape %s does not broadcast to %s", a, b);
@@ -132,16 +130,16 @@ static tme_status infer_broadcast_to(op_call *c, op_type *out, error *e) {
 
 static tme_status infer_squeeze(op_call *c, op_type *out, error *e) {
   const op_type *x = c->in[0];
-  op_attrs *a = c->attrs;
-  bool given = a->has_axes == AXES_MASK || a->axes || (a->has_axes == AXES_LIST && a->list[2].n >= 0);
-  tme_status s = infer_axes(c, x->rank, true, e);
+  op_axes *axes = &c->attrs->dims.axes;
+  bool given = axes->given == AXES_MASK || (axes->given == AXES_LIST && axes->list.n >= 0);
+  tme_status s = infer_axes(c, axes, x->rank, true, e);
   if (s != TME_OK) return s;
   for (int d = 0; d < x->rank; d++) {
-    if (!given && x->shape[d] == 1) a->axes |= 1u << d;
-    if (!(a->axes >> d & 1)) {
+    if (!given && x->shape[d] == 1) axes->mask |= 1u << d;
+    if (!(axes->mask >> d & 1)) {
       out->shape[out->rank++] = x->shape[d];
     } else if (x->shape[d] != 1) {
-      char shape[200];
+      char shape[SHAPE_TEXT];
       type_shape_text(x, shape);
       return fail(e, TME_ERR_SHAPE, "squeeze: axis %d of shape %s has extent %lld, expected 1", d, shape,
                   (long long)x->shape[d]);
@@ -154,10 +152,10 @@ static tme_status infer_expand_dims(op_call *c, op_type *out, error *e) {
   const op_type *x = c->in[0];
   if (x->rank == TME_MAX_RANK)
     return fail(e, TME_ERR_SHAPE, "expand_dims: the array has %d dimensions already, the most supported", TME_MAX_RANK);
-  tme_status s = infer_axis(c, 0, x->rank + 1, e);
+  tme_status s = infer_axis(c, &c->attrs->dims.axis, x->rank + 1, e);
   if (s != TME_OK) return s;
   for (int d = 0; d <= x->rank; d++) {
-    if (d == c->attrs->i[0]) out->shape[out->rank++] = 1;
+    if (d == c->attrs->dims.axis) out->shape[out->rank++] = 1;
     if (d < x->rank) out->shape[out->rank++] = x->shape[d];
   }
   return TME_OK;
@@ -165,13 +163,13 @@ static tme_status infer_expand_dims(op_call *c, op_type *out, error *e) {
 
 static tme_status infer_pad(op_call *c, op_type *out, error *e) {
   const op_type *x = c->in[0];
-  op_number *value = &c->attrs->num[0];
+  op_number *value = &c->attrs->view.value;
   if (value->kind == NUMBER_NONE) *value = number_of_int(0);
   if (!number_fits(value, x->dtype)) return number_misfit("pad", value, x->dtype, e);
   out->rank = x->rank;
   memcpy(out->shape, x->shape, sizeof out->shape);
   for (int i = 0; i < 2; i++) {
-    op_list *l = &c->attrs->list[i];
+    op_list *l = i ? &c->attrs->view.after : &c->attrs->view.before;
     tme_status s = per_dimension(c, l, x->rank, e);
     if (s != TME_OK) return s;
     for (int d = 0; d < x->rank; d++) {
@@ -206,21 +204,20 @@ tme_status infer_dims(op_call *c, op_type *out, error *e) {
   }
   out->rank = c->in[0]->rank;
   memcpy(out->shape, c->in[0]->shape, sizeof out->shape);
-  return infer_axes(c, out->rank, false, e);
+  return infer_axes(c, &c->attrs->dims.axes, out->rank, false, e);
 }
 
 static int flip(graph *g, int x, uint32_t axes, const op_type *type) {
-  op_attrs a = {0};
-  for (int i = 0; i < 3; i++) a.list[i].n = type->rank;
+  op_attrs a = {.view = {.start.n = type->rank, .stop.n = type->rank, .step.n = type->rank}};
   for (int d = 0; d < type->rank; d++) {
-    a.list[0].v[d] = a.list[1].v[d] = TME_NONE;
-    a.list[2].v[d] = axes >> d & 1 ? -1 : 1;
+    a.view.start.v[d] = a.view.stop.v[d] = TME_NONE;
+    a.view.step.v[d] = axes >> d & 1 ? -1 : 1;
   }
   return graph_op(g, OP_slice, &x, 1, &a);
 }
 
 int decompose_dims(graph *g, const g_site *s) {
   const op_type *type = &s->node->type;
-  return s->node->op == OP_flip ? flip(g, s->in[0], s->attrs->axes, type)
+  return s->node->op == OP_flip ? flip(g, s->in[0], s->attrs->dims.axes.mask, type)
                                 : graph_reshape(g, s->in[0], type->rank, type->shape);
 }

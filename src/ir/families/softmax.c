@@ -3,7 +3,7 @@
 
 tme_status infer_softmax(op_call *c, op_type *out, error *e) {
   tme_status s = infer_takes(c, TAKES_BOOL | TAKES_INT | TAKES_FLOAT, "real numbers", e);
-  if (s == TME_OK) s = infer_axis(c, 0, c->in[0]->rank, e);
+  if (s == TME_OK) s = infer_axis(c, &c->attrs->softmax.axis, c->in[0]->rank, e);
   if (s != TME_OK) return s;
   *out = *c->in[0];
   out->dtype = infer_float(c, out->dtype);
@@ -13,7 +13,7 @@ tme_status infer_softmax(op_call *c, op_type *out, error *e) {
 
 int decompose_softmax(graph *g, const g_site *s) {
   const op_type *type = &s->node->type;
-  int64_t along = s->attrs->i[0];
+  int64_t along = s->attrs->softmax.axis;
   if (!type->shape[along]) return s->in[0];
   int x = graph_wide(g, s->in[0]);
   uint32_t axis = 1u << along;

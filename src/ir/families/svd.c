@@ -4,7 +4,7 @@
 tme_status infer_svd(op_call *c, op_type *out, error *e) {
   const op_type *x = c->in[0];
   if (x->rank < 2) {
-    char shape[200];
+    char shape[SHAPE_TEXT];
     type_shape_text(x, shape);
     return fail(e, TME_ERR_SHAPE, "%s: takes matrices, not an array of shape %s", op_name(c->op), shape);
   }
@@ -20,8 +20,7 @@ tme_status infer_svd(op_call *c, op_type *out, error *e) {
   s->dtype = dtype_real(t);
   s->shape[s->rank++] = k;
   if (c->op != OP_svd) return TME_OK;
-  c->attrs->i[0] = c->attrs->i[0] != 0;
-  bool full = c->attrs->i[0];
+  bool full = c->attrs->svd.full_matrices;
   out[0] = out[2] = batch;
   out[0].shape[out[0].rank++] = m;
   out[0].shape[out[0].rank++] = full ? m : k;

@@ -5,14 +5,14 @@ tme_status infer_take(op_call *c, op_type *out, error *e) {
   const op_type *x = c->in[0], *indices = c->in[1];
   if (!dtype_is_int(indices->dtype))
     return fail(e, TME_ERR_DTYPE, "take: indices must be integers, not %s", tme_dtype_name(indices->dtype));
-  tme_status s = infer_axis(c, 0, x->rank, e);
+  tme_status s = infer_axis(c, &c->attrs->take.axis, x->rank, e);
   if (s != TME_OK) return s;
   int rank = x->rank - 1 + indices->rank;
   if (rank > TME_MAX_RANK)
     return fail(e, TME_ERR_SHAPE, "take: the result would have %d dimensions, more than the %d supported", rank,
                 TME_MAX_RANK);
   out->dtype = x->dtype;
-  int axis = (int)c->attrs->i[0];
+  int axis = (int)c->attrs->take.axis;
   for (int d = 0; d < axis; d++) out->shape[out->rank++] = x->shape[d];
   for (int d = 0; d < indices->rank; d++) out->shape[out->rank++] = indices->shape[d];
   for (int d = axis + 1; d < x->rank; d++) out->shape[out->rank++] = x->shape[d];
@@ -55,7 +55,7 @@ static op_type replaced(const gather *p, const op_type *t, int a, bool ones) {
 }
 
 static int take(gather *p, int x, int axis) {
-  op_attrs attrs = {.i = {axis}};
+  op_attrs attrs = {.take = {axis}};
   p->checked = true;
   return graph_op(p->g, OP_take, (int[]){x, p->indices}, 2, &attrs);
 }
@@ -98,7 +98,8 @@ int decompose_take(graph *g, const g_site *s) {
   const op_attrs *attrs = s->attrs;
   const g_node *n = s->node;
   const op_type x = graph_get(g, in[0])->type;
-  gather p = {.g = g, .indices = in[1], .axis = (int)attrs->i[0], .rank = x.rank, .index = graph_get(g, in[1])->type};
+  gather p = {
+      .g = g, .indices = in[1], .axis = (int)attrs->take.axis, .rank = x.rank, .index = graph_get(g, in[1])->type};
   p.extent = x.shape[p.axis];
   int nodes = 0, op = graph_get(g, in[0])->op;
   bool expensive = false;

@@ -415,14 +415,14 @@ tme_status cpu_attention(lowering *l, int gr, error *e) {
   a.d = tq->shape[tq->rank - 1];
   a.m = tk->shape[tk->rank - 2];
   a.e = a.type->shape[a.rank - 1];
-  a.scale = attrs->f[0];
-  a.causal = attrs->i[0] != 0;
+  a.scale = attrs->attention.scale;
+  a.causal = attrs->attention.causal;
   a.acc = dtype_held(a.type->dtype);
   a.batches = type_size(a.type) / (a.n * a.e);
   a.lanes = cpu_lanes(cpu_of(l->t), tme_dtype_size(a.acc));
   a.vectors = cpu_of(l->t)->registers >= 32 ? 4 : 2;
   a.rows = a.n < 6 ? (int)a.n : 6;
-  char name[48], shape[200];
+  char name[48], shape[SHAPE_TEXT];
   type_shape_text(a.type, shape);
   snprintf(name, sizeof name, "attention %.30s", shape);
   tme_status status = pack_operands(&a, e);

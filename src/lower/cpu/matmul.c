@@ -352,7 +352,7 @@ tme_status cpu_product(lowering *l, int gr, error *e) {
   p.right = graph_in(l->g, p.node, 1);
   p.acc = dtype_held(product_at(&p, p.node)->type.dtype);
   p.complex = dtype_is_complex(product_at(&p, p.node)->type.dtype);
-  char label[96], name[48], shape[200];
+  char label[96], name[48], shape[SHAPE_TEXT];
   lower_label(l, label, sizeof label);
   type_shape_text(&p.G->full, shape);
   snprintf(name, sizeof name, "%.24s %.20s", label, shape);

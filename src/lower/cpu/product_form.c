@@ -214,7 +214,7 @@ static product_facts facts_of(product *p, int64_t column, int64_t row, int64_t s
 }
 
 static void note(const product *p, int chosen) {
-  char shape[200];
+  char shape[SHAPE_TEXT];
   const g_node *n = product_at(p, p->node);
   type_shape_text(&n->type, shape);
   text_add(&p->l->p->notes, "%%%d %s %s %s is computed %s: %s\n", p->node, op_name(n->op),

@@ -144,7 +144,7 @@ static k_op combine_of(const graph *g, int node, tme_dtype t) {
   case OP_prod: return K_MUL;
   case OP_min: return t == TME_BOOL ? K_AND : K_MIN;
   case OP_max:
-    if (dtype_is_float(t) && graph_attrs(g, node)->i[1]) return K_LARGER;
+    if (dtype_is_float(t) && graph_attrs(g, node)->max_any) return K_LARGER;
     return t == TME_BOOL ? K_OR : K_MAX;
   case OP_any: return K_OR;
   case OP_all: return K_AND;
@@ -377,7 +377,7 @@ static bool emit_in_bounds(row_group *r, const char *name) {
 
 tme_status cpu_rows(lowering *l, int gr, error *e) {
   row_group r = {.b.l = l, .G = &l->f->groups[gr], .gr = gr, .tile.across = -1};
-  char label[96], shape[200], name[48];
+  char label[96], shape[SHAPE_TEXT], name[48];
   lower_label(l, label, sizeof label);
   type_shape_text(&r.G->full, shape);
   snprintf(name, sizeof name, "%.24s %.20s", label, shape);

@@ -21,7 +21,7 @@ static int64_t rows_of(const op_type *t, uint32_t axes) {
 /* A long reduction in two steps: the new node, or REWRITE_KEEP if it is fine as it is. */
 static int split_reduction(graph *g, int op, int x, const op_attrs *attrs, const op_type *type) {
   op_type t = g->node[x].type;
-  uint32_t axes = attrs->axes;
+  uint32_t axes = attrs->reduce.axes.mask;
   int64_t rows = rows_of(&t, axes), n = rows ? type_size(&t) / rows : 0;
   int last = t.rank - 1;
   while (last > 0 && t.shape[last] == 1) last--;
@@ -48,11 +48,8 @@ static int split_reduction(graph *g, int op, int x, const op_attrs *attrs, const
   if (2 * chunks < most && len >= 2 * most) { /* no good divisor: the last chunk is filled up with the neutral value */
     if (op != OP_sum) return REWRITE_KEEP;
     int64_t chunk = ceil_div(len, most);
-    op_attrs pad;
-    memset(&pad, 0, sizeof pad);
-    pad.list[0].n = pad.list[1].n = t.rank;
-    pad.list[2].n = -1;
-    pad.list[1].v[axis] = chunk * most - len;
+    op_attrs pad = {.view = {.before.n = t.rank, .after.n = t.rank}};
+    pad.view.after.v[axis] = chunk * most - len;
     x = graph_op(g, OP_pad, &x, 1, &pad);
     chunks = most;
     len = chunk * most;
@@ -89,15 +86,13 @@ enum { MOST_COLUMNS = 2048, LEAST_BYTES = 1 << 20, ROW_CHUNKS = 8 };
 
 /* x[..., from:to, ...] of one dimension. */
 static int part(graph *g, int x, int axis, int64_t from, int64_t to) {
-  op_attrs a;
-  memset(&a, 0, sizeof a);
   const op_type *t = &g->node[x].type;
+  op_attrs a = {.view = {.start.n = t->rank, .stop.n = t->rank, .step.n = t->rank}};
   for (int d = 0; d < t->rank; d++) {
-    a.list[0].v[d] = d == axis ? from : 0;
-    a.list[1].v[d] = d == axis ? to : t->shape[d];
-    a.list[2].v[d] = 1;
+    a.view.start.v[d] = d == axis ? from : 0;
+    a.view.stop.v[d] = d == axis ? to : t->shape[d];
+    a.view.step.v[d] = 1;
   }
-  for (int i = 0; i < 3; i++) a.list[i].n = t->rank;
   return to - from == t->shape[axis] ? x : graph_op(g, OP_slice, &x, 1, &a);
 }
 
@@ -114,12 +109,10 @@ static int in_chunks(graph *g, int x, int axis, int64_t count, int64_t chunk) {
   if (!last) t.shape[axis + 1] = chunk;
   x = graph_reshape(g, x, t.rank + 1, t.shape);
   if (!last) return x;
-  op_attrs turn;
-  memset(&turn, 0, sizeof turn);
-  turn.list[0].n = t.rank + 1;
-  for (int d = 0; d <= t.rank; d++) turn.list[0].v[d] = d;
-  turn.list[0].v[axis - 1] = axis;
-  turn.list[0].v[axis] = axis - 1;
+  op_attrs turn = {.view = {.axes.n = t.rank + 1}};
+  for (int d = 0; d <= t.rank; d++) turn.view.axes.v[d] = d;
+  turn.view.axes.v[axis - 1] = axis;
+  turn.view.axes.v[axis] = axis - 1;
   return x < 0 ? -1 : graph_op(g, OP_transpose, &x, 1, &turn);
 }
 
@@ -141,7 +134,7 @@ static int split_product(graph *g, const g_node *n, int a, int b) {
   /* The sums are of the operands' dtype, until the last one is what the product was. */
   type.dtype = whole < k ? ta.dtype : n->type.dtype;
   g_node sum = {.op = OP_sum, .outputs = 1, .nin = 1, .type = type};
-  op_attrs over = {.axes = 1u << (type.rank - 2), .has_axes = AXES_MASK};
+  op_attrs over = {.reduce = {axes_from_mask(1u << (type.rank - 2)), false}};
   x = x < 0 ? -1 : graph_copy(g, &sum, &x, &over);
   if (whole == k) return x;
   int rest = graph_bin(g, OP_matmul, part(g, a, last_a, whole, k), part(g, b, last_b, whole, k));
