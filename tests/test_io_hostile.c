@@ -174,9 +174,9 @@ static void bounds_headers(void **state) {
     text_free(&t);
     text_free(&m.body);
   }
-  static const char *const shapes[] = {U1("(4294967296, 4294967296)"), U1("(1,1,1,1,1,1,1,1,1)"),
+  static const char *const shapes[] = {U1("(4294967296, 4294967296)"), U1("(1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1)"),
                                        U1("(9223372036854775807,)"), U1("(4294967295,)")};
-  static const char *const words[] = {"more elements than fit", "more than 8 dimensions",
+  static const char *const words[] = {"more elements than fit", "more than 16 dimensions",
                                       "truncated: expected 9223372036854775807 bytes",
                                       "truncated: expected 4294967295"};
   for (int i = 0; i < COUNT(shapes); i++)

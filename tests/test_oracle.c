@@ -58,8 +58,29 @@ static bool operand_may_leave(const cell *c, const operand *x) {
   return false;
 }
 
+/* The exponent of the largest finite element. */
+static double largest_exponent(const operand *x) {
+  double most = -INFINITY, v[2];
+  for (int64_t i = 0; i < operand_size(x); i++) {
+    element_value(x->dtype, operand_at(x, i), v);
+    for (int p = 0; p < 2; p++)
+      if (isfinite(v[p]) && v[p] != 0) most = fmax(most, logb(v[p]));
+  }
+  return most;
+}
+
+/* Whether the terms of a product of matrices may leave the range: whether infinite ones of both signs meet is then decided
+ * by what rounds them. */
+static bool product_may_leave(const cell *c) {
+  if (dtype_is_int(c->in[0].dtype) && dtype_is_int(c->in[1].dtype)) return false;
+  bool wide = dtype_real(c->in[0].dtype) == TME_F64 || dtype_real(c->in[1].dtype) == TME_F64;
+  double terms = log2((double)operand_size(&c->in[0]) + 1);
+  return largest_exponent(&c->in[0]) + largest_exponent(&c->in[1]) + terms + 2 >= (wide ? 1022 : 126);
+}
+
 static bool may_leave_range(const cell *c) {
   op_family f = op_get(c->op)->family;
+  if (f == FAMILY_matmul) return product_may_leave(c);
   bool ordered = f == FAMILY_statistics || f == FAMILY_attention || f == FAMILY_weights || c->op == OP_sum ||
                  c->op == OP_prod,
        may = false;

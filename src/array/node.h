@@ -33,7 +33,7 @@ struct node {
   int nin;
   tme_engine *engine; /* a reference */
   tme_array **in;     /* NULL entries for absent optional arrays; nin is 0 once all outputs are computed */
-  op_attrs *attrs; /* no more of it than those of the operation */
+  op_attrs *attrs;    /* no more of it than those of the operation */
   union {
     op_number literal;    /* OP_literal: as the caller gave it, whatever dtype it takes later */
     struct subgraph *sub; /* OP_call: a reference */

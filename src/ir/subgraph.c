@@ -117,7 +117,7 @@ tme_status subgraph_check_count(const subgraph *s, int nin, error *e) {
 tme_status subgraph_check_operand(const subgraph *s, int k, const op_type *given, error *e) {
   const op_type *want = &s->operand[k];
   if (!s->read[k] || (want->dtype == given->dtype && type_same_shape(want, given))) return TME_OK;
-  char a[200], b[200];
+  char a[SHAPE_TEXT], b[SHAPE_TEXT];
   type_shape_text(given, a);
   type_shape_text(want, b);
   return fail(e, want->dtype != given->dtype ? TME_ERR_DTYPE : TME_ERR_SHAPE,
