@@ -165,8 +165,9 @@ given="a=5, b=2, c=12, d=0.5, e=0.5, f=true, g=0.5, h=0.5, i=[], j=[], k=[6], l=
 both 'many, given' '[1235.   11.   11.   11.   10.   71.   10.  218.]' "$second many(arange(2) + 9.0, $given); $all"
 both 'many, defaults' '[ 331.   114.5   11.   117.  -959.     9.    20.   110. ]' \
   "$second many(arange(2) + 9.0, b=2, i=[3]); $all"
-check 'a wrong choice' 1 "$(value cpu "many(arange(2), b=2, i=[3], o='minsu')" | grep -c "o is 'minsu', expected one of plus|minus|nothing")"
-check 'a long text' 1 "$(value cpu "many(arange(2), b=2, i=[3], n='$(printf '%0200d')')" | grep -c 'n has more than 127 bytes')"
+refused 'a wrong choice' "many: o is 'minsu', expected one of plus|minus|nothing" "many(arange(2), b=2, i=[3], o='minsu')"
+refused 'a long text' 'many: n has more than 127 bytes' "many(arange(2), b=2, i=[3], n='$(printf '%0200d' 0)')"
+refused 'no text' 'many: n: a text in quotes expected, got a whole number' 'many(arange(2), b=2, i=[3], n=7)'
 # What breaks a limit of a row does not build, and says why.
 does_not_build() { # WHAT SIGNATURE OUTPUTS
   cp "$work/src/ops/ops.def" "$work/ops.def"
@@ -179,5 +180,6 @@ does_not_build '9 outputs, expected 1 to 8' x 9
 does_not_build "there is no kind 'tensor'" x:tensor 1
 does_not_build "'much_too_long_a_name' has 20 characters, expected 1 to 15" much_too_long_a_name 1
 does_not_build 'the default of a text is none' 'x, t:text=C' 1
+does_not_build "the C function has a 's' of its own" 'x, s:int=1' 1
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]

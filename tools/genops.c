@@ -35,6 +35,9 @@ static const struct {
 };
 enum { NKINDS = sizeof kinds / sizeof *kinds, CHOICE = NKINDS - 1 };
 
+static const char *const taken[] = {"s", "out", "given"};
+enum { NTAKEN = sizeof taken / sizeof *taken };
+
 __attribute__((format(printf, 2, 3), noreturn)) static void refuse(const row *r, const char *format, ...) {
   va_list args;
   va_start(args, format);
@@ -67,6 +70,8 @@ static void parse(row *r) {
     if (r->nparams == OP_MAX_PARAMS) refuse(r, "more than %d parameters", OP_MAX_PARAMS);
     param *p = &r->params[r->nparams];
     s = word(r, s, ":,=", p->name, sizeof p->name);
+    for (int i = 0; i < NTAKEN; i++)
+      if (!strcmp(p->name, taken[i])) refuse(r, "the C function has a '%s' of its own", p->name);
     snprintf(p->kind, sizeof p->kind, "array");
     if (*s == ':') s = word(r, s + 1, "=,", p->kind, sizeof p->kind);
     int kind = kind_of(r, p);
@@ -181,16 +186,16 @@ static void print_function(const row *r) {
   prototype(r);
   printf(" {\n");
   if (r->outputs == 1) printf("  tme_array *out[1];\n");
-  printf("  tme_arg a[] = {");
+  printf("  tme_arg given[] = {");
   for (int i = 0; i < r->nparams; i++) {
     printf("%s", i ? ", " : "");
     print_named(kinds[kind_of(r, &r->params[i])].argument, r->params[i].name);
   }
   printf("};\n");
   if (r->outputs == 1)
-    printf("  return apply(s, OP_%s, a, %d, out) == TME_OK ? out[0] : NULL;\n}\n\n", r->name, r->nparams);
+    printf("  return apply(s, OP_%s, given, %d, out) == TME_OK ? out[0] : NULL;\n}\n\n", r->name, r->nparams);
   else
-    printf("  return apply(s, OP_%s, a, %d, out);\n}\n\n", r->name, r->nparams);
+    printf("  return apply(s, OP_%s, given, %d, out);\n}\n\n", r->name, r->nparams);
 }
 
 static void print_docs(const row *r) { printf("| `%s(%s)` | %s |\n", r->name, r->signature, r->doc); }
