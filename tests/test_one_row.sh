@@ -93,6 +93,27 @@ tme_status ref_many(ref_call *c, error *e) {
 }
 EOF
 
+# Several results, made of other operations one by one.
+add_row 'DECOMPOSED(least, "x, axis:axis=-1", 2, "the smallest element along an axis, and where it stands")'
+cat >"$work/src/ir/families/least.c" <<'EOF'
+#include "ir/graph.h"
+
+tme_status infer_least(op_call *c, op_type *out, error *e) {
+  tme_status s = infer_axis(c, &c->attrs->least.axis, c->in[0]->rank, e);
+  if (s == TME_OK) infer_reduced(c->in[0], 1u << c->attrs->least.axis, false, &out[0]);
+  out[0].dtype = c->in[0]->dtype;
+  out[1] = out[0];
+  out[1].dtype = TME_I64;
+  return s;
+}
+
+int decompose_least(graph *g, const g_site *s) {
+  uint32_t along = 1u << s->attrs->least.axis;
+  op_attrs at = {.argreduce = {.axes = axes_from_mask(along)}};
+  return s->output ? graph_op(g, OP_argmin, s->in, 1, &at) : graph_reduce(g, OP_min, s->in[0], along, false);
+}
+EOF
+
 cmake -S "$work" -B "$work/build" -DCMAKE_BUILD_TYPE=Debug -DTME_TESTS=OFF -DTME_LLVM=OFF -DTME_WERROR=ON >"$work/log" 2>&1 &&
   cmake --build "$work/build" -j "$(nproc)" --target tme_program >>"$work/log" 2>&1 || { tail -40 "$work/log"; exit 1; }
 cp "$module" "$work/build/lib/" # it knows no operations
@@ -120,6 +141,8 @@ for name in hardsigmoid standardize interp; do
 done
 both hardsigmoid '[0.         0.16666667 0.5        0.8333333  1.        ]' 'hardsigmoid(linspace(-4, 4, 5, dtype=float32))'
 both standardize '[-1.3416407 -0.4472136  0.4472136  1.3416407]' 'standardize(astype([1, 2, 3, 4], float32))'
+both 'least, both' '[-3.  2.]' 'a, i = least([4.0, 1, -3, 2]); stack([a, astype(i, float32)])'
+both 'least, one' '[2 0]' 'a, i = least([[4.0, 1, -3, 2], [0, 1, 2, 3]]); i'
 # Three operands that are computed, and a product before and after.
 both interp '[0.  0.5 3.  4.  6.  6. ]' \
   'interp(concatenate([[-1.0, 0.5], sqrt([4.0, 9, 25, 36])]), arange(5) * 1.0, arange(5) ** 2 * 0.5 + arange(5) * 0.5 - where(arange(5) > 2, arange(5) - 2.0, 0) * 2)'

@@ -109,6 +109,8 @@ static void test_decomposed(void **unused) {
   if (!r) fail_msg("%s", e.text);
   count(d, OP_divmod, 0);
   count(d, OP_pick, 0);
+  for (int i = 0; i < d->n; i++)
+    if (graph_get(d, i)->op == OP_fraction) assert_string_equal(graph_written(d, i), "modf");
   count(r, OP_remainder, 1);
   count(r, OP_floor_divide, 0);
   count(r, OP_fraction, 1);

@@ -31,7 +31,8 @@ static int decompose_output(graph *g, const g_node *pick, int x, const decomposi
   op_attrs attrs;
   if (n.attrs >= 0) attrs = *graph_attrs(g, x);
   g_site site = {.node = &n, .in = in, .attrs = n.attrs < 0 ? NULL : &attrs, .output = pick->leaf};
-  int y = decompose(g, &site);
+  int before = g->n, y = decompose(g, &site);
+  graph_set_written(g, before, g, x);
   mem_free(in);
   *d->outputs = true;
   return y;
