@@ -79,8 +79,8 @@ array linspace(values &v, int i) {
   const op_type &type = v.g->node[i].type;
   const create_attrs &a = graph_attrs(v.g, i)->create;
   int64_t n = a.num, parts = a.endpoint ? n - 1 : n;
-  double start = number_value(&a.start), stop = number_value(&a.stop);
-  op_number step = number_of_double(parts > 0 ? (stop - start) / static_cast<double>(parts) : 0);
+  double start = a.start.v.f, stop = a.stop.v.f; // floats, after inference
+  op_number step = {NUMBER_FLOAT, {parts > 0 ? (stop - start) / static_cast<double>(parts) : 0}};
   array y = steps(v, type, a.start, step);
   if (a.endpoint && n > 1) {
     array last = mx::equal(mx::arange(0, static_cast<int>(n), 1), constant(TME_I32, static_cast<double>(n - 1)));
