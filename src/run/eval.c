@@ -87,8 +87,8 @@ tme_status eval_plan(tme_engine *e, eval_run *r, error *err) {
   return TME_OK;
 }
 
-tme_status eval_numeric(const tme_engine *e, const buffer *b, error *err) {
-  if (!buffer_is_ready(b) || !b->failure || e->context.config.quiet_numeric) return TME_OK;
+tme_status eval_failure(const tme_engine *e, const buffer *b, error *err) {
+  if (e->context.config.quiet_numeric) return TME_OK;
   return fail(err, TME_ERR_NUMERIC, "%s: matrix %lld of the batch: %s", b->failed_op ? b->failed_op : "eval",
               (long long)b->failed_matrix, b->failure);
 }

@@ -16,8 +16,12 @@ tme_status eval_finish(tme_engine *e, eval_run *r, bool wait, const atomic_bool 
 trace_result eval_look(tme_engine *e, eval_run *r, tme_array *const *a, int n, bool count, error *err);
 /* Makes the plan of a signature that was not in the cache, and puts it there. Without room there it serves once. */
 tme_status eval_plan(tme_engine *e, eval_run *r, error *err);
-/* TME_ERR_NUMERIC if the buffer is ready and a computation has left that failure in it, which is not to be quiet. */
-tme_status eval_numeric(const tme_engine *e, const buffer *b, error *err);
+/* TME_ERR_NUMERIC for the failure that a computation has left in the buffer, unless failures are quiet. */
+tme_status eval_failure(const tme_engine *e, const buffer *b, error *err);
+/* The same if the buffer is ready and holds one. */
+static inline tme_status eval_numeric(const tme_engine *e, const buffer *b, error *err) {
+  return buffer_is_ready(b) && b->failure ? eval_failure(e, b, err) : TME_OK;
+}
 /* How often arrays were published; waits until that changes; changes it. */
 uint64_t eval_published(tme_engine *e);
 void eval_wait(tme_engine *e, uint64_t seen);

@@ -30,42 +30,15 @@ static const char *cpu_supports(backend *b, const graph *g, int node) {
 
 void executable_free(executable *x) {
   if (!x) return;
-  if (x->p)
-    for (int i = 0; i < x->p->nsteps && x->launch; i++) jit_release(x->launch[i].code);
-  program_free(x->p);
+  for (int i = 0; x->launch && i < x->s.p->nsteps; i++) jit_release(x->launch[i].code);
   mem_free(x->launch);
-  buckets_free(&x->dead);
-  mem_free(x->bytes);
-  mem_free(x->concurrent);
+  steps_free(&x->s);
   mem_free(x);
 }
 
 static void cpu_free_executable(backend *b, executable *x) {
   (void)b;
   executable_free(x);
-}
-
-/* Finds which slots no step needs any more. */
-static bool find_dead(executable *x) {
-  program *p = x->p;
-  int *last = mem_alloc((size_t)p->nslots * sizeof *last); /* per slot: the step that uses it last */
-  if (!last) return false;
-  for (int s = 0; s < p->nslots; s++) last[s] = -1;
-  for (int i = 0; i < p->nsteps; i++) {
-    const step *s = &p->steps[i];
-    for (int k = 0; k < s->nbind; k++)
-      if (s->bind[k] >= 0) last[s->bind[k]] = i;
-    for (int k = 0; k < s->nin; k++)
-      if (s->in[k] >= 0) last[s->in[k]] = i;
-    for (int k = 0; k < s->nout; k++)
-      if (s->out[k] >= 0) last[s->out[k]] = i;
-  }
-  for (int r = 0; r < p->g->nroots; r++) last[p->root_slot[r]] = p->nsteps;
-  for (int s = 0; s < p->nslots; s++)
-    if (p->slots[s].leaf >= 0) last[s] = -1; /* not the executable's */
-  bool ok = buckets_make(&x->dead, last, p->nslots, p->nsteps);
-  mem_free(last);
-  return ok;
 }
 
 static program *lower(backend *b, const graph *region, error *e) {
@@ -82,15 +55,9 @@ static executable *without_code(backend *b, program *p, error *e) {
     return NULL;
   }
   x->kernels_run = &((cpu *)b->state)->kernels_run;
-  x->p = p;
   x->jit = jit_of(b);
-  x->launch = mem_calloc((size_t)p->nsteps + 1, sizeof *x->launch);
-  x->concurrent = mem_calloc((size_t)p->nsteps + 1, sizeof *x->concurrent);
-  x->bytes = mem_alloc((size_t)p->nslots * sizeof *x->bytes);
-  for (int s = 0; s < p->nslots && x->bytes; s++)
-    if (!mul_size((size_t)p->slots[s].size, tme_dtype_size(p->slots[s].type.dtype), &x->bytes[s]))
-      x->bytes[s] = SIZE_MAX;
-  if (x->launch && x->concurrent && x->bytes) return x;
+  if (steps_make(&x->s, p)) x->launch = mem_calloc((size_t)p->nsteps + 1, sizeof *x->launch);
+  if (x->launch) return x;
   fail_memory(e, "prepare", (size_t)p->nsteps * sizeof *x->launch);
   executable_free(x);
   return NULL;
@@ -105,8 +72,8 @@ static tme_status load_kernel(backend *b, const step *s, launch *l, error *e) {
 
 executable *executable_load(backend *b, program *p, error *e) {
   executable *x = without_code(b, p, e);
-  for (int i = 0; x && i < x->p->nsteps; i++) {
-    const step *s = &x->p->steps[i];
+  for (int i = 0; x && i < x->s.p->nsteps; i++) {
+    const step *s = &x->s.p->steps[i];
     if (s->kind != STEP_KERNEL) continue;
     if (context_debug(b->context, 2)) {
       text t = {0};
@@ -120,8 +87,8 @@ executable *executable_load(backend *b, program *p, error *e) {
     }
   }
   if (!x) return NULL;
-  if (concurrent_find(x, threads_count(b->context->threads)) && find_dead(x)) return x;
-  fail_memory(e, "prepare", (size_t)x->p->nslots * sizeof(int));
+  if (concurrent_find(x, threads_count(b->context->threads)) && steps_find_dead(&x->s)) return x;
+  fail_memory(e, "prepare", (size_t)x->s.p->nslots * sizeof(int));
   executable_free(x);
   return NULL;
 }
@@ -165,7 +132,7 @@ static void cpu_describe(backend *b, const graph *region, const executable *x, u
     text_add(out, "  not lowered: %s\n", why.text);
     return;
   }
-  program *p = x->p;
+  program *p = x->s.p;
   if (flags & TME_EXPLAIN_PASSES) {
     text_add(out, "after decompose and simplify:\n");
     graph_print(p->g, out);

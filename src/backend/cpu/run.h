@@ -3,7 +3,7 @@
 #define TME_RUN_H
 
 #include "backend/cpu/jit.h"
-#include "base/buckets.h"
+#include "backend/steps.h"
 #include <stdatomic.h>
 
 /* How the tasks of a kernel are handed out. The division never changes a result. With what a run needs of the kernel, whose
@@ -28,13 +28,10 @@ enum {
 };
 
 struct executable {
-  program *p;
+  steps s;
   jit *jit;
   atomic_ullong *kernels_run; /* the backend's count */
   launch *launch;             /* per step */
-  size_t *bytes;              /* per slot: its memory; SIZE_MAX: too much */
-  buckets dead;               /* per step: the slots whose memory is free after it */
-  int *concurrent;            /* per step: how many, from it on, run concurrently */
 };
 
 /* A program with the code of its kernels; takes the program. NULL with the reason. */
