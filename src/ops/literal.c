@@ -9,14 +9,9 @@
 
 /* ---- numbers ------------------------------------------------------------------------------------------------------- */
 
-op_number number_of_double(double v) { return (op_number){NUMBER_FLOAT, {.f = v}}; }
 op_number number_of_int(int64_t v) { return (op_number){NUMBER_INT, {.i = v}}; }
 op_number number_of_uint(uint64_t v) {
   return v <= INT64_MAX ? number_of_int((int64_t)v) : (op_number){NUMBER_UINT, {.u = v}};
-}
-
-double number_value(const op_number *n) {
-  return n->kind == NUMBER_FLOAT ? n->v.f : n->kind == NUMBER_UINT ? (double)n->v.u : (double)n->v.i;
 }
 
 uint64_t number_wrapped(const op_number *n) {

@@ -178,11 +178,19 @@ typedef struct op_rule_def {
 } op_rule_def;
 const op_rule_def *op_rule_get(op_rule r);
 
-op_number number_of_double(double v);
+/* (Inline, for a module that has but the headers; likewise the next.) */
+static inline op_number number_of_double(double v) {
+  op_number n;
+  n.kind = NUMBER_FLOAT;
+  n.v.f = v;
+  return n;
+}
 op_number number_of_int(int64_t v);
 op_number number_of_uint(uint64_t v);
 /* Rounded once. */
-double number_value(const op_number *n);
+static inline double number_value(const op_number *n) {
+  return n->kind == NUMBER_FLOAT ? n->v.f : n->kind == NUMBER_UINT ? (double)n->v.u : (double)n->v.i;
+}
 /* A whole number in two's complement, beyond int64 and below 0 alike. */
 uint64_t number_wrapped(const op_number *n);
 /* *n as NUMBER_INT or NUMBER_UINT; false if it is not whole, or has more than 64 bits. */
