@@ -45,8 +45,8 @@ static tme_stats stats_of(tme_engine *e) {
 /* gelu(x + 0.25) of n numbers in that many dimensions, checked at its end. */
 static void run_ranked(tme_engine *e, int64_t n, int rank) {
   tme_scope *s = tme_scope_new(e);
-  int64_t shape[TME_MAX_RANK] = {1, 1, 1, 1, 1, 1, 1, 1};
-  shape[rank - 1] = n;
+  int64_t shape[TME_MAX_RANK];
+  for (int d = 0; d < rank; d++) shape[d] = d < rank - 1 ? 1 : n;
   tme_array *x = tme_reshape(s, test_vector(s, n, 0), shape, rank);
   tme_array *y = tme_gelu(s, tme_add(s, x, tme_number(s, 0.25)));
   const float *v = tme_data(s, y);
