@@ -116,6 +116,11 @@ static tme_status launch_one(runner *r, int i, void *const *buf, const uint64_t 
   return TME_OK;
 }
 
+tme_status run_kernel(context *c, executable *x, int i, void *const *buf, const uint64_t *args, error *e) {
+  runner r = {.context = c, .x = x};
+  return launch_one(&r, i, buf, args, e);
+}
+
 /* Concurrent kernels; a piece is numbered through all of them. */
 typedef struct row {
   const launch *launch;

@@ -51,6 +51,8 @@ static inline bool launch_is_finest(void) { return false; }
 #endif
 
 tme_status plan_launch(const step *s, int threads, launch *out, error *e);
+/* Runs the kernel of step i over host memory. */
+tme_status run_kernel(context *c, executable *x, int i, void *const *buf, const uint64_t *args, error *e);
 tme_status run_program(context *c, executable *x, run_args *a, error *e);
 
 #endif

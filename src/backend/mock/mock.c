@@ -1,6 +1,6 @@
 /* A backend for tests: a device whose memory the host cannot read, whose work ends on a thread of its own, and which
- * lacks some operations. What it stores is scrambled; its worker makes plain copies, runs the reference's kernels on
- * them, and scrambles the results. */
+ * lacks some operations. What it stores is scrambled; its worker makes plain copies, computes on them, and scrambles the
+ * results: region by region with the reference's kernels, or step by step with compiled ones. */
 #include "backend/mock/mock.h"
 #include "ir/rewrite.h"
 #include <pthread.h>
@@ -9,7 +9,8 @@
 typedef struct job job;
 typedef struct mock {
   backend base;
-  backend *inner; /* the reference */
+  backend *inner; /* whose kernels it runs: the reference, or the CPU's */
+  bool compiled;
   pthread_mutex_t lock;
   pthread_cond_t more, ready;
   pthread_t thread;
@@ -27,12 +28,13 @@ typedef struct completion {
   error err;
 } completion;
 
-struct executable {
+/* What the engine has as an executable. */
+typedef struct region_code {
   atomic_int refs; /* the plan's, and one per run in flight */
   mock *f;
   graph *g; /* its own: a run may outlive the plan */
   executable *inner;
-};
+} region_code;
 
 struct job {
   job *next;
@@ -43,7 +45,7 @@ struct job {
   size_t offset, bytes;
   void *host; /* of a download, instead of `to` */
   /* regions */
-  executable *x; /* a reference */
+  region_code *x; /* a reference */
   const atomic_bool *cancel;
   array_view *in, *out; /* one reference to each buffer */
   uint64_t *args;
@@ -51,7 +53,7 @@ struct job {
 
 /* ---- memory ------------------------------------------------------------------------------------------------------ */
 
-static void scramble(void *to, const void *from, size_t bytes) {
+void mock_scramble(void *to, const void *from, size_t bytes) {
   const uint8_t *s = from;
   uint8_t *d = to;
   for (size_t i = 0; i < bytes; i++) d[i] = s[i] ^ 0xa5;
@@ -74,7 +76,7 @@ static buffer *mock_alloc(backend *b, size_t bytes, error *e) {
 
 /* ---- the worker -------------------------------------------------------------------------------------------------- */
 
-static void executable_release(executable *x) {
+static void code_release(region_code *x) {
   if (!x || atomic_fetch_sub(&x->refs, 1) != 1) return;
   if (x->inner) x->f->inner->free_executable(x->f->inner, x->inner);
   graph_free(x->g);
@@ -87,7 +89,7 @@ static void free_job(job *j) {
   for (int i = 0; g && j->out && i < g->nroots; i++) buffer_release(j->out[i].buf);
   buffer_release(j->to);
   buffer_release(j->from);
-  executable_release(j->x);
+  code_release(j->x);
   if (j->ev) event_release(&j->ev->base);
   mem_free(j->in);
   mem_free(j->out);
@@ -164,6 +166,10 @@ static event *submit(mock *f, job *j, error *e) {
 }
 
 #ifdef TME_TEST_HOOKS
+static atomic_bool compiled;
+void mock_compiled(bool on) { atomic_store(&compiled, on); }
+static bool mock_is_compiled(void) { return atomic_load(&compiled); }
+
 static mock *locked(backend *b) {
   mock *f = b->state;
   pthread_mutex_lock(&f->lock);
@@ -189,13 +195,15 @@ void mock_fail_next(backend *b, const char *why) {
   f->planted = why;
   pthread_mutex_unlock(&f->lock);
 }
+#else
+static bool mock_is_compiled(void) { return false; }
 #endif
 
 /* ---- copies ------------------------------------------------------------------------------------------------------ */
 
 static void do_copy(mock *f, job *j) {
   (void)f;
-  scramble(j->to ? j->to->data : j->host, (const char *)j->from->data + j->offset, j->bytes);
+  mock_scramble(j->to ? j->to->data : j->host, (const char *)j->from->data + j->offset, j->bytes);
 }
 
 /* To a buffer, or to host memory. */
@@ -231,19 +239,19 @@ static tme_status mock_download(backend *b, void *to, const buffer *from, size_t
 /* ---- regions ----------------------------------------------------------------------------------------------------- */
 
 static const char *mock_supports(backend *b, const graph *g, int i) {
-  (void)b;
+  const mock *f = b->state;
   switch (graph_get(g, i)->op) {
   case OP_svd:
   case OP_svdvals: return "mock has no factorisations, for the tests";
   case OP_tanh: return "mock has no tanh, for the tests";
   case OP_concatenate: return "mock does not join, for the tests";
-  default: return NULL;
+  default: return f->inner->supports(f->inner, g, i);
   }
 }
 
 static void mock_free_executable(backend *b, executable *x) {
   (void)b;
-  executable_release(x);
+  code_release((region_code *)(void *)x);
 }
 
 static int keep(graph *to, const graph *from, int i, int *in, void *user) {
@@ -257,7 +265,7 @@ static int keep(graph *to, const graph *from, int i, int *in, void *user) {
 
 static executable *mock_prepare(backend *b, const graph *g, error *e) {
   mock *f = b->state;
-  executable *x = mem_calloc(1, sizeof *x);
+  region_code *x = mem_calloc(1, sizeof *x);
   if (!x) {
     fail_memory(e, "mock", sizeof *x);
     return NULL;
@@ -266,19 +274,18 @@ static executable *mock_prepare(backend *b, const graph *g, error *e) {
   x->f = f;
   x->g = graph_rewrite(g, NULL, keep, NULL, "mock", NULL, e);
   if (x->g) x->inner = f->inner->prepare(f->inner, x->g, e);
-  if (x->inner) return x;
-  executable_release(x);
+  if (x->inner) return (executable *)(void *)x;
+  code_release(x);
   return NULL;
 }
 
-/* A plain copy of all of a mock buffer. */
-static buffer *plain(mock *f, const buffer *b, error *e) {
-  buffer *p = pool_get(f->base.context->pool, b->bytes);
+buffer *mock_plain(context *c, const buffer *b, error *e) {
+  buffer *p = pool_get(c->pool, b->bytes);
   if (!p) {
     fail_memory(e, "mock", b->bytes);
     return NULL;
   }
-  scramble(p->data, b->data, b->bytes);
+  mock_scramble(p->data, b->data, b->bytes);
   buffer_inherit(p, b);
   return p;
 }
@@ -289,10 +296,23 @@ static tme_status store(array_view *from, array_view *to, error *e) {
   void *rows = mem_alloc(bytes);
   if (!rows) return fail_memory(e, "mock", bytes);
   view_pack(from, (const char *)from->buf->data + from->offset * (int64_t)size, rows);
-  scramble(to->buf->data, rows, bytes);
+  mock_scramble(to->buf->data, rows, bytes);
   buffer_inherit(to->buf, from->buf);
   mem_free(rows);
   return TME_OK;
+}
+
+static tme_status run_compiled(mock *f, job *j, array_view *out, error *e) {
+  run_args a = {.in = j->in, .args = j->args, .out = out, .cancel = j->cancel};
+  tme_status s = mock_run_steps(&f->base, j->x->inner, &a, e);
+  for (int i = 0; i < j->x->g->nroots && s == TME_OK; i++) {
+    /* Both are scrambled, byte by byte. */
+    view_pack(&out[i], (char *)out[i].buf->data + out[i].offset * (int64_t)tme_dtype_size(out[i].dtype),
+              j->out[i].buf->data);
+    buffer_inherit(j->out[i].buf, out[i].buf);
+    buffer_release(out[i].buf);
+  }
+  return s;
 }
 
 /* What failed before this is not computed from. */
@@ -313,33 +333,43 @@ static tme_status check_planted(mock *f, error *e) {
   return why ? fail(e, TME_ERR_DEVICE, "%s", why) : TME_OK;
 }
 
-static void do_region(mock *f, job *j) {
+/* The whole region, by the reference. */
+static tme_status run_plain(mock *f, job *j, array_view *in, array_view *out, error *e) {
   const graph *g = j->x->g;
-  error *e = &j->ev->err;
-  array_view *in = mem_calloc((size_t)g->nleaves + 1, sizeof *in), *out = mem_calloc((size_t)g->nroots, sizeof *out);
-  tme_status s = in && out ? check_inputs(j) : fail_memory(e, "mock", (size_t)g->nleaves * sizeof *in);
-  if (s == TME_OK) s = check_planted(f, e);
+  tme_status s = TME_OK;
   for (int i = 0; i < g->nleaves && s == TME_OK; i++) {
     in[i] = j->in[i];
-    in[i].buf = plain(f, j->in[i].buf, e);
+    in[i].buf = mock_plain(f->base.context, j->in[i].buf, e);
     if (!in[i].buf) s = e->code;
   }
   if (s == TME_OK) {
-    memcpy(out, j->out, sizeof *out * (size_t)g->nroots);
-    for (int i = 0; i < g->nroots; i++) out[i].buf = NULL;
     run_args a = {.in = in, .args = j->args, .out = out, .cancel = j->cancel};
     s = f->inner->run(f->inner, j->x->inner, &a, e);
     bool ran = s == TME_OK;
     for (int i = 0; i < g->nroots && s == TME_OK; i++) s = store(&out[i], &j->out[i], e);
     for (int i = 0; i < g->nroots && ran; i++) buffer_release(out[i].buf);
   }
-  for (int i = 0; in && i < g->nleaves; i++) buffer_release(in[i].buf);
+  for (int i = 0; i < g->nleaves; i++) buffer_release(in[i].buf);
+  return s;
+}
+
+static void do_region(mock *f, job *j) {
+  const graph *g = j->x->g;
+  error *e = &j->ev->err;
+  array_view *in = mem_calloc((size_t)g->nleaves + 1, sizeof *in), *out = mem_calloc((size_t)g->nroots, sizeof *out);
+  tme_status s = in && out ? check_inputs(j) : fail_memory(e, "mock", (size_t)g->nleaves * sizeof *in);
+  if (s == TME_OK) s = check_planted(f, e);
+  for (int i = 0; i < g->nroots && s == TME_OK; i++) {
+    out[i] = j->out[i];
+    out[i].buf = NULL;
+  }
+  if (s == TME_OK) s = f->compiled ? run_compiled(f, j, out, e) : run_plain(f, j, in, out, e);
   mem_free(in);
   mem_free(out);
   j->ev->status = s;
 }
 
-static job *region_job(backend *b, executable *x, const run_args *a, error *e) {
+static job *region_job(backend *b, region_code *x, const run_args *a, error *e) {
   const graph *g = x->g;
   job *j = mem_calloc(1, sizeof *j);
   if (!j) {
@@ -371,7 +401,8 @@ static job *region_job(backend *b, executable *x, const run_args *a, error *e) {
   return NULL;
 }
 
-static tme_status mock_run(backend *b, executable *x, run_args *a, error *e) {
+static tme_status mock_run(backend *b, executable *of, run_args *a, error *e) {
+  region_code *x = (region_code *)(void *)of;
   int n = x->g->nroots;
   job *j = region_job(b, x, a, e);
   if (!j) return e->code;
@@ -390,7 +421,7 @@ static tme_status mock_run(backend *b, executable *x, run_args *a, error *e) {
 static void mock_describe(backend *b, const graph *region, const executable *x, unsigned flags, text *out) {
   mock *f = b->state;
   text_add(out, "  on the device of the tests:\n");
-  f->inner->describe(f->inner, region, x ? x->inner : NULL, flags, out);
+  f->inner->describe(f->inner, region, x ? ((const region_code *)(const void *)x)->inner : NULL, flags, out);
 }
 
 static void mock_stats(backend *b, tme_stats *out) {
@@ -439,7 +470,8 @@ backend *backend_mock_new(context *c, error *e) {
                       .upload = mock_upload,
                       .download = mock_download,
                       .stats = mock_stats};
-  f->inner = backend_reference_new(c, false, e);
+  f->compiled = mock_is_compiled() && c->config.jit;
+  f->inner = f->compiled ? backend_cpu_new(c, e) : backend_reference_new(c, false, e);
   if (f->inner) return &f->base;
   mock_close(&f->base);
   return NULL;
