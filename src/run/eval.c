@@ -151,11 +151,6 @@ tme_status eval_finish(tme_engine *e, eval_run *r, bool wait, const atomic_bool 
   return s;
 }
 
-tme_status eval_wait_for(const tme_engine *e, const buffer *b, error *err) {
-  tme_status s = buffer_wait(b, err);
-  return s == TME_OK ? eval_numeric(e, b, err) : s;
-}
-
 tme_status evaluate(tme_engine *e, tme_array *const *a, int n, const atomic_bool *cancel, error *err) {
   bool again = false;
   for (int i = 0; i < n; i++) again |= !array_buffer(a[i]);

@@ -27,7 +27,10 @@ uint64_t eval_published(tme_engine *e);
 void eval_wait(tme_engine *e, uint64_t seen);
 void eval_nudge(tme_engine *e);
 /* Waits until the buffer is ready. Fails as computing it did, numerically too. */
-tme_status eval_wait_for(const tme_engine *e, const buffer *b, error *err);
+static inline tme_status eval_wait_for(const tme_engine *e, const buffer *b, error *err) {
+  tme_status s = buffer_wait(b, err);
+  return s == TME_OK ? eval_numeric(e, b, err) : s;
+}
 /* Checks a list from the caller. */
 tme_status eval_list(tme_scope *s, const char *what, tme_array *const *a, int n);
 

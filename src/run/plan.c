@@ -49,9 +49,8 @@ bool plan_has_next(const plan *p, int from, tme_status s) {
   return may_differ && from < p->engine->backends.n - 1;
 }
 
-executable *plan_executable(plan *p, plan_step *s, int number, error *e) {
-  executable *x = atomic_load_explicit(&s->exe[number], memory_order_acquire);
-  if (x) return x;
+executable *plan_prepare(plan *p, plan_step *s, int number, error *e) {
+  executable *x = NULL;
   backend *b = p->engine->backends.at[number];
   double t = profile_begin(&p->engine->context);
   executable *made = b->prepare(b, s->region.graph, e);

@@ -31,8 +31,13 @@ typedef struct plan {
 plan *plan_new(tme_engine *e, const signature *s, error *err);
 void plan_retain(plan *p);
 void plan_release(void *unused, void *p);
-/* The step's executable for backend `number`, made at the first call; NULL with the reason. */
-executable *plan_executable(plan *p, plan_step *s, int number, error *e);
+/* Prepares the step for backend `number`. NULL with the reason. */
+executable *plan_prepare(plan *p, plan_step *s, int number, error *e);
+/* The step's executable for it, made when it is first asked for. */
+static inline executable *plan_executable(plan *p, plan_step *s, int number, error *e) {
+  executable *x = atomic_load_explicit(&s->exe[number], memory_order_acquire);
+  return x ? x : plan_prepare(p, s, number, e);
+}
 /* Whether another backend may do what backend `from` could not. */
 bool plan_has_next(const plan *p, int from, tme_status s);
 /* Backend `from`, which is not the last one, failed: logs and counts it, and says who answers. `for_good`: from now on, and
