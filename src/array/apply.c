@@ -8,7 +8,7 @@
 
 enum { FEW = 8 };
 
-typedef struct call {
+typedef struct application {
   tme_scope *s;
   const op_def *def;
   int op, nin;
@@ -16,15 +16,15 @@ typedef struct call {
   tme_array **in;
   op_attrs *attrs;
   op_type base; /* of check_power */
-} call;
+} application;
 
-static bool refuse(call *c, const op_param *p, const char *expected) {
+static bool refuse(application *c, const op_param *p, const char *expected) {
   fail(&c->s->err, TME_ERR_ARGUMENT, "%s: %s must be %s", c->def->name, p->name, expected);
   return false;
 }
 
 /* A NULL is most often the result of a call that failed: then its message stands. */
-static bool take_array(call *c, const op_param *p, tme_array *a) {
+static bool take_array(application *c, const op_param *p, tme_array *a) {
   if (a && a->node->engine == c->s->engine) {
     c->in[c->nin++] = a;
     return true;
@@ -36,7 +36,7 @@ static bool take_array(call *c, const op_param *p, tme_array *a) {
   return false;
 }
 
-static bool take_list(call *c, const op_param *p, const tme_arg *a, op_list *l) {
+static bool take_list(application *c, const op_param *p, const tme_arg *a, op_list *l) {
   l->n = -1;
   if (a->kind == TME_ARG_ABSENT) return p->has_default || refuse(c, p, "given");
   if (a->kind == TME_ARG_INT) {
@@ -55,7 +55,7 @@ static bool take_list(call *c, const op_param *p, const tme_arg *a, op_list *l) 
   return true;
 }
 
-static bool take_perdim(call *c, const op_param *p, const tme_arg *a, op_list *l) {
+static bool take_perdim(application *c, const op_param *p, const tme_arg *a, op_list *l) {
   if (!take_list(c, p, a, l)) return false;
   int rank = c->nin ? c->in[0]->type.rank : 0;
   if (l->n < 0 || l->n == rank) return true;
@@ -64,7 +64,7 @@ static bool take_perdim(call *c, const op_param *p, const tme_arg *a, op_list *l
   return false;
 }
 
-static bool take_int(call *c, const op_param *p, const tme_arg *a, int64_t *v) {
+static bool take_int(application *c, const op_param *p, const tme_arg *a, int64_t *v) {
   if (a->kind == TME_ARG_ABSENT) {
     *v = (int64_t)p->value;
     return p->has_default || refuse(c, p, "given");
@@ -74,14 +74,14 @@ static bool take_int(call *c, const op_param *p, const tme_arg *a, int64_t *v) {
   return true;
 }
 
-static bool take_bool(call *c, const op_param *p, const tme_arg *a, bool *v) {
+static bool take_bool(application *c, const op_param *p, const tme_arg *a, bool *v) {
   int64_t i = 0;
   bool ok = take_int(c, p, a, &i);
   *v = i != 0;
   return ok;
 }
 
-static bool take_dtype(call *c, const op_param *p, const tme_arg *a, tme_dtype *v) {
+static bool take_dtype(application *c, const op_param *p, const tme_arg *a, tme_dtype *v) {
   int64_t i = 0;
   if (!take_int(c, p, a, &i)) return false;
   *v = (tme_dtype)i;
@@ -90,7 +90,7 @@ static bool take_dtype(call *c, const op_param *p, const tme_arg *a, tme_dtype *
   return false;
 }
 
-static bool take_text(call *c, const op_param *p, const tme_arg *a, char *v) {
+static bool take_text(application *c, const op_param *p, const tme_arg *a, char *v) {
   *v = 0;
   if (a->kind == TME_ARG_ABSENT) return p->has_default || refuse(c, p, "given");
   if (a->kind != TME_ARG_TEXT || !a->u.text) return refuse(c, p, "a text");
@@ -103,7 +103,7 @@ static bool take_text(call *c, const op_param *p, const tme_arg *a, char *v) {
   return true;
 }
 
-static bool take_choice(call *c, const op_param *p, const tme_arg *a, int *v) {
+static bool take_choice(application *c, const op_param *p, const tme_arg *a, int *v) {
   *v = (int)p->value;
   if (a->kind == TME_ARG_ABSENT) return p->has_default || refuse(c, p, "given");
   if (a->kind != TME_ARG_TEXT || !a->u.text) return refuse(c, p, "a text");
@@ -114,7 +114,7 @@ static bool take_choice(call *c, const op_param *p, const tme_arg *a, int *v) {
   return false;
 }
 
-static bool take_float(call *c, const op_param *p, const tme_arg *a, double *v) {
+static bool take_float(application *c, const op_param *p, const tme_arg *a, double *v) {
   if (a->kind == TME_ARG_FLOAT)
     *v = a->u.f;
   else if (a->kind == TME_ARG_INT)
@@ -128,7 +128,7 @@ static bool take_float(call *c, const op_param *p, const tme_arg *a, double *v) 
   return a->kind != TME_ARG_ABSENT || p->has_default || refuse(c, p, "given");
 }
 
-static bool take_number(call *c, const op_param *p, const tme_arg *a, op_number *v) {
+static bool take_number(application *c, const op_param *p, const tme_arg *a, op_number *v) {
   if (a->kind == TME_ARG_INT)
     *v = number_of_int(a->u.i);
   else if (a->kind == TME_ARG_UINT)
@@ -142,12 +142,12 @@ static bool take_number(call *c, const op_param *p, const tme_arg *a, op_number 
   return a->kind != TME_ARG_ABSENT || p->has_default || refuse(c, p, "given");
 }
 
-static bool take_axes(call *c, const op_param *p, const tme_arg *a, op_axes *v) {
+static bool take_axes(application *c, const op_param *p, const tme_arg *a, op_axes *v) {
   v->given = a->kind == TME_ARG_ABSENT ? AXES_NONE : AXES_LIST;
   return take_list(c, p, a, &v->list);
 }
 
-static bool take(call *c, const op_param *p, const tme_arg *a) {
+static bool take(application *c, const op_param *p, const tme_arg *a) {
   void *v = attrs_at(c->attrs, p);
   switch (p->kind) {
   case PARAM_ARRAY:
@@ -210,7 +210,7 @@ static node *make_view(tme_engine *e, int op, tme_array *x, const op_attrs *attr
   return n;
 }
 
-static node *make(call *c, tme_dtype *cast, const op_type *types) {
+static node *make(application *c, tme_dtype *cast, const op_type *types) {
   tme_engine *e = c->s->engine;
   bool structured = c->def->family != FAMILY_elementwise;
   if (c->op == OP_clip) c->op = compose_clip(c->in, cast, &c->nin);
@@ -237,7 +237,7 @@ static node *make(call *c, tme_dtype *cast, const op_type *types) {
 }
 
 /* The node's outputs to the scope. Takes over the reference, of which each output needs one. */
-static bool give(call *c, node *n, tme_array **out) {
+static bool give(application *c, node *n, tme_array **out) {
   int outputs = c->def->outputs;
   if (!n) return false;
   if (outputs > 1) atomic_fetch_add_explicit(&n->refs, outputs - 1, memory_order_relaxed);
@@ -246,7 +246,7 @@ static bool give(call *c, node *n, tme_array **out) {
 }
 
 /* The same, with those of dtype `wide` as `narrow`. */
-static bool give_narrowed(call *c, node *n, tme_dtype wide, tme_dtype narrow, tme_array **out) {
+static bool give_narrowed(application *c, node *n, tme_dtype wide, tme_dtype narrow, tme_array **out) {
   int outputs = c->def->outputs, done = 0;
   node *own[OP_MAX_OUTPUTS];
   for (; n && done < outputs; done++) {
@@ -265,7 +265,7 @@ static bool give_narrowed(call *c, node *n, tme_dtype wide, tme_dtype narrow, tm
 }
 
 /* Untyped operands among the others: what the dtype that they are to have does not hold is an error. */
-static bool check_untyped(call *c, const tme_dtype *cast) {
+static bool check_untyped(application *c, const tme_dtype *cast) {
   for (int i = 0; i < c->nin; i++) {
     tme_array *a = c->in[i];
     if (!a || !a->type.weak || c->def->family == FAMILY_cast) continue;
@@ -275,7 +275,7 @@ static bool check_untyped(call *c, const tme_dtype *cast) {
 }
 
 /* Integers to the power of untyped negative ones: of untyped integers floats, of others an error. */
-static tme_status check_power(call *c, tme_dtype floating, const op_type **in) {
+static tme_status check_power(application *c, tme_dtype floating, const op_type **in) {
   if (c->op != OP_pow || !c->in[1]->type.weak || dtype_kind(c->in[0]->type.dtype) > TAKES_INT) return TME_OK;
   if (dtype_kind(c->in[1]->type.dtype) > TAKES_INT) return TME_OK;
   bool negative;
@@ -292,13 +292,13 @@ static tme_status check_power(call *c, tme_dtype floating, const op_type **in) {
 }
 
 /* Means and variances of integers that f32 does not hold are made in f64, lest numbers be rounded before they are centred. */
-static bool is_of_wide_integers(const call *c) {
+static bool is_of_wide_integers(const application *c) {
   if (c->op != OP_mean && c->op != OP_var && c->op != OP_std) return false;
   tme_dtype t = c->in[0]->type.dtype;
   return dtype_is_int(t) && tme_dtype_size(t) >= 4;
 }
 
-static tme_status infer(call *c, const op_type **in, tme_dtype *cast, tme_array **out) {
+static tme_status infer(application *c, const op_type **in, tme_dtype *cast, tme_array **out) {
   const engine_config *config = &context_of(c->s->engine)->config;
   bool untyped = true, floats = false;
   for (int i = 0; i < c->nin; i++) {
@@ -337,7 +337,7 @@ static tme_status infer(call *c, const op_type **in, tme_dtype *cast, tme_array 
   return ok ? TME_OK : fail_memory(err, c->def->name, sizeof *n);
 }
 
-static tme_status compare(call *c, const op_type **in, tme_dtype *cast, tme_array **out) {
+static tme_status compare(application *c, const op_type **in, tme_dtype *cast, tme_array **out) {
   node *a = c->in[0]->node, *b = c->in[1]->node, *own = NULL;
   if (a->op == OP_literal && b->op == OP_literal && c->in[0]->type.weak && c->in[1]->type.weak) {
     op_number v = number_of_int(compare_literals(c->op, &a->literal, &b->literal));
@@ -357,7 +357,7 @@ static tme_status compare(call *c, const op_type **in, tme_dtype *cast, tme_arra
   return s;
 }
 
-static bool take_all(call *c, const tme_arg *args, int nargs) {
+static bool take_all(application *c, const tme_arg *args, int nargs) {
   static const tme_arg absent = {.kind = TME_ARG_ABSENT};
   for (int p = 0; p < c->def->nparams; p++)
     if (!take(c, &c->def->params[p], p < nargs ? &args[p] : &absent)) return false;
@@ -365,7 +365,7 @@ static bool take_all(call *c, const tme_arg *args, int nargs) {
 }
 
 /* Lists of many arrays. */
-static tme_status apply_many(call *c, const tme_arg *args, int nargs, int most, tme_array **out) {
+static tme_status apply_many(application *c, const tme_arg *args, int nargs, int most, tme_array **out) {
   c->in = mem_calloc((size_t)most, sizeof *c->in);
   const op_type **types = mem_calloc((size_t)most, sizeof *types);
   tme_dtype *cast = mem_calloc((size_t)most, sizeof *cast);
@@ -393,7 +393,7 @@ tme_status apply(tme_scope *s, int op, const tme_arg *args, int nargs, tme_array
   const op_type *types[FEW];
   tme_dtype cast[FEW];
   op_attrs attrs;
-  call c;
+  application c;
   c.s = s;
   c.def = d;
   c.op = op;

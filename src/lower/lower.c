@@ -283,8 +283,8 @@ expr_value builder_value(builder *b, int node, const int *ix, int guard) {
   if (b->failure || b->k->failed) return v;
   v = compute(b, node, ix, guard);
   if (room(b, &b->memo, b->nmemo, &b->cap_memo, sizeof *b->memo)) {
-    memo *m = &b->memo[b->nmemo++];
-    *m = (memo){.node = node, .guard = guard, .v = v};
+    built_value *m = &b->memo[b->nmemo++];
+    *m = (built_value){.node = node, .guard = guard, .v = v};
     memcpy(m->ix, ix, sizeof(int) * (size_t)rank);
   }
   return v;

@@ -20,11 +20,11 @@ struct lowering {
   int *place; /* per node: where it stands in `node`, -1 if it does not */
 };
 
-typedef struct memo {
+typedef struct built_value {
   int node, guard;
   int ix[TME_MAX_RANK];
   expr_value v;
-} memo;
+} built_value;
 
 /* One kernel being made. */
 typedef struct builder builder;
@@ -35,7 +35,7 @@ struct builder {
   int nbind, cap_bind;
   step_arg *args;
   int nargs, cap_args;
-  memo *memo; /* values of the loops that are open */
+  built_value *memo; /* values of the loops that are open */
   int nmemo, cap_memo;
   /* Nodes that the kernel makes itself, not from its operands: accumulators, cached rows. Returns true and the value. */
   bool (*special)(builder *b, int node, const int *ix, int guard, expr_value *out);

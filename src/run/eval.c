@@ -106,7 +106,7 @@ static void prepare_run(tme_engine *e, const eval_run *r) {
   if (start) threads_start(e->context.threads, pool_populate, start, HUGE_PAGE);
 }
 
-static tme_status run(tme_engine *e, eval_run *r, bool wait, const atomic_bool *cancel, error *err) {
+static tme_status run_planned(tme_engine *e, eval_run *r, bool wait, const atomic_bool *cancel, error *err) {
   for (int i = 0; i < r->nleaves; i++)
     if (eval_numeric(e, r->leaf[i].buf, err) != TME_OK) return err->code;
   if (cancel && atomic_load(cancel)) return fail(err, TME_ERR_CANCELLED, "eval: cancelled");
@@ -139,7 +139,7 @@ static void publish(tme_engine *e, eval_run *r, bool computed) {
 tme_status eval_finish(tme_engine *e, eval_run *r, bool wait, const atomic_bool *cancel, error *err) {
   double t = context_debug(&e->context, 1) ? now_ms() : 0;
   bool cached = r->plan;
-  tme_status s = run(e, r, wait, cancel, err);
+  tme_status s = run_planned(e, r, wait, cancel, err);
   publish(e, r, s == TME_OK);
   atomic_fetch_add_explicit(&e->evaluations, 1, memory_order_relaxed);
   if (context_debug(&e->context, 1))

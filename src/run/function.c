@@ -313,7 +313,7 @@ static void release(array_view *v) {
   v->buf = NULL;
 }
 
-static tme_status run(tme_scope *s, const tme_function *f, eval_run *r, tme_array *const *in, tme_array **out,
+static tme_status run_traced(tme_scope *s, const tme_function *f, eval_run *r, tme_array *const *in, tme_array **out,
                       error *e) {
   if (!grow(&r->out, &r->cap_out, f->nvalues, sizeof *r->out)) return fail_memory(e, "call", sizeof *r->out);
   array_view *value = r->out;
@@ -347,7 +347,7 @@ static tme_status call(tme_scope *s, const tme_function *f, tme_array *const *in
   if (st == TME_OK) st = evaluate(f->engine, inputs, ninputs, NULL, &err);
   if (st == TME_OK) {
     eval_run *r = run_take(f->engine);
-    st = r ? run(s, f, r, inputs, outputs, &err) : fail_memory(&err, "call", sizeof *r);
+    st = r ? run_traced(s, f, r, inputs, outputs, &err) : fail_memory(&err, "call", sizeof *r);
     if (r) run_give(f->engine, r);
   }
   return st == TME_OK ? st : scope_fail(s, &err);

@@ -14,11 +14,11 @@ enum {
 };
 
 /* What one run holds. */
-typedef struct runner {
+typedef struct launcher {
   context *context;
   executable *x;
   checker *check; /* TME_CHECK, or NULL */
-} runner;
+} launcher;
 
 #ifdef TME_TEST_HOOKS
 static atomic_bool finest;
@@ -46,28 +46,28 @@ tme_status plan_launch(const step *s, int nthreads, launch *out, error *e) {
   return TME_OK;
 }
 
-typedef struct call {
+typedef struct kernel_call {
   kernel_fn *entry;
   void *const *buf;
   const uint64_t *args;
   char *scratch;
   size_t scratch_bytes; /* of a thread */
-} call;
+} kernel_call;
 
 static void run_tasks(void *user, int thread, int64_t t0, int64_t t1) {
-  const call *c = user;
+  const kernel_call *c = user;
   char *scratch = c->scratch ? c->scratch + (size_t)thread * c->scratch_bytes : NULL;
   c->entry(c->buf, c->args, scratch, libm_table, t0, t1);
 }
 
 /* A kernel with all that it needs. */
 typedef struct ready {
-  call c;
+  kernel_call c;
   buffer *scratch;
 } ready;
 
 /* `many`: on any of the threads. */
-static tme_status prepare(runner *r, int i, bool many, void *const *buf, const uint64_t *args, ready *out, error *e) {
+static tme_status prepare(launcher *r, int i, bool many, void *const *buf, const uint64_t *args, ready *out, error *e) {
   const launch *l = &r->x->launch[i];
   size_t per_thread = (l->scratch_bytes + 63) / 64 * 64, bytes;
   if (per_thread && many) per_thread += SCRATCH_GAP;
@@ -82,12 +82,12 @@ static tme_status prepare(runner *r, int i, bool many, void *const *buf, const u
   return TME_OK;
 }
 
-static void count(runner *r, const launch *l) {
+static void count(launcher *r, const launch *l) {
   atomic_fetch_add_explicit(r->x->kernels_run, 1, memory_order_relaxed);
   jit_worked(r->x->jit, l->code, l->ns);
 }
 
-static tme_status launch_one(runner *r, int i, void *const *buf, const uint64_t *args, error *e) {
+static tme_status launch_one(launcher *r, int i, void *const *buf, const uint64_t *args, error *e) {
   const launch *l = &r->x->launch[i];
   if (l->threads == 1 && !l->scratch_bytes && !r->context->profile) { /* as most are where arrays are small */
     jit_entry(l->code)(buf, args, NULL, libm_table, 0, l->tasks);
@@ -122,14 +122,14 @@ tme_status run_kernel(context *c, executable *x, int i, void *const *buf, const 
 }
 
 /* Concurrent kernels; a piece is numbered through all of them. */
-typedef struct row {
+typedef struct concurrent {
   const launch *launch;
   ready *kernel;
   int count;
-} row;
+} concurrent;
 
 static void run_pieces(void *user, int thread, int64_t t0, int64_t t1) {
-  const row *w = user;
+  const concurrent *w = user;
   int64_t before = 0;
   for (int i = 0; i < w->count; i++) {
     const launch *l = &w->launch[i];
@@ -142,7 +142,7 @@ static void run_pieces(void *user, int thread, int64_t t0, int64_t t1) {
   }
 }
 
-static tme_status launch_concurrent(runner *r, int i, int n, void *const *buf, const uint64_t *args, error *e) {
+static tme_status launch_concurrent(launcher *r, int i, int n, void *const *buf, const uint64_t *args, error *e) {
   const step *s = &r->x->s.p->steps[i];
   ready list[MOST_ABREAST] = {0};
   tme_status status = TME_OK;
@@ -153,7 +153,7 @@ static tme_status launch_concurrent(runner *r, int i, int n, void *const *buf, c
     buf += s[k].nbind;
     args += s[k].nargs;
   }
-  row w = {.launch = &r->x->launch[i], .kernel = list, .count = n};
+  concurrent w = {.launch = &r->x->launch[i], .kernel = list, .count = n};
   if (status == TME_OK) threads_for(r->context->threads, pieces, 1, run_pieces, &w);
   for (int k = 0; k < n; k++) {
     buffer_release(list[k].scratch);
@@ -163,7 +163,7 @@ static tme_status launch_concurrent(runner *r, int i, int n, void *const *buf, c
 }
 
 static tme_status launch_kernels(step_run *run, int i, int n, void **buf, const uint64_t *args, error *e) {
-  runner *r = run->user;
+  launcher *r = run->user;
 #ifdef TME_TEST_HOOKS
   if (jit_planted_failure() == JIT_FAIL_RUN)
     return fail(e, TME_ERR_JIT, "%s: planted failure of a compiled kernel", run->s->p->steps[i].label);
@@ -171,10 +171,10 @@ static tme_status launch_kernels(step_run *run, int i, int n, void **buf, const 
   return n == 1 ? launch_one(r, i, buf, args, e) : launch_concurrent(r, i, n, buf, args, e);
 }
 
-static buffer *alloc(step_run *run, size_t bytes) { return pool_get(((runner *)run->user)->context->pool, bytes); }
+static buffer *alloc(step_run *run, size_t bytes) { return pool_get(((launcher *)run->user)->context->pool, bytes); }
 
 static tme_status call_library(step_run *run, int i, char *const *unread, step_failure *failed, error *e) {
-  runner *r = run->user;
+  launcher *r = run->user;
   const program *p = run->s->p;
   double begin = profile_begin(r->context);
   tme_status status = reference_step(p, i, run->data, unread, failed, e);
@@ -183,14 +183,14 @@ static tme_status call_library(step_run *run, int i, char *const *unread, step_f
 }
 
 static void check(step_run *run, int i) {
-  runner *r = run->user;
+  launcher *r = run->user;
   if (r->check) checker_step(r->check, run->s->p, i, run->data);
 }
 
 tme_status run_program(context *c, executable *x, run_args *a, error *e) {
   static const step_ops ops = {.alloc = alloc, .launch = launch_kernels, .call = call_library},
                         one_by_one = {.alloc = alloc, .launch = launch_kernels, .call = call_library, .after = check};
-  runner r = {.context = c, .x = x, .check = a->check ? checker_new(c, x->s.p, a) : NULL};
+  launcher r = {.context = c, .x = x, .check = a->check ? checker_new(c, x->s.p, a) : NULL};
   tme_status status = steps_run(&x->s, r.check || c->profile ? &one_by_one : &ops, &r, a, e);
   checker_free(r.check);
   return status;

@@ -117,7 +117,7 @@ static int64_t matrix_at(const ref_array *x, const op_type *batch, const int64_t
   return offset;
 }
 
-static void run(attention *a) {
+static void all_batches(attention *a) {
   const ref_call *c = a->c;
   op_type batch = c->out[0].type;
   batch.rank -= 2;
@@ -179,7 +179,7 @@ static tme_status compute(ref_call *c, bool values, error *e) {
   a.values = a.k + m * d * size;
   a.scores = a.values + m * w * size;
   a.row = values ? a.scores + m * size : a.scores;
-  run(&a);
+  all_batches(&a);
   mem_free(all);
   return TME_OK;
 }

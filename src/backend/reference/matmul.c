@@ -144,12 +144,12 @@ static const char *packed(const operand *o, int64_t offset, tme_dtype wide, char
   return buffer;
 }
 
-typedef struct product {
+typedef struct matrices {
   const libraries *lib; /* NULL: plain C */
   tme_dtype wide;
   operand a, b;
   char *pack_a, *pack_b, *sums, *scratch; /* sums: NULL if the result is of the wide dtype */
-} product;
+} matrices;
 
 /* The operands of one matrix as BLAS takes them. */
 typedef struct blas_operands {
@@ -159,7 +159,7 @@ typedef struct blas_operands {
 } blas_operands;
 
 /* The product over `terms` of the terms from `first` on. */
-static void gemm(const product *p, const blas_operands *o, int64_t first, int64_t terms, char *to) {
+static void gemm(const matrices *p, const blas_operands *o, int64_t first, int64_t terms, char *to) {
   enum { ROW_MAJOR = 101, PLAIN = 111, TRANSPOSED = 112 };
   int64_t size = (int64_t)tme_dtype_size(p->wide);
   const void *a = o->a + first * (o->ta ? o->lda : 1) * size, *b = o->b + first * (o->tb ? 1 : o->ldb) * size;
@@ -177,7 +177,7 @@ static bool needs_blocks(int64_t m, int64_t n, int64_t k) {
   return k > MOST_TERMS && (m < FEW || n < FEW);
 }
 
-static bool call_blas(const product *p, int64_t at_a, int64_t at_b, char *to) {
+static bool call_blas(const matrices *p, int64_t at_a, int64_t at_b, char *to) {
   int64_t m = p->a.shape[0], n = p->b.shape[1], k = p->a.shape[1], size = (int64_t)tme_dtype_size(p->wide);
   if (!p->lib || m > INT_MAX || n > INT_MAX || k > INT_MAX || !m || !n || !k) return false;
   if (p->wide == TME_F32 ? !p->lib->sgemm : !p->lib->dgemm) return false;
@@ -202,7 +202,7 @@ static bool call_blas(const product *p, int64_t at_a, int64_t at_b, char *to) {
   return true;
 }
 
-static void run(const product *p, const op_type *batch, ref_array *out) {
+static void multiply_batches(const matrices *p, const op_type *batch, ref_array *out) {
   int64_t m = p->a.shape[0], n = p->b.shape[1], k = p->a.shape[1], one = 1, out_batch[TME_MAX_RANK];
   int64_t size = (int64_t)tme_dtype_size(out->type.dtype);
   type_strides(batch, out_batch);
@@ -223,7 +223,7 @@ static void run(const product *p, const op_type *batch, ref_array *out) {
 tme_status ref_matmul(ref_call *c, error *e) {
   const ref_array *x = c->in[0], *y = c->in[1];
   tme_dtype t = x->type.dtype;
-  product p = {.wide = dtype_wide(t)};
+  matrices p = {.wide = dtype_wide(t)};
   if (!product_of(p.wide)) return fail(e, TME_ERR_UNSUPPORTED, "matmul: no kernel for %s", tme_dtype_name(t));
   op_type batch = c->out[0].type;
   batch.rank -= (x->type.rank > 1) + (y->type.rank > 1);
@@ -238,7 +238,7 @@ tme_status ref_matmul(ref_call *c, error *e) {
   p.scratch = mem_alloc(spare);
   tme_status s = TME_OK;
   if (p.pack_a && p.pack_b && p.scratch && (p.sums || p.wide == t))
-    run(&p, &batch, &c->out[0]);
+    multiply_batches(&p, &batch, &c->out[0]);
   else
     s = fail_memory(e, "matmul", (m * k + k * n + m * n) * size + spare);
   if (p.lib) libraries_leave();

@@ -71,7 +71,7 @@ static tme_status factor(const ref_call *c, const work *w, int64_t offset, tme_d
   return s;
 }
 
-static tme_status run(ref_call *c, const work *w, error *e) {
+static tme_status all_matrices(ref_call *c, const work *w, error *e) {
   const ref_array *x = c->in[0];
   int batch = x->type.rank - 2;
   const int64_t *strides[1] = {x->strides};
@@ -120,7 +120,7 @@ tme_status ref_svd(ref_call *c, error *e) {
     w.u = (double *)(void *)(memory + a + s);
     w.vt = (double *)(void *)(memory + a + s + u);
   }
-  tme_status status = run(c, &w, e);
+  tme_status status = all_matrices(c, &w, e);
   mem_free(memory);
   return status;
 }

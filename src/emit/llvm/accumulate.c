@@ -12,7 +12,7 @@ typedef struct walk {
   int index;
 } walk;
 
-static walk walk_begin(const emitter *e, const accumulator *acc, uint64_t free) {
+static walk walk_begin(const emitter *e, const acc_state *acc, uint64_t free) {
   walk w = {.index = acc->first};
   int stride = 1;
   for (uint64_t axes = acc->axes; axes; axes &= axes - 1) {
@@ -40,14 +40,14 @@ static bool walk_next(walk *w) {
 }
 
 /* True if the walk stands at the first coordinate of all axes that the accumulator does not keep apart. */
-static bool walk_is_first(const walk *w, const accumulator *acc) {
+static bool walk_is_first(const walk *w, const acc_state *acc) {
   for (int i = 0; i < w->n; i++) {
     if (w->at[i] && !(acc->keep >> w->axis[i] & 1)) return false;
   }
   return true;
 }
 
-static accumulator *acc_at(const emitter *e, int inst) { return &e->accs[e->acc_of[inst]]; }
+static acc_state *acc_at(const emitter *e, int inst) { return &e->accs[e->acc_of[inst]]; }
 
 /* Bits x with x op y = y for all y. */
 static uint64_t identity(int op, int dtype) {
@@ -64,7 +64,7 @@ static bool may_repeat(const kernel *k, const k_inst *in) {
 
 void acc_begin(emitter *e, int inst) {
   const k_inst *in = &e->k->inst[inst];
-  accumulator *acc = acc_at(e, inst);
+  acc_state *acc = acc_at(e, inst);
   bool split = acc->lane_axis >= 0 && !(acc->keep >> acc->lane_axis & 1), repeat = may_repeat(e->k, in);
   if (acc->lane_axis >= 0 && e->lanes > 1) em_fail(e, "%%%d: a vector loop inside another", inst);
   acc->lanes = e->vector >= 0 && (acc->deps >> e->vector & 1) ? e->lanes : 1;
@@ -91,7 +91,7 @@ static LLVMValueRef step(emitter *e, const k_inst *in, LLVMValueRef old, int lan
 
 void acc_update(emitter *e, int inst) {
   const k_inst *in = &e->k->inst[inst];
-  accumulator *acc = acc_at(e, in->a);
+  acc_state *acc = acc_at(e, in->a);
   int i = walk_begin(e, acc, 0).index;
   LLVMValueRef old = e->replica[i], next;
   if (acc->lanes > 1 && e->lanes == 1) { /* a scalar joins the first lane */
@@ -113,7 +113,7 @@ void acc_collect(emitter *e, int begin, int end) {
   for (int i = begin; i < end; i++) {
     const k_inst *in = &e->k->inst[i];
     if (in->op != K_UPDATE || in->a > begin) continue;
-    accumulator *acc = acc_at(e, in->a);
+    acc_state *acc = acc_at(e, in->a);
     walk w = walk_begin(e, acc, e->jammed | (e->around[i] & ~e->around[begin]));
     do {
       if (e->marked[w.index]) continue;
@@ -144,7 +144,7 @@ static LLVMValueRef combine_lanes(emitter *e, int op, int dtype, LLVMValueRef v)
 
 LLVMValueRef acc_read(emitter *e, int inst) {
   const k_inst *in = &e->k->inst[inst], *def = &e->k->inst[in->a];
-  accumulator *acc = acc_at(e, in->a);
+  acc_state *acc = acc_at(e, in->a);
   uint64_t apart = acc->outer | (acc->keep & e->around[inst]);
   walk w = walk_begin(e, acc, acc->axes & ~apart);
   LLVMValueRef *list = mem_alloc((size_t)acc->count * sizeof *list), v = e->replica[w.index];

@@ -1,7 +1,7 @@
 /* The state of one emission: a kernel on its way to LLVM IR.
  *
  * Words used here: an axis is *replicated* if its body is emitted once per coordinate (unrolled axes, and vector axes
- * with several vectors a strip). A *region* is a stretch of blocks entered through one block (a loop body, a tail
+ * with several vectors a strip). A *frame* is a stretch of blocks entered through one block (a loop body, a tail
  * behind a condition); what is computed in it is forgotten when it is left, since it dominates nothing behind. */
 #ifndef TME_EMITTER_H
 #define TME_EMITTER_H
@@ -21,12 +21,12 @@ typedef struct features {
 typedef struct axis_state {
   LLVMValueRef base; /* NULL: 0 */
   int64_t off;
-  int depth; /* the region that base belongs to */
+  int depth; /* the frame that base belongs to */
   int coord; /* which replica is being emitted */
   int count; /* replicas of this instance of the loop */
 } axis_state;
 
-typedef struct accumulator {
+typedef struct acc_state {
   int inst;
   uint64_t axes;  /* axes that it has replicas for */
   uint64_t outer; /* axes of the loops around it */
@@ -35,7 +35,7 @@ typedef struct accumulator {
   int lane_axis;    /* vector axis inside it, over which its lanes run; -1 if none */
   int lanes;        /* of its current values */
   int first, count; /* its replicas in emitter.replica */
-} accumulator;
+} acc_state;
 
 /* One replica of an accumulator that a loop carries. */
 typedef struct carried {
@@ -43,21 +43,21 @@ typedef struct carried {
   LLVMValueRef before, phi;
 } carried;
 
-/* A memoized value, to be forgotten when its region is left. */
+/* A memoized value, to be forgotten when its frame is left. */
 typedef struct memo {
   LLVMValueRef v;
-  int depth, next; /* the list of its region; -1 ends it */
+  int depth, next; /* the list of its frame; -1 ends it */
 } memo;
 
-typedef struct region {
-  LLVMBasicBlockRef entry; /* the block that leads in: code for the regions around it goes before its terminator;
-                              NULL for a region without blocks of its own */
+typedef struct frame {
+  LLVMBasicBlockRef entry; /* the block that leads in: code for the frames around it goes before its terminator;
+                              NULL for a frame without blocks of its own */
   LLVMBasicBlockRef head, exit;
-  LLVMValueRef from, to, iv, next; /* `next` after the region: where the loop stopped */
+  LLVMValueRef from, to, iv, next; /* `next` after the frame: where the loop stopped */
   int64_t step;
   bool guarded, once;
   int first_carried;
-} region;
+} frame;
 
 typedef struct emitter {
   const kernel *k;
@@ -79,12 +79,12 @@ typedef struct emitter {
   int *first_value;    /* in values */
   bool *ix_replicated; /* by index expression: a division whose operand varies with replicated coordinates */
   uint64_t replicated; /* mask of axes */
-  accumulator *accs;
+  acc_state *accs;
   int naccs;
   int *acc_of;           /* of a K_ACC: its number in accs */
   LLVMValueRef *replica; /* current values of the accumulators' replicas */
   bool *touched;         /* replicas that were updated since their K_ACC */
-  bool *marked;          /* while a region's carried replicas are collected */
+  bool *marked;          /* while a frame's carried replicas are collected */
   int nreplicas;
 
   memo *memos; /* values, splats of values, index expressions, addresses */
@@ -97,7 +97,7 @@ typedef struct emitter {
   int lanes;                          /* its lanes here: its width, or 1 in a scalar tail */
   LLVMValueRef mask[MAX_VECTORS + 1]; /* by coordinate of the vector axis: lanes that are on, NULL for all */
 
-  region regions[MAX_DEPTH + 1];
+  frame frames[MAX_DEPTH + 1];
   int depth;
   carried *carry;
   int ncarried, carry_cap;
@@ -123,7 +123,7 @@ void emit_kernel(emitter *e);
 void em_fail(emitter *e, const char *fmt, ...) TME_PRINTF(2, 3);
 void region_begin(emitter *e, LLVMValueRef from, LLVMValueRef to, int64_t step, bool guarded, bool once, int loop);
 void region_end(emitter *e);
-/* Moves the builder to where code of the region `depth` goes; returns the block to go back to. */
+/* Moves the builder to where code of the frame `depth` goes; returns the block to go back to. */
 LLVMBasicBlockRef hoist(emitter *e, int depth);
 void unhoist(emitter *e, LLVMBasicBlockRef back);
 int value_memo(const emitter *e, int inst); /* of the replica that is being emitted */
@@ -154,7 +154,7 @@ void em_prefetch(emitter *e, int inst);
 bool can_mask(const emitter *e, int begin, int end); /* all accesses there have masked instructions */
 
 /* transpose.c */
-typedef struct rows {
+typedef struct row_block {
   LLVMValueRef from; /* of row 0: its first element */
   LLVMTypeRef elem;
   int64_t stride;    /* elements from row to row */
@@ -162,9 +162,9 @@ typedef struct rows {
   int n;             /* elements of a row: a power of two, at most lanes and MAX_COLUMNS, and 16 bytes */
   LLVMValueRef mask; /* rows that may be read, NULL for all; the others are zeros */
   unsigned align;
-} rows;
+} row_block;
 /* out[i]: element i of every row, for i < n. */
-void em_transpose(emitter *e, const rows *r, LLVMValueRef *out);
+void em_transpose(emitter *e, const row_block *r, LLVMValueRef *out);
 
 /* value.c: types, constants, primitives */
 LLVMTypeRef em_type(const emitter *e, int dtype, int lanes); /* in registers */

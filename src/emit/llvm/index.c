@@ -2,7 +2,7 @@
  *
  * The value of an expression is split into a part that is computed at run time and a constant that comes from the
  * coordinates of replicated axes, so that replicas differ in the displacement of an address alone. Each part is
- * computed in the outermost region where its axes are known. */
+ * computed in the outermost frame where its axes are known. */
 #include "emitter.h"
 
 enum { MAX_TERMS = 64 };
@@ -19,7 +19,7 @@ static int64_t ix_offset(const emitter *e, int ix) {
   }
 }
 
-/* The region that the expression is known from. */
+/* The frame that the expression is known from. */
 static int ix_depth(const emitter *e, int ix) {
   int depth = 0;
   if (e->ix_replicated[ix]) return e->depth;

@@ -219,7 +219,7 @@ static LLVMValueRef load_block(emitter *e, int inst, const place *p) {
   int first = s->coord;
   while (2 * n <= p->lanes && 2 * n * (int)p->align <= 16 && first % (2 * n) == 0 && first + 2 * n <= s->count) n *= 2;
   if (n == 1) return NULL;
-  rows r = {.elem = p->elem, .stride = p->stride, .lanes = p->lanes, .n = n, .mask = p->mask, .align = p->align};
+  row_block r = {.elem = p->elem, .stride = p->stride, .lanes = p->lanes, .n = n, .mask = p->mask, .align = p->align};
   r.from = move(e, p, p->address, unit < 0 ? 1 - n : 0);
   em_transpose(e, &r, column);
   for (int i = 0; i < n; i++) {

@@ -264,7 +264,7 @@ static void generate_guarded(emitter *e, int what, LLVMMemoryBufferRef *out, cha
   escape = NULL;
 }
 
-static tme_status run(const kernel *k, const emit_target *t, int what, LLVMMemoryBufferRef *out, char **ir,
+static tme_status emit_to(const kernel *k, const emit_target *t, int what, LLVMMemoryBufferRef *out, char **ir,
                       error *err) {
   static pthread_once_t once = PTHREAD_ONCE_INIT;
   error own = {0};
@@ -285,7 +285,7 @@ static tme_status run(const kernel *k, const emit_target *t, int what, LLVMMemor
 static tme_status compile(const kernel *k, const emit_target *t, emit_object *out, error *err) {
   LLVMMemoryBufferRef buffer = NULL;
   *out = (emit_object){0};
-  tme_status st = run(k, t, OBJECT, &buffer, NULL, err);
+  tme_status st = emit_to(k, t, OBJECT, &buffer, NULL, err);
   if (st == TME_OK) {
     out->size = LLVMGetBufferSize(buffer);
     out->bytes = mem_alloc(out->size);
@@ -301,7 +301,7 @@ static tme_status compile(const kernel *k, const emit_target *t, emit_object *ou
 static tme_status disassemble(const kernel *k, const emit_target *t, bool ir, text *out, error *err) {
   LLVMMemoryBufferRef buffer = NULL;
   char *s = NULL;
-  tme_status st = run(k, t, ir ? IR : ASSEMBLY, &buffer, &s, err);
+  tme_status st = emit_to(k, t, ir ? IR : ASSEMBLY, &buffer, &s, err);
   if (s) {
     text_bytes(out, s, strlen(s));
     LLVMDisposeMessage(s);

@@ -1,4 +1,4 @@
-/* The loop nest: sections of tasks, loops, strips and tails, and what is forgotten when a region is left.
+/* The loop nest: sections of tasks, loops, strips and tails, and what is forgotten when a frame is left.
  *
  * A body is cut at the loops inside it that stay loops. A stretch without loops is emitted once for each coordinate of
  * the jammed axes (vector axes opened around it), a loop once for all of them: so the vectors of a strip advance side
@@ -22,7 +22,7 @@ void em_fail(emitter *e, const char *fmt, ...) {
   e->failed = true;
 }
 
-/* ---- memo and regions -------------------------------------------------------------------------------------------- */
+/* ---- memo and frames -------------------------------------------------------------------------------------------- */
 
 LLVMValueRef memo_get(const emitter *e, int m) { return e->memos[m].v; }
 
@@ -42,10 +42,10 @@ static void forget(emitter *e, int depth) {
 
 LLVMBasicBlockRef hoist(emitter *e, int depth) {
   int inner = depth + 1;
-  while (inner <= e->depth && !e->regions[inner].entry) inner++;
+  while (inner <= e->depth && !e->frames[inner].entry) inner++;
   if (inner > e->depth) return NULL;
   LLVMBasicBlockRef back = LLVMGetInsertBlock(e->b);
-  LLVMPositionBuilderBefore(e->b, LLVMGetBasicBlockTerminator(e->regions[inner].entry));
+  LLVMPositionBuilderBefore(e->b, LLVMGetBasicBlockTerminator(e->frames[inner].entry));
   return back;
 }
 
@@ -64,8 +64,8 @@ void region_begin(emitter *e, LLVMValueRef from, LLVMValueRef to, int64_t step, 
     em_fail(e, "loops nested deeper than %d", (int)MAX_DEPTH);
     return;
   }
-  region *r = &e->regions[++e->depth];
-  *r = (region){.from = from, .to = to, .step = step, .guarded = guarded, .once = once, .first_carried = e->ncarried};
+  frame *r = &e->frames[++e->depth];
+  *r = (frame){.from = from, .to = to, .step = step, .guarded = guarded, .once = once, .first_carried = e->ncarried};
   r->entry = LLVMGetInsertBlock(e->b);
   r->head = LLVMAppendBasicBlockInContext(e->ctx, e->fn, "");
   r->exit = LLVMAppendBasicBlockInContext(e->ctx, e->fn, "");
@@ -89,8 +89,8 @@ void region_begin(emitter *e, LLVMValueRef from, LLVMValueRef to, int64_t step, 
   }
 }
 
-/* A value that is `before` if the region was skipped. */
-static LLVMValueRef merge(emitter *e, const region *r, LLVMValueRef before, LLVMValueRef v, LLVMBasicBlockRef last) {
+/* A value that is `before` if the frame was skipped. */
+static LLVMValueRef merge(emitter *e, const frame *r, LLVMValueRef before, LLVMValueRef v, LLVMBasicBlockRef last) {
   if (!r->guarded) return v;
   LLVMValueRef phi = LLVMBuildPhi(e->b, LLVMTypeOf(v), "");
   LLVMAddIncoming(phi, (LLVMValueRef[]){before, v}, (LLVMBasicBlockRef[]){r->entry, last}, 2);
@@ -98,7 +98,7 @@ static LLVMValueRef merge(emitter *e, const region *r, LLVMValueRef before, LLVM
 }
 
 void region_end(emitter *e) {
-  region *r = &e->regions[e->depth];
+  frame *r = &e->frames[e->depth];
   LLVMValueRef next = LLVMBuildNSWAdd(e->b, r->iv, em_int(e, r->step), "");
   LLVMBasicBlockRef last = LLVMGetInsertBlock(e->b);
   if (r->once) {
@@ -120,13 +120,13 @@ void region_end(emitter *e) {
   forget(e, e->depth--);
 }
 
-/* A region without blocks of its own, for one of several instances of a body. */
+/* A frame without blocks of its own, for one of several instances of a body. */
 static bool instance_begin(emitter *e) {
   if (e->depth == MAX_DEPTH) {
     em_fail(e, "loops nested deeper than %d", (int)MAX_DEPTH);
     return false;
   }
-  e->regions[++e->depth] = (region){0};
+  e->frames[++e->depth] = (frame){0};
   return true;
 }
 
@@ -235,7 +235,7 @@ static LLVMValueRef lanes_left(emitter *e, LLVMValueRef left, bool maybe_none) {
   return LLVMBuildICmp(b, LLVMIntSLT, LLVMConstVector(iota, (unsigned)n), splat, "");
 }
 
-/* From here on `count` replicas of a vector axis are emitted side by side. */
+/* From here on `count` replicas of a vector axis are jammed. */
 static void jam(emitter *e, int axis, int count) {
   e->axis[axis].count = count;
   e->jammed |= (uint64_t)1 << axis;
@@ -295,9 +295,9 @@ static LLVMValueRef emit_strips(emitter *e, int loop, LLVMValueRef from, LLVMVal
   jam(e, e->k->inst[loop].a, count);
   region_begin(e, from, last, step, !known, false, loop);
   if (e->failed) return from;
-  emit_strip(e, loop, e->regions[e->depth].iv, count, lanes, NULL, false);
+  emit_strip(e, loop, e->frames[e->depth].iv, count, lanes, NULL, false);
   region_end(e);
-  return known ? em_int(e, a + (z - a) / step * step) : e->regions[e->depth + 1].next;
+  return known ? em_int(e, a + (z - a) / step * step) : e->frames[e->depth + 1].next;
 }
 
 /* The elements left after the last whole strip of `count` vectors. */
@@ -326,7 +326,7 @@ static void emit_tail(emitter *e, int loop, LLVMValueRef from, LLVMValueRef to, 
   jam(e, e->k->inst[loop].a, 1);
   region_begin(e, from, to, lanes, !known, count == 1, loop);
   if (e->failed) return;
-  emit_strip(e, loop, e->regions[e->depth].iv, 1, lanes, to, false);
+  emit_strip(e, loop, e->frames[e->depth].iv, 1, lanes, to, false);
   region_end(e);
 }
 
@@ -373,7 +373,7 @@ static void emit_sequential(emitter *e, int loop) {
   }
   region_begin(e, first, n, 1, !known, false, loop);
   if (e->failed) return;
-  at(e, axis, e->regions[e->depth].iv, 0);
+  at(e, axis, e->frames[e->depth].iv, 0);
   emit_body(e, loop + 1, e->end[loop]);
   region_end(e);
   at(e, axis, NULL, 0);
@@ -552,7 +552,7 @@ static LLVMValueRef emit_section(emitter *e, int loop, LLVMValueRef base) {
   }
   region_begin(e, lo, hi, 1, true, false, -1);
   if (e->failed) return end;
-  LLVMValueRef task = e->regions[e->depth].iv;
+  LLVMValueRef task = e->frames[e->depth].iv;
   for (int i = n - 1; i >= 0; i--) {
     bool whole = i == 0;
     at(e, axes[i], whole ? task : LLVMBuildURem(b, task, extent[i], ""), 0);

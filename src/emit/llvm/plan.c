@@ -89,7 +89,7 @@ static uint64_t load_deps(const emitter *e, int inst) {
 static void update_deps(emitter *e, int inst) {
   const kernel *k = e->k;
   const k_inst *in = &k->inst[inst];
-  accumulator *acc = &e->accs[e->acc_of[in->a]];
+  acc_state *acc = &e->accs[e->acc_of[in->a]];
   uint64_t inside = e->around[inst] & ~acc->outer, deps = value_deps(e, in->b) | value_deps(e, in->c);
   for (int a = 0; a < k->naxes; a++) {
     const k_axis *x = &k->axes[a];
@@ -109,7 +109,7 @@ static void update_deps(emitter *e, int inst) {
 }
 
 static uint64_t read_deps(const emitter *e, int inst) {
-  const accumulator *acc = &e->accs[e->acc_of[e->k->inst[inst].a]];
+  const acc_state *acc = &e->accs[e->acc_of[e->k->inst[inst].a]];
   uint64_t deps = acc->deps | (acc->keep & e->around[inst]);
   for (int a = 0; a < e->k->naxes; a++) { /* a running value is another one in each iteration */
     if (!(e->k->axes[a].flags & AXIS_VECTOR)) deps |= e->around[inst] & ~acc->outer & (uint64_t)1 << a;
@@ -143,7 +143,7 @@ static void find_accumulators(emitter *e) {
   for (int i = 0; i < e->k->ninst; i++) {
     if (e->k->inst[i].op != K_ACC) continue;
     e->acc_of[i] = e->naccs;
-    e->accs[e->naccs++] = (accumulator){.inst = i,
+    e->accs[e->naccs++] = (acc_state){.inst = i,
                                         .axes = e->around[i] & e->replicated,
                                         .outer = e->around[i],
                                         .keep = e->k->inst[i].imm & ~e->around[i],
@@ -161,7 +161,7 @@ static int replicas(const kernel *k, uint64_t axes) {
   return (int)n;
 }
 
-/* Places for memoized values: values, their splats, index expressions, addresses (one a region). */
+/* Places for memoized values: values, their splats, index expressions, addresses (one a frame). */
 static void count_memos(emitter *e) {
   const kernel *k = e->k;
   int64_t n = 0;
@@ -179,7 +179,7 @@ static void count_memos(emitter *e) {
   e->address_memos = e->ix_memos + k->nix;
   e->nmemos = e->address_memos + k->nacc * (MAX_DEPTH + 1);
   for (int a = 0; a < e->naccs; a++) {
-    accumulator *acc = &e->accs[a];
+    acc_state *acc = &e->accs[a];
     acc->count = replicas(k, acc->axes);
     acc->first = e->nreplicas;
     e->nreplicas += acc->count;

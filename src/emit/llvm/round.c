@@ -65,7 +65,7 @@ static LLVMValueRef call_lanes(emitter *e, libm_id f, LLVMValueRef *x, int n, in
   if (r) LLVMBuildStore(e->b, r, to);
   region_begin(e, em_int(e, 0), last, 1, r != NULL, false, -1);
   if (e->failed) return LLVMGetPoison(vt);
-  LLVMValueRef lane = e->regions[e->depth].iv;
+  LLVMValueRef lane = e->frames[e->depth].iv;
   for (int i = 0; i < n; i++) y[i] = LLVMBuildLoad2(e->b, e->f64, LLVMBuildGEP2(e->b, e->f64, at[i], &lane, 1, ""), "");
   LLVMValueRef v = LLVMBuildCall2(e->b, ft, entry, y, (unsigned)n, "");
   LLVMBuildStore(e->b, v, LLVMBuildGEP2(e->b, e->f64, to, &lane, 1, ""));

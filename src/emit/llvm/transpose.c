@@ -19,7 +19,7 @@ static LLVMValueRef interleave(emitter *e, LLVMValueRef a, LLVMValueRef b, int l
   return LLVMBuildShuffleVector(e->b, a, b, LLVMConstVector(pick, (unsigned)lanes), "");
 }
 
-static LLVMValueRef load_row(emitter *e, const rows *r, int lane) {
+static LLVMValueRef load_row(emitter *e, const row_block *r, int lane) {
   LLVMValueRef by = em_int(e, r->stride * lane), at = LLVMBuildGEP2(e->b, r->elem, r->from, &by, 1, "");
   if (r->mask) {
     LLVMValueRef on = LLVMBuildExtractElement(e->b, r->mask, em_int(e, lane), "");
@@ -33,7 +33,7 @@ static LLVMValueRef load_row(emitter *e, const rows *r, int lane) {
 /* Lane l of register i is row l - l % n + i at first. Each round pairs the registers whose numbers differ in the highest
  * bit, and turns the number (register, lane within its group) left by one bit: after log2(n) rounds both have changed
  * places. No round moves anything from one group to another, which many processors do at a third of the speed. */
-void em_transpose(emitter *e, const rows *r, LLVMValueRef *out) {
+void em_transpose(emitter *e, const row_block *r, LLVMValueRef *out) {
   LLVMValueRef x[MAX_COLUMNS], y[MAX_COLUMNS], row[256];
   int n = r->n;
   for (int i = 0; i < n; i++) {

@@ -63,7 +63,7 @@ LLVMValueRef em_from_memory(emitter *e, LLVMValueRef constant) {
 }
 
 LLVMValueRef em_constant_in_memory(emitter *e, const k_inst *in, int lanes) {
-  bool avx2 = e->has.avx2 && !e->has.avx512, sums = e->ncarried > e->regions[e->depth].first_carried;
+  bool avx2 = e->has.avx2 && !e->has.avx512, sums = e->ncarried > e->frames[e->depth].first_carried;
   bool real = in->dtype == TME_F32 || in->dtype == TME_F64;
   int size = lanes * (int)tme_dtype_size((tme_dtype)in->dtype);
   if (!avx2 || !sums || in->op != K_CONST || !real || size != 32 || !in->imm) return NULL;
