@@ -24,7 +24,8 @@ static void compare(int op, const array *in, int nin, const op_attrs *attrs) {
   }
   int x = graph_op(g, op, node, nin, attrs);
   if (x < 0) fail_msg("%s: %s", op_name(op), g->err.text);
-  op_attrs a = *graph_attrs(g, x);
+  op_attrs a;
+  attrs_copy(op_get(op), &a, graph_attrs(g, x));
   g_node copy = *graph_get(g, x);
   op_type type = copy.type;
   int inputs[8], before = g->n;

@@ -27,6 +27,16 @@ graph *graph_like(const graph *g, int nroots) {
   return r;
 }
 
+graph *graph_clone(const graph *g) {
+  graph *c = graph_like(g, g->nroots);
+  if (!c) return NULL;
+  for (int i = 0; i < g->n; i++) graph_copy_node(c, g, i, g->in + g->node[i].first_in);
+  memcpy(c->root, g->root, sizeof *g->root * (size_t)g->nroots);
+  if (!c->failed && c->err.code == TME_OK) return c;
+  graph_free(c);
+  return NULL;
+}
+
 void graph_free(graph *g) {
   if (!g) return;
   for (int i = 0; i < g->nsub; i++) subgraph_release(g->sub[i]);
@@ -35,12 +45,14 @@ void graph_free(graph *g) {
   mem_free(g->in);
   mem_free(g->attrs);
   mem_free(g->more);
+  mem_free(g->strides);
   mem_free(g->root);
   mem_free(g);
 }
 
+/* Room for a node with so many inputs, bytes of attributes and further outputs. */
 static bool reserve(graph *g, int nin, int nattrs, int nmore) {
-  bool few = nin <= INT32_MAX / 2 - g->nin;
+  bool few = nin <= INT32_MAX / 2 - g->nin && nattrs <= INT32_MAX / 2 - g->nattrs;
   bool ok = few && grow(&g->node, &g->cap, g->n + 1, sizeof *g->node) &&
             grow(&g->in, &g->cap_in, g->nin + nin, sizeof *g->in) &&
             grow(&g->attrs, &g->cap_attrs, g->nattrs + nattrs, sizeof *g->attrs) &&
@@ -51,16 +63,20 @@ static bool reserve(graph *g, int nin, int nattrs, int nmore) {
 
 /* A copy of the node; `more`: the types of its outputs after the first one. */
 static int add(graph *g, const g_node *n, const int *in, const op_attrs *attrs, const op_type *more) {
+  enum { ALIGNMENT = _Alignof(op_attrs) };
   g_node copy = *n;
-  if (g->failed || g->err.code != TME_OK || !reserve(g, copy.nin, attrs ? 1 : 0, copy.outputs - 1)) return -1;
+  const op_def *d = attrs ? op_get(copy.op) : NULL;
+  int bytes = d ? (int)((d->attrs_size + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT) : 0;
+  if (g->failed || g->err.code != TME_OK || !reserve(g, copy.nin, bytes, copy.outputs - 1)) return -1;
   copy.type.weak = false;
   copy.first_in = g->nin;
   copy.attrs = -1;
   if (copy.nin) memcpy(g->in + g->nin, in, sizeof *in * (size_t)copy.nin);
   g->nin += copy.nin;
-  if (attrs) {
-    attrs_copy(op_get(copy.op), &g->attrs[g->nattrs], attrs);
-    copy.attrs = g->nattrs++;
+  if (d) {
+    memcpy(g->attrs + g->nattrs, attrs, d->attrs_size);
+    copy.attrs = g->nattrs;
+    g->nattrs += bytes;
   }
   copy.more = g->nmore;
   for (int k = 1; k < copy.outputs; k++) g->more[g->nmore++] = more[k - 1];
@@ -83,6 +99,8 @@ static int index_of(graph *g, subgraph *s) {
 }
 
 int graph_copy_node(graph *g, const graph *from, int i, const int *in) {
+  const g_node *n = &from->node[i];
+  if (n->op == OP_leaf) return graph_leaf(g, &n->type, graph_strides(from, i), n->leaf);
   if (from->node[i].op == OP_call) {
     int x = graph_call(g, from->sub[from->node[i].leaf], in, from->node[i].nin);
     if (x >= 0) graph_set_device(g, x, from->node[i].device);
@@ -92,8 +110,13 @@ int graph_copy_node(graph *g, const graph *from, int i, const int *in) {
 }
 
 int graph_leaf(graph *g, const op_type *t, const int64_t *strides, int number) {
-  g_node n = {.op = OP_leaf, .outputs = 1, .type = *t, .leaf = number};
-  memcpy(n.strides, strides, sizeof *strides * (size_t)t->rank);
+  g_node n = {.op = OP_leaf, .outputs = 1, .type = *t, .leaf = number, .strides = g->nstrides};
+  if (!grow(&g->strides, &g->cap_strides, g->nstrides + t->rank, sizeof *g->strides)) {
+    g->failed = true;
+    return -1;
+  }
+  memcpy(g->strides + g->nstrides, strides, sizeof *strides * (size_t)t->rank);
+  g->nstrides += t->rank;
   int x = graph_copy(g, &n, NULL, NULL);
   if (x >= 0 && number >= g->nleaves) g->nleaves = number + 1;
   return x;
@@ -364,7 +387,7 @@ static void add_detail(const graph *g, int i, const char *sep, const pointer_map
   if (n->op == OP_iota) text_add(out, " axis %d", n->leaf);
   if (n->op == OP_pick) text_add(out, " %d", n->leaf);
   if (n->op == OP_call) text_add(out, " of graph %d", pointer_map_get(subs, g->sub[n->leaf]));
-  if (n->op < OP_PUBLIC_COUNT && n->attrs >= 0) add_attrs(op_get(n->op), &g->attrs[n->attrs], sep, out);
+  if (n->op < OP_PUBLIC_COUNT && n->attrs >= 0) add_attrs(op_get(n->op), graph_attrs(g, i), sep, out);
 }
 
 static void print_one(const graph *g, const pointer_map *subs, text *out) {
@@ -382,7 +405,7 @@ static void print_one(const graph *g, const pointer_map *subs, text *out) {
     }
     if (n->op == OP_leaf) {
       op_list strides = {.n = n->type.rank};
-      memcpy(strides.v, n->strides, sizeof strides.v);
+      memcpy(strides.v, graph_strides(g, i), sizeof *strides.v * (size_t)strides.n);
       text_add(out, " strides ");
       add_list(out, &strides);
     }

@@ -13,12 +13,12 @@ typedef struct g_node {
   int nin;
   int first_in;     /* its inputs are g->in[first_in ...]; -1 for an absent optional array */
   op_type type;     /* of its (first) output */
-  int attrs;        /* -1, or index into g->attrs */
+  int attrs;        /* -1, or where they begin in g->attrs */
   int more;         /* outputs > 1: where in g->more the types of the further ones begin */
   int leaf;         /* OP_leaf: number of the input of the whole graph; OP_literal: number of its run-time argument or
                        -1; OP_pick: which output; OP_iota: its axis; OP_call: index into g->sub; others 0 */
   uint64_t bits[2]; /* OP_literal with leaf -1: the value, in the node's dtype */
-  int64_t strides[TME_MAX_RANK]; /* OP_leaf: in elements */
+  int strides; /* OP_leaf: where its strides begin in g->strides */
 } g_node;
 
 /* A graph that others call: immutable, counted (subgraph.h). */
@@ -27,10 +27,11 @@ typedef struct subgraph subgraph;
 typedef struct graph {
   g_node *node;
   int *in;
-  op_attrs *attrs;
+  char *attrs; /* of each node those that its operation has */
   op_type *more;
-  int n, nin, nattrs, nmore;
-  int cap, cap_in, cap_attrs, cap_more;
+  int64_t *strides; /* in elements */
+  int n, nin, nattrs /* bytes */, nmore, nstrides;
+  int cap, cap_in, cap_attrs, cap_more, cap_strides;
   int *root; /* nodes whose values are asked for (picks for further outputs) */
   int nroots;
   subgraph **sub; /* what is called: a reference to each, once */
@@ -44,12 +45,17 @@ typedef struct graph {
 graph *graph_new(int nroots);
 /* Empty, with the inputs and arguments of g: for what a pass makes of it. */
 graph *graph_like(const graph *g, int nroots);
+/* A copy that shares the sub-graphs. */
+graph *graph_clone(const graph *g);
 void graph_free(graph *g);
 static inline const g_node *graph_get(const graph *g, int i) { return &g->node[i]; }
 static inline int graph_in(const graph *g, int i, int k) { return g->in[g->node[i].first_in + k]; }
+/* NULL: it has none. No more of the structure is there than the operation's own: attrs_copy. */
 static inline const op_attrs *graph_attrs(const graph *g, int i) {
-  return g->node[i].attrs < 0 ? NULL : &g->attrs[g->node[i].attrs];
+  return g->node[i].attrs < 0 ? NULL : (const op_attrs *)(const void *)(g->attrs + g->node[i].attrs);
 }
+/* Of a leaf. */
+static inline const int64_t *graph_strides(const graph *g, int i) { return g->strides + g->node[i].strides; }
 
 /* Building. Each returns the new node, or -1 after a failure (g->failed or g->err); an input of -1 gives -1, unless the
  * parameter is optional. Equal nodes are not looked for: that is left to pass_simplify. Types in a graph are never

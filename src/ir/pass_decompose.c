@@ -29,7 +29,7 @@ static int decompose_output(graph *g, const g_node *pick, int x, const decomposi
   }
   for (int k = 0; k < n.nin; k++) in[k] = graph_in(g, x, k);
   op_attrs attrs;
-  if (n.attrs >= 0) attrs = *graph_attrs(g, x);
+  if (n.attrs >= 0) attrs_copy(op_get(n.op), &attrs, graph_attrs(g, x));
   g_site site = {.node = &n, .in = in, .attrs = n.attrs < 0 ? NULL : &attrs, .output = pick->leaf};
   int before = g->n, y = decompose(g, &site);
   graph_set_written(g, before, g, x);

@@ -44,7 +44,8 @@ static int rule(graph *g, const g_node *n, const int *in, const op_attrs *attrs)
   case OP_transpose:
     if (identity_order(&attrs->view.axes)) return in[0];
     if (x->op == OP_transpose) {
-      op_attrs both = *attrs;
+      op_attrs both;
+      attrs_copy(op_get(OP_transpose), &both, attrs);
       const op_attrs *first = graph_attrs(g, in[0]);
       for (int d = 0; d < n->type.rank; d++) both.view.axes.v[d] = first->view.axes.v[attrs->view.axes.v[d]];
       int base = graph_in(g, in[0], 0);
@@ -67,9 +68,9 @@ static int rule(graph *g, const g_node *n, const int *in, const op_attrs *attrs)
   }
 }
 
-static uint64_t hash_attrs(const graph *g, const g_node *n) {
+static uint64_t hash_attrs(const graph *g, int i) {
   uint64_t words[ATTRS_MOST_WORDS];
-  int count = attrs_write(op_get(n->op), &g->attrs[n->attrs], words);
+  int count = attrs_write(op_get(graph_get(g, i)->op), graph_attrs(g, i), words);
   return hash_bytes(words, sizeof *words * (size_t)count).lo;
 }
 
@@ -80,7 +81,7 @@ static uint64_t hash_node(const graph *g, int i) {
   uint64_t h = hash_bytes(words, sizeof words).lo;
   h ^= hash_bytes(&g->in[n->first_in], (size_t)n->nin * sizeof(int)).lo;
   h = h * 31 + hash_bytes(n->type.shape, (size_t)n->type.rank * sizeof n->type.shape[0]).lo;
-  return n->attrs < 0 ? h : h * 31 + hash_attrs(g, n);
+  return n->attrs < 0 ? h : h * 31 + hash_attrs(g, i);
 }
 
 static bool equal_nodes(const graph *g, int i, int j) {
@@ -88,7 +89,7 @@ static bool equal_nodes(const graph *g, int i, int j) {
   return a->op == b->op && a->nin == b->nin && a->leaf == b->leaf && a->bits[0] == b->bits[0] &&
          a->bits[1] == b->bits[1] && same_type(&a->type, &b->type) && (a->attrs < 0) == (b->attrs < 0) &&
          (a->nin == 0 || memcmp(&g->in[a->first_in], &g->in[b->first_in], (size_t)a->nin * sizeof(int)) == 0) &&
-         (a->attrs < 0 || attrs_equal(op_get(a->op), &g->attrs[a->attrs], &g->attrs[b->attrs]));
+         (a->attrs < 0 || attrs_equal(op_get(a->op), graph_attrs(g, i), graph_attrs(g, j)));
 }
 
 /* The first node that is equal to i: i itself if there was none, as of barriers. */

@@ -90,7 +90,7 @@ static tme_status add_leaves(lowering *l, error *e) {
     int s = lower_slot(l, &g->node[i].type, i, type_size(&g->node[i].type));
     if (s < 0) return fail_memory(e, "lower", sizeof(struct slot));
     l->p->slots[s].leaf = g->node[i].leaf;
-    memcpy(l->p->slots[s].strides, g->node[i].strides, sizeof l->p->slots[s].strides);
+    memcpy(l->p->slots[s].strides, graph_strides(g, i), sizeof *g->strides * (size_t)g->node[i].type.rank);
   }
   return TME_OK;
 }

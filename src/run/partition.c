@@ -112,7 +112,7 @@ static int copy_source(cutter *c, int k, int x) {
     int64_t row_major[TME_MAX_RANK];
     type_strides(&n->type, row_major);
     if (append(&r->leaf, r->nleaves, &r->cap_leaf, x))
-      id = graph_leaf(r->graph, &n->type, n->op == OP_leaf ? n->strides : row_major, r->nleaves++);
+      id = graph_leaf(r->graph, &n->type, n->op == OP_leaf ? graph_strides(c->g, x) : row_major, r->nleaves++);
   }
   c->user[x] = k;
   c->copy[x] = id;

@@ -117,7 +117,7 @@ static tme_status launch_one(launcher *r, int i, void *const *buf, const uint64_
 }
 
 tme_status run_kernel(context *c, executable *x, int i, void *const *buf, const uint64_t *args, error *e) {
-  runner r = {.context = c, .x = x};
+  launcher r = {.context = c, .x = x};
   return launch_one(&r, i, buf, args, e);
 }
 

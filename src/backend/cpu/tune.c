@@ -50,7 +50,7 @@ static bool view_of(tuner *t, const graph *g, int leaf, array_view *v) {
   const g_node *n = &g->node[leaf];
   *v = (array_view){.dtype = n->type.dtype, .rank = n->type.rank};
   memcpy(v->shape, n->type.shape, sizeof v->shape);
-  memcpy(v->strides, n->strides, sizeof v->strides);
+  memcpy(v->strides, graph_strides(g, leaf), sizeof *v->strides * (size_t)v->rank);
   size_t bytes = (size_t)type_size(&n->type) * tme_dtype_size(n->type.dtype);
   v->buf = pool_get(t->b->context->pool, bytes);
   if (v->buf) memset(v->buf->data, 0, bytes);

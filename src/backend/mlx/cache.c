@@ -43,9 +43,13 @@ bool mlx_key_make(mlx_key *k, const graph *g) {
     text_bytes(&t, node, sizeof node);
     text_bytes(&t, n->type.shape, extents);
     text_bytes(&t, &g->in[n->first_in], sizeof *g->in * (size_t)n->nin);
-    if (n->op == OP_leaf) text_bytes(&t, n->strides, extents);
+    if (n->op == OP_leaf) text_bytes(&t, graph_strides(g, i), extents);
     if (n->op == OP_literal) text_bytes(&t, n->bits, sizeof n->bits);
-    if (n->attrs >= 0) text_bytes(&t, &g->attrs[n->attrs], sizeof *g->attrs);
+    if (n->attrs >= 0) {
+      uint64_t words[ATTRS_MOST_WORDS];
+      int count = attrs_write(op_get(n->op), graph_attrs(g, i), words);
+      text_bytes(&t, words, sizeof *words * (size_t)count);
+    }
   }
   *k = (mlx_key){t.s, t.len};
   if (!t.failed) return true;
@@ -59,31 +63,6 @@ void mlx_key_free(mlx_key *k) {
 }
 
 /* ---- entries ----------------------------------------------------------------------------------------------------- */
-
-static void *copy_table(const void *from, int n, size_t size) {
-  void *to = mem_alloc((size_t)n * size);
-  if (to && n) memcpy(to, from, (size_t)n * size);
-  return to;
-}
-
-static graph *copy_graph(const graph *g) {
-  graph *c = graph_new(g->nroots);
-  if (!c) return NULL;
-  c->node = copy_table(g->node, g->n, sizeof *g->node);
-  c->in = copy_table(g->in, g->nin, sizeof *g->in);
-  c->attrs = copy_table(g->attrs, g->nattrs, sizeof *g->attrs);
-  c->n = c->cap = g->n;
-  c->nin = c->cap_in = g->nin;
-  c->nattrs = c->cap_attrs = g->nattrs;
-  c->nroots = g->nroots;
-  memcpy(c->root, g->root, sizeof *g->root * (size_t)g->nroots);
-  c->nleaves = g->nleaves;
-  c->nargs = g->nargs;
-  c->default_float = g->default_float;
-  if (c->node && c->in && c->attrs) return c;
-  graph_free(c);
-  return NULL;
-}
 
 void mlx_entry_release(mlx_entry *f) {
   if (!f || atomic_fetch_sub(&f->refs, 1) != 1) return;
@@ -99,7 +78,7 @@ static void drop_entry(void *user, void *value) {
 
 static mlx_entry *make_entry(mlx_cache *c, const graph *region, error *e) {
   mlx_entry *f = mem_calloc(1, sizeof *f);
-  if (f) f->g = copy_graph(region);
+  if (f) f->g = graph_clone(region);
   if (!f || !f->g) {
     mem_free(f);
     fail_memory(e, "mlx", (size_t)region->n * sizeof(g_node));

@@ -165,7 +165,7 @@ std::unique_ptr<mlx_function> make_function(const mlx_options &o, const graph *g
   f->g = g;
   f->layouts.resize(static_cast<size_t>(g->nleaves));
   for (int i = 0; i < g->n; i++)
-    if (g->node[i].op == OP_leaf) f->layouts[static_cast<size_t>(g->node[i].leaf)] = mlx_layout_of(&g->node[i]);
+    if (g->node[i].op == OP_leaf) f->layouts[static_cast<size_t>(g->node[i].leaf)] = mlx_layout_of(g, i);
   std::function<std::vector<array>(const std::vector<array> &)> call = [p = f.get()](const std::vector<array> &in) {
     return build(*p, in);
   };

@@ -126,7 +126,7 @@ static executable *mlx_prepare(backend *base, const graph *g, error *e) {
   }
   x->g = g;
   for (int i = 0; i < g->n; i++)
-    if (graph_get(g, i)->op == OP_leaf) x->layout[graph_get(g, i)->leaf] = mlx_layout_of(graph_get(g, i));
+    if (graph_get(g, i)->op == OP_leaf) x->layout[graph_get(g, i)->leaf] = mlx_layout_of(g, i);
   mlx_entry *f = mlx_cache_get(b->cache, &x->key, g, e);
   mlx_entry_release(f);
   if (f) return x;

@@ -14,13 +14,14 @@ typedef struct mlx_layout {
   int order[TME_MAX_RANK]; /* else its dimensions by falling strides: so ordered, they are rows without gaps */
 } mlx_layout;
 
-static inline mlx_layout mlx_layout_of(const g_node *leaf) {
+static inline mlx_layout mlx_layout_of(const graph *g, int leaf) {
   mlx_layout l = {.pack = false, .order = {0}};
-  const op_type *t = &leaf->type;
+  const op_type *t = &graph_get(g, leaf)->type;
+  const int64_t *strides = graph_strides(g, leaf);
   int n = t->rank;
   for (int d = 0; d < n; d++) {
     int at = d;
-    while (at > 0 && leaf->strides[l.order[at - 1]] < leaf->strides[d] && t->shape[d] != 1) {
+    while (at > 0 && strides[l.order[at - 1]] < strides[d] && t->shape[d] != 1) {
       l.order[at] = l.order[at - 1];
       at--;
     }
@@ -29,7 +30,7 @@ static inline mlx_layout mlx_layout_of(const g_node *leaf) {
   int64_t expected = 1;
   for (int k = n - 1; k >= 0; k--) {
     int d = l.order[k];
-    if (t->shape[d] != 1 && leaf->strides[d] != expected) l.pack = true;
+    if (t->shape[d] != 1 && strides[d] != expected) l.pack = true;
     expected *= t->shape[d];
   }
   return l;

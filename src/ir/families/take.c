@@ -88,7 +88,7 @@ static int gathered(gather *p, int i) {
     if (in[k] < 0) return -1;
   }
   op_attrs attrs;
-  if (n.attrs >= 0) attrs = *graph_attrs(g, i);
+  if (n.attrs >= 0) attrs_copy(op_get(n.op), &attrs, graph_attrs(g, i));
   n.type = t;
   return graph_copy(g, &n, in, n.attrs >= 0 ? &attrs : NULL);
 }
