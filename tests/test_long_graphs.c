@@ -80,10 +80,9 @@ static double cpu_ms(clockid_t clock) {
   return (double)t.tv_sec * 1e3 + (double)t.tv_nsec * 1e-6;
 }
 
-/* The least times of planning and of calling, with the code in the cache. The cache of plans holds one. */
+/* Lowers the least times so far of planning and of calling, with the code in the cache. The cache of plans holds one. */
 static void measure(tme_engine *e, build_fn *build, int n, double *plan, double *call) {
   enum { PLANS = 3, CALLS = 5 };
-  *plan = *call = 1e30;
   for (int i = 0; i <= PLANS; i++) {
     tme_scope *s = tme_scope_new(e);
     tme_array *x = tme_input(s, TME_F32, 2, square), *y = build(s, x, n), *value = test_matrix(s, SIDE, SIDE, 1);
@@ -105,6 +104,9 @@ static void measure(tme_engine *e, build_fn *build, int n, double *plan, double 
   }
 }
 
+/* More than in proportion, and more than so many ms. */
+static bool too_long(const double ms[2], double little) { return ms[1] > MOST_TIMES * ms[0] && ms[1] > little; }
+
 static void in_proportion(void **state) {
   (void)state;
   static const struct {
@@ -123,14 +125,16 @@ static void in_proportion(void **state) {
     o.plan_entries = 1;
     tme_engine *e = tme_engine_new(&o);
     assert_non_null(e);
-    double plan[2], call[2];
-    for (int k = 0; k < 2; k++) measure(e, graphs[i].build, k ? MANY : FEW, &plan[k], &call[k]);
+    double plan[2] = {1e30, 1e30}, call[2] = {1e30, 1e30};
+    /* Whoever has the caches meanwhile makes what is linear look worse, and never what is not look better. */
+    for (int tries = 0; tries < 3 && (!tries || too_long(plan, 100) || too_long(call, MANY * 1e-3)); tries++)
+      for (int k = 0; k < 2; k++) measure(e, graphs[i].build, k ? MANY : FEW, &plan[k], &call[k]);
     print_message("%-13s planned in %6.1f and %6.1f ms, called in %6.3f and %6.3f ms\n", graphs[i].name, plan[0],
                   plan[1], call[0], call[1]);
-    if (plan[1] > MOST_TIMES * plan[0] && plan[1] > 100) /* less may be page faults alone */
+    if (too_long(plan, 100)) /* less may be page faults alone */
       fail_msg("%s: four times the graph takes %.1f times as long to plan", graphs[i].name, plan[1] / plan[0]);
     /* The tables of the shorter graph fit the second cache: a call of the longer one may wait for the third. */
-    if (call[1] > MOST_TIMES * call[0] && call[1] * 1e3 > MANY)
+    if (too_long(call, MANY * 1e-3))
       fail_msg("%s: four times the graph takes %.1f times as long to call", graphs[i].name, call[1] / call[0]);
     tme_engine_free(e);
   }

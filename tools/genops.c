@@ -9,7 +9,7 @@
 #include <string.h>
 
 typedef struct param {
-  char name[OP_NAME], kind[OP_KIND];
+  char name[OP_NAME], kind[OP_KIND], fallback[OP_NAME]; /* the default, "" if there is none */
 } param;
 
 typedef struct row {
@@ -20,8 +20,8 @@ typedef struct row {
 
 static row rows[] = {
 #define ELEMENTWISE(name, rule, signature, expression, gradient, lo, hi, ulp, doc)                                     \
-  {#name, "elementwise", signature, doc, 1, 0, {{"", ""}}},
-#define STRUCTURED(name, family, signature, outputs, doc) {#name, #family, signature, doc, outputs, 0, {{"", ""}}},
+  {#name, "elementwise", signature, doc, 1, 0, {{"", "", ""}}},
+#define STRUCTURED(name, family, signature, outputs, doc) {#name, #family, signature, doc, outputs, 0, {{"", "", ""}}},
 #include "ops/ops.def"
 };
 enum { NROWS = sizeof rows / sizeof *rows };
@@ -64,7 +64,17 @@ static int kind_of(const row *r, const param *p) {
   refuse(r, "there is no kind '%s'", p->kind);
 }
 
-/* Splits "x, axis:axes=none" into names and kinds. */
+static bool is_choice(const char *among, const char *name) {
+  size_t length = strlen(name);
+  for (const char *s = among; *s;) {
+    size_t n = strcspn(s, "|");
+    if (n == length && !memcmp(s, name, n)) return true;
+    s += n + (s[n] == '|');
+  }
+  return false;
+}
+
+/* Splits "x, axis:axes=none" into names, kinds and defaults. */
 static void parse(row *r) {
   for (const char *s = r->signature; *s; r->nparams++) {
     if (r->nparams == OP_MAX_PARAMS) refuse(r, "more than %d parameters", OP_MAX_PARAMS);
@@ -74,10 +84,12 @@ static void parse(row *r) {
       if (!strcmp(p->name, taken[i])) refuse(r, "the C function has a '%s' of its own", p->name);
     snprintf(p->kind, sizeof p->kind, "array");
     if (*s == ':') s = word(r, s + 1, "=,", p->kind, sizeof p->kind);
+    if (*s == '=') s = word(r, s + 1, ",", p->fallback, sizeof p->fallback);
     int kind = kind_of(r, p);
-    if (!strcmp(kinds[kind].kind, "text") && *s == '=' && strncmp(s, "=none", 5))
+    if (!strcmp(kinds[kind].kind, "text") && p->fallback[0] && strcmp(p->fallback, "none"))
       refuse(r, "the default of a text is none");
-    s += strcspn(s, ",");
+    if (kind == CHOICE && p->fallback[0] && !is_choice(p->kind, p->fallback))
+      refuse(r, "%s is none of %s", p->fallback, p->kind);
     s += strspn(s, ", ");
   }
   if (r->outputs < 1 || r->outputs > OP_MAX_OUTPUTS)
@@ -154,16 +166,18 @@ static void print_attrs(void) {
 }
 
 static void print_fields(const row *r) {
-  printf("[OP_%s] = {", r->name);
   for (int i = 0; i < r->nparams; i++) {
     const param *p = &r->params[i];
-    if (attribute_of(r, p))
-      printf("{offsetof(op_attrs, %s.%s), sizeof(((op_attrs *)0)->%s.%s)}, ", r->family, field_of(p), r->family,
-             field_of(p));
+    const char *family = r->family, *field = field_of(p);
+    if (!attribute_of(r, p))
+      printf("{0, 0, NULL, NULL},\n");
+    else if (kind_of(r, p) != CHOICE)
+      printf("{offsetof(op_attrs, %s.%s), sizeof(((op_attrs *)0)->%s.%s), NULL, NULL},\n", family, field, family,
+             field);
     else
-      printf("{0, 0}, ");
+      printf("{offsetof(op_attrs, %s.%s), sizeof(int), \"%s\", %s%s%s},\n", family, field, p->kind,
+             p->fallback[0] ? "\"" : "", p->fallback[0] ? p->fallback : "NULL", p->fallback[0] ? "\"" : "");
   }
-  printf("},\n");
 }
 
 static void prototype(const row *r) {

@@ -27,7 +27,7 @@ static void fill(void) {
                                        .kind = (tme_param_kind)p->kind,
                                        .optional = p->has_default,
                                        .value = value_of(p),
-                                       .choices = p->kind == PARAM_CHOICE ? p->choices : NULL};
+                                       .choices = p->choices};
     }
   }
 }

@@ -18,7 +18,7 @@ typedef struct g_node {
   int leaf;         /* OP_leaf: number of the input of the whole graph; OP_literal: number of its run-time argument or
                        -1; OP_pick: which output; OP_iota: its axis; OP_call: index into g->sub; others 0 */
   uint64_t bits[2]; /* OP_literal with leaf -1: the value, in the node's dtype */
-  int strides; /* OP_leaf: where its strides begin in g->strides */
+  int strides;      /* OP_leaf: where its strides begin in g->strides */
 } g_node;
 
 /* A graph that others call: immutable, counted (subgraph.h). */

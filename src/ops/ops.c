@@ -25,12 +25,14 @@ static op_def table[OP_PUBLIC_COUNT] = {
 #include "ops/ops.def"
 };
 
-/* Where each parameter that is no array lies in op_attrs, and its bytes. */
+/* Of each parameter, row by row: where it lies in op_attrs and its bytes, if it is no array; what a choice is among, and its default. */
 static const struct {
   size_t offset, size;
-} fields[OP_PUBLIC_COUNT][OP_MAX_PARAMS] = {
+  const char *choices, *word;
+} fields[] = {
 #include "ops/fields_generated.h"
 };
+static op_param params[COUNT(fields)];
 
 static const struct {
   const char *name;
@@ -75,11 +77,7 @@ const char *choice_name(const op_param *p, int number, int *length) {
 }
 
 static void parse_kind(op_param *p, const char *kind) {
-  p->kind = PARAM_CHOICE;
-  if (strchr(kind, '|')) {
-    snprintf(p->choices, sizeof p->choices, "%s", kind);
-    return;
-  }
+  if (p->choices) p->kind = PARAM_CHOICE;
   for (int i = 0; i < COUNT(kinds); i++)
     if (!strcmp(kind, kinds[i].name)) p->kind = kinds[i].kind;
 }
@@ -89,7 +87,6 @@ static void parse_default(op_param *p, const char *s) {
   p->none = !strcmp(s, "none");
   if (p->kind == PARAM_CHOICE) {
     p->value = choice_find(p, s);
-    word(s, "", p->word, sizeof p->word);
   } else if (p->none) {
     p->value = p->kind == PARAM_FLOAT ? NAN : p->kind == PARAM_DTYPE ? TME_DTYPE_NONE : 0;
   } else if (!strcmp(s, "true")) {
@@ -99,12 +96,15 @@ static void parse_default(op_param *p, const char *s) {
   }
 }
 
-/* Rows that break a limit do not build: tools/genops.c. */
-static void parse(op_def *d) {
+/* `p`: the row's first parameter; returns the first of the next row. Rows that break a limit do not build: tools/genops.c. */
+static op_param *parse(op_def *d, op_param *p) {
+  d->params = p;
   d->attrs_size = offsetof(op_attrs, max_any) + sizeof(bool);
-  for (const char *s = d->signature; *s; d->nparams++) {
-    op_param *p = &d->params[d->nparams];
+  for (const char *s = d->signature; *s; d->nparams++, p++) {
+    size_t field = (size_t)(p - params);
     char buf[OP_KIND];
+    p->choices = fields[field].choices;
+    p->word = fields[field].word;
     s = word(s, ":,=", p->name, sizeof p->name);
     p->kind = PARAM_ARRAY;
     if (*s == ':') {
@@ -119,11 +119,12 @@ static void parse(op_def *d) {
       d->ninputs = -1;
     else if (p->kind == PARAM_ARRAY || p->kind == PARAM_OPTIONAL_ARRAY)
       p->input = d->ninputs++;
-    p->offset = fields[d - table][d->nparams].offset;
-    size_t end = p->offset + fields[d - table][d->nparams].size;
+    p->offset = fields[field].offset;
+    size_t end = p->offset + fields[field].size;
     if (end > d->attrs_size) d->attrs_size = end;
     s += strspn(s, ", ");
   }
+  return p;
 }
 
 /* Operations by the hash of their names, each in the first free place from there on: 0, or 1 + its number. */
@@ -138,8 +139,9 @@ static uint16_t *place_of(const char *name) {
 }
 
 static void parse_all(void) {
+  op_param *next = params;
   for (int i = 0; i < OP_PUBLIC_COUNT; i++) {
-    parse(&table[i]);
+    next = parse(&table[i], next);
     *place_of(table[i].name) = (uint16_t)(i + 1);
   }
 }

@@ -87,8 +87,8 @@ typedef struct op_number {
 } op_number;
 
 typedef struct op_param {
-  char name[OP_NAME], choices[OP_KIND]; /* "constant|edge": of a choice alone */
-  char word[OP_NAME];                   /* the default of a choice */
+  char name[OP_NAME];
+  const char *choices, *word; /* of a choice: "constant|edge", and its default or NULL; of others NULL */
   param_kind kind;
   bool has_default;
   bool none;     /* the default is "none" */
@@ -133,7 +133,7 @@ typedef struct op_def {
   /* from the signature */
   int nparams, ninputs; /* arrays: array and array? parameters; -1 if it takes a list */
   size_t attrs_size;    /* bytes of op_attrs that its parameters reach */
-  op_param params[OP_MAX_PARAMS];
+  const op_param *params;
 } op_def;
 
 /* The row of an operation; parsed on first use, never fails for 0 <= op < OP_PUBLIC_COUNT. */

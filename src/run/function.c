@@ -314,7 +314,7 @@ static void release(array_view *v) {
 }
 
 static tme_status run_traced(tme_scope *s, const tme_function *f, eval_run *r, tme_array *const *in, tme_array **out,
-                      error *e) {
+                             error *e) {
   if (!grow(&r->out, &r->cap_out, f->nvalues, sizeof *r->out)) return fail_memory(e, "call", sizeof *r->out);
   array_view *value = r->out;
   for (int i = 0; i < f->nvalues; i++) value[i].buf = NULL;

@@ -265,7 +265,7 @@ static void generate_guarded(emitter *e, int what, LLVMMemoryBufferRef *out, cha
 }
 
 static tme_status emit_to(const kernel *k, const emit_target *t, int what, LLVMMemoryBufferRef *out, char **ir,
-                      error *err) {
+                          error *err) {
   static pthread_once_t once = PTHREAD_ONCE_INIT;
   error own = {0};
   if (kernel_verify(k, &own) != TME_OK) return fail(err, TME_ERR_JIT, "%s", own.text);

@@ -144,10 +144,10 @@ static void find_accumulators(emitter *e) {
     if (e->k->inst[i].op != K_ACC) continue;
     e->acc_of[i] = e->naccs;
     e->accs[e->naccs++] = (acc_state){.inst = i,
-                                        .axes = e->around[i] & e->replicated,
-                                        .outer = e->around[i],
-                                        .keep = e->k->inst[i].imm & ~e->around[i],
-                                        .lane_axis = -1};
+                                      .axes = e->around[i] & e->replicated,
+                                      .outer = e->around[i],
+                                      .keep = e->k->inst[i].imm & ~e->around[i],
+                                      .lane_axis = -1};
   }
 }
 
