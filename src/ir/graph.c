@@ -111,7 +111,8 @@ int graph_copy_node(graph *g, const graph *from, int i, const int *in) {
 
 int graph_leaf(graph *g, const op_type *t, const int64_t *strides, int number) {
   g_node n = {.op = OP_leaf, .outputs = 1, .type = *t, .leaf = number, .strides = g->nstrides};
-  if (!grow(&g->strides, &g->cap_strides, g->nstrides + TME_MAX_RANK, sizeof *g->strides)) { /* of scalars a place too */
+  /* More than it takes, so that a graph of scalars has the table, too. */
+  if (!grow(&g->strides, &g->cap_strides, g->nstrides + TME_MAX_RANK, sizeof *g->strides)) {
     g->failed = true;
     return -1;
   }
