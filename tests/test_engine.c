@@ -382,6 +382,20 @@ static void files(void **state) {
   test_equal(s, tme_load(s, pair), (float[]){0, 1, 2, 3, 4, 5}, 6);
   assert_null(tme_load(s, NULL));
   test_error(s, TME_ERR_ARGUMENT, "load");
+  for (int copy = 0; copy < 2; copy++) {
+    tme_members *all = tme_load_all(s, path, copy);
+    assert_non_null(all);
+    assert_int_equal(all->n, 2);
+    assert_string_equal(all->names[1], "b");
+    tme_array *loaded = all->arrays[1];
+    tme_members_free(all);
+    test_equal(s, loaded, (float[]){0, 6, 2, 8, 4, 10}, 6);
+  }
+  assert_null(tme_load_all(s, other, false));
+  test_error(s, TME_ERR_IO, "other.npy");
+  assert_null(tme_load_all(s, NULL, false));
+  test_error(s, TME_ERR_ARGUMENT, "load");
+  tme_members_free(NULL);
   assert_int_equal(tme_save(s, NULL, x), TME_ERR_ARGUMENT);
   test_error(s, TME_ERR_ARGUMENT, "save");
   tme_scope_free(s);

@@ -168,8 +168,8 @@ static void errors_from_there(void **state) {
   tme_scope *s = tme_scope_new(engine);
   int64_t at = 7;
   tme_array *y = tme_take(s, test_vector(s, 3, 0), tme_from(s, TME_I64, 0, NULL, &at), 0);
-  assert_int_equal(tme_eval(s, y), TME_ERR_ARGUMENT);
-  test_error(s, TME_ERR_ARGUMENT, "take");
+  assert_int_equal(tme_eval(s, y), TME_ERR_INDEX);
+  test_error(s, TME_ERR_INDEX, "take");
   tme_scope_free(s);
 }
 
@@ -499,8 +499,8 @@ static void errors_in_flight(void **state) {
   ev[1] = start(s, z, 2);
   mock_hold(engine_main(engine), false);
   for (int i = 0; i < 2; i++) {
-    assert_int_equal(tme_event_wait(ev[i]), TME_ERR_ARGUMENT);
-    test_error(s, TME_ERR_ARGUMENT, "take");
+    assert_int_equal(tme_event_wait(ev[i]), TME_ERR_INDEX);
+    test_error(s, TME_ERR_INDEX, "take");
     tme_event_free(ev[i]);
   }
   tme_scope_free(s);

@@ -556,7 +556,7 @@ static void takes(void **state) {
   array_free(&y);
   array_set_real(&in[1], 3, 7);
   error e;
-  assert_int_equal(array_run(OP_take, in, 2, &a, false, &y, &e), TME_ERR_ARGUMENT);
+  assert_int_equal(array_run(OP_take, in, 2, &a, false, &y, &e), TME_ERR_INDEX);
   assert_string_equal(e.text, "take: index 7 at position 3 is out of range for axis 1 with extent 5");
   array_free(&y);
   array_free(&in[0]);

@@ -82,6 +82,8 @@ typedef enum tme_status {
   TME_ERR_JIT,         /* the compiler failed; never reaches the caller of tme_eval, see tme_engine_status */
   TME_ERR_DEVICE,      /* a device or its driver failed */
   TME_ERR_CANCELLED,
+  TME_ERR_INDEX,    /* an index that is out of range */
+  TME_ERR_NO_VALUE, /* an array is to be computed whose value is not known: of an input of tme_compile */
   TME_STATUS_COUNT
 } tme_status;
 
@@ -227,6 +229,8 @@ TME_API int tme_array_rank(const tme_array *a);
 /* `rank` extents, valid while the array lives. */
 TME_API const int64_t *tme_array_shape(const tme_array *a);
 TME_API int64_t tme_array_size(const tme_array *a);
+/* Whether the value is known: computed, or a number. */
+TME_API bool tme_has_value(const tme_array *a);
 /* In which device's memory the elements are, "cpu" for the host's; of what is not computed, where they will be if the
  * engine's first backend, or the device that was asked for, can do it. NULL for NULL. */
 TME_API const char *tme_array_device(const tme_array *a);
@@ -320,6 +324,15 @@ TME_API struct DLManagedTensorVersioned *tme_to_dlpack_versioned(tme_scope *s, t
 TME_API tme_array *tme_load(tme_scope *s, const char *path);
 /* The same, read into memory. */
 TME_API tme_array *tme_load_copy(tme_scope *s, const char *path);
+/* All arrays of a file. The list is the caller's, its arrays are the scope's; NULL on failure. `copy`: as tme_load_copy. */
+typedef struct tme_members {
+  int n;
+  const char *const *names; /* of .npy: "" */
+  tme_array *const *arrays;
+} tme_members;
+TME_API tme_members *tme_load_all(tme_scope *s, const char *path, bool copy);
+/* NULL is allowed. The arrays stay. */
+TME_API void tme_members_free(tme_members *m);
 /* Evaluates and writes one array (.npy, or the only member "arr_0" of .npz / .safetensors). Written to a temporary file
  * beside the target and renamed: a failure leaves the old file as it was. */
 TME_API tme_status tme_save(tme_scope *s, const char *path, tme_array *a);

@@ -29,6 +29,7 @@ tme_dtype tme_array_dtype(const tme_array *a) { return a ? a->type.dtype : TME_D
 int tme_array_rank(const tme_array *a) { return a ? a->type.rank : 0; }
 const int64_t *tme_array_shape(const tme_array *a) { return a ? a->type.shape : NULL; }
 int64_t tme_array_size(const tme_array *a) { return a ? type_size(&a->type) : 0; }
+bool tme_has_value(const tme_array *a) { return a && (array_buffer(a) || a->node->op == OP_literal); }
 
 static tme_array *literal(tme_scope *s, tme_dtype t, op_number v, const char *what) {
   return s ? scope_take(s, node_literal(s->engine, t, true, v), what) : NULL;

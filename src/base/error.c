@@ -35,6 +35,8 @@ const char *tme_status_name(tme_status s) {
   case TME_ERR_JIT: return "jit";
   case TME_ERR_DEVICE: return "device";
   case TME_ERR_CANCELLED: return "cancelled";
+  case TME_ERR_INDEX: return "index";
+  case TME_ERR_NO_VALUE: return "no value";
   case TME_STATUS_COUNT: break;
   }
   return "unknown";

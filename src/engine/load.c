@@ -43,6 +43,14 @@ static tme_array *copied(tme_scope *s, const io_array *a) {
   return array_of_buffer(s, &t, b, 0, strides, "load");
 }
 
+static tme_array *array_of_io(tme_scope *s, const io_array *a) {
+  if (!usable(a)) return copied(s, a);
+  tme_array *out =
+      tme_wrap(s, a->dtype, a->rank, a->shape, a->strides, a->data, release_bytes, io_bytes_retain(a->bytes));
+  if (!out) io_bytes_release(a->bytes);
+  return out;
+}
+
 static tme_array *load(tme_scope *s, const char *spec, bool copy) {
   if (!s) return NULL;
   if (!spec) {
@@ -66,15 +74,7 @@ static tme_array *load(tme_scope *s, const char *spec, bool copy) {
                    names.s ? names.s : "", list.more ? ", ..." : "");
     text_free(&names);
   }
-  if (st == TME_OK) {
-    io_array *a = &list.a[0];
-    if (usable(a)) {
-      out = tme_wrap(s, a->dtype, a->rank, a->shape, a->strides, a->data, release_bytes, io_bytes_retain(a->bytes));
-      if (!out) io_bytes_release(a->bytes);
-    } else {
-      out = copied(s, a);
-    }
-  }
+  if (st == TME_OK) out = array_of_io(s, &list.a[0]);
   io_list_free(&list);
   mem_free(path);
   mem_free(name);
@@ -84,6 +84,56 @@ static tme_array *load(tme_scope *s, const char *spec, bool copy) {
 
 tme_array *tme_load(tme_scope *s, const char *path) { return load(s, path, false); }
 tme_array *tme_load_copy(tme_scope *s, const char *path) { return load(s, path, true); }
+
+/* The list and what it points to, in one piece but for the names, which it takes from `list`. */
+typedef struct members {
+  tme_members all;
+  io_list list;
+  const char **names;
+  tme_array **arrays;
+} members;
+
+void tme_members_free(tme_members *all) {
+  members *m = (members *)all;
+  if (!m) return;
+  io_list_free(&m->list);
+  mem_free(m->names);
+  mem_free(m->arrays);
+  mem_free(m);
+}
+
+static tme_status load_members(tme_scope *s, const char *path, bool copy, members *m) {
+  error err = {.code = TME_OK};
+  tme_status st = io_read(path, NULL, copy, &m->list, &err);
+  if (st != TME_OK) return scope_fail(s, &err);
+  int n = m->list.n;
+  m->names = mem_alloc((size_t)n * sizeof *m->names + 1);
+  m->arrays = mem_alloc((size_t)n * sizeof *m->arrays + 1);
+  if (!m->names || !m->arrays) return fail_memory(&s->err, "load", (size_t)n * sizeof *m->arrays);
+  for (int i = 0; i < n; i++) {
+    m->names[i] = m->list.a[i].name;
+    m->arrays[i] = array_of_io(s, &m->list.a[i]);
+    if (!m->arrays[i]) return s->err.code;
+  }
+  m->all = (tme_members){n, m->names, m->arrays};
+  return TME_OK;
+}
+
+tme_members *tme_load_all(tme_scope *s, const char *path, bool copy) {
+  if (!s) return NULL;
+  if (!path) {
+    scope_null(s, "load: the path");
+    return NULL;
+  }
+  members *m = mem_calloc(1, sizeof *m);
+  if (!m) {
+    fail_memory(&s->err, "load", sizeof *m);
+    return NULL;
+  }
+  if (load_members(s, path, copy, m) == TME_OK) return &m->all;
+  tme_members_free(&m->all);
+  return NULL;
+}
 
 static tme_status check_file(tme_scope *s, const tme_file *f) {
   tme_status st = eval_list(s, "save", f->arrays, f->n);

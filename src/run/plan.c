@@ -42,11 +42,21 @@ int plan_next(plan *p, plan_step *s, int from, bool for_good, const error *why) 
   return next;
 }
 
-/* Where the host's memory is too small for a result, it is so for all. */
+/* Whether another backend may succeed. Where the host's memory is too small for a result, it is so for all. */
+static bool may_differ(tme_status s, const backend *b) {
+  switch (s) {
+  case TME_OK:
+  case TME_ERR_NUMERIC:
+  case TME_ERR_CANCELLED:
+  case TME_ERR_ARGUMENT:
+  case TME_ERR_INDEX: return false;
+  case TME_ERR_MEMORY: return !b->host_memory;
+  default: return true;
+  }
+}
+
 bool plan_has_next(const plan *p, int from, tme_status s) {
-  bool memory = s == TME_ERR_MEMORY && p->engine->backends.at[from]->host_memory;
-  bool may_differ = s != TME_OK && s != TME_ERR_NUMERIC && s != TME_ERR_CANCELLED && s != TME_ERR_ARGUMENT && !memory;
-  return may_differ && from < p->engine->backends.n - 1;
+  return may_differ(s, p->engine->backends.at[from]) && from < p->engine->backends.n - 1;
 }
 
 executable *plan_prepare(plan *p, plan_step *s, int number, error *e) {

@@ -304,7 +304,7 @@ trace_result trace(tme_engine *e, eval_run *r, tme_array *const *a, int n, bool 
   trace_result t = trace_all(e, r, a, n);
   if (r->has_input && mark) {
     for (int i = 0; i < r->nroots; i++) r->root[i]->running = 0;
-    fail(err, TME_ERR_ARGUMENT, "eval: an input of tme_compile has no value");
+    fail(err, TME_ERR_NO_VALUE, "eval: an input of tme_compile has no value");
     return TRACE_FAILED;
   }
   int inputs = 0;

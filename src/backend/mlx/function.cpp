@@ -139,7 +139,7 @@ bool check_indices(const check &c, const array &x, error *e) {
     bool huge = c.dtype == TME_U64 && v[i] < 0;
     if (!huge && v[i] >= -c.extent && v[i] < c.extent) continue;
     std::string index = huge ? std::to_string(static_cast<uint64_t>(v[i])) : std::to_string(v[i]);
-    report(e, TME_ERR_ARGUMENT,
+    report(e, TME_ERR_INDEX,
            "take: index " + index + " at position " + std::to_string(i) + " is out of range for axis " +
                std::to_string(c.axis) + " with extent " + std::to_string(c.extent));
     return false;

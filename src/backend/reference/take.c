@@ -12,10 +12,9 @@ static tme_status read_indices(const ref_array *indices, int64_t extent, int axi
     bool huge = indices->type.dtype == TME_U64 && v < 0;
     if (huge || v < -extent || v >= extent) {
       if (huge)
-        return fail(e, TME_ERR_ARGUMENT,
-                    "take: index %llu at position %lld is out of range for axis %d with extent %lld",
+        return fail(e, TME_ERR_INDEX, "take: index %llu at position %lld is out of range for axis %d with extent %lld",
                     (unsigned long long)v, (long long)i, axis, (long long)extent);
-      return fail(e, TME_ERR_ARGUMENT, "take: index %lld at position %lld is out of range for axis %d with extent %lld",
+      return fail(e, TME_ERR_INDEX, "take: index %lld at position %lld is out of range for axis %d with extent %lld",
                   (long long)v, (long long)i, axis, (long long)extent);
     }
     if (v < 0) to[i] = v + extent;
