@@ -178,6 +178,8 @@ class Language(Program):
         self.assertEqual(self.results("a[a < 0]", a)[0]["shape"], [0])
         self.assertEqual(self.results("a[:, zeros((3, 4), dtype=bool)]", a)[0]["shape"], [2, 0])
         self.assertEqual(self.value("sum(x[x > 0])", "x=m.npy"), 21)
+        self.assertEqual(self.value("a[sum(a) > 1, 1]", a), [cube[1]])
+        self.assertEqual(self.results("a[false, none]", a)[0]["shape"], [0, 1, 2, 3, 4])
 
     def test_indexing_by_several_arrays(self):
         a, flat = "a=a.npy", [float(i) for i in range(24)]
@@ -507,18 +509,21 @@ class Errors(Program):
 
     def test_index(self):
         m = "m=m.npy"
-        self.caret("m[2]", "out of range for axis 0 of extent 2", "2", m)
-        self.caret("m[0, 0, 0]", "too many indices: 3 for an array of rank 2", "[", m)
-        self.caret("m[..., ...]", "more than one", "...]", m)
-        self.caret("m[::0]", "a step of 0", "0", m)
-        self.caret("m[m[0] > 1]", "the mask has extent 3 where axis 0 has 2", "m[0] > 1", m)
-        self.caret("m[:, m > 1]", "too many indices: 3 for an array of rank 2", "[", m)
-        self.caret("m[sum(m) > 1]", "a mask has at least one axis", "sum(m) > 1", m)
-        self.caret("m[[0.5]]", "an array of whole numbers or truth values", "[0.5]", m)
+        self.caret("m[2]", "index 2 is out of bounds for axis 0 with size 2", "2", m)
+        self.caret("m[..., -4, none]", "index -4 is out of bounds for axis 1 with size 3", "-4", m)
+        self.caret("m[0, 0, 0]", "too many indices for array: array is 2-dimensional, but 3 were indexed", "[", m)
+        self.caret("m[..., ...]", "a single ellipsis", "...]", m)
+        self.caret("m[:, ::0]", "slice step cannot be zero", "::0", m)
+        self.caret("m[m[0] > 1]", "boolean index did not match indexed array along axis 0; size of axis is 2 but size of "
+                   "corresponding boolean axis is 3", "m[0] > 1", m)
+        self.caret("m[:, m > 1]", "too many indices", "[", m)
+        self.caret("m[[0.5]]", "must be of integers or booleans, not float64", "[0.5]", m)
         self.caret("m[0.5]", "whole numbers", "0.5", m)
-        self.caret("m[[0, 1], [0, 1, 2]]", "extents 2 and 3 do not broadcast", "[0, 1, 2]", m)
-        self.caret("m[[0, 1], [0, 3]]", "3 is out of range for an axis of extent 3", "[0, 3]", m)
-        self.caret("m[[0, -3], [0, 1]]", "-3 is out of range for an axis of extent 2", "[0, -3]", m)
+        self.caret("m[[0, 1], [0, 1, 2]]", "could not be broadcast together with shapes (2,) (3,)", "[0, 1, 2]", m)
+        self.caret("m[[0, 1], [0, 3]]", "index 3 is out of bounds for axis 1 with size 3", "[0, 3]", m)
+        self.caret("m[[0, -3], [0, 1]]", "index -3 is out of bounds for axis 0 with size 2", "[0, -3]", m)
+        self.caret("m[none, :, [5]]", "index 5 is out of bounds for axis 1 with size 3", "[5]", m)
+        self.fails(1, "out of range", "eval", "m[astype(sum(m, axis=0), int32)]", m)
         self.caret("(1, 2)[2]", "out of range", "2")
         self.caret("3[0]", "has no elements", "[")
 

@@ -82,7 +82,7 @@ typedef enum tme_status {
   TME_ERR_JIT,         /* the compiler failed; never reaches the caller of tme_eval, see tme_engine_status */
   TME_ERR_DEVICE,      /* a device or its driver failed */
   TME_ERR_CANCELLED,
-  TME_ERR_INDEX,    /* an index that is out of range */
+  TME_ERR_INDEX,    /* an index that is out of range, or does not fit what it indexes */
   TME_ERR_NO_VALUE, /* an array is to be computed whose value is not known: of an input of tme_compile */
   TME_STATUS_COUNT
 } tme_status;
@@ -289,6 +289,34 @@ TME_API const void *tme_data(tme_scope *s, tme_array *a);
 TME_API tme_status tme_read(tme_scope *s, tme_array *a, void *dst, size_t bytes);
 /* The value of an array with one element, as a double (complex: the real part); tme_read gives 64-bit integers whole. */
 TME_API tme_status tme_item(tme_scope *s, tme_array *a, double *out);
+
+/* ---- indexing ------------------------------------------------------------------------------------------------------ */
+
+typedef enum tme_index_kind {
+  TME_INDEX_SLICE,    /* start:stop:step, by Python's rules */
+  TME_INDEX_INT,      /* one element, from the end if it is negative; the axis is dropped */
+  TME_INDEX_NEW_AXIS, /* an axis of extent 1 */
+  TME_INDEX_ELLIPSIS, /* all axes that the other entries leave; at most once, and if it is missing, at the end */
+  TME_INDEX_ARRAY     /* the elements that the array names */
+} tme_index_kind;
+
+/* One entry of an index; what its kind does not need is not looked at. */
+typedef struct tme_index {
+  tme_index_kind kind;
+  int64_t start, stop, step; /* of a slice, TME_NONE: not given; the number of an element in `start` */
+  tme_array *array;          /* integers, along one axis; or booleans, a mask over as many axes as it has */
+} tme_index;
+
+/* x[ix[0], ix[1], ...] by NumPy's rules: at most 64 entries, fewer than axes or none at all. Slices and whole numbers give a
+ * view, nothing is computed: of a computed array its buffer is shared. Arrays are broadcast together, a mask being the numbers of
+ * its true elements along each of its axes; the axes of that shape stand where the arrays stood or, if a slice, a new axis or an
+ * ellipsis is between two of them, in front of all others, whole numbers beside arrays counting as arrays. Masks are evaluated, as
+ * they decide the result's shape: one that needs a value of tme_input is TME_ERR_NO_VALUE. Nothing else is; whole numbers in arrays are
+ * checked at once where they are few and known, else when the result is computed (as those of tme_take). The dtype is that of x.
+ * The result may be x itself. Errors: TME_ERR_INDEX for an element or an axis that x does not have, a mask of another shape,
+ * arrays that do not broadcast, two ellipses; TME_ERR_ARGUMENT for a step of 0; TME_ERR_DTYPE for arrays that hold neither
+ * integers nor booleans (untyped ones without elements may); TME_ERR_SHAPE for too many dimensions. */
+TME_API tme_array *tme_get(tme_scope *s, tme_array *x, const tme_index *ix, int n);
 
 /* ---- DLPack: memory shared with other libraries of arrays --------------------------------------------------------- */
 

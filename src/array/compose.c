@@ -57,12 +57,7 @@ static tme_array *round_any(tme_scope *s, tme_array *x, int64_t decimals) {
 }
 
 tme_status compose_round(tme_scope *s, tme_array *x, int64_t decimals, tme_array **out) {
-  /* What lies between stays out of the caller's scope. */
-  tme_scope *between = tme_scope_new(s->engine);
-  if (!between) return fail_memory(&s->err, "round", sizeof *between);
-  tme_array *y = round_any(between, x, decimals);
-  if (!y) scope_fail(s, &between->err);
-  *out = y ? tme_keep(s, y) : NULL;
-  tme_scope_free(between);
+  tme_scope *own = scope_between(s, "round");
+  *out = own ? scope_result(s, own, round_any(own, x, decimals)) : NULL;
   return *out ? TME_OK : s->err.code;
 }

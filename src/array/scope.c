@@ -64,4 +64,20 @@ tme_status scope_fail(tme_scope *s, const error *e) {
   return e->code;
 }
 
+tme_scope *scope_between(tme_scope *s, const char *what) {
+  tme_scope *between = tme_scope_new(s->engine);
+  if (between)
+    between->device = s->device;
+  else
+    fail_memory(&s->err, what, sizeof *between);
+  return between;
+}
+
+tme_array *scope_result(tme_scope *s, tme_scope *between, tme_array *a) {
+  if (!a) scope_fail(s, &between->err);
+  a = a ? tme_keep(s, a) : NULL;
+  tme_scope_free(between);
+  return a;
+}
+
 tme_status scope_null(tme_scope *s, const char *what) { return fail(&s->err, TME_ERR_ARGUMENT, "%s is NULL", what); }

@@ -27,6 +27,11 @@ static inline tme_array *scope_add(tme_scope *s, tme_array *a) { return s->array
 tme_array *scope_take(tme_scope *s, node *n, const char *what);
 /* Keeps the error unless there is one already; returns its own code. */
 tme_status scope_fail(tme_scope *s, const error *e);
+/* A scope for what lies between a call and its result, which stays out of the caller's; it runs where the caller's does. NULL
+ * with an error there. */
+tme_scope *scope_between(tme_scope *s, const char *what);
+/* Ends it: the result, or the error if there is none, becomes the caller's. */
+tme_array *scope_result(tme_scope *s, tme_scope *between, tme_array *a);
 /* The code for a NULL array: of the error that stands, or a new one. */
 tme_status scope_null(tme_scope *s, const char *what);
 tme_scope *scope_retain(tme_scope *s);

@@ -7,8 +7,7 @@
 
 /* ---- values -------------------------------------------------------------------------------------------------------- */
 
-/* An element that is not complex. */
-static op_number element(tme_dtype t, const char *data) {
+op_number element_number(tme_dtype t, const char *data) {
   uint64_t bits[2] = {0, 0};
   double v[2];
   int unused = (int)(64 - 8 * tme_dtype_size(t));
@@ -55,7 +54,7 @@ static finding find(tme_scope *s, int op, tme_array *a, tme_dtype t, op_number *
   else if (!data)
     scope_fail(s, &own->err);
   for (int64_t i = 0; data && i < n && found == NONE; i++) {
-    *out = element(a->type.dtype, data + (size_t)i * tme_dtype_size(a->type.dtype));
+    *out = element_number(a->type.dtype, data + (size_t)i * tme_dtype_size(a->type.dtype));
     if (t == TME_DTYPE_NONE ? number_value(out) < 0 : !number_fits(out, t)) found = FOUND;
   }
   tme_scope_free(own);
@@ -154,11 +153,8 @@ bool compare_mixes_signs(tme_array *const in[2]) {
 }
 
 tme_array *compare_mixed_signs(tme_scope *s, int op, tme_array *const in[2]) {
-  tme_scope *own = tme_scope_new(s->engine);
-  if (!own) {
-    fail_memory(&s->err, op_name(op), sizeof *own);
-    return NULL;
-  }
+  tme_scope *own = scope_between(s, op_name(op));
+  if (!own) return NULL;
   int at = in[0]->type.dtype == TME_U64 ? 1 : 0; /* the one with a sign */
   tme_array *negative = tme_less(own, in[at], tme_integer(own, 0)), *bits = tme_astype(own, in[at], TME_U64), *out;
   const tme_arg args[2] = {arg_array(at ? in[0] : bits), arg_array(at ? bits : in[1])};
@@ -166,10 +162,5 @@ tme_array *compare_mixed_signs(tme_scope *s, int op, tme_array *const in[2]) {
   bool holds = below == OP_less || below == OP_less_equal || below == OP_not_equal;
   apply(own, op, args, 2, &out);
   out = holds ? tme_logical_or(own, negative, out) : tme_logical_and(own, tme_logical_not(own, negative), out);
-  if (out)
-    out = tme_keep(s, out);
-  else
-    scope_fail(s, &own->err);
-  tme_scope_free(own);
-  return out;
+  return scope_result(s, own, out);
 }

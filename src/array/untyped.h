@@ -4,6 +4,8 @@
 
 #include "array/node.h"
 
+/* An element in memory, which is not complex. */
+op_number element_number(tme_dtype t, const char *data);
 /* An error unless dtype t holds the values of the untyped array. Floats that are yet to be computed are not looked at. */
 bool untyped_fits(tme_scope *s, int op, tme_array *a, tme_dtype t);
 /* Whether some element of untyped integers is negative. */

@@ -80,6 +80,37 @@ static bool reshape(const op_type *x, const int64_t *strides_of_x, const op_type
   return true;
 }
 
+static int64_t bound(int64_t v, int64_t n, int64_t lo, int64_t hi) {
+  if (v < 0) v = v < -n ? -1 : v + n;
+  return v < lo ? lo : v > hi ? hi : v;
+}
+
+int64_t slice_extent(int64_t n, int64_t *start, int64_t *stop, int64_t *step) {
+  if (*step == TME_NONE) *step = 1;
+  int64_t count = 0;
+  if (*step > 0) {
+    *start = *start == TME_NONE ? 0 : bound(*start, n, 0, n);
+    *stop = *stop == TME_NONE ? n : bound(*stop, n, 0, n);
+    if (*stop > *start) count = (*stop - *start - 1) / *step + 1;
+  } else {
+    *start = *start == TME_NONE ? n - 1 : bound(*start, n, -1, n - 1);
+    *stop = *stop == TME_NONE ? -1 : bound(*stop, n, -1, n - 1);
+    /* step may be INT64_MIN + 1: the distance is what is divided */
+    if (*start > *stop) count = (*stop - *start + 1) / *step + 1;
+  }
+  if (count == 0) {
+    *start = *stop = 0;
+    *step = 1;
+  } else if (count == 1) {
+    *stop = *start + 1;
+    *step = 1;
+  } else {
+    *stop = *start + (count - 1) * *step + (*step > 0 ? 1 : -1);
+    if (*stop < 0) *stop = TME_NONE;
+  }
+  return count;
+}
+
 bool op_is_view(int op) {
   const op_def *d = op_get(op);
   return d && (d->family == FAMILY_view || d->family == FAMILY_dims);

@@ -11,6 +11,11 @@ bool strides_contiguous(const op_type *t, const int64_t *strides);
 /* The strides of x where it is broadcast to `to`: 0 where it is repeated. */
 void strides_broadcast(const op_type *to, const op_type *x, const int64_t *strides, int64_t *out);
 
+/* One dimension of extent n sliced by Python's rules; returns the extent of the result. A bound that is TME_NONE was not
+ * given; the step is not 0. Equal slices become equal: of no element 0, 0 and step 1, of one step 1; else `stop` is next to
+ * the last element, TME_NONE before element 0. */
+int64_t slice_extent(int64_t n, int64_t *start, int64_t *stop, int64_t *step);
+
 /* Whether results of `op` may be strided views of its operand. */
 bool op_is_view(int op);
 
