@@ -403,6 +403,41 @@ static void files(void **state) {
   remove(folder);
 }
 
+static bool count_steps(void *user) {
+  int *left = user;
+  return (*left)-- == 0;
+}
+
+/* Evaluations and calls ask between their steps. */
+static void stopping(void **state) {
+  (void)state;
+  tme_scope *s = tme_scope_new(engine);
+  tme_array *x = test_matrix(s, 8, 8, 0), *y = x, *in = tme_input(s, TME_F32, 2, (int64_t[]){8, 8}), *z = in, *out;
+  for (int i = 0; i < 4; i++) {
+    y = tme_matmul(s, y, x);
+    z = tme_matmul(s, z, x);
+  }
+  tme_function *f = tme_compile(s, &in, 1, &z, 1);
+  assert_non_null(f);
+  for (int k = 0; k < 4; k++) {
+    int left = k;
+    tme_scope_set_stop(s, count_steps, &left);
+    assert_int_equal(tme_eval(s, y), TME_ERR_CANCELLED);
+    test_error(s, TME_ERR_CANCELLED, "cancelled");
+    left = k;
+    assert_int_equal(tme_call(s, f, &x, 1, &out), TME_ERR_CANCELLED);
+    test_error(s, TME_ERR_CANCELLED, "cancelled");
+    assert_null(out);
+  }
+  tme_scope_set_stop(s, NULL, NULL);
+  assert_int_equal(tme_call(s, f, &x, 1, &out), TME_OK);
+  float value[64];
+  assert_int_equal(tme_read(s, y, value, sizeof value), TME_OK);
+  test_equal(s, out, value, 64);
+  tme_function_free(f);
+  tme_scope_free(s);
+}
+
 static void long_chain(void **state) {
   (void)state;
   enum { N = 1000000 };
@@ -736,6 +771,7 @@ int main(void) {
       cmocka_unit_test(numerical_failure),
       cmocka_unit_test(log_levels),
       cmocka_unit_test(files),
+      cmocka_unit_test(stopping),
       cmocka_unit_test(long_chain),
       cmocka_unit_test(bounded_plans),
       cmocka_unit_test(pool_is_bounded),

@@ -8,6 +8,7 @@ tme_scope *tme_scope_new(tme_engine *e) {
   s->engine = e;
   context_retain(context_of(e));
   atomic_init(&s->refs, 1);
+  s->stop = (stop_request){NULL, NULL, NULL};
   s->device = 0;
   s->n = s->cap = 0;
   s->array = NULL;
@@ -34,6 +35,10 @@ void tme_scope_free(tme_scope *s) {
   s->array = NULL;
   s->n = s->cap = 0;
   scope_release(s);
+}
+
+void tme_scope_set_stop(tme_scope *s, tme_stop_fn *stop, void *user) {
+  if (s) s->stop = (stop_request){.asked = stop, .user = user};
 }
 
 tme_engine *tme_scope_engine(tme_scope *s) { return s ? s->engine : NULL; }

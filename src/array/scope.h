@@ -8,7 +8,8 @@
 struct tme_scope {
   tme_engine *engine;
   atomic_int refs; /* the caller's, and one per event that may leave an error here */
-  uint8_t device;  /* of the nodes that are made, as theirs */
+  stop_request stop;
+  uint8_t device; /* of the nodes that are made, as theirs */
   int n, cap;
   tme_array **array; /* one reference each */
   error err;

@@ -14,15 +14,16 @@ typedef struct executable executable; /* a prepared region; each backend has its
 
 /* What one run of an executable works on. */
 typedef struct run_args {
-  const array_view *in;      /* per leaf of the region */
-  const uint64_t *args;      /* values of the literals, two words each (real, imaginary): bits in their dtype, 16-bit
+  const array_view *in; /* per leaf of the region */
+  const uint64_t *args; /* values of the literals, two words each (real, imaginary): bits in their dtype, 16-bit
                              floats as f32 */
-  array_view *out;           /* per root; dtype, shape, row-major strides and offset 0 are set. The executable sets the
+  array_view *out;      /* per root; dtype, shape, row-major strides and offset 0 are set. The executable sets the
                              buffers (before run returns): new ones, or views of inputs with their strides and offset.
                              The caller receives one reference to each; after a failure there are none. A numerical
                              failure is left in the buffer, and run succeeds */
-  const atomic_bool *cancel; /* checked between steps; may be NULL, lives until the outputs are ready */
-  bool check;                /* TME_CHECK: compare each step with the reference */
+  const stop_request
+      *stop;  /* looked at between steps; may be NULL, lives until run returns, its flag until the outputs are ready */
+  bool check; /* TME_CHECK: compare each step with the reference */
 } run_args;
 
 struct backend {

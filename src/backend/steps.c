@@ -203,7 +203,7 @@ static tme_status run_all(step_run *r, error *e) {
   const program *p = r->s->p;
   tme_status status = TME_OK;
   for (int i = 0, n; i < p->nsteps && status == TME_OK; i += n) {
-    if (r->a->cancel && atomic_load_explicit(r->a->cancel, memory_order_relaxed))
+    if (stop_wanted(r->a->stop))
       return fail(e, TME_ERR_CANCELLED, "cancelled before step %d of %d (%s)", i + 1, p->nsteps, p->steps[i].label);
     n = r->ops->after ? 1 : r->s->concurrent[i];
     status = p->steps[i].kind == STEP_KERNEL ? launch(r, i, n, e) : call(r, i, e);

@@ -4,6 +4,7 @@
 
 #include "base/lock.h"
 #include "context/profile.h"
+#include "context/stop.h"
 #include "memory/buffer.h"
 
 /* The options with the environment and the defaults filled in. */

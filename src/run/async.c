@@ -50,7 +50,8 @@ static bool work(tme_event *ev, bool *busy) {
     return true;
   }
   bool partial = ev->run->partial;
-  s = eval_finish(e, ev->run, false, &ev->cancel, &ev->err);
+  const stop_request stop = {.flag = &ev->cancel};
+  s = eval_finish(e, ev->run, false, &stop, &ev->err);
   ev->run = NULL;
   if (s == TME_OK && !partial) collect(ev, ev->a, ev->n);
   return s != TME_OK || !partial;

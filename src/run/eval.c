@@ -106,10 +106,10 @@ static void prepare_run(tme_engine *e, const eval_run *r) {
   if (start) threads_start(e->context.threads, pool_populate, start, HUGE_PAGE);
 }
 
-static tme_status run_planned(tme_engine *e, eval_run *r, bool wait, const atomic_bool *cancel, error *err) {
+static tme_status run_planned(tme_engine *e, eval_run *r, bool wait, const stop_request *stop, error *err) {
   for (int i = 0; i < r->nleaves; i++)
     if (eval_numeric(e, r->leaf[i].buf, err) != TME_OK) return err->code;
-  if (cancel && atomic_load(cancel)) return fail(err, TME_ERR_CANCELLED, "eval: cancelled");
+  if (stop_wanted(stop)) return fail(err, TME_ERR_CANCELLED, "eval: cancelled");
   if (!r->plan) {
     prepare_run(e, r);
     tme_status s = eval_plan(e, r, err);
@@ -117,7 +117,7 @@ static tme_status run_planned(tme_engine *e, eval_run *r, bool wait, const atomi
   }
   if (!grow(&r->slot, &r->cap_slot, r->plan->nslots, sizeof *r->slot))
     return fail_memory(err, "eval", (size_t)r->plan->nslots * sizeof *r->slot);
-  plan_call c = {.leaf = r->leaf, .arg = r->arg, .out = r->out, .slot = r->slot, .cancel = cancel, .wait = wait};
+  plan_call c = {.leaf = r->leaf, .arg = r->arg, .out = r->out, .slot = r->slot, .stop = stop, .wait = wait};
   return plan_run(r->plan, &c, err);
 }
 
@@ -136,10 +136,10 @@ static void publish(tme_engine *e, eval_run *r, bool computed) {
   lock_give(&e->graph);
 }
 
-tme_status eval_finish(tme_engine *e, eval_run *r, bool wait, const atomic_bool *cancel, error *err) {
+tme_status eval_finish(tme_engine *e, eval_run *r, bool wait, const stop_request *stop, error *err) {
   double t = context_debug(&e->context, 1) ? now_ms() : 0;
   bool cached = r->plan;
-  tme_status s = run_planned(e, r, wait, cancel, err);
+  tme_status s = run_planned(e, r, wait, stop, err);
   publish(e, r, s == TME_OK);
   atomic_fetch_add_explicit(&e->evaluations, 1, memory_order_relaxed);
   if (context_debug(&e->context, 1))
@@ -151,14 +151,14 @@ tme_status eval_finish(tme_engine *e, eval_run *r, bool wait, const atomic_bool 
   return s;
 }
 
-tme_status evaluate(tme_engine *e, tme_array *const *a, int n, const atomic_bool *cancel, error *err) {
+tme_status evaluate(tme_engine *e, tme_array *const *a, int n, const stop_request *stop, error *err) {
   bool again = false;
   for (int i = 0; i < n; i++) again |= !array_buffer(a[i]);
   while (again) {
     tme_status s;
     eval_run *r = eval_begin(e, a, n, true, NULL, &s, err);
     again = r && r->partial;
-    if (r) s = eval_finish(e, r, true, cancel, err);
+    if (r) s = eval_finish(e, r, true, stop, err);
     if (s != TME_OK) return s;
   }
   for (int i = 0; i < n; i++) {
@@ -186,7 +186,7 @@ tme_status tme_eval_all(tme_scope *s, tme_array *const *a, int n) {
   if (st != TME_OK) return st;
   error err;
   err.code = TME_OK;
-  st = evaluate(s->engine, a, n, NULL, &err);
+  st = evaluate(s->engine, a, n, &s->stop, &err);
   return st == TME_OK ? st : scope_fail(s, &err);
 }
 

@@ -6,12 +6,12 @@
 #include "run/trace.h"
 
 /* Computes the arrays, none of which is NULL. */
-tme_status evaluate(tme_engine *e, tme_array *const *a, int n, const atomic_bool *cancel, error *err);
+tme_status evaluate(tme_engine *e, tme_array *const *a, int n, const stop_request *stop, error *err);
 /* The same in two parts, for asynchronous evaluation: eval_begin traces and marks; NULL with *st TME_OK: there is
  * nothing to do; with `wait` false it returns NULL and *busy where it would have to wait for another thread. */
 eval_run *eval_begin(tme_engine *e, tme_array *const *a, int n, bool wait, bool *busy, tme_status *st, error *err);
 /* Runs, publishes, and ends the run. Unless `wait`, results may not be ready. */
-tme_status eval_finish(tme_engine *e, eval_run *r, bool wait, const atomic_bool *cancel, error *err);
+tme_status eval_finish(tme_engine *e, eval_run *r, bool wait, const stop_request *stop, error *err);
 /* Traces without marking anything as running, and takes the plan if it is in the cache; `count`: as a hit or a miss. */
 trace_result eval_look(tme_engine *e, eval_run *r, tme_array *const *a, int n, bool count, error *err);
 /* Makes the plan of a signature that was not in the cache, and puts it there. Without room there it serves once. */

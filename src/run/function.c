@@ -292,14 +292,14 @@ static tme_status give(tme_scope *s, const tme_function *f, const array_view *va
 }
 
 static tme_status run_part(const tme_function *f, int k, eval_run *r, tme_array *const *in, array_view *value,
-                           error *e) {
+                           const stop_request *stop, error *e) {
   const part *p = &f->part[k];
   if (!grow(&r->leaf, &r->cap_leaf, p->nleaves, sizeof *r->leaf) ||
       !grow(&r->slot, &r->cap_slot, p->plan->nslots, sizeof *r->slot))
     return fail_memory(e, "call", sizeof *r->slot);
   tme_status st = bind(f, p, r, in, value, e);
   array_view *root = value + p->first_value;
-  plan_call c = {.leaf = r->leaf, .arg = p->arg, .out = root, .slot = r->slot, .wait = true};
+  plan_call c = {.leaf = r->leaf, .arg = p->arg, .out = root, .slot = r->slot, .stop = stop, .wait = true};
   if (st == TME_OK) {
     st = plan_run(p->plan, &c, e);
     for (int i = 0; i < p->plan->nroots && st != TME_OK; i++) root[i].buf = NULL;
@@ -320,7 +320,7 @@ static tme_status run_traced(tme_scope *s, const tme_function *f, eval_run *r, t
   for (int i = 0; i < f->nvalues; i++) value[i].buf = NULL;
   tme_status st = TME_OK;
   for (int k = 0; k < f->nparts && st == TME_OK; k++) {
-    st = run_part(f, k, r, in, value, e);
+    st = run_part(f, k, r, in, value, &s->stop, e);
     if (st == TME_OK && k == f->nparts - 1) atomic_fetch_add_explicit(&f->engine->evaluations, 1, memory_order_relaxed);
     for (int i = 0; i < f->part[k].plan->nroots && st == TME_OK; i++)
       st = eval_numeric(f->engine, value[f->part[k].first_value + i].buf, e);
@@ -344,7 +344,7 @@ static tme_status call(tme_scope *s, const tme_function *f, tme_array *const *in
   err.code = TME_OK;
   if (f->engine != s->engine) st = fail(&err, TME_ERR_ARGUMENT, "call: the function belongs to another engine");
   if (st == TME_OK) st = check_values(f, inputs, &err);
-  if (st == TME_OK) st = evaluate(f->engine, inputs, ninputs, NULL, &err);
+  if (st == TME_OK) st = evaluate(f->engine, inputs, ninputs, &s->stop, &err);
   if (st == TME_OK) {
     eval_run *r = run_take(f->engine);
     st = r ? run_traced(s, f, r, inputs, outputs, &err) : fail_memory(&err, "call", sizeof *r);

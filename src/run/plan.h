@@ -49,7 +49,7 @@ typedef struct plan_call {
   const uint64_t *arg;
   array_view *out;  /* one reference to each buffer is the caller's */
   array_view *slot; /* room for nslots */
-  const atomic_bool *cancel;
+  const stop_request *stop;
   bool wait; /* until all results are ready: a device that fails before that is answered for by the next backend */
 } plan_call;
 tme_status plan_run(plan *p, const plan_call *c, error *e);

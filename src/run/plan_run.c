@@ -15,8 +15,6 @@ typedef struct runner {
   bool broken; /* what is in the slots is not to be used: a device failed after it was started */
 } runner;
 
-static bool cancelled(const plan_call *c) { return c->cancel && atomic_load(c->cancel); }
-
 static uint64_t step_bytes(const plan_step *s, const run_args *a) {
   uint64_t bytes = 0;
   for (int i = 0; i < s->region.nleaves + s->region.nroots; i++) {
@@ -51,7 +49,7 @@ static void count_fallback(tme_engine *e, const plan_step *s, int i) {
 static tme_status run_direct(plan *p, const plan_call *c, error *err) {
   plan_step *s = &p->step[0];
   run_args a = {
-      .in = c->leaf, .args = c->arg, .out = c->out, .cancel = c->cancel, .check = p->engine->context.config.check};
+      .in = c->leaf, .args = c->arg, .out = c->out, .stop = c->stop, .check = p->engine->context.config.check};
   for (int i = backend_of(s);;) {
     backend *b = p->engine->backends.at[i];
     error why;
@@ -160,7 +158,7 @@ static tme_status run_on(runner *r, int k, int number, array_view *io, error *er
   executable *x = plan_executable(r->p, s, number, err);
   if (!x) return err->code;
   array_view *out = io + s->region.nleaves;
-  run_args a = {.in = io, .args = r->args, .out = out, .cancel = r->c->cancel, .check = r->e->context.config.check};
+  run_args a = {.in = io, .args = r->args, .out = out, .stop = r->c->stop, .check = r->e->context.config.check};
   tme_status st = gather(r, s, b, io);
   if (st == TME_OK) st = start(r->e, s, b, x, &a, err);
   if (st == TME_OK) st = track(r, k, number, io, out, err);
@@ -206,7 +204,7 @@ static tme_status run_steps(runner *r, array_view *io) {
   }
   tme_status st = TME_OK;
   for (int k = 0; k < p->nsteps && st == TME_OK; k++) {
-    if (cancelled(r->c))
+    if (stop_wanted(r->c->stop))
       st = fail(r->err, TME_ERR_CANCELLED, "eval: cancelled");
     else
       st = run_step(r, k, io);
@@ -258,7 +256,7 @@ static tme_status run_general(plan *p, const plan_call *c, error *err) {
 }
 
 tme_status plan_run(plan *p, const plan_call *c, error *e) {
-  if (cancelled(c)) return fail(e, TME_ERR_CANCELLED, "eval: cancelled");
+  if (stop_wanted(c->stop)) return fail(e, TME_ERR_CANCELLED, "eval: cancelled");
   bool host = p->step[0].direct;
   for (int i = 0; host && i < p->nleaves; i++) host = !c->leaf[i].buf->device;
   return host ? run_direct(p, c, e) : run_general(p, c, e);

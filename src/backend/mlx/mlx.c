@@ -217,7 +217,7 @@ static tme_status mlx_run(backend *base, executable *x, run_args *a, error *e) {
   mlx_backend *b = base->state;
   if (opened_in != fork_generation())
     return fail(e, TME_ERR_DEVICE, "mlx: the process was forked, and MLX's threads are not in it");
-  if (a->cancel && atomic_load(a->cancel)) return fail(e, TME_ERR_CANCELLED, "eval: cancelled");
+  if (stop_wanted(a->stop)) return fail(e, TME_ERR_CANCELLED, "eval: cancelled");
   mlx_entry *f = mlx_cache_get(b->cache, &x->key, x->g, e);
   if (!f) return e->code;
   tme_status s = run_entry(b, x, f, a, e);

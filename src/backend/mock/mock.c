@@ -45,8 +45,8 @@ struct job {
   size_t offset, bytes;
   void *host; /* of a download, instead of `to` */
   /* regions */
-  region_code *x; /* a reference */
-  const atomic_bool *cancel;
+  region_code *x;       /* a reference */
+  stop_request stop;    /* by its flag alone: the device's thread asks nobody */
   array_view *in, *out; /* one reference to each buffer */
   uint64_t *args;
 };
@@ -303,7 +303,7 @@ static tme_status store(array_view *from, array_view *to, error *e) {
 }
 
 static tme_status run_compiled(mock *f, job *j, array_view *out, error *e) {
-  run_args a = {.in = j->in, .args = j->args, .out = out, .cancel = j->cancel};
+  run_args a = {.in = j->in, .args = j->args, .out = out, .stop = &j->stop};
   tme_status s = mock_run_steps(&f->base, j->x->inner, &a, e);
   for (int i = 0; i < j->x->g->nroots && s == TME_OK; i++) {
     /* Both are scrambled, byte by byte. */
@@ -343,7 +343,7 @@ static tme_status run_plain(mock *f, job *j, array_view *in, array_view *out, er
     if (!in[i].buf) s = e->code;
   }
   if (s == TME_OK) {
-    run_args a = {.in = in, .args = j->args, .out = out, .cancel = j->cancel};
+    run_args a = {.in = in, .args = j->args, .out = out, .stop = &j->stop};
     s = f->inner->run(f->inner, j->x->inner, &a, e);
     bool ran = s == TME_OK;
     for (int i = 0; i < g->nroots && s == TME_OK; i++) s = store(&out[i], &j->out[i], e);
@@ -379,7 +379,7 @@ static job *region_job(backend *b, region_code *x, const run_args *a, error *e) 
   j->work = do_region;
   j->x = x;
   atomic_fetch_add(&x->refs, 1);
-  j->cancel = a->cancel;
+  j->stop.flag = a->stop ? a->stop->flag : NULL;
   j->in = mem_calloc((size_t)g->nleaves + 1, sizeof *j->in);
   j->out = mem_calloc((size_t)g->nroots, sizeof *j->out);
   j->args = mem_calloc(2 * (size_t)g->nargs + 1, sizeof *j->args);

@@ -233,7 +233,7 @@ static tme_status step(run_state *r, int i) {
   case OP_barrier: make_barrier(r, i); return TME_OK;
   default: break;
   }
-  if (r->a->cancel && atomic_load(r->a->cancel)) return fail(r->err, TME_ERR_CANCELLED, "eval: cancelled");
+  if (stop_wanted(r->a->stop)) return fail(r->err, TME_ERR_CANCELLED, "eval: cancelled");
   return make_view(r, i) ? TME_OK : compute(r, i);
 }
 
