@@ -1,0 +1,238 @@
+/* The operations of the library's table as functions of Python. */
+#include "ext.h"
+#include <stdlib.h>
+
+static op_record *ops;
+
+int op_count(void) { return tme_op_count(); }
+const op_record *op_at(int i) { return &ops[i]; }
+
+const op_record *op_named(const char *name) {
+  const tme_op_info *info = tme_op_find(name);
+  return info ? &ops[info->number] : NULL;
+}
+
+/* What a function knows: its operation, and the engine or first operand that it is bound to. */
+typedef struct bound_op {
+  PyObject_HEAD const op_record *op;
+  PyObject *to; /* an engine_object, an array_object, or NULL */
+} bound_op;
+
+static PyTypeObject *bound_type;
+
+static void bound_dealloc(PyObject *self) {
+  PyTypeObject *type = Py_TYPE(self);
+  Py_XDECREF(((bound_op *)self)->to);
+  PyObject_Free(self);
+  Py_DECREF(type);
+}
+
+/* ---- a call -------------------------------------------------------------------------------------------------------------------- */
+
+static bool too_many(const op_record *op, Py_ssize_t n) {
+  PyErr_Format(PyExc_TypeError, "%s() takes at most %d arguments, %zd were given", op->info->name, op->info->params, n);
+  return false;
+}
+
+static bool take_keyword(op_args *a, PyObject *name, PyObject *value) {
+  for (int p = 0; p < a->op->info->params; p++) {
+    if (a->op->name[p] != name && PyUnicode_Compare(a->op->name[p], name) != 0) continue;
+    if (a->given[p]) {
+      PyErr_Format(PyExc_TypeError, "%s() got two values for '%U'", a->op->info->name, name);
+      return false;
+    }
+    a->given[p] = value;
+    return true;
+  }
+  PyErr_Format(PyExc_TypeError, "%s() has no argument '%U': %s(%s)", a->op->info->name, name, a->op->info->name,
+               a->op->info->signature);
+  return false;
+}
+
+/* x.reshape(2, 3): the whole numbers of a method's last argument may stand by themselves. */
+static bool takes_loose_ints(const bound_op *b, int first, Py_ssize_t n, PyObject *const *args) {
+  return b->to && is_array(b->to) && n > 1 && first < b->op->info->params &&
+         b->op->param[first]->kind == TME_PARAM_INTS && PyLong_Check(args[0]);
+}
+
+static bool place(op_args *a, const bound_op *b, PyObject *const *args, Py_ssize_t n, PyObject *names,
+                  PyObject **loose) {
+  int at = 0;
+  if (b->to && is_array(b->to)) a->given[at++] = b->to;
+  Py_ssize_t keywords = names ? PyTuple_Size(names) : 0;
+  if (takes_loose_ints(b, at, n, args)) {
+    *loose = PyTuple_New(n);
+    if (!*loose) return false;
+    for (Py_ssize_t i = 0; i < n; i++) PyTuple_SetItem(*loose, i, Py_NewRef(args[i]));
+    a->given[at] = *loose;
+  } else {
+    if (n > a->op->info->params - at) return too_many(a->op, n);
+    for (Py_ssize_t i = 0; i < n; i++) a->given[at + i] = args[i];
+  }
+  for (Py_ssize_t k = 0; k < keywords; k++)
+    if (!take_keyword(a, PyTuple_GetItem(names, k), args[n + k])) return false;
+  return true;
+}
+
+/* The first array's, also one in a list. */
+static engine_object *engine_among(const op_args *a) {
+  for (int p = 0; p < a->op->info->params; p++) {
+    PyObject *o = a->given[p];
+    if (!o) continue;
+    if (is_array(o)) return ((array_object *)o)->engine;
+    bool list = PyList_Check(o), tuple = PyTuple_Check(o);
+    Py_ssize_t n = list ? PyList_Size(o) : tuple ? PyTuple_Size(o) : 0;
+    for (Py_ssize_t i = 0; i < n; i++) {
+      PyObject *item = list ? PyList_GetItem(o, i) : PyTuple_GetItem(o, i);
+      if (is_array(item)) return ((array_object *)item)->engine;
+    }
+  }
+  return NULL;
+}
+
+static PyObject *apply(op_args *a) {
+  tme_array *out[MOST_OUTPUTS];
+  if (tme_apply_op(a->s, a->op->info->number, a->arg, a->op->info->params, out) != TME_OK) return scope_raise(a->s);
+  return arrays_new(a->e, a->s, out, a->op->info->outputs);
+}
+
+static PyObject *call(PyObject *self, PyObject *const *args, Py_ssize_t n, PyObject *names) {
+  const bound_op *b = (const bound_op *)self;
+  op_args a;
+  a.op = b->op;
+  for (int p = 0; p < b->op->info->params; p++) {
+    a.given[p] = NULL;
+    a.owned[p] = NULL;
+  }
+  PyObject *loose = NULL, *out = NULL;
+  if (place(&a, b, args, n, names, &loose)) {
+    engine_object *e = b->to && !is_array(b->to) ? (engine_object *)b->to : engine_among(&a);
+    a.e = e ? engine_ref(e) : engine_current();
+    a.s = a.e ? scope_open(a.e) : NULL;
+    if (a.s && args_take(&a)) out = apply(&a);
+    args_drop(&a);
+    tme_scope_free(a.s);
+    engine_drop(a.e);
+  }
+  Py_XDECREF(loose);
+  return out;
+}
+
+PyObject *op_function(const op_record *op, PyObject *to, PyObject *module) {
+  bound_op *b = PyObject_New(bound_op, bound_type);
+  if (!b) return NULL;
+  b->op = op;
+  b->to = Py_XNewRef(to);
+  PyObject *f = PyCFunction_NewEx((PyMethodDef *)&op->def, (PyObject *)b, module);
+  Py_DECREF(b);
+  return f;
+}
+
+/* ---- the table ------------------------------------------------------------------------------------------------------------------ */
+
+typedef struct text {
+  char *s;
+  size_t n, cap;
+  bool failed;
+} text;
+
+static void add(text *t, const char *s) {
+  size_t n = strlen(s);
+  if (t->n + n + 1 > t->cap) {
+    size_t cap = 2 * (t->n + n + 1);
+    char *p = realloc(t->s, cap);
+    t->failed |= !p;
+    if (!p) return;
+    t->s = p;
+    t->cap = cap;
+  }
+  memcpy(t->s + t->n, s, n + 1);
+  t->n += n;
+}
+
+static void add_default(text *t, const tme_param_info *p) {
+  char number[40];
+  switch (p->value.kind) {
+  case TME_ARG_INT:
+    if (p->kind == TME_PARAM_BOOL)
+      snprintf(number, sizeof number, "%s", p->value.u.i ? "True" : "False");
+    else
+      snprintf(number, sizeof number, "%lld", (long long)p->value.u.i);
+    add(t, number);
+    return;
+  case TME_ARG_FLOAT:
+    snprintf(number, sizeof number, "%g", p->value.u.f);
+    add(t, number);
+    return;
+  case TME_ARG_TEXT:
+    add(t, "'");
+    add(t, p->value.u.text);
+    add(t, "'");
+    return;
+  default: add(t, "None"); return;
+  }
+}
+
+/* "softmax(x, axis=-1)\n--\n\n...": the first line is what inspect.signature reads. */
+static char *docstring(const tme_op_info *info) {
+  text t = {0};
+  add(&t, info->name);
+  add(&t, "(");
+  for (int i = 0; i < info->params; i++) {
+    const tme_param_info *p = tme_op_param(info, i);
+    if (i) add(&t, ", ");
+    add(&t, p->name);
+    if (!p->optional) continue;
+    add(&t, "=");
+    add_default(&t, p);
+  }
+  add(&t, ")\n--\n\n");
+  add(&t, info->doc);
+  add(&t, ".");
+  if (!t.failed) return t.s;
+  free(t.s);
+  return NULL;
+}
+
+static bool fill(op_record *op, int i) {
+  op->info = tme_op_get(i);
+  if (op->info->params > MOST_PARAMS || op->info->outputs > MOST_OUTPUTS) {
+    PyErr_Format(PyExc_ImportError, "the library's operation %s has more parameters or outputs than this module knows",
+                 op->info->name);
+    return false;
+  }
+  for (int p = 0; p < op->info->params; p++) {
+    op->param[p] = tme_op_param(op->info, p);
+    op->name[p] = PyUnicode_InternFromString(op->param[p]->name);
+    if (!op->name[p]) return false;
+  }
+  op->def = (PyMethodDef){op->info->name, (PyCFunction)(void (*)(void))call, METH_FASTCALL | METH_KEYWORDS,
+                          docstring(op->info)};
+  if (!op->def.ml_doc) PyErr_NoMemory();
+  return op->def.ml_doc;
+}
+
+static PyType_Slot slots[] = {{Py_tp_dealloc, bound_dealloc}, {0, NULL}};
+static PyType_Spec spec = {"tme._core.bound_op", sizeof(bound_op), 0,
+                           Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION, slots};
+
+bool ops_init(PyObject *module) {
+  int n = tme_op_count();
+  bound_type = (PyTypeObject *)PyType_FromSpec(&spec);
+  ops = calloc((size_t)n, sizeof *ops);
+  if (!ops) PyErr_NoMemory();
+  if (!ops || !bound_type) return false;
+  PyObject *names = PyList_New(n), *where = PyUnicode_FromString("tme");
+  bool ok = names && where;
+  for (int i = 0; ok && i < n; i++) {
+    ok = fill(&ops[i], i);
+    PyObject *f = ok ? op_function(&ops[i], NULL, where) : NULL;
+    ok = f && PyModule_AddObjectRef(module, ops[i].info->name, f) == 0 &&
+         PyList_SetItem(names, i, PyUnicode_FromString(ops[i].info->name)) == 0;
+    Py_XDECREF(f);
+  }
+  ok = ok && PyModule_AddObjectRef(module, "operations", names) == 0;
+  Py_XDECREF(names);
+  Py_XDECREF(where);
+  return ok;
+}

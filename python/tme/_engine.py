@@ -1,0 +1,38 @@
+"""What an engine measures of itself."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from . import _core
+
+
+def _median_ms(call: Callable[[], object], seconds: float = 0.3) -> float:
+    call()
+    times = []
+    end = time.perf_counter() + seconds
+    while not times or time.perf_counter() < end:
+        begin = time.perf_counter()
+        call()
+        times.append(time.perf_counter() - begin)
+    return sorted(times)[len(times) // 2] * 1e3
+
+
+def benchmark(engine: _core.Engine, size: int = 1024) -> dict[str, float]:
+    """Milliseconds a call, medians, of the operations that the engine is measured by, on matrices of size x size."""
+    with engine:
+        count = size * size
+        x = (_core.arange(count, dtype=engine.dtype) / count - 0.5).reshape(size, size)
+        y = x.T + 0.25
+        _core.eval(x, y)
+        small = x[: min(size, 256), : min(size, 256)]
+        calls = {
+            "matmul": lambda: _core.eval(x @ y),
+            "add": lambda: _core.eval(x + y),
+            "multiply": lambda: _core.eval(x * y),
+            "gelu": lambda: _core.eval(_core.gelu(x)),
+            "softmax": lambda: _core.eval(_core.softmax(x)),
+            "svd 256": lambda: _core.eval(_core.svd(small.astype("float32"))),
+        }
+        return {name: _median_ms(call) for name, call in calls.items()}

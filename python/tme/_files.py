@@ -1,0 +1,72 @@
+"""Arrays in files: .npy, .npz and .safetensors."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping
+from typing import Any, BinaryIO
+
+from . import _core
+
+_SIGNATURES = ((b"\x93NUMPY", ".npy"), (b"PK\x03\x04", ".npz"), (b"PK\x05\x06", ".npz"))
+
+
+def _is_path(file: Any) -> bool:
+    return isinstance(file, (str, bytes, os.PathLike))
+
+
+def _ending_of(file: BinaryIO) -> str:
+    start = file.read(8)
+    file.seek(-len(start), os.SEEK_CUR)
+    return next((ending for signature, ending in _SIGNATURES if start.startswith(signature)), ".safetensors")
+
+
+def load(file: str | os.PathLike[str] | BinaryIO, *, copy: bool = False) -> Any:
+    """The array of an .npy file, or all arrays of an .npz or .safetensors file as a dict.
+
+    A file that is given by its path is mapped, and must not be truncated while its arrays live; copy=True reads it instead.
+    What a file object gives is always read.
+    """
+    if _is_path(file):
+        return _core.load_path(file, copy=copy)
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "arrays" + _ending_of(file))
+        with open(path, "wb") as out:
+            shutil.copyfileobj(file, out)
+        return _core.load_path(path, copy=True)
+
+
+def _write(file: str | os.PathLike[str] | BinaryIO, ending: str, arrays: Mapping[str, Any]) -> None:
+    if _is_path(file):
+        path = os.fspath(file)
+        if isinstance(path, bytes):
+            path = os.fsdecode(path)
+        _core.save_named(path if path.endswith(ending) else path + ending, dict(arrays))
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "arrays" + ending)
+        _core.save_named(path, dict(arrays))
+        with open(path, "rb") as made:
+            shutil.copyfileobj(made, file)
+
+
+def save(file: str | os.PathLike[str] | BinaryIO, array: Any) -> None:
+    """Writes one array as .npy; the ending is added to a path that lacks it. The old file stays if this fails."""
+    _write(file, ".npy", {"arr_0": array})
+
+
+def savez(file: str | os.PathLike[str] | BinaryIO, *arrays: Any, **named: Any) -> None:
+    """Writes several arrays as .npz: those without a name are called arr_0, arr_1, ..."""
+    for number, array in enumerate(arrays):
+        name = f"arr_{number}"
+        if name in named:
+            raise ValueError(f"savez: two arrays are called {name}")
+        named[name] = array
+    _write(file, ".npz", named)
+
+
+def save_safetensors(file: str | os.PathLike[str] | BinaryIO, arrays: Mapping[str, Any]) -> None:
+    """Writes a dict of arrays as .safetensors."""
+    _write(file, ".safetensors", arrays)
