@@ -2,6 +2,7 @@
 #include "backend/libraries.h"
 #include "base/env.h"
 #include "base/fork.h"
+#include "base/module.h"
 #include "base/room.h"
 #include <dlfcn.h>
 #include <limits.h>
@@ -22,9 +23,14 @@ static libraries found = {.name = name, .slow = slow};
 static bool limited;
 static pthread_mutex_t turn = PTHREAD_MUTEX_INITIALIZER;
 
+/* What the names of the opened library's functions begin with. */
+static const char *prefix = "";
+
 /* A function's address into the pointer at `to`: ISO C has no cast for it. */
 static void look_up(void *handle, const char *symbol, void *to) {
-  void *p = dlsym(handle, symbol);
+  char full[64];
+  snprintf(full, sizeof full, "%s%s", prefix, symbol);
+  void *p = dlsym(handle, full);
   if (p) memcpy(to, &p, sizeof p);
 }
 
@@ -108,11 +114,23 @@ static void make_buffer(void) {
   mem_free(a);
 }
 
+/* The OpenBLAS that a package of this library carries beside it: nobody else in the process uses it, and its functions have
+ * names of their own. */
+static void *open_own(const char **file) {
+  static char path[PATH_MAX];
+  void *handle = module_path("libscipy_openblas.so", path, sizeof path) ? dlopen(path, RTLD_NOW | RTLD_LOCAL) : NULL;
+  if (!handle) return NULL;
+  prefix = "scipy_";
+  *file = path;
+  return handle;
+}
+
 static void open_files(void) {
   static const char *const openblas[] = {"libopenblas.so.0", "libopenblas.so"};
   static const char *const blas[] = {"libblas.so.3"}, *const lapack[] = {"liblapack.so.3"};
   const char *file = "";
-  void *handle = open_first(openblas, COUNT(openblas), &file);
+  void *handle = open_own(&file);
+  if (!handle) handle = open_first(openblas, COUNT(openblas), &file);
   if (handle) {
     take_openblas(handle, file);
     take_blas(handle);
