@@ -72,24 +72,28 @@ static int evaluate(session *s, const outputs *o) {
   return evaluate_arrays(s->in.scope, a, n) == TME_OK ? 0 : session_engine_error(s);
 }
 
-static bool view_result(session *s, int i, const eval_options *o, view *v) {
-  tme_array *a = s->results[i].array;
-  bool many = tme_array_size(a) > VIEW_MANY;
-  return view_of(s->in.scope, a, many && (o->json ? o->shortened : !o->full), v);
+/* The values as text, for tme_string_free; NULL with the error in the scope. */
+static char *values_text(session *s, tme_array *a, const eval_options *o) {
+  tme_format f;
+  tme_format_init(&f, o->json ? TME_FORMAT_JSON : TME_FORMAT_COLUMNS);
+  if (o->json ? !o->shortened : o->full) f.threshold = INT64_MAX;
+  return tme_format_array(s->in.scope, a, &f);
 }
 
 static int print_results_json(session *s, const eval_options *o, const times *t) {
   fputs("{\"results\": [", stdout);
   for (int i = 0; i < s->nresults; i++) {
-    view v;
-    if (!view_result(s, i, o, &v)) return session_engine_error(s);
+    tme_array *a = s->results[i].array;
+    char *values = values_text(s, a, o);
+    if (!values) return session_engine_error(s);
     fputs(i ? ",\n  {\"name\": " : "\n  {\"name\": ", stdout);
     print_json_string(stdout, s->results[i].label);
-    printf(", \"dtype\": \"%s\", \"shape\": [", tme_dtype_name(v.printed));
-    for (int k = 0; k < v.rank; k++) printf("%s%lld", k ? ", " : "", (long long)v.shape[k]);
+    printf(", \"dtype\": \"%s\", \"shape\": [", tme_dtype_name(tme_array_dtype(a)));
+    for (int k = 0; k < tme_array_rank(a); k++) printf("%s%lld", k ? ", " : "", (long long)tme_array_shape(a)[k]);
     fputs("], \"values\": ", stdout);
-    print_json(stdout, &v);
+    fputs(values, stdout);
     fputc('}', stdout);
+    tme_string_free(values);
   }
   fputs("\n]", stdout);
   if (o->time)
@@ -100,13 +104,14 @@ static int print_results_json(session *s, const eval_options *o, const times *t)
 
 static int print_results(session *s, const eval_options *o, const times *t) {
   for (int i = 0; i < s->nresults; i++) {
-    view v;
-    if (!view_result(s, i, o, &v)) return session_engine_error(s);
+    tme_array *a = s->results[i].array;
+    char *values = values_text(s, a, o);
+    if (!values) return session_engine_error(s);
     print_escaped(stdout, s->results[i].label);
-    printf("  %s ", tme_dtype_name(v.printed));
-    print_shape(stdout, v.rank, v.shape);
-    fputc('\n', stdout);
-    print_text(stdout, &v);
+    printf("  %s ", tme_dtype_name(tme_array_dtype(a)));
+    print_shape(stdout, tme_array_rank(a), tme_array_shape(a));
+    printf("\n%s\n", values);
+    tme_string_free(values);
   }
   if (o->time) {
     tme_stats st;

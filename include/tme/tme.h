@@ -322,6 +322,33 @@ typedef struct tme_index {
  * integers nor booleans (untyped ones without elements may); TME_ERR_SHAPE for too many dimensions. */
 TME_API tme_array *tme_get(tme_scope *s, tme_array *x, const tme_index *ix, int n);
 
+/* ---- arrays as text ------------------------------------------------------------------------------------------------ */
+
+typedef enum tme_format_style {
+  TME_FORMAT_COLUMNS, /* numbers with the decimals that they need, points below points: as the program prints */
+  TME_FORMAT_NUMPY,   /* as NumPy's array2string */
+  TME_FORMAT_JSON     /* nested lists; NaN and infinities are texts, complex numbers [real, imaginary] */
+} tme_format_style;
+
+/* Filled with the defaults of a style by tme_format_init(), which also sets struct_size. */
+typedef struct tme_format {
+  size_t struct_size;
+  tme_format_style style;
+  int precision;         /* at most so many digits behind the point; JSON has all that are needed. Default 8 */
+  int64_t threshold;     /* of an array of more elements the middle of long axes is left out: "...". Default 1000 */
+  int64_t edge_items;    /* elements of such an axis that are shown at either end. Default 3 */
+  int line_width;        /* columns of a line. Default 100; NUMPY: 75; JSON is one line */
+  int indent;            /* columns before the first bracket, where the caller has written; blanks on further lines */
+  int reserve;           /* columns that no line uses, for what the caller writes behind the last bracket */
+  bool suppress;         /* NUMPY: small numbers have no exponent */
+  const char *separator; /* between elements. Default " "; JSON: ", " */
+} tme_format;
+
+TME_API void tme_format_init(tme_format *f, tme_format_style style);
+/* Evaluates, and writes the elements as text, without a line break at the end. NULL options are the defaults of
+ * TME_FORMAT_COLUMNS. The text is freed with tme_string_free. NULL on failure. */
+TME_API char *tme_format_array(tme_scope *s, tme_array *a, const tme_format *how);
+
 /* ---- DLPack: memory shared with other libraries of arrays --------------------------------------------------------- */
 
 /* The structures are those of DLPack's own header, or of tme/dlpack.h. */
