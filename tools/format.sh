@@ -11,7 +11,7 @@ ensure_clang_format() {
   clang_format=
   if [[ $(clang-format --version 2>/dev/null) == *"version $clang_format_version"* ]]; then
     clang_format=clang-format
-  elif from_pypi "$1" $venv "clang-format==$clang_format_version" "formatting is not checked"; then
+  elif from_pypi "$1" $venv "formatting is not checked" "clang-format==$clang_format_version"; then
     clang_format=$PWD/$venv/bin/clang-format
   fi
 }

@@ -10,7 +10,7 @@ mlx_venv=build-mlx-venv
 # ensure_mlx INSTALL: sets `mlx_python` to an interpreter that has MLX, or to nothing after saying why.
 ensure_mlx() {
   mlx_python=
-  if from_pypi "$1" "$mlx_venv" "mlx[cpu]==$mlx_version" "its backend is left out"; then
+  if from_pypi "$1" "$mlx_venv" "its backend is left out" "mlx[cpu]==$mlx_version"; then
     mlx_python=$PWD/$mlx_venv/bin/python
   fi
 }
