@@ -33,6 +33,7 @@ from ._core import (
 from ._engine import benchmark as _benchmark
 from ._files import load, save, save_safetensors, savez
 from ._plan import Plan, explain
+from ._text import get_printoptions, printoptions, set_printoptions
 
 Engine.benchmark = _benchmark
 
@@ -53,8 +54,8 @@ __array_api_version__ = "2024.12"
 __all__ = sorted(
     {
         "Array", "CompiledFunction", "Dtype", "Engine", "Error", "Event", "FileError", "NumericError", "Plan", "TraceError",
-        "array", "asarray", "async_eval", "compile", "current_engine", "dtypes", "e", "eval", "explain", "from_dlpack", "inf",
-        "load", "nan", "newaxis", "pi", "save", "save_safetensors", "savez",
+        "array", "asarray", "async_eval", "compile", "current_engine", "dtypes", "e", "eval", "explain", "from_dlpack", "get_printoptions",
+        "inf", "load", "nan", "newaxis", "pi", "printoptions", "save", "save_safetensors", "savez", "set_printoptions",
     }
     | set(_operations)
     | set(_array_api_names)
