@@ -127,14 +127,14 @@ static void in_proportion(void **state) {
     assert_non_null(e);
     double plan[2] = {1e30, 1e30}, call[2] = {1e30, 1e30};
     /* Whoever has the caches meanwhile makes what is linear look worse, and never what is not look better. */
-    for (int tries = 0; tries < 3 && (!tries || too_long(plan, 100) || too_long(call, MANY * 1e-3)); tries++)
+    for (int tries = 0; tries < 3 && (!tries || too_long(plan, 100) || too_long(call, (double)MANY * 1e-3)); tries++)
       for (int k = 0; k < 2; k++) measure(e, graphs[i].build, k ? MANY : FEW, &plan[k], &call[k]);
     print_message("%-13s planned in %6.1f and %6.1f ms, called in %6.3f and %6.3f ms\n", graphs[i].name, plan[0],
                   plan[1], call[0], call[1]);
     if (too_long(plan, 100)) /* less may be page faults alone */
       fail_msg("%s: four times the graph takes %.1f times as long to plan", graphs[i].name, plan[1] / plan[0]);
     /* The tables of the shorter graph fit the second cache: a call of the longer one may wait for the third. */
-    if (too_long(call, MANY * 1e-3))
+    if (too_long(call, (double)MANY * 1e-3))
       fail_msg("%s: four times the graph takes %.1f times as long to call", graphs[i].name, call[1] / call[0]);
     tme_engine_free(e);
   }

@@ -43,6 +43,11 @@ static void table_is_signature(void **state) {
         assert_int_equal(p->value.kind, TME_ARG_INT);
         assert_int_equal(p->value.u.i, !strncmp(s, "true", 4));
         end += p->value.u.i ? 4 : 5;
+      } else if (p->kind == TME_PARAM_CHOICE) {
+        assert_int_equal(p->value.kind, TME_ARG_TEXT);
+        size_t length = strlen(p->value.u.text);
+        assert_int_equal(strncmp(s, p->value.u.text, length), 0);
+        end = (char *)(uintptr_t)s + length;
       } else if (p->kind == TME_PARAM_FLOAT) {
         assert_int_equal(p->value.kind, TME_ARG_FLOAT);
         assert_true(p->value.u.f == number);

@@ -2,6 +2,7 @@
  * operations as C structures, where each parameter lies in them, or the list of operations for the documentation. A row that
  * does not parse fails the build. Run by the build: genops header|source|attrs|fields|docs */
 #include "ops/params.h"
+#include <ctype.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -137,8 +138,32 @@ static bool family_has_attributes(const char *family) {
   return false;
 }
 
+/* The numbers of a choice's words: FAMILY_PARAMETER_WORD. */
+static void print_choice(const row *r, const param *p) {
+  printf("enum { /* %s */\n", p->kind);
+  for (const char *s = p->kind; *s;) {
+    char name[3 * OP_KIND];
+    int n = (int)strcspn(s, "|");
+    snprintf(name, sizeof name, "%s_%s_%.*s", r->family, p->name, n, s);
+    for (char *c = name; *c; c++) {
+      if (!isalnum((unsigned char)*c) && *c != '_') refuse(r, "'%.*s' is no word", n, s);
+      *c = (char)toupper((unsigned char)*c);
+    }
+    printf("  %s,\n", name);
+    s += n + (s[n] == '|');
+  }
+  printf("};\n");
+}
+
+static void print_choices(const char *family) {
+  for (const row *r = rows; r < rows + NROWS; r++)
+    for (int i = 0; !strcmp(r->family, family) && i < r->nparams; i++)
+      if (kind_of(r, &r->params[i]) == CHOICE && !met(r, i)) print_choice(r, &r->params[i]);
+}
+
 /* One field for each parameter of the family that is no array, in the order in which they are met. */
 static void print_struct(const char *family) {
+  print_choices(family);
   printf("typedef struct %s_attrs {\n", family);
   for (const row *r = rows; r < rows + NROWS; r++) {
     if (strcmp(r->family, family)) continue;

@@ -87,11 +87,6 @@ tme_array *array_of_buffer(tme_scope *s, PyObject *o, copy_mode copy) {
   }
   if (PyObject_GetBuffer(o, v, PyBUF_RECORDS_RO) != 0) {
     PyMem_Free(v);
-    /* NumPy's word for dtypes that have no format. */
-    if (PyErr_ExceptionMatches(PyExc_ValueError)) {
-      PyErr_Clear();
-      PyErr_Format(PyExc_BufferError, "array: the elements of %R have no format", Py_TYPE(o));
-    }
     return NULL;
   }
   tme_array *a = NULL;

@@ -273,12 +273,15 @@ static bool has(PyObject *o, const char *name) { return PyObject_HasAttrString((
 
 /* What has elements of its own. NULL without an exception: it has none. */
 static tme_array *array_of_holder(tme_scope *s, engine_object *e, PyObject *o, copy_mode copy) {
+  bool shares = has(o, "__dlpack__");
   if (PyObject_CheckBuffer(o)) {
     tme_array *a = array_of_buffer(s, o, copy);
-    if (a || !PyErr_ExceptionMatches(PyExc_BufferError) || !has(o, "__dlpack__")) return a;
+    /* Of dtypes that have no format. */
+    if (a || !shares || !(PyErr_ExceptionMatches(PyExc_BufferError) || PyErr_ExceptionMatches(PyExc_ValueError)))
+      return a;
     PyErr_Clear();
   }
-  if (has(o, "__dlpack__")) return array_of_dlpack(s, o, NULL, copy);
+  if (shares) return array_of_dlpack(s, o, NULL, copy);
   if (has(o, "__array__")) return array_of_method(s, e, o);
   return NULL;
 }
@@ -328,7 +331,8 @@ tme_array *operand_needed(tme_scope *s, engine_object *e, PyObject *o, const cha
 
 static tme_array *of_any(tme_scope *s, engine_object *e, PyObject *o, tme_dtype t, copy_mode copy) {
   if (is_array(o)) return own_array(s, e, o);
-  if (is_list(o) || is_number(o)) {
+  /* Scalars of NumPy's that are Python's numbers too have their own dtype, except in lists. */
+  if (is_list(o) || (is_number(o) && !PyObject_CheckBuffer(o))) {
     if (copy != COPY_NEVER) return array_of_list(s, e, o, t);
     PyErr_Format(PyExc_ValueError, "asarray: a %R cannot be shared, and copy=False forbids to copy it", Py_TYPE(o));
     return NULL;

@@ -265,6 +265,10 @@ void infer_want(op_call *c, int i, tme_dtype t);
 /* One that exists, `none` where none is given. */
 tme_status infer_dtype(const op_call *c, tme_dtype *t, tme_dtype none, error *e);
 /* A shape that the caller gave: extents not negative, at most TME_MAX_RANK of them. */
+/* The bounds of a slice of the first operand become those of `out`, whose shape the slice has: see families/shape.c. */
+tme_status infer_bounds(op_call *c, op_list *start, op_list *stop, op_list *step, op_type *out, error *e);
+/* Updates (operand i) of part of the first operand: they broadcast to `part`, and are converted to its dtype. */
+tme_status infer_updates(op_call *c, int i, const op_type *part, error *e);
 tme_status infer_extents(op_call *c, const op_list *shape, op_type *out, error *e);
 /* Input 0 must be of a kind in `takes`. */
 tme_status infer_takes(const op_call *c, unsigned takes, const char *words, error *e);

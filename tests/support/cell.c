@@ -48,6 +48,12 @@ void cell_ints(cell *c, const char *param, int n, const int64_t *v) {
   if (n) memcpy(a->ints, v, sizeof *v * (size_t)n);
 }
 
+void cell_word(cell *c, const char *param, const char *word) {
+  cell_arg *a = argument(c, param);
+  a->kind = TME_ARG_TEXT;
+  a->word = word;
+}
+
 operand *cell_in(cell *c, const char *param, tme_dtype t, int rank, const int64_t *shape) {
   const op_def *d = op_get(c->op);
   cell_arg *a = argument(c, param);
@@ -82,6 +88,7 @@ uint64_t cell_hash(const cell *c) {
     memcpy(&f, &a->f, sizeof f);
     h = mix(mix(mix(h, (uint64_t)a->kind), (uint64_t)a->i), f);
     for (int k = 0; a->kind == TME_ARG_INTS && k < a->n; k++) h = mix(h, (uint64_t)a->ints[k]);
+    for (const char *s = a->word; s && *s; s++) h = mix(h, (unsigned char)*s);
   }
   for (int i = 0; i < c->nin; i++) {
     const operand *o = &c->in[i];
@@ -112,6 +119,7 @@ void cell_text(const cell *c, char *out, size_t size) {
     if (a->kind == TME_ARG_ABSENT) continue;
     text_add(&t, "%s%s=", t.s[t.len - 1] == '(' ? "" : ", ", d->params[p].name);
     if (a->kind == TME_ARG_INT) text_add(&t, "%lld", (long long)a->i);
+    if (a->kind == TME_ARG_TEXT) text_add(&t, "%s", a->word);
     if (a->kind == TME_ARG_FLOAT) text_add(&t, "%g", a->f);
     if (a->kind == TME_ARG_INTS) add_ints(&t, a->n, a->ints);
     for (int i = a->first; (a->kind == TME_ARG_ARRAY || a->kind == TME_ARG_ARRAYS) && i < a->first + a->n; i++) {
@@ -139,8 +147,8 @@ tme_status cell_apply(tme_scope *s, const cell *c, tme_array *const *in, tme_arr
     case TME_ARG_INT: args[p].u.i = a->i; break;
     case TME_ARG_INTS: args[p].u.ints = a->ints; break;
     case TME_ARG_FLOAT: args[p].u.f = a->f; break;
+    case TME_ARG_TEXT: args[p].u.text = a->word; break;
     case TME_ARG_UINT: /* no cell has one */
-    case TME_ARG_TEXT:
     case TME_ARG_ABSENT: break;
     }
   }

@@ -198,6 +198,67 @@ void cells_take(matrix *m, int op) {
   }
 }
 
+/* ---- other elements in some places -------------------------------------------------------------------------------------- */
+
+void cells_scatter(matrix *m, int op) {
+  static const char *const modes[] = {"set", "add", "multiply", "min", "max"};
+  for (int i = 0; i < TME_DTYPE_COUNT; i++) {
+    tme_dtype t = (tme_dtype)i;
+    if (!matrix_takes(m, t)) continue;
+    for (int k = 0; k < COUNT(gathers); k++)
+      for (int l = 0; l < LAYOUT_COUNT; l++) {
+        const gather *g = &gathers[k];
+        int axis = g->axis < 0 ? g->axis + g->x.rank : g->axis,
+            mode = (k + l) % (dtype_is_complex(t) ? 3 : COUNT(modes));
+        cell c;
+        cell_init(&c, op, k < 4 && (!l || k < 1));
+        operand *x = cell_in(&c, "x", t, g->x.rank, g->x.shape);
+        x->layout = (layout)l;
+        operand *n = cell_in(&c, "indices", TME_I32, g->indices.rank, g->indices.shape);
+        n->fill = FILL_INDEX;
+        n->hi = (double)g->x.shape[axis];
+        n->lo = -n->hi;
+        dims u = {0, {0}};
+        for (int d = 0; d < axis; d++) u.shape[u.rank++] = g->x.shape[d];
+        for (int d = 0; d < g->indices.rank; d++) u.shape[u.rank++] = g->indices.shape[d];
+        for (int d = axis + 1; d < g->x.rank; d++) u.shape[u.rank++] = k % 2 ? 1 : g->x.shape[d];
+        cell_in(&c, "updates", t, u.rank, u.shape)->layout = (layout)((l * 3) % LAYOUT_COUNT);
+        cell_int(&c, "axis", g->axis);
+        cell_word(&c, "mode", modes[mode]);
+        matrix_add(m, &c);
+      }
+  }
+}
+
+void cells_slice_update(matrix *m, int op) {
+  static const struct {
+    dims x, updates;
+    int64_t start[3], stop[3], step[3];
+  } cases[] = {
+      {{2, {9, 17}}, {2, {4, 8}}, {1, 0}, {9, 16}, {2, 2}},
+      {{2, {9, 17}}, {1, {17}}, {8, TME_NONE}, {TME_NONE, TME_NONE}, {-3, -1}},
+      {{1, {1000}}, {0, {0}}, {100}, {900}, {1}},
+      {{3, {4, 5, 6}}, {3, {1, 5, 1}}, {0, TME_NONE, -2}, {4, TME_NONE, 99}, {1, 1, 1}},
+      {{2, {5, 7}}, {2, {0, 7}}, {3, TME_NONE}, {3, TME_NONE}, {1, 1}},
+  };
+  for (int i = 0; i < TME_DTYPE_COUNT; i++) {
+    tme_dtype t = (tme_dtype)i;
+    if (!matrix_takes(m, t)) continue;
+    for (int k = 0; k < COUNT(cases); k++)
+      for (int l = 0; l < LAYOUT_COUNT; l++) {
+        cell c;
+        cell_init(&c, op, !k || !l);
+        cell_in(&c, "x", t, cases[k].x.rank, cases[k].x.shape)->layout = (layout)l;
+        cell_in(&c, "updates", t, cases[k].updates.rank, cases[k].updates.shape)->layout =
+            (layout)((l * 3) % LAYOUT_COUNT);
+        cell_ints(&c, "start", cases[k].x.rank, cases[k].start);
+        cell_ints(&c, "stop", cases[k].x.rank, cases[k].stop);
+        cell_ints(&c, "step", cases[k].x.rank, cases[k].step);
+        matrix_add(m, &c);
+      }
+  }
+}
+
 /* ---- creation ------------------------------------------------------------------------------------------------------------- */
 
 static bool makes(int op, tme_dtype t) {

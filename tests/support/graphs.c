@@ -159,7 +159,13 @@ static int pick_source(maker *m) {
   return below(m, 2) ? k : n - 1 - below(m, n < 4 ? n : 4);
 }
 
-/* Indices of a take must be in range. */
+/* Indices must be in range: they are of axis 0. */
+static bool takes_indices(const op_def *d) {
+  for (int i = 0; i < d->nparams; i++)
+    if (!strcmp(d->params[i].name, "indices")) return true;
+  return false;
+}
+
 static int pick_indices(maker *m, const tme_array *x) {
   if (!tme_array_rank(x) || !tme_array_shape(x)[0]) return -1;
   operand o = {.dtype = TME_I64, .rank = 1, .shape = {1 + below(m, 9)}, .fill = FILL_INDEX};
@@ -193,7 +199,7 @@ static bool fill_call(maker *m, graph_node *n) {
       for (int k = 0; k < 2; k++)
         if (!set_array(m, n, p)) return false;
       break;
-    case PARAM_AXIS: cell_int(c, p->name, !strcmp(d->name, "take") ? 0 : below(m, 4) - 2); break;
+    case PARAM_AXIS: cell_int(c, p->name, takes_indices(d) ? 0 : below(m, 4) - 2); break;
     case PARAM_AXES: random_axes(m, c, p, x); break;
     case PARAM_INTS: random_shape(m, c, p->name, x); break;
     case PARAM_PERDIM: random_perdim(m, c, p, x); break;

@@ -56,6 +56,7 @@ typedef struct cell_arg {
   int n, first; /* arrays: the first operand and how many */
   int64_t i, ints[TME_MAX_RANK];
   double f;
+  const char *word; /* lives as long as the program */
 } cell_arg;
 
 typedef struct cell {
@@ -70,6 +71,7 @@ void cell_init(cell *c, int op, bool core);
 void cell_int(cell *c, const char *param, int64_t v);
 void cell_float(cell *c, const char *param, double v);
 void cell_ints(cell *c, const char *param, int n, const int64_t *v);
+void cell_word(cell *c, const char *param, const char *word);
 /* Adds an operand for an array parameter (one more of a list). The domain is the row's, or -2 to 2. */
 operand *cell_in(cell *c, const char *param, tme_dtype t, int rank, const int64_t *shape);
 const cell_arg *cell_get(const cell *c, const char *param); /* NULL if the operation has no such parameter */

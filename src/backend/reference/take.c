@@ -1,8 +1,8 @@
 /* take: checks all indices, then copies one slice of x per index. */
 #include "backend/reference/iter.h"
 
-/* The indices as int64, row-major, 0 <= index < extent. */
-static tme_status read_indices(const ref_array *indices, int64_t extent, int axis, int64_t *to, error *e) {
+tme_status reference_read_indices(const char *op, const ref_array *indices, int64_t extent, int axis, int64_t *to,
+                                  error *e) {
   int64_t n = type_size(&indices->type), strides[TME_MAX_RANK];
   type_strides(&indices->type, strides);
   convert_strided(indices->type.rank, indices->type.shape, indices->type.dtype, indices->data, indices->strides,
@@ -12,9 +12,9 @@ static tme_status read_indices(const ref_array *indices, int64_t extent, int axi
     bool huge = indices->type.dtype == TME_U64 && v < 0;
     if (huge || v < -extent || v >= extent) {
       if (huge)
-        return fail(e, TME_ERR_INDEX, "take: index %llu at position %lld is out of range for axis %d with extent %lld",
-                    (unsigned long long)v, (long long)i, axis, (long long)extent);
-      return fail(e, TME_ERR_INDEX, "take: index %lld at position %lld is out of range for axis %d with extent %lld",
+        return fail(e, TME_ERR_INDEX, "%s: index %llu at position %lld is out of range for axis %d with extent %lld",
+                    op, (unsigned long long)v, (long long)i, axis, (long long)extent);
+      return fail(e, TME_ERR_INDEX, "%s: index %lld at position %lld is out of range for axis %d with extent %lld", op,
                   (long long)v, (long long)i, axis, (long long)extent);
     }
     if (v < 0) to[i] = v + extent;
@@ -26,7 +26,7 @@ tme_status reference_check_indices(const ref_array *indices, int64_t extent, int
   size_t bytes = (size_t)type_size(&indices->type) * sizeof(int64_t);
   int64_t *index = mem_alloc(bytes);
   if (!index) return fail_memory(e, "take", bytes);
-  tme_status s = read_indices(indices, extent, axis, index, e);
+  tme_status s = reference_read_indices("take", indices, extent, axis, index, e);
   mem_free(index);
   return s;
 }
@@ -37,7 +37,7 @@ tme_status ref_take(ref_call *c, error *e) {
   int64_t n = type_size(&c->in[1]->type), size = (int64_t)tme_dtype_size(x->type.dtype);
   int64_t *index = mem_alloc((size_t)n * sizeof *index);
   if (!index) return fail_memory(e, "take", (size_t)n * sizeof *index);
-  tme_status s = read_indices(c->in[1], x->type.shape[axis], axis, index, e);
+  tme_status s = reference_read_indices("take", c->in[1], x->type.shape[axis], axis, index, e);
   if (s == TME_OK) {
     uint32_t others = ~(1u << axis);
     ref_space from = dims_of(&x->type, x->strides, others);

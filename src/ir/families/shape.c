@@ -71,19 +71,22 @@ static tme_status per_dimension(const op_call *c, op_list *l, int rank, error *e
   return TME_OK;
 }
 
-static tme_status infer_slice(op_call *c, op_type *out, error *e) {
+tme_status infer_bounds(op_call *c, op_list *start, op_list *stop, op_list *step, op_type *out, error *e) {
   const op_type *x = c->in[0];
-  op_list *start = &c->attrs->view.start, *stop = &c->attrs->view.stop, *step = &c->attrs->view.step;
   tme_status s = per_dimension(c, start, x->rank, e);
   if (s == TME_OK) s = per_dimension(c, stop, x->rank, e);
   if (s == TME_OK) s = per_dimension(c, step, x->rank, e);
   if (s != TME_OK) return s;
   out->rank = x->rank;
   for (int d = 0; d < x->rank; d++) {
-    if (step->v[d] == 0) return fail(e, TME_ERR_ARGUMENT, "slice: the step of dimension %d is 0", d);
+    if (step->v[d] == 0) return fail(e, TME_ERR_ARGUMENT, "%s: the step of dimension %d is 0", op_name(c->op), d);
     out->shape[d] = slice_extent(x->shape[d], &start->v[d], &stop->v[d], &step->v[d]);
   }
   return TME_OK;
+}
+
+static tme_status infer_slice(op_call *c, op_type *out, error *e) {
+  return infer_bounds(c, &c->attrs->view.start, &c->attrs->view.stop, &c->attrs->view.step, out, e);
 }
 
 static tme_status infer_broadcast_to(op_call *c, op_type *out, error *e) {

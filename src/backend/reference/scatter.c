@@ -1,0 +1,170 @@
+/* scatter: a copy of x, then update after update. What is combined is so in a wide dtype, all updates of one place one after the
+ * other, and rounded once: many small updates of one element are not lost. */
+#include "backend/reference/iter.h"
+#include <math.h>
+#include <stdlib.h>
+
+typedef struct scatter {
+  const ref_array *out;
+  int mode;
+  const int64_t *index;                              /* of each update, row-major over the dimensions of the indices */
+  int64_t n, step;                                   /* how many; elements from one place to the next along the axis */
+  ref_space slice;                                   /* what lies at one place, in the result */
+  int64_t from[TME_MAX_RANK];                        /* strides of an update over it */
+  int indices;                                       /* dimensions of the indices */
+  int64_t shape[TME_MAX_RANK], stride[TME_MAX_RANK]; /* of the indices, in the updates */
+  const char *updates;
+} scatter;
+
+/* Where update i begins. */
+static const char *update_at(const scatter *s, int64_t i) {
+  int64_t at = 0;
+  for (int d = s->indices - 1; d >= 0; d--) {
+    at += i % s->shape[d] * s->stride[d];
+    i /= s->shape[d];
+  }
+  return s->updates + at * (int64_t)tme_dtype_size(s->out->type.dtype);
+}
+
+static char *place_at(const scatter *s, int64_t index) {
+  return s->out->data + index * s->step * (int64_t)tme_dtype_size(s->out->type.dtype);
+}
+
+static void set_all(const scatter *s) {
+  size_t size = tme_dtype_size(s->out->type.dtype);
+  for (int64_t i = 0; i < s->n; i++)
+    copy_strided(s->slice.rank, s->slice.shape, size, update_at(s, i), s->from, place_at(s, s->index[i]),
+                 s->slice.stride);
+}
+
+/* ---- combining --------------------------------------------------------------------------------------------------------- */
+
+static tme_dtype wide_of(tme_dtype t) {
+  if (dtype_is_complex(t)) return TME_C128;
+  if (dtype_is_float(t)) return TME_F64;
+  return dtype_is_int(t) && dtype_is_signed(t) ? TME_I64 : TME_U64;
+}
+
+static double larger(double x, double y) { return isnan(x) || x > y ? x : y; }
+static double smaller(double x, double y) { return isnan(x) || x < y ? x : y; }
+
+static void combine_floats(int mode, double *to, const double *v, int64_t n) {
+  for (int64_t i = 0; i < n; i++) {
+    switch (mode) {
+    case SCATTER_MODE_ADD: to[i] += v[i]; break;
+    case SCATTER_MODE_MULTIPLY: to[i] *= v[i]; break;
+    case SCATTER_MODE_MIN: to[i] = smaller(to[i], v[i]); break;
+    default: to[i] = larger(to[i], v[i]);
+    }
+  }
+}
+
+static void combine_complex(int mode, double *to, const double *v, int64_t n) {
+  for (int64_t i = 0; i < 2 * n; i += 2) {
+    double re = to[i] + v[i], im = to[i + 1] + v[i + 1];
+    if (mode == SCATTER_MODE_MULTIPLY) {
+      re = to[i] * v[i] - to[i + 1] * v[i + 1];
+      im = to[i] * v[i + 1] + to[i + 1] * v[i];
+    }
+    to[i] = re;
+    to[i + 1] = im;
+  }
+}
+
+/* In two's complement, which wraps. */
+static void combine_ints(int mode, bool is_signed, uint64_t *to, const uint64_t *v, int64_t n) {
+  uint64_t sign = is_signed ? (uint64_t)1 << 63 : 0;
+  for (int64_t i = 0; i < n; i++) {
+    bool less = (to[i] ^ sign) < (v[i] ^ sign);
+    switch (mode) {
+    case SCATTER_MODE_ADD: to[i] += v[i]; break;
+    case SCATTER_MODE_MULTIPLY: to[i] *= v[i]; break;
+    case SCATTER_MODE_MIN: to[i] = less ? to[i] : v[i]; break;
+    default: to[i] = less ? v[i] : to[i];
+    }
+  }
+}
+
+/* Of bools a sum is true where a term is. */
+static void combine(int mode, tme_dtype t, void *to, const void *v, int64_t n) {
+  tme_dtype wide = wide_of(t);
+  if (wide == TME_F64)
+    combine_floats(mode, to, v, n);
+  else if (wide == TME_C128)
+    combine_complex(mode, to, v, n);
+  else
+    combine_ints(t == TME_BOOL && mode == SCATTER_MODE_ADD ? SCATTER_MODE_MAX : mode, wide == TME_I64, to, v, n);
+}
+
+/* An update and the place that it goes to. */
+typedef struct update {
+  int64_t index, number;
+} update;
+
+static int by_place(const void *a, const void *b) {
+  const update *x = a, *y = b;
+  if (x->index != y->index) return x->index < y->index ? -1 : 1;
+  return (x->number > y->number) - (x->number < y->number);
+}
+
+static tme_status combine_all(const scatter *s, error *e) {
+  tme_dtype t = s->out->type.dtype, wide = wide_of(t);
+  size_t bytes = (size_t)s->slice.size * tme_dtype_size(wide);
+  update *u = mem_alloc((size_t)s->n * sizeof *u);
+  char *to = mem_alloc(bytes), *v = mem_alloc(bytes);
+  bool ok = u && to && v;
+  for (int64_t i = 0; ok && i < s->n; i++) u[i] = (update){s->index[i], i};
+  if (ok) qsort(u, (size_t)s->n, sizeof *u, by_place);
+  int64_t rows[TME_MAX_RANK];
+  op_type slice = {.rank = s->slice.rank};
+  for (int d = 0; d < slice.rank; d++) slice.shape[d] = s->slice.shape[d];
+  type_strides(&slice, rows);
+  for (int64_t i = 0, end; ok && i < s->n; i = end) {
+    char *place = place_at(s, u[i].index);
+    convert_strided(slice.rank, slice.shape, t, place, s->slice.stride, wide, to, rows);
+    for (end = i; end < s->n && u[end].index == u[i].index; end++) {
+      convert_strided(slice.rank, slice.shape, t, update_at(s, u[end].number), s->from, wide, v, rows);
+      combine(s->mode, t, to, v, s->slice.size);
+    }
+    convert_strided(slice.rank, slice.shape, wide, to, rows, t, place, s->slice.stride);
+  }
+  mem_free(u);
+  mem_free(to);
+  mem_free(v);
+  return ok ? TME_OK : fail_memory(e, "scatter", (size_t)s->n * sizeof *u + 2 * bytes);
+}
+
+tme_status ref_scatter(ref_call *c, error *e) {
+  const ref_array *x = c->in[0], *indices = c->in[1], *updates = c->in[2], *out = &c->out[0];
+  int axis = (int)c->attrs->scatter.axis, rank = indices->type.rank;
+  scatter s = {.out = out, .mode = c->attrs->scatter.mode, .n = type_size(&indices->type), .indices = rank};
+  copy_strided(x->type.rank, x->type.shape, tme_dtype_size(x->type.dtype), x->data, x->strides, out->data,
+               out->strides);
+  int64_t *index = mem_alloc((size_t)s.n * sizeof *index);
+  if (!index) return fail_memory(e, "scatter", (size_t)s.n * sizeof *index);
+  tme_status st = reference_read_indices("scatter", indices, x->type.shape[axis], axis, index, e);
+  s.index = index;
+  s.step = out->strides[axis];
+  s.slice = dims_of(&out->type, out->strides, ~(1u << axis));
+  op_type part = {.rank = x->type.rank - 1 + rank};
+  for (int d = 0; d < part.rank; d++)
+    part.shape[d] = d < axis          ? x->type.shape[d]
+                    : d < axis + rank ? indices->type.shape[d - axis]
+                                      : x->type.shape[d - rank + 1];
+  int64_t strides[TME_MAX_RANK];
+  broadcast_strides(&part, updates, strides);
+  for (int d = 0; d < s.slice.rank; d++) s.from[d] = strides[d < axis ? d : d + rank];
+  for (int d = 0; d < rank; d++) {
+    s.shape[d] = indices->type.shape[d];
+    s.stride[d] = strides[axis + d];
+  }
+  s.updates = updates->data;
+  if (st == TME_OK && s.n && s.slice.size) {
+    if (s.mode == SCATTER_MODE_SET)
+      set_all(&s);
+    else
+      st = combine_all(&s, e);
+  }
+  mem_free(index);
+  return st;
+}
