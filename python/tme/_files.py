@@ -1,10 +1,10 @@
 """Arrays in files: .npy, .npz and .safetensors."""
 
+# What few calls need is imported by them: it would double the time of `import tme`.
+
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
 from collections.abc import Mapping
 from typing import Any, BinaryIO
 
@@ -31,6 +31,9 @@ def load(file: str | os.PathLike[str] | BinaryIO, *, copy: bool = False) -> Any:
     """
     if _is_path(file):
         return _core.load_path(file, copy=copy)
+    import shutil
+    import tempfile
+
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "arrays" + _ending_of(file))
         with open(path, "wb") as out:
@@ -45,6 +48,9 @@ def _write(file: str | os.PathLike[str] | BinaryIO, ending: str, arrays: Mapping
             path = os.fsdecode(path)
         _core.save_named(path if path.endswith(ending) else path + ending, dict(arrays))
         return
+    import shutil
+    import tempfile
+
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "arrays" + ending)
         _core.save_named(path, dict(arrays))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import subprocess
 from typing import Any
 
 from . import _core
@@ -32,12 +30,7 @@ class Plan:
 
     def text(self, *, passes: bool = False, ir: bool = False, source: bool = False, asm: bool = False) -> str:
         """The plan; with the graph after each pass, each kernel's description, its C for people, its machine code."""
-        flags = (
-            passes * _core.EXPLAIN_PASSES
-            | ir * _core.EXPLAIN_IR
-            | source * _core.EXPLAIN_SOURCE
-            | asm * _core.EXPLAIN_ASM
-        )
+        flags = passes * _core.EXPLAIN_PASSES | ir * _core.EXPLAIN_IR | source * _core.EXPLAIN_SOURCE | asm * _core.EXPLAIN_ASM
         return _core.explain_arrays(self._roots, flags)
 
     def dot(self) -> str:
@@ -46,6 +39,9 @@ class Plan:
 
     def svg(self) -> str | None:
         """The graph as a picture; None where Graphviz's program `dot` is not installed."""
+        import shutil
+        import subprocess
+
         program = shutil.which("dot")
         if program is None:
             return None
