@@ -18,23 +18,11 @@
 static const char *const backends[] = {"cpu", "nojit", "reference", "mock"};
 static const int64_t square[] = {4, 4};
 
-typedef void scope_fn(tme_scope *s);
-
-static void run_on(const char *name, scope_fn *f) {
-  tme_engine *e = test_engine(name); /* another one answers where there is no MLX */
-  tme_scope *s = tme_scope_new(e);
-  assert_non_null(s);
-  f(s);
-  assert_string_equal(tme_error(s), "");
-  tme_scope_free(s);
-  tme_engine_free(e);
-}
-
 /* `compiled`: MLX's functions, too, half a second for each plan. */
-static void everywhere(scope_fn *f, bool compiled) {
-  for (int i = 0; i < COUNT(backends); i++) run_on(backends[i], f);
+static void everywhere(test_scope_fn *f, bool compiled) {
+  for (int i = 0; i < COUNT(backends); i++) test_in_engine(test_engine(backends[i]), f);
   setenv("TME_MLX_COMPILE", compiled ? "1" : "0", 1);
-  run_on("mlx", f);
+  test_in_engine(test_engine("mlx"), f); /* another one answers where there is no MLX */
   unsetenv("TME_MLX_COMPILE");
 }
 

@@ -14,17 +14,8 @@
 static const char *const backends[] = {"auto", "nojit", "reference", "mlx"};
 enum { BACKENDS = sizeof backends / sizeof *backends };
 
-typedef void scope_fn(tme_scope *s);
-
-static void everywhere(scope_fn *f) {
-  for (int i = 0; i < BACKENDS; i++) {
-    tme_engine *e = test_engine(backends[i]);
-    tme_scope *s = tme_scope_new(e);
-    assert_non_null(s);
-    f(s);
-    tme_scope_free(s);
-    tme_engine_free(e);
-  }
+static void everywhere(test_scope_fn *f) {
+  for (int i = 0; i < BACKENDS; i++) test_in_engine(test_engine(backends[i]), f);
 }
 
 static tme_array *floats(tme_scope *s, tme_dtype t, int64_t n, const double *v) {

@@ -11,18 +11,8 @@
 
 static const char *const backends[] = {"cpu", "nojit", "reference", "mock"};
 
-typedef void scope_fn(tme_scope *s);
-
-static void everywhere(scope_fn *f) {
-  for (int i = 0; i < COUNT(backends); i++) {
-    tme_engine *e = test_engine(backends[i]);
-    tme_scope *s = tme_scope_new(e);
-    assert_non_null(s);
-    f(s);
-    assert_string_equal(tme_error(s), "");
-    tme_scope_free(s);
-    tme_engine_free(e);
-  }
+static void everywhere(test_scope_fn *f) {
+  for (int i = 0; i < COUNT(backends); i++) test_in_engine(test_engine(backends[i]), f);
 }
 
 static void expect(tme_scope *s, tme_array *a, const double *want) {

@@ -14,22 +14,14 @@
 static const char *const backends[] = {"auto", "nojit", "reference", "mlx"};
 enum { BACKENDS = sizeof backends / sizeof *backends };
 
-typedef void scope_fn(tme_scope *s);
-
-static void everywhere(const char *precision, scope_fn *f) {
+static void everywhere(const char *precision, test_scope_fn *f) {
   for (int i = 0; i < BACKENDS; i++) {
     tme_options o;
     tme_options_init(&o);
     o.backend = backends[i];
     o.precision = precision;
     o.cache_dir = "";
-    tme_engine *e = tme_engine_new(&o);
-    tme_scope *s = tme_scope_new(e);
-    assert_non_null(s);
-    f(s);
-    assert_string_equal(tme_error(s), "");
-    tme_scope_free(s);
-    tme_engine_free(e);
+    test_in_engine(tme_engine_new(&o), f);
   }
 }
 

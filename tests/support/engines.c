@@ -35,6 +35,15 @@ tme_array *test_matrix(tme_scope *s, int64_t rows, int64_t columns, float start)
   return a;
 }
 
+void test_in_engine(tme_engine *e, test_scope_fn *f) {
+  tme_scope *s = tme_scope_new(e);
+  assert_non_null(s);
+  f(s);
+  assert_string_equal(tme_error(s), "");
+  tme_scope_free(s);
+  tme_engine_free(e);
+}
+
 tme_array *test_vector(tme_scope *s, int64_t n, float start) {
   return tme_reshape(s, test_matrix(s, 1, n, start), (int64_t[]){n}, 1);
 }

@@ -13,6 +13,10 @@ typedef struct test_log {
 } test_log;
 tme_engine *test_engine_logged(const char *backend, test_log *log);
 
+/* Calls it with a scope of the engine, in which no error must be left, and lets go of both. */
+typedef void test_scope_fn(tme_scope *s);
+void test_in_engine(tme_engine *e, test_scope_fn *f);
+
 /* A vector of n f32: start, start + 1, ... */
 tme_array *test_vector(tme_scope *s, int64_t n, float start);
 /* A matrix of f32 filled likewise. */
