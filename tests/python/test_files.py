@@ -55,7 +55,11 @@ def test_failures(tmp_path):
     (tmp_path / "bad.npy").write_bytes(b"\x93NUMPY nonsense")
     with pytest.raises((ValueError, tme.Error)):
         tme.load(tmp_path / "bad.npy")
-    for bad in (lambda: tme.load(3), lambda: tme.save_safetensors(tmp_path / "a", {1: 2}), lambda: tme.save(tmp_path / "a", "x")):
+    for bad in (
+        lambda: tme.load(3),
+        lambda: tme.save_safetensors(tmp_path / "a", {1: 2}),
+        lambda: tme.save(tmp_path / "a", "x"),
+    ):
         with pytest.raises((TypeError, AttributeError)):
             bad()
     with pytest.raises(ValueError):
