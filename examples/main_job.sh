@@ -101,10 +101,12 @@ step eval --time 'u, s, vt = svd(x, full_matrices=false)
 low = (u[:, :64] * s[:64]) @ vt[:64]
 s[:6], sum(s[:64] ** 2) / sum(s ** 2), sqrt(sum((x - low) ** 2) / sum(x * x))' x=$matrix
 
-numbers=$(numbers_of "${chosen[@]}")
-if [[ $numbers == "[]" ]]; then exit 0; fi
-echo "The five words nearest to each of: ${chosen[*]} (numbers $numbers), by the angle between the vectors:"
-nearest="w = $numbers
+nearest() {
+  local numbers
+  numbers=$(numbers_of "${chosen[@]}")
+  if [[ $numbers == "[]" ]]; then return; fi
+  echo "The five words nearest to each of: ${chosen[*]} (numbers $numbers), by the angle between the vectors:"
+  local expression="w = $numbers
 n = x / sqrt(sum(x * x, axis=1, keepdims=true))
 c = n[w] @ n.T; k = arange(x.shape[0])
 c = where(k == stack([w], axis=1), -1, c); a = argmax(c, axis=1)
@@ -113,5 +115,29 @@ c = where(k == b[:, none], -1, c); d = argmax(c, axis=1)
 c = where(k == d[:, none], -1, c); e = argmax(c, axis=1)
 c = where(k == e[:, none], -1, c); f = argmax(c, axis=1)
 stack([w, a, b, d, e, f], axis=1)"
-step eval --time "$nearest" x=$matrix | tee $data/nearest.txt
-sed -n '/^ *\[/p' $data/nearest.txt | words_of
+  step eval --time "$expression" x=$matrix | tee $data/nearest.txt
+  sed -n '/^ *\[/p' $data/nearest.txt | words_of
+}
+nearest
+
+python=${TME_PYTHON:-python3}
+if [[ ! -e build/python/tme/_core.abi3.so ]]; then
+  echo "The Python package was not built: that needs Python 3.11 or newer with its headers (python3-dev)."
+  exit 0
+fi
+title "The same in Python"
+if [[ -s $data/model.safetensors ]]; then
+  for sum in "king - man + woman" "tokyo - japan + france"; do
+    echo "\$ PYTHONPATH=build/python $python examples/words.py $data/model.safetensors $data/vocab.txt $sum"
+    # shellcheck disable=SC2086
+    PYTHONPATH=build/python "$python" examples/words.py $data/model.safetensors $data/vocab.txt $sum
+    echo
+  done
+else
+  script="import tme; x = tme.load('$data/made.npy'); print(tme.svdvals(x)[:6])"
+  echo "\$ PYTHONPATH=build/python $python -c \"$script\""
+  PYTHONPATH=build/python "$python" -c "$script"
+  echo
+fi
+echo "Python with the package:"
+printf "PYTHONPATH=%q %q -i -c 'import tme'\n" "$PWD/build/python" "$python"

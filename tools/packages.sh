@@ -10,13 +10,13 @@ run_packages=(
   "libzstd-dev -" "libxml2-dev -"
   # CBLAS and LAPACK, opened at run time.
   "libopenblas0-pthread -"
-  # The main job fetches its data as a package of PyPI.
-  "python3 python3" "python3-pip py:pip"
+  # The Python package; the main job fetches its data as a package of PyPI.
+  "python3 python3" "python3-dev python-headers" "python3-pip py:pip"
 )
 # What ./check needs besides.
 check_packages=(
   "libcmocka-dev -" "clang clang" "libclang-rt-dev clang:fuzzer" "python3-numpy py:numpy"
-  # MLX and clang-format come from the registry of Python packages, each into an environment of its own.
+  # MLX, clang-format and pytest come from the registry of Python packages, each into an environment of its own.
   "python3-venv py:ensurepip"
   # Old processors, for the tests of functions (./check --full).
   "qemu-user qemu-x86_64"
@@ -36,6 +36,7 @@ as_root() {
 present() {
   case $1 in
     -) return 1 ;;
+    python-headers) python3 -c 'import os, sysconfig; open(os.path.join(sysconfig.get_path("include"), "Python.h"))' 2>/dev/null ;;
     py:*) python3 -c "import ${1#py:}" 2>/dev/null ;;
     clang:*)
       echo 'int LLVMFuzzerTestOneInput(const char *p, unsigned long n) { return !p && n; }' |
