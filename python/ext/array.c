@@ -310,7 +310,7 @@ static PyGetSetDef *make_getset(void) {
     const op_record *record = op_at(i);
     if (!record->info->params || record->param[0]->kind != TME_PARAM_ARRAY) continue;
     bool attribute = is_attribute(record->info->name);
-    *g++ = (PyGetSetDef){record->info->name, attribute ? get_applied : get_method, NULL, record->def.ml_doc,
+    *g++ = (PyGetSetDef){record->info->name, attribute ? get_applied : get_method, NULL, op_doc(record),
                          (void *)(uintptr_t)record};
   }
   return all;

@@ -3,7 +3,7 @@
 
 static PyObject *base_error, *file_error, *numeric_error, *trace_error;
 
-static PyObject *class_of(tme_status st) {
+PyObject *exception_of(tme_status st) {
   switch (st) {
   case TME_ERR_ARGUMENT:
   case TME_ERR_SHAPE:
@@ -39,7 +39,7 @@ static PyObject *caller_line(void) {
 PyObject *raise_status(tme_status st, const char *text) {
   if (PyErr_Occurred()) return NULL;
   if (st != TME_ERR_NO_VALUE) {
-    PyErr_SetString(class_of(st), text);
+    PyErr_SetString(exception_of(st), text);
     return NULL;
   }
   PyObject *line = caller_line();

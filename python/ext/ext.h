@@ -33,6 +33,8 @@ tme_scope *scope_open(engine_object *e);
 /* Raises the error of the scope. Returns NULL. */
 PyObject *scope_raise(const tme_scope *s);
 PyObject *raise_status(tme_status st, const char *text);
+/* The class that it raises; borrowed. */
+PyObject *exception_of(tme_status st);
 bool errors_init(PyObject *module);
 
 /* ---- dtypes: dtype.c ---------------------------------------------------------------------------------------------- */
@@ -120,6 +122,10 @@ const op_record *op_named(const char *name);
 PyObject *op_function(const op_record *op, PyObject *bound, PyObject *module);
 int op_count(void);
 const op_record *op_at(int i);
+/* doc.c: the docstring, whose first line is the signature; never freed. NULL with an exception. */
+char *op_docstring(const tme_op_info *info);
+/* Without the signature. */
+const char *op_doc(const op_record *op);
 bool ops_init(PyObject *module);
 
 /* The arguments of one call, in the order of the parameters, and where they are kept. */

@@ -130,70 +130,6 @@ PyObject *op_function(const op_record *op, PyObject *to, PyObject *module) {
 
 /* ---- the table ------------------------------------------------------------------------------------------------------------------ */
 
-typedef struct text {
-  char *s;
-  size_t n, cap;
-  bool failed;
-} text;
-
-static void add(text *t, const char *s) {
-  size_t n = strlen(s);
-  if (t->n + n + 1 > t->cap) {
-    size_t cap = 2 * (t->n + n + 1);
-    char *p = realloc(t->s, cap);
-    t->failed |= !p;
-    if (!p) return;
-    t->s = p;
-    t->cap = cap;
-  }
-  memcpy(t->s + t->n, s, n + 1);
-  t->n += n;
-}
-
-static void add_default(text *t, const tme_param_info *p) {
-  char number[40];
-  switch (p->value.kind) {
-  case TME_ARG_INT:
-    if (p->kind == TME_PARAM_BOOL)
-      snprintf(number, sizeof number, "%s", p->value.u.i ? "True" : "False");
-    else
-      snprintf(number, sizeof number, "%lld", (long long)p->value.u.i);
-    add(t, number);
-    return;
-  case TME_ARG_FLOAT:
-    snprintf(number, sizeof number, "%g", p->value.u.f);
-    add(t, number);
-    return;
-  case TME_ARG_TEXT:
-    add(t, "'");
-    add(t, p->value.u.text);
-    add(t, "'");
-    return;
-  default: add(t, "None"); return;
-  }
-}
-
-/* "softmax(x, axis=-1)\n--\n\n...": the first line is what inspect.signature reads. */
-static char *docstring(const tme_op_info *info) {
-  text t = {0};
-  add(&t, info->name);
-  add(&t, "(");
-  for (int i = 0; i < info->params; i++) {
-    const tme_param_info *p = tme_op_param(info, i);
-    if (i) add(&t, ", ");
-    add(&t, p->name);
-    if (!p->optional) continue;
-    add(&t, "=");
-    add_default(&t, p);
-  }
-  add(&t, ")\n--\n\n");
-  add(&t, info->doc);
-  add(&t, ".");
-  if (!t.failed) return t.s;
-  free(t.s);
-  return NULL;
-}
-
 static bool fill(op_record *op, int i) {
   op->info = tme_op_get(i);
   if (op->info->params > MOST_PARAMS || op->info->outputs > MOST_OUTPUTS) {
@@ -207,8 +143,7 @@ static bool fill(op_record *op, int i) {
     if (!op->name[p]) return false;
   }
   op->def = (PyMethodDef){op->info->name, (PyCFunction)(void (*)(void))call, METH_FASTCALL | METH_KEYWORDS,
-                          docstring(op->info)};
-  if (!op->def.ml_doc) PyErr_NoMemory();
+                          op_docstring(op->info)};
   return op->def.ml_doc;
 }
 

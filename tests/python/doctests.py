@@ -1,0 +1,30 @@
+"""Examples in texts are run; numbers are compared as numbers, since their last digits are the processor's."""
+
+import doctest
+import math
+import re
+
+_NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
+
+
+class _Checker(doctest.OutputChecker):
+    def check_output(self, want, got, optionflags):
+        if super().check_output(want, got, optionflags):
+            return True
+        wanted, gotten = _NUMBER.findall(want), _NUMBER.findall(got)
+        if "".join(_NUMBER.sub("", want).split()) != "".join(_NUMBER.sub("", got).split()):
+            return False
+        return len(wanted) == len(gotten) and all(
+            math.isclose(float(a), float(b), rel_tol=1e-4, abs_tol=1e-5) for a, b in zip(wanted, gotten, strict=True)
+        )
+
+
+def run(text, name, names):
+    """The number of examples in the text; those that give something else than it says are an AssertionError."""
+    found = doctest.DocTestParser().get_doctest(text, names, name, name, 0)
+    report = []
+    flags = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
+    runner = doctest.DocTestRunner(checker=_Checker(), optionflags=flags, verbose=False)
+    runner.run(found, out=report.append, clear_globs=False)
+    assert not report, "".join(report)
+    return len(found.examples)
