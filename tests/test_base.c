@@ -7,6 +7,7 @@
 #include "base/libm.h"
 #include "base/pointers.h"
 #include "cache/lru.h"
+#include <float.h>
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -107,12 +108,12 @@ static void dtypes(void **state) {
   for (int i = 0; i < TME_DTYPE_COUNT; i++) {
     tme_dtype t = (tme_dtype)i;
     assert_int_equal(tme_dtype_parse(tme_dtype_name(t)), t);
-    assert_int_equal(dtype_promote(t, t), t);
+    assert_int_equal(tme_dtype_promote(t, t), t);
     for (int k = 0; k < TME_DTYPE_COUNT; k++) {
-      tme_dtype u = (tme_dtype)k, r = dtype_promote(t, u);
-      assert_int_equal(r, dtype_promote(u, t));
-      assert_true(dtype_promote(r, t) == r && dtype_promote(r, u) == r);
-      assert_int_equal(dtype_promote(t, TME_BOOL), t);
+      tme_dtype u = (tme_dtype)k, r = tme_dtype_promote(t, u);
+      assert_int_equal(r, tme_dtype_promote(u, t));
+      assert_true(tme_dtype_promote(r, t) == r && tme_dtype_promote(r, u) == r);
+      assert_int_equal(tme_dtype_promote(t, TME_BOOL), t);
     }
   }
   static const struct {
@@ -126,11 +127,11 @@ static void dtypes(void **state) {
                {"f64", "c128", "c128"}, {"c64", "c128", "c128"}, {"bool", "c64", "c64"}, {"bool", "u8", "u8"},
                {"bool", "f16", "f16"},  {"bf16", "c128", "c128"}};
   for (int i = 0; i < COUNT(table); i++) {
-    tme_dtype r = dtype_promote(tme_dtype_parse(table[i].a), tme_dtype_parse(table[i].b));
+    tme_dtype r = tme_dtype_promote(tme_dtype_parse(table[i].a), tme_dtype_parse(table[i].b));
     if (r != tme_dtype_parse(table[i].promoted)) fail_msg("%s with %s: %s", table[i].a, table[i].b, tme_dtype_name(r));
   }
-  assert_int_equal(dtype_promote(TME_F32, TME_DTYPE_NONE), TME_DTYPE_NONE);
-  assert_int_equal(dtype_promote((tme_dtype)99, TME_F32), TME_DTYPE_NONE);
+  assert_int_equal(tme_dtype_promote(TME_F32, TME_DTYPE_NONE), TME_DTYPE_NONE);
+  assert_int_equal(tme_dtype_promote((tme_dtype)99, TME_F32), TME_DTYPE_NONE);
   assert_int_equal(tme_dtype_parse("float"), TME_DTYPE_NONE);
   assert_int_equal(tme_dtype_parse(NULL), TME_DTYPE_NONE);
   assert_string_equal(tme_dtype_name(TME_DTYPE_NONE), "none");
@@ -148,6 +149,9 @@ static void dtypes(void **state) {
   assert_true(dtype_get(TME_DTYPE_NONE)->size == 0 && dtype_no_kernels(TME_DTYPE_NONE));
   assert_true(tme_dtype_kind(TME_BF16) == 'f' && tme_dtype_kind(TME_BOOL) == 'b' && !tme_dtype_kind(TME_DTYPE_NONE));
   assert_true(tme_dtype_epsilon(TME_F16) == 0x1p-10 && tme_dtype_epsilon(TME_C128) == 0x1p-52);
+  assert_true(tme_dtype_largest(TME_F16) == 65504 && tme_dtype_largest(TME_C64) == (double)FLT_MAX);
+  assert_true(tme_dtype_smallest_normal(TME_BF16) == 0x1p-126 && tme_dtype_smallest_normal(TME_F64) == DBL_MIN);
+  assert_true(tme_dtype_largest(TME_I8) == 0 && tme_dtype_smallest_normal((tme_dtype)99) == 0);
   assert_true(tme_dtype_epsilon(TME_I32) == 0 && tme_dtype_epsilon(TME_DTYPE_NONE) == 0);
 }
 

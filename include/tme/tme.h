@@ -97,6 +97,12 @@ TME_API size_t tme_dtype_size(tme_dtype t);
 TME_API char tme_dtype_kind(tme_dtype t);
 /* The distance from 1 to the next larger number, of a complex dtype that of its parts; 0 for what is not floating. */
 TME_API double tme_dtype_epsilon(tme_dtype t);
+/* The largest finite number, and the least that has all of its digits, likewise. */
+TME_API double tme_dtype_largest(tme_dtype t);
+TME_API double tme_dtype_smallest_normal(tme_dtype t);
+/* The dtype that operands of both are converted to (array API standard; an integer that meets a float becomes that float);
+ * TME_DTYPE_NONE if one is no dtype. */
+TME_API tme_dtype tme_dtype_promote(tme_dtype a, tme_dtype b);
 TME_API const char *tme_status_name(tme_status s);
 TME_API const char *tme_version(void);
 

@@ -32,6 +32,16 @@ static PyObject *get_eps(PyObject *self, void *unused) {
   return PyFloat_FromDouble(tme_dtype_epsilon(dtype_in(self)));
 }
 
+static PyObject *get_max(PyObject *self, void *unused) {
+  (void)unused;
+  return PyFloat_FromDouble(tme_dtype_largest(dtype_in(self)));
+}
+
+static PyObject *get_smallest_normal(PyObject *self, void *unused) {
+  (void)unused;
+  return PyFloat_FromDouble(tme_dtype_smallest_normal(dtype_in(self)));
+}
+
 static PyObject *dtype_repr(PyObject *self) { return PyUnicode_FromFormat("tme.%s", tme_dtype_name(dtype_in(self))); }
 
 static PyObject *dtype_str(PyObject *self) { return get_name(self, NULL); }
@@ -134,6 +144,8 @@ static PyGetSetDef getset[] = {
     {"kind", get_kind, NULL, "'b', 'u', 'i', 'f' or 'c'.", NULL},
     {"itemsize", get_itemsize, NULL, "Bytes of an element.", NULL},
     {"eps", get_eps, NULL, "The distance from 1 to the next larger number; 0 of integers.", NULL},
+    {"max", get_max, NULL, "The largest finite number; 0 of integers.", NULL},
+    {"smallest_normal", get_smallest_normal, NULL, "The least number that has all of its digits; 0 of integers.", NULL},
     {NULL, NULL, NULL, NULL, NULL}};
 
 static PyMethodDef methods[] = {{"__reduce__", dtype_reduce, METH_NOARGS, NULL}, {NULL, NULL, 0, NULL}};
@@ -151,9 +163,20 @@ static PyType_Slot slots[] = {
     {0, NULL}};
 static PyType_Spec spec = {"tme.Dtype", sizeof(dtype_entry), 0, Py_TPFLAGS_DEFAULT, slots};
 
+static PyObject *promote(PyObject *module, PyObject *args) {
+  (void)module;
+  PyObject *a, *b;
+  if (!PyArg_ParseTuple(args, "O!O!:promote", dtype_type, &a, dtype_type, &b)) return NULL;
+  return Py_NewRef(objects[tme_dtype_promote(dtype_in(a), dtype_in(b))]);
+}
+
+static PyMethodDef functions[] = {
+    {"promote", promote, METH_VARARGS, "promote(a, b)\n--\n\nThe dtype that operands of both are converted to."},
+    {NULL, NULL, 0, NULL}};
+
 bool dtype_init(PyObject *module) {
   dtype_type = add_type(module, &spec);
-  if (!dtype_type) return false;
+  if (!dtype_type || !add_functions(module, functions)) return false;
   for (int t = 0; t < TME_DTYPE_COUNT; t++) {
     dtype_entry *d = PyObject_New(dtype_entry, dtype_type);
     if (!d) return false;

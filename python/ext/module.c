@@ -26,6 +26,7 @@ static int exec_module(PyObject *module) {
   owner = here;
   for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
     if (!parts[i](module)) return -1;
+  if (PyModule_AddIntConstant(module, "max_dimensions", TME_MAX_RANK) < 0) return -1;
   return PyModule_AddStringConstant(module, "__version__", tme_version());
 }
 

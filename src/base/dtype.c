@@ -59,9 +59,11 @@ const char *tme_dtype_name(tme_dtype t) { return dtype_get(t)->name; }
 size_t tme_dtype_size(tme_dtype t) { return dtype_get(t)->size; }
 char tme_dtype_kind(tme_dtype t) { return known(t) ? "buifc"[rows[t].kind] : '\0'; }
 
-double tme_dtype_epsilon(tme_dtype t) {
-  return known(t) && rows[t].kind >= KIND_FLOAT ? ldexp(1, 1 - rows[t].digits) : 0;
-}
+static bool floating(tme_dtype t) { return known(t) && rows[t].kind >= KIND_FLOAT; }
+
+double tme_dtype_epsilon(tme_dtype t) { return floating(t) ? ldexp(1, 1 - rows[t].digits) : 0; }
+double tme_dtype_largest(tme_dtype t) { return floating(t) ? rows[t].most : 0; }
+double tme_dtype_smallest_normal(tme_dtype t) { return floating(t) ? ldexp(rows[t].least, rows[t].digits - 1) : 0; }
 
 tme_dtype tme_dtype_parse(const char *name) {
   for (int t = 0; name && t < TME_DTYPE_COUNT; t++)
@@ -110,7 +112,7 @@ static tme_dtype promote_ints(tme_dtype a, tme_dtype b) {
   return TME_F64; /* left open by the standard; as NumPy */
 }
 
-tme_dtype dtype_promote(tme_dtype a, tme_dtype b) {
+tme_dtype tme_dtype_promote(tme_dtype a, tme_dtype b) {
   if (!known(a) || !known(b)) return TME_DTYPE_NONE;
   if (a == b) return a;
   dtype_class ka = rows[a].kind, kb = rows[b].kind;

@@ -32,8 +32,6 @@ tme_dtype dtype_held(tme_dtype t); /* both: what loops and kernels compute in */
 bool dtype_is_value(tme_dtype t);
 /* NULL if compiled kernels load and store it, else why not (static text, which names it). */
 const char *dtype_no_kernels(tme_dtype t);
-/* The dtype both convert to (Python array API standard, plus int with float -> float), or TME_DTYPE_NONE. */
-tme_dtype dtype_promote(tme_dtype a, tme_dtype b);
 
 typedef struct c64 {
   float re, im;

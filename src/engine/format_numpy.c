@@ -45,8 +45,7 @@ static bool next_reads_as(char *word, double x, tme_dtype t) {
 
 /* The shortest decimal that is read as x, a finite magnitude, as "%e" writes it; zeros may be behind it. */
 static void shortest(double x, tme_dtype t, char word[static FORMAT_NUMBER]) {
-  const dtype_info *info = dtype_get(t);
-  int most = telling_digits(t), n = x < ldexp(info->least, info->digits - 1) ? 1 : kept_digits(t);
+  int most = telling_digits(t), n = x < tme_dtype_smallest_normal(t) ? 1 : kept_digits(t);
   do snprintf(word, FORMAT_NUMBER, "%.*e", n - 1, x);
   while (n++ < most && !format_reads_as(word, x, t) && !next_reads_as(word, x, t));
 }

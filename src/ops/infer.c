@@ -58,13 +58,13 @@ tme_dtype infer_promote(const op_call *c, int from, int to) {
   for (int i = from; i < to; i++) {
     if (!c->in[i]) continue;
     tme_dtype *t = c->in[i]->weak ? &weak : &strong;
-    *t = *t == TME_DTYPE_NONE ? c->in[i]->dtype : dtype_promote(*t, c->in[i]->dtype);
+    *t = *t == TME_DTYPE_NONE ? c->in[i]->dtype : tme_dtype_promote(*t, c->in[i]->dtype);
   }
-  if (strong == TME_DTYPE_NONE) return dtype_is_float(weak) ? dtype_promote(weak, c->default_float) : weak;
+  if (strong == TME_DTYPE_NONE) return dtype_is_float(weak) ? tme_dtype_promote(weak, c->default_float) : weak;
   if (weak == TME_DTYPE_NONE || dtype_kind(weak) <= dtype_kind(strong)) return strong;
   if (dtype_kind(weak) == TAKES_INT) return weak;
   if (dtype_kind(weak) == TAKES_FLOAT) return c->default_float;
-  return dtype_promote(infer_float(c, strong), TME_C64);
+  return tme_dtype_promote(infer_float(c, strong), TME_C64);
 }
 
 tme_status infer_takes(const op_call *c, unsigned takes, const char *words, error *e) {

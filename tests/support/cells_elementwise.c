@@ -130,7 +130,7 @@ static void promotions(matrix *m, int op) {
   static const int64_t shape[] = {3, 11};
   for (int a = 0; a < TME_DTYPE_COUNT; a++)
     for (int b = 0; b < TME_DTYPE_COUNT; b++) {
-      tme_dtype both = dtype_promote((tme_dtype)a, (tme_dtype)b);
+      tme_dtype both = tme_dtype_promote((tme_dtype)a, (tme_dtype)b);
       if (a == b || both == TME_DTYPE_NONE || !takes(op, both) || !matrix_takes(m, both)) continue;
       cell c;
       cell_init(&c, op, op == OP_add);

@@ -21,7 +21,7 @@ static tme_status refuse(const op_call *c, const op_rule_def *rule, tme_dtype t,
 static tme_dtype infer_compared(const op_call *c) {
   const op_type *weak = c->in[0]->weak ? c->in[0] : c->in[1], *other = weak == c->in[0] ? c->in[1] : c->in[0];
   if (!weak->weak || other->weak || dtype_kind(other->dtype) > TAKES_INT) return infer_promote(c, 0, 2);
-  return dtype_is_float(weak->dtype) ? TME_F64 : dtype_promote(weak->dtype, other->dtype);
+  return dtype_is_float(weak->dtype) ? TME_F64 : tme_dtype_promote(weak->dtype, other->dtype);
 }
 
 /* The dtype that the operands from `first` on are computed in. */
@@ -59,7 +59,7 @@ tme_status infer_elementwise(op_call *c, op_type *out, error *e) {
   case GIVES_SAME: out->dtype = t; break;
   case GIVES_BOOL: out->dtype = TME_BOOL; break;
   case GIVES_REAL: out->dtype = dtype_real(t); break;
-  case GIVES_COMPLEX: out->dtype = dtype_promote(t, TME_C64); break;
+  case GIVES_COMPLEX: out->dtype = tme_dtype_promote(t, TME_C64); break;
   }
   return TME_OK;
 }
