@@ -15,6 +15,8 @@
 #define NEW_AXIS ((tme_index){.kind = TME_INDEX_NEW_AXIS})
 #define ELLIPSIS ((tme_index){.kind = TME_INDEX_ELLIPSIS})
 #define BY(a) ((tme_index){.kind = TME_INDEX_ARRAY, .array = a})
+#define PUT(s, x, values, mode, ...)                                                                                   \
+  tme_put(s, x, (tme_index[]){__VA_ARGS__}, COUNT(((tme_index[]){__VA_ARGS__})), values, TME_PUT_##mode)
 #define GET(s, x, ...) tme_get(s, x, (tme_index[]){__VA_ARGS__}, COUNT(((tme_index[]){__VA_ARGS__})))
 
 static tme_array *ints(tme_scope *s, int64_t n, const int64_t *v) { return tme_from(s, TME_I64, 1, &n, v); }
@@ -107,7 +109,120 @@ static void reads_by_the_rules(void **state) {
       }
       tme_scope_free(s);
     }
-    assert_true(refused > cases(runs[b].cases) / 20);
+    if (!b) assert_true(refused > cases(runs[b].cases) / 20);
+    tme_engine_free(e);
+  }
+}
+
+typedef struct operands {
+  int rank;
+  int64_t shape[2 * TME_MAX_RANK];
+  int32_t elements[MODEL_ELEMENTS];
+  bool fits;
+} operands;
+
+/* Values that broadcast to the result, or do not. */
+static void random_values(const model_result *to, operands *v, uint64_t *seed) {
+  int left_out = random_bits(seed) % 3 ? 0 : (int)(random_bits(seed) % (uint64_t)(to->rank + 1)),
+      more = random_bits(seed) % 8 == 0;
+  v->rank = to->rank - left_out;
+  v->fits = true;
+  int64_t size = 1;
+  for (int d = 0; d < v->rank; d++) {
+    int64_t n = to->shape[left_out + d];
+    v->shape[d] = random_bits(seed) % 5 ? n : 1;
+    if (random_bits(seed) % 30 == 0) {
+      v->fits = false;
+      v->shape[d] = n < 2 ? 3 : n + 1;
+    }
+    size *= v->shape[d];
+  }
+  for (int d = v->rank; more && d > 0; d--) v->shape[d] = v->shape[d - 1];
+  if (more) v->shape[0] = 1, v->rank++;
+  for (int64_t i = 0; i < size && i < MODEL_ELEMENTS; i++) v->elements[i] = (int32_t)(random_bits(seed) % 100) - 50;
+}
+
+/* The value for element i of the result. */
+static int32_t value_at(const model_result *to, const operands *v, int64_t i) {
+  int64_t number = 0, step = 1;
+  for (int d = to->rank - 1, k = v->rank - 1; d >= 0 && k >= 0; i /= to->shape[d--], k--) {
+    number += (v->shape[k] == 1 ? 0 : i % to->shape[d]) * step;
+    step *= v->shape[k];
+  }
+  return v->elements[number];
+}
+
+static int32_t put_one(tme_put_mode mode, int32_t old, int32_t v) {
+  switch (mode) {
+  case TME_PUT_ADD: return old + v;
+  case TME_PUT_MULTIPLY: return (int32_t)((uint32_t)old * (uint32_t)v);
+  case TME_PUT_MIN: return v < old ? v : old;
+  case TME_PUT_MAX: return v > old ? v : old;
+  default: return v;
+  }
+}
+
+/* Whether element e is what the values make of it; one that is set several times has one of them. */
+static bool is_put(const attempt *t, const operands *v, tme_put_mode mode, int64_t e, int32_t got) {
+  int32_t want = (int32_t)e;
+  bool named = false, one = false;
+  for (int64_t i = 0; i < t->want.size; i++) {
+    if (t->want.from[i] != e) continue;
+    named = true;
+    int32_t value = value_at(&t->want, v, i);
+    want = put_one(mode, want, value);
+    one |= got == value;
+  }
+  return mode == TME_PUT_SET && named ? one : got == want;
+}
+
+/* Written by tme_put as the rules say, in all modes. */
+static void writes_by_the_rules(void **state) {
+  (void)state;
+  static const struct {
+    const char *backend;
+    int cases;
+  } runs[] = {{"reference", 40000}, {"cpu", 1000}};
+  for (int b = 0; b < COUNT(runs); b++) {
+    tme_engine *e = test_engine(runs[b].backend);
+    uint64_t seed = 8;
+    int refused = 0, wrong_values = 0;
+    for (int k = 0; k < cases(runs[b].cases); k++) {
+      attempt t;
+      operands v;
+      attempt_random(&t, &seed);
+      if (t.accepted && t.want.size > MODEL_ELEMENTS) continue;
+      if (!t.accepted) t.want.rank = 0;
+      random_values(&t.want, &v, &seed);
+      tme_put_mode mode = (tme_put_mode)(random_bits(&seed) % 5);
+      tme_scope *s = tme_scope_new(e);
+      tme_array *x = numbered(s, t.rank, t.shape), *values = tme_from(s, TME_I32, v.rank, v.shape, v.elements);
+      if (!v.rank && k % 2) values = tme_integer(s, v.elements[0]);
+      if (k % 3) assert_int_equal(tme_eval(s, x), TME_OK);
+      tme_index ix[MODEL_ENTRIES];
+      model_entries(s, &t.index, ix);
+      int before = s->n;
+      tme_array *y = tme_put(s, x, ix, t.index.n, values, mode);
+      if (s->n != before + (y != NULL)) attempt_fail(&t, "left something in the scope", runs[b].backend, "");
+      const int32_t *got = y ? tme_data(s, y) : NULL;
+      bool may_fail = !t.accepted || !t.want.size || !v.fits;
+      if (!got && (!may_fail || tme_error_code(s) == TME_OK))
+        attempt_fail(&t, "refused", runs[b].backend, tme_error(s));
+      if (got && (!t.accepted || !v.fits)) attempt_fail(&t, "not refused", runs[b].backend, "");
+      refused += !got;
+      if (t.accepted && !v.fits && t.want.size) {
+        wrong_values++;
+        test_error(s, TME_ERR_SHAPE, "do not broadcast");
+      }
+      if (got) {
+        bool right = tme_array_rank(y) == t.rank && tme_array_dtype(y) == TME_I32;
+        for (int d = 0; right && d < t.rank; d++) right = tme_array_shape(y)[d] == t.shape[d];
+        for (int64_t i = 0; right && i < t.size; i++) right = is_put(&t, &v, mode, i, got[i]);
+        if (!right) attempt_fail(&t, "wrong", runs[b].backend, "");
+      }
+      tme_scope_free(s);
+    }
+    if (!b) assert_true(refused > cases(runs[b].cases) / 20 && wrong_values > cases(runs[b].cases) / 100);
     tme_engine_free(e);
   }
 }
@@ -240,6 +355,64 @@ static void limits(void **state) {
   tme_engine_free(e);
 }
 
+static void puts_refused(void **state) {
+  (void)state;
+  tme_engine *e = test_engine("nojit"), *other = test_engine("nojit");
+  tme_scope *s = tme_scope_new(e), *o = tme_scope_new(other);
+  tme_array *x = numbered(s, 2, (int64_t[]){3, 5}), *v = ints(s, 2, (int64_t[]){1, 2}), *one = tme_integer(s, 1);
+  tme_array *mask = tme_greater(s, x, tme_integer(s, 11)), *small = tme_astype(s, x, TME_U8);
+  assert_null(PUT(s, x, v, SET, AT(0)));
+  test_error(s, TME_ERR_SHAPE, "put: values of shape (2,) do not broadcast to shape (5,), which the index gives");
+  assert_null(PUT(s, x, v, SET, BY(mask)));
+  test_error(s, TME_ERR_SHAPE, "put: values of shape (2,) do not broadcast to shape (3,)");
+  assert_null(PUT(s, x, tme_ones(s, (int64_t[]){2, 1, 5}, 3, TME_I32), SET, AT(0)));
+  test_error(s, TME_ERR_SHAPE, "(2, 1, 5)");
+  assert_null(PUT(s, x, one, SET, AT(3)));
+  test_error(s, TME_ERR_INDEX, "index 3 is out of bounds for axis 0 with size 3");
+  assert_null(PUT(s, small, tme_integer(s, 300), ADD, AT(0)));
+  test_error(s, TME_ERR_ARGUMENT, "put: 300 does not fit in uint8");
+  assert_null(PUT(s, small, tme_number(s, 2.5), SET, BY(mask)));
+  test_error(s, TME_ERR_ARGUMENT, "put: 2.5 does not fit in uint8");
+  assert_null(PUT(s, x, tme_untyped(s, tme_from(s, TME_C128, 0, NULL, (double[]){1, 2})), SET, AT(0)));
+  test_error(s, TME_ERR_DTYPE, "put: values of complex128 do not go into int32");
+  assert_null(PUT(s, x, NULL, SET, AT(0)));
+  test_error(s, TME_ERR_ARGUMENT, "put: the values are NULL");
+  assert_null(PUT(s, NULL, one, SET, AT(0)));
+  test_error(s, TME_ERR_ARGUMENT, "the array is NULL");
+  assert_null(PUT(s, x, tme_integer(o, 1), SET, AT(0)));
+  test_error(s, TME_ERR_ARGUMENT, "another engine");
+  assert_null(tme_put(s, x, (tme_index[]){AT(0)}, 1, one, (tme_put_mode)5));
+  test_error(s, TME_ERR_ARGUMENT, "no such mode");
+  assert_null(tme_put(NULL, x, NULL, 0, one, TME_PUT_SET));
+  tme_scope_free(o);
+  tme_scope_free(s);
+  tme_engine_free(other);
+  tme_engine_free(e);
+}
+
+/* The dtype stays, whatever the values are. */
+static void values_are_converted(void **state) {
+  (void)state;
+  tme_engine *e = test_engine("nojit");
+  tme_scope *s = tme_scope_new(e);
+  tme_array *x = test_vector(s, 4, 0);
+  test_equal(s, PUT(s, x, ints(s, 2, (int64_t[]){7, 8}), SET, SLICE(1, 3, TME_NONE)), (float[]){0, 7, 8, 3}, 4);
+  test_equal(s, PUT(s, x, tme_number(s, 0.5), MULTIPLY, BY(ints(s, 2, (int64_t[]){-1, 1}))),
+             (float[]){0, 0.5f, 2, 1.5f}, 4);
+  test_equal(s, PUT(s, x, tme_integer(s, 9), SET, ELLIPSIS), (float[]){9, 9, 9, 9}, 4);
+  test_equal(s,
+             PUT(s, x, tme_from(s, TME_F64, 0, NULL, &(double){2.25}), MIN, BY(tme_greater(s, x, tme_integer(s, 1)))),
+             (float[]){0, 1, 2, 2.25f}, 4);
+  tme_array *b = tme_greater(s, x, tme_integer(s, 1));
+  tme_array *y = PUT(s, b, tme_integer(s, 3), SET, AT(0));
+  assert_int_equal(tme_array_dtype(y), TME_BOOL);
+  assert_true(*(const bool *)tme_data(s, y));
+  y = PUT(s, numbered(s, 1, (int64_t[]){2}), tme_from(s, TME_F32, 0, NULL, &(float){2.75f}), SET, AT(1));
+  assert_elements(s, y, (int32_t[]){0, 2}, 2);
+  tme_scope_free(s);
+  tme_engine_free(e);
+}
+
 /* Traced: nothing is evaluated, and masks need to be. */
 static void in_functions(void **state) {
   (void)state;
@@ -272,20 +445,67 @@ static void in_functions(void **state) {
   tme_engine_free(e);
 }
 
+/* A mask needs no value where all that it names gets the same. */
+static void puts_in_functions(void **state) {
+  (void)state;
+  tme_engine *e = test_engine("cpu");
+  tme_scope *s = tme_scope_new(e);
+  tme_array *x = tme_input(s, TME_I32, 2, (int64_t[]){2, 3}), *v = tme_input(s, TME_I32, 1, (int64_t[]){3});
+  tme_array *i = tme_input(s, TME_I64, 1, (int64_t[]){2});
+  tme_array *mask = tme_greater(s, x, tme_integer(s, 3)),
+            *column = tme_greater(s, GET(s, x, WHOLE, AT(0)), tme_integer(s, 0));
+  assert_null(PUT(s, x, v, SET, BY(mask)));
+  test_error(s, TME_ERR_NO_VALUE, "mask");
+  tme_array *in[] = {x, v, i}, *out[6];
+  out[0] = PUT(s, x, tme_integer(s, 0), SET, BY(mask));
+  out[1] = PUT(s, x, v, ADD, BY(column));
+  out[2] = PUT(s, x, GET(s, v, AT(0)), SET, SLICE(TME_NONE, TME_NONE, -1), BY(GET(s, column, ELLIPSIS, AT(0))),
+               SLICE(1, TME_NONE, TME_NONE));
+  out[3] = PUT(s, x, tme_integer(s, 5), ADD, BY(i), BY(i));
+  out[4] = PUT(s, x, v, MAX, AT(1));
+  out[5] = PUT(s, x, GET(s, v, NEW_AXIS, SLICE(0, 2, TME_NONE)), MULTIPLY, ELLIPSIS, BY(i));
+  tme_function *f = tme_compile(s, in, 3, out, 6);
+  assert_string_equal(tme_error(s), "");
+  tme_array *args[] = {numbered(s, 2, (int64_t[]){2, 3}), tme_astype(s, ints(s, 3, (int64_t[]){10, 20, -3}), TME_I32),
+                       ints(s, 2, (int64_t[]){1, 1})},
+            *y[6];
+  for (int round = 0; round < 2; round++) {
+    assert_int_equal(tme_call(s, f, args, 3, y), TME_OK);
+    assert_elements(s, y[0], (int32_t[]){0, 1, 2, 3, 0, 0}, 6);
+    assert_elements(s, y[1], (int32_t[]){0, 1, 2, 13, 24, 2}, 6);
+    assert_elements(s, y[2], (int32_t[]){0, 1, 2, 3, 4, 5}, 6);
+    assert_elements(s, y[3], (int32_t[]){0, 1, 2, 3, 14, 5}, 6);
+    assert_elements(s, y[4], (int32_t[]){0, 1, 2, 10, 20, 5}, 6);
+    assert_elements(s, y[5], (int32_t[]){0, 200, 2, 3, 800, 5}, 6);
+  }
+  tme_function_free(f);
+  tme_scope_free(s);
+  tme_engine_free(e);
+}
+
 /* False if an answer is wrong; an error is an answer. */
 static bool scenario(tme_engine *e, bool *failed) {
-  static const int32_t want[3][8] = {{18, 20, 22, 24, 17, 19, 21, 23}, {21, 22, 23, 24}, {15, 16, 11, 12}};
-  static const int64_t size[3] = {8, 4, 4};
+  static const int32_t want[6][8] = {{18, 20, 22, 24, 17, 19, 21, 23},
+                                     {21, 22, 23, 24},
+                                     {15, 16, 11, 12},
+                                     {3, 14, 3, 16},
+                                     {13, 9, 15, 9},
+                                     {13, 14, 15, -1}};
+  static const int64_t size[6] = {8, 4, 4, 4, 4, 4};
   tme_scope *s = tme_scope_new(e);
   *failed = true;
   if (!s) return true;
   tme_array *x = tme_add(s, numbered(s, 3, (int64_t[]){3, 4, 2}), tme_integer(s, 1));
-  tme_array *i = ints(s, 2, (int64_t[]){2, -1}), *j = ints(s, 2, (int64_t[]){1, 0}), *all[3];
+  tme_array *i = ints(s, 2, (int64_t[]){2, -1}), *j = ints(s, 2, (int64_t[]){1, 0}), *all[6];
   all[0] = i && j ? GET(s, x, BY(i), WHOLE, BY(j)) : NULL;
   all[1] = all[0] ? GET(s, x, BY(tme_greater(s, x, tme_integer(s, 20)))) : NULL;
   all[2] = GET(s, x, AT(1), NEW_AXIS, SLICE(TME_NONE, TME_NONE, -2));
+  tme_array *y = GET(s, x, AT(1), SLICE(2, TME_NONE, TME_NONE)), *three = tme_integer(s, 3); /* 13, 14, 15, 16 */
+  all[3] = PUT(s, y, three, SET, WHOLE, AT(0));
+  all[4] = j ? PUT(s, y, tme_integer(s, 9), MIN, BY(j), BY(ints(s, 1, (int64_t[]){1}))) : NULL;
+  all[5] = y ? PUT(s, y, tme_integer(s, -1), SET, BY(tme_greater(s, y, tme_integer(s, 15)))) : NULL;
   bool ok = true, bad = false;
-  for (int k = 0; k < 3; k++) {
+  for (int k = 0; k < 6; k++) {
     const int32_t *got = all[k] ? tme_data(s, all[k]) : NULL;
     bad |= !got;
     if (got) ok = ok && tme_array_size(all[k]) == size[k] && !memcmp(got, want[k], (size_t)size[k] * sizeof *got);
@@ -322,8 +542,16 @@ static void without_memory(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(reads_by_the_rules), cmocka_unit_test(slices_are_views), cmocka_unit_test(numbers_out_of_range),
-      cmocka_unit_test(refusals),           cmocka_unit_test(limits),           cmocka_unit_test(in_functions),
+      cmocka_unit_test(reads_by_the_rules),
+      cmocka_unit_test(writes_by_the_rules),
+      cmocka_unit_test(slices_are_views),
+      cmocka_unit_test(numbers_out_of_range),
+      cmocka_unit_test(refusals),
+      cmocka_unit_test(puts_refused),
+      cmocka_unit_test(values_are_converted),
+      cmocka_unit_test(puts_in_functions),
+      cmocka_unit_test(limits),
+      cmocka_unit_test(in_functions),
       cmocka_unit_test(without_memory),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -328,6 +328,17 @@ typedef struct tme_index {
  * integers nor booleans (untyped ones without elements may); TME_ERR_SHAPE for too many dimensions. */
 TME_API tme_array *tme_get(tme_scope *s, tme_array *x, const tme_index *ix, int n);
 
+/* What becomes of an element that is named: the value, their sum or product, the smaller or the larger one. */
+typedef enum tme_put_mode { TME_PUT_SET, TME_PUT_ADD, TME_PUT_MULTIPLY, TME_PUT_MIN, TME_PUT_MAX } tme_put_mode;
+/* A new array: x with the elements that the index names set to `values`, or combined with them, which broadcast to the shape
+ * that tme_get gives (axes of 1 in front of theirs may be too many). The dtype and shape are those of x, to which values are
+ * converted; an untyped one that the dtype cannot hold is an error. Elements that arrays name several times are combined with
+ * each of their values; TME_PUT_SET leaves the last one. One mask, and values that are the same along its true elements, is
+ * where(): nothing is evaluated; other masks are evaluated, and nothing else is. Errors: those of tme_get; TME_ERR_SHAPE for
+ * values that do not broadcast, TME_ERR_DTYPE for complex ones in an array that is not. */
+TME_API tme_array *tme_put(tme_scope *s, tme_array *x, const tme_index *ix, int n, tme_array *values,
+                           tme_put_mode mode);
+
 /* ---- arrays as text ------------------------------------------------------------------------------------------------ */
 
 typedef enum tme_format_style {

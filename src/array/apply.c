@@ -269,7 +269,7 @@ static bool check_untyped(application *c, const tme_dtype *cast) {
   for (int i = 0; i < c->nin; i++) {
     tme_array *a = c->in[i];
     if (!a || !a->type.weak || c->def->family == FAMILY_cast) continue;
-    if (!untyped_fits(c->s, c->op, a, cast[i] == TME_DTYPE_NONE ? a->type.dtype : cast[i])) return false;
+    if (!untyped_fits(c->s, c->def->name, a, cast[i] == TME_DTYPE_NONE ? a->type.dtype : cast[i])) return false;
   }
   return true;
 }

@@ -64,7 +64,7 @@ bool index_places(tme_scope *own, index_plan *p) {
 
 bool index_result(tme_scope *s, const index_plan *p, op_type *out) {
   *out = (op_type){.dtype = p->cut.dtype};
-  int rank = p->n - 1 + p->common.rank;
+  int rank = p->npicks ? p->n - 1 + p->common.rank : p->n;
   if (rank > TME_MAX_RANK) {
     fail(&s->err, TME_ERR_SHAPE, "index: the result would have %d dimensions, more than the %d supported", rank,
          TME_MAX_RANK);

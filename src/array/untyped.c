@@ -44,13 +44,13 @@ static bool always_fits(tme_dtype from, tme_dtype t) {
 typedef enum finding { FAILED, NONE, FOUND } finding;
 
 /* The first of the values that is negative (t none), or that t does not hold. */
-static finding find(tme_scope *s, int op, tme_array *a, tme_dtype t, op_number *out) {
+static finding find(tme_scope *s, const char *what, tme_array *a, tme_dtype t, op_number *out) {
   tme_scope *own = tme_scope_new(s->engine);
   int64_t n = 0;
   const char *data = own ? known_values(s, own, a, &n) : NULL;
   finding found = data ? NONE : FAILED;
   if (!own)
-    fail_memory(&s->err, op_name(op), sizeof *own);
+    fail_memory(&s->err, what, sizeof *own);
   else if (!data)
     scope_fail(s, &own->err);
   for (int64_t i = 0; data && i < n && found == NONE; i++) {
@@ -61,15 +61,15 @@ static finding find(tme_scope *s, int op, tme_array *a, tme_dtype t, op_number *
   return found;
 }
 
-bool untyped_fits(tme_scope *s, int op, tme_array *a, tme_dtype t) {
+bool untyped_fits(tme_scope *s, const char *what, tme_array *a, tme_dtype t) {
   op_number v = a->node->literal;
   finding found = NONE;
   if (t == TME_BOOL) return true; /* as != 0 */
   if (a->node->op == OP_literal)
     found = number_fits(&v, t) ? NONE : FOUND;
   else if (!always_fits(a->type.dtype, t))
-    found = find(s, op, a, t, &v);
-  if (found == FOUND) number_misfit(op_name(op), &v, t, &s->err);
+    found = find(s, what, a, t, &v);
+  if (found == FOUND) number_misfit(what, &v, t, &s->err);
   return found == NONE;
 }
 
@@ -79,7 +79,7 @@ tme_status untyped_negative(tme_scope *s, tme_array *a, bool *out) {
   if (a->node->op == OP_literal)
     found = number_value(&v) < 0 ? FOUND : NONE;
   else if (dtype_is_signed(a->type.dtype))
-    found = find(s, OP_pow, a, TME_DTYPE_NONE, &v);
+    found = find(s, op_name(OP_pow), a, TME_DTYPE_NONE, &v);
   *out = found == FOUND;
   return found == FAILED ? s->err.code : TME_OK;
 }

@@ -6,8 +6,8 @@
 
 /* An element in memory, which is not complex. */
 op_number element_number(tme_dtype t, const char *data);
-/* An error unless dtype t holds the values of the untyped array. Floats that are yet to be computed are not looked at. */
-bool untyped_fits(tme_scope *s, int op, tme_array *a, tme_dtype t);
+/* An error of `what` unless dtype t holds the values of the untyped array. Floats that are yet to be computed are not looked at. */
+bool untyped_fits(tme_scope *s, const char *what, tme_array *a, tme_dtype t);
 /* Whether some element of untyped integers is negative. */
 tme_status untyped_negative(tme_scope *s, tme_array *a, bool *out);
 

@@ -159,15 +159,97 @@ static bool broadcast(model_result *r, const along *a) {
 
 typedef struct rules {
   along of[2 * TME_MAX_RANK];
-  bool picked[2 * TME_MAX_RANK], real[2 * TME_MAX_RANK]; /* by arrays; an axis, not the shape of a mask that has none */
-  int n;
+  bool picked[2 * TME_MAX_RANK]; /* by an array or a whole number */
+  bool real[2 * TME_MAX_RANK];   /* an axis, not the shape of a mask that has none */
+  int n, axis;                   /* of the indexed array, the next one */
+  const int64_t *shape;
+  int missing;                          /* axes for an ellipsis */
+  enum { BEFORE, AMONG, BEHIND } state; /* arrays and whole numbers */
+  int place;                            /* of them */
+  bool any, apart;
+  model_result arrays;
 } rules;
 
+static bool add_slice(rules *r, const tme_index *ix, model_result *out) {
+  along *a = &r->of[r->n];
+  r->picked[r->n] = false;
+  r->real[r->n++] = true;
+  a->at = out->rank;
+  if (!slice_places(ix, r->shape[r->axis++], a)) return false;
+  out->shape[out->rank++] = a->shape[0];
+  return true;
+}
+
+static bool add_array(rules *r, const model_entry *e) {
+  int count = array_places(e, r->shape + r->axis, &r->of[r->n]);
+  if (count < 0 || !broadcast(&r->arrays, &r->of[r->n])) return false;
+  for (int d = 0; d < (count ? count : 1); d++) {
+    r->real[r->n] = count > 0;
+    r->picked[r->n++] = true;
+  }
+  r->axis += count;
+  r->any = true;
+  return true;
+}
+
+static bool add_entry(rules *r, const model_entry *e, model_result *out) {
+  static const tme_index whole = {TME_INDEX_SLICE, TME_NONE, TME_NONE, TME_NONE, NULL};
+  bool advanced = e->ix.kind == TME_INDEX_INT || e->ix.kind == TME_INDEX_ARRAY;
+  if (advanced && r->state == BEFORE) r->place = out->rank;
+  r->apart |= advanced && r->state == BEHIND;
+  if (advanced || r->state != BEFORE) r->state = advanced ? AMONG : BEHIND;
+  switch (e->ix.kind) {
+  case TME_INDEX_SLICE: return add_slice(r, &e->ix, out);
+  case TME_INDEX_NEW_AXIS: out->shape[out->rank++] = 1; return true;
+  case TME_INDEX_ELLIPSIS:
+    for (int k = 0; k < r->missing; k++) add_slice(r, &whole, out);
+    return true;
+  case TME_INDEX_ARRAY: return add_array(r, e);
+  case TME_INDEX_INT: break;
+  }
+  int64_t extent = r->shape[r->axis++];
+  r->of[r->n].rank = 0;
+  r->of[r->n].places[0] = e->ix.start;
+  r->picked[r->n] = r->real[r->n] = true;
+  r->n++;
+  return e->ix.start >= -extent && e->ix.start < extent;
+}
+
+/* The arrays' axes among the others. */
+static void lay_out(rules *r, model_result *out) {
+  if (!r->any) r->arrays.rank = 0;
+  int at = r->any && !r->apart ? r->place : 0, more = r->arrays.rank;
+  memmove(out->shape + at + more, out->shape + at, (size_t)(out->rank - at) * sizeof *out->shape);
+  memcpy(out->shape + at, r->arrays.shape, (size_t)more * sizeof *out->shape);
+  out->rank += more;
+  for (int i = 0; i < r->n; i++) {
+    along *a = &r->of[i];
+    if (r->picked[i])
+      a->at = at + more - a->rank;
+    else if (a->at >= at)
+      a->at += more;
+  }
+}
+
+/* Which element that one of the result is; -1: there is none. */
+static int64_t named(const rules *r, const int64_t *ix) {
+  int64_t from = 0;
+  const int64_t *extent = r->shape;
+  for (int k = 0; k < r->n; k++) {
+    const along *a = &r->of[k];
+    if (!r->real[k]) continue;
+    int64_t number = 0;
+    for (int j = 0; j < a->rank; j++) number = number * a->shape[j] + (a->shape[j] == 1 ? 0 : ix[a->at + j]);
+    int64_t v = a->places[number];
+    if (v < -*extent || v >= *extent) return -1;
+    from = from * *extent + (v < 0 ? v + *extent : v);
+    extent++;
+  }
+  return from;
+}
+
 bool model_apply(const model_index *m, int rank, const int64_t *shape, model_result *out) {
-  rules r = {.n = 0};
-  model_result arrays = {.rank = 0};
-  int axes = 0, ellipses = 0, axis = 0, run = 0, place = 0;
-  bool any = false, apart = false;
+  int axes = 0, ellipses = 0;
   for (int i = 0; i < m->n; i++) {
     const model_entry *e = &m->entry[i];
     ellipses += e->ix.kind == TME_INDEX_ELLIPSIS;
@@ -175,72 +257,20 @@ bool model_apply(const model_index *m, int rank, const int64_t *shape, model_res
     axes += e->ix.kind == TME_INDEX_SLICE || e->ix.kind == TME_INDEX_INT;
   }
   if (axes > rank || ellipses > 1) return false;
-  static const tme_index whole = {TME_INDEX_SLICE, TME_NONE, TME_NONE, TME_NONE, NULL};
+  rules r = {.shape = shape, .missing = rank - axes};
+  const model_entry rest = {.ix.kind = TME_INDEX_ELLIPSIS};
   out->rank = 0;
-  for (int i = 0; i < m->n || axis < rank; i++) {
-    model_entry rest = {.ix = whole};
-    const model_entry *e = i < m->n ? &m->entry[i] : &rest;
-    int times = i < m->n && e->ix.kind == TME_INDEX_ELLIPSIS ? rank - axes : 1;
-    bool advanced = e->ix.kind == TME_INDEX_INT || e->ix.kind == TME_INDEX_ARRAY;
-    if (advanced && run == 0) place = out->rank;
-    apart |= advanced && run == 2;
-    if (advanced || run) run = advanced ? 1 : 2;
-    if (e->ix.kind == TME_INDEX_NEW_AXIS) out->shape[out->rank++] = 1;
-    for (int k = 0; k < times && (e->ix.kind == TME_INDEX_SLICE || e->ix.kind == TME_INDEX_ELLIPSIS); k++) {
-      along *a = &r.of[r.n];
-      r.real[r.n++] = true;
-      if (!slice_places(e->ix.kind == TME_INDEX_SLICE ? &e->ix : &whole, shape[axis++], a)) return false;
-      a->at = out->rank;
-      out->shape[out->rank++] = a->shape[0];
-    }
-    if (e->ix.kind == TME_INDEX_INT) {
-      along *a = &r.of[r.n];
-      a->places[0] = e->ix.start;
-      r.picked[r.n] = r.real[r.n] = true;
-      r.n++;
-      if (e->ix.start < -shape[axis] || e->ix.start >= shape[axis]) return false;
-      axis++;
-    }
-    if (e->ix.kind == TME_INDEX_ARRAY) {
-      int count = array_places(e, shape + axis, &r.of[r.n]);
-      if (count < 0 || !broadcast(&arrays, &r.of[r.n])) return false;
-      for (int d = 0; d < (count ? count : 1); d++) {
-        r.real[r.n] = count > 0;
-        r.picked[r.n++] = true;
-      }
-      any = true;
-      axis += count;
-    }
-  }
-  if (!any) arrays.rank = 0;
-  int at = !any ? 0 : apart ? 0 : place;
-  memmove(out->shape + at + arrays.rank, out->shape + at, (size_t)(out->rank - at) * sizeof *out->shape);
-  memcpy(out->shape + at, arrays.shape, (size_t)arrays.rank * sizeof *out->shape);
-  out->rank += arrays.rank;
+  for (int i = 0; i < m->n + !ellipses; i++)
+    if (!add_entry(&r, i < m->n ? &m->entry[i] : &rest, out)) return false;
+  lay_out(&r, out);
   if (out->rank > TME_MAX_RANK) return false;
   out->size = 1;
   for (int d = 0; d < out->rank; d++) out->size *= out->shape[d];
-  for (int i = 0; i < r.n; i++)
-    r.of[i].at = r.picked[i]       ? at + arrays.rank - r.of[i].rank
-                 : r.of[i].at < at ? r.of[i].at
-                                   : r.of[i].at + arrays.rank;
   for (int64_t i = 0; i < out->size && i < MODEL_ELEMENTS; i++) {
-    int64_t ix[TME_MAX_RANK], left = i, from = 0;
-    for (int d = out->rank - 1; d >= 0; d--) {
-      ix[d] = left % out->shape[d];
-      left /= out->shape[d];
-    }
-    for (int k = 0, d = 0; k < r.n; k++) {
-      if (!r.real[k]) continue;
-      const along *a = &r.of[k];
-      int64_t number = 0;
-      for (int j = 0; j < a->rank; j++) number = number * a->shape[j] + (a->shape[j] == 1 ? 0 : ix[a->at + j]);
-      int64_t v = a->places[number];
-      if (v < -shape[d] || v >= shape[d]) return false;
-      from = from * shape[d] + (v < 0 ? v + shape[d] : v);
-      d++;
-    }
-    out->from[i] = from;
+    int64_t ix[TME_MAX_RANK], left = i;
+    for (int d = out->rank - 1; d >= 0; left /= out->shape[d--]) ix[d] = left % out->shape[d];
+    out->from[i] = named(&r, ix);
+    if (out->from[i] < 0) return false;
   }
   return true;
 }
