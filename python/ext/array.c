@@ -293,6 +293,7 @@ static const PyGetSetDef attributes[] = {
     {"device", get_device, NULL, "In whose memory the elements are: 'cpu'.", NULL},
     {"engine", get_engine, NULL, "The engine that computes it.", NULL},
     {"T", get_T, NULL, "With the axes in reverse order.", NULL},
+    {"at", array_at, NULL, "x.at[index].set(v), add, multiply, min, max: the array with other elements there.", NULL},
     {"mT", get_mT, NULL, "With the last two axes changed over.", NULL},
 };
 enum { ATTRIBUTES = sizeof attributes / sizeof *attributes };
@@ -397,6 +398,7 @@ static bool make_type(PyObject *module) {
                          {Py_sq_item, array_item},
                          {Py_mp_length, length},
                          {Py_mp_subscript, array_subscript},
+                         {Py_mp_ass_subscript, array_assign},
                          {Py_bf_getbuffer, array_getbuffer},
                          {Py_bf_releasebuffer, array_releasebuffer},
                          {0, NULL}};

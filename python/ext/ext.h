@@ -154,6 +154,9 @@ int index_entries(tme_scope *s, engine_object *e, PyObject *key, tme_index ix[st
 PyObject *array_subscript(PyObject *self, PyObject *key);
 PyObject *array_item(PyObject *self, Py_ssize_t i);
 PyObject *array_iter(PyObject *self);
+int array_assign(PyObject *self, PyObject *key, PyObject *value);
+PyObject *array_at(PyObject *self, void *unused);
+bool assign_init(PyObject *module);
 
 /* ---- text, trees, compiled functions, events, files --------------------------------------------------------------------- */
 

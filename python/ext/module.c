@@ -10,9 +10,9 @@ PyTypeObject *add_type(PyObject *module, PyType_Spec *spec) {
 
 bool add_functions(PyObject *module, PyMethodDef *defs) { return PyModule_AddFunctions(module, defs) == 0; }
 
-static bool (*const parts[])(PyObject *module) = {errors_init, dtype_init, engine_init,  ops_init,
-                                                  array_init,  value_init, convert_init, dlpack_init,
-                                                  text_init,   eval_init,  compile_init, files_init};
+static bool (*const parts[])(PyObject *module) = {errors_init, dtype_init,   engine_init, ops_init,    array_init,
+                                                  value_init,  convert_init, dlpack_init, assign_init, text_init,
+                                                  eval_init,   compile_init, files_init};
 
 static int exec_module(PyObject *module) {
   /* The types and the default engine are of the process: a second interpreter would share objects with the first. */

@@ -232,6 +232,26 @@ static PyObject *restore(PyObject *module, PyObject *args) {
   return out;
 }
 
+/* NumPy's own array; float32 of bfloat16, which NumPy does not have. */
+static PyObject *to_numpy(PyObject *self, PyObject *args, PyObject *kwargs) {
+  static char *names[] = {"dtype", "copy", NULL};
+  PyObject *dtype = Py_None, *copy = Py_None;
+  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|OO:__array__", names, &dtype, &copy)) return NULL;
+  bool held = tme_array_dtype(((array_object *)self)->array) != TME_BF16;
+  int wanted = copy == Py_None ? 0 : PyObject_IsTrue(copy);
+  if (wanted < 0) return NULL;
+  if (copy != Py_None && !wanted && !held)
+    return PyErr_Format(PyExc_ValueError, "__array__: NumPy has no bfloat16, and copy=False forbids to convert it");
+  PyObject *source = held ? Py_NewRef(self) : PyObject_CallMethod(self, "astype", "s", "float32");
+  PyObject *view = source ? PyMemoryView_FromObject(source) : NULL;
+  PyObject *numpy = view ? PyImport_ImportModule("numpy") : NULL;
+  PyObject *out = numpy ? PyObject_CallMethod(numpy, wanted ? "array" : "asarray", "OO", view, dtype) : NULL;
+  Py_XDECREF(numpy);
+  Py_XDECREF(view);
+  Py_XDECREF(source);
+  return out;
+}
+
 static PyObject *to_device(PyObject *self, PyObject *args, PyObject *kwargs) {
   static char *names[] = {"device", "stream", NULL};
   const char *device;
@@ -258,6 +278,8 @@ PyMethodDef array_value_methods[] = {
      "copy()\n--\n\nAn object of its own with the same elements: assignment to one leaves the other."},
     {"to_device", (PyCFunction)(void (*)(void))to_device, METH_VARARGS | METH_KEYWORDS,
      "to_device(device, /, *, stream=None)\n--\n\nThe array on a device that the engine has."},
+    {"__array__", (PyCFunction)(void (*)(void))to_numpy, METH_VARARGS | METH_KEYWORDS,
+     "__array__(dtype=None, copy=None)\n--\n\nNumPy's array of the elements, without a copy where none is needed."},
     {"__copy__", copy, METH_NOARGS, NULL},
     {"__deepcopy__", deepcopy, METH_O, NULL},
     {"__reduce__", reduce, METH_NOARGS, NULL},

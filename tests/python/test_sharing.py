@@ -42,8 +42,7 @@ def test_views_of_assigned_arrays():
     view = memoryview(x)
     x[0] = 9
     assert view.tolist() == [0, 1, 2, 3] and x.tolist() == [9, 1, 2, 3]
-    with pytest.raises(BufferError):
-        x.__class__.__dict__  # noqa: B018
+    with pytest.raises(TypeError):
         ctypes.c_char.from_buffer(x)
     with pytest.raises(TypeError):
         view[0] = 1
@@ -61,6 +60,16 @@ def test_released_buffers():
 def test_overlapping_memory():
     n = np.lib.stride_tricks.as_strided(np.arange(4.0), (3, 2), (8, 8), writeable=False)
     assert tme.array(n).tolist() == n.tolist() and (tme.from_dlpack(np.broadcast_to(np.arange(3.0), (2, 3))) + 1).tolist()
+
+
+def test_array_method():
+    x = tme.array([1.5, 2], dtype="bfloat16")
+    assert np.asarray(x).dtype == np.float32 and np.asarray(x).tolist() == [1.5, 2]
+    y = tme.arange(3).eval()
+    assert y.__array__().ctypes.data == np.asarray(y).ctypes.data and y.__array__("float32").dtype == np.float32
+    assert y.__array__(copy=True).flags.writeable
+    with pytest.raises(ValueError):
+        x.__array__(copy=False)
 
 
 def test_bfloat16():
