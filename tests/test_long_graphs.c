@@ -105,7 +105,7 @@ static void measure(tme_engine *e, build_fn *build, int n, double *plan, double 
 }
 
 /* More than in proportion, and more than so many ms. */
-static bool too_long(const double ms[2], double little) { return ms[1] > MOST_TIMES * ms[0] && ms[1] > little; }
+static bool too_long(const double ms[2], double little) { return ms[1] > (double)MOST_TIMES * ms[0] && ms[1] > little; }
 
 static void in_proportion(void **state) {
   (void)state;
