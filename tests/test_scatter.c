@@ -96,10 +96,10 @@ static void many_updates(void **state) {
   tme_array *zero = tme_zeros(s, &n, 1, TME_I64), *x = tme_zeros(s, &one, 1, TME_F16);
   tme_array *y = tme_scatter(s, x, zero, tme_number(s, 1), 0, "add");
   assert_int_equal(tme_read(s, tme_astype(s, y, TME_F32), &value, sizeof value), TME_OK);
-  assert_true(value == N);
+  assert_true(value == (float)N);
   y = tme_scatter(s, tme_full(s, &one, 1, 16777216, TME_F32), zero, tme_number(s, 1), 0, "add");
   assert_int_equal(tme_read(s, y, &value, sizeof value), TME_OK);
-  assert_true(value == 16777216 + N);
+  assert_true(value == 16777216 + (float)N);
   tme_scope_free(s);
 }
 
