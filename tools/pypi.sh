@@ -28,13 +28,18 @@ for package in sys.argv[1:]:
   return 1
 }
 
-# group_from_pypi INSTALL FOLDER OTHERWISE GROUP: likewise what pyproject.toml names as that dependency group.
-group_from_pypi() {
-  local -a packages
-  mapfile -t packages < <(python3 -c '
+# packages_of GROUP: what pyproject.toml names as that dependency group, PACKAGE==VERSION a line.
+packages_of() {
+  python3 -c '
 import sys, tomllib
 with open("pyproject.toml", "rb") as file:
-    print(*tomllib.load(file)["dependency-groups"][sys.argv[1]], sep="\n")' "$4" 2>/dev/null)
+    print(*tomllib.load(file)["dependency-groups"][sys.argv[1]], sep="\n")' "$1" 2>/dev/null
+}
+
+# group_from_pypi INSTALL FOLDER OTHERWISE GROUP: likewise a dependency group.
+group_from_pypi() {
+  local -a packages
+  mapfile -t packages < <(packages_of "$4")
   if [[ ${#packages[@]} == 0 ]]; then
     echo "The Python package needs Python 3.11, which python3 is not: $3." >&2
     return 1
