@@ -106,9 +106,7 @@ class iinfo(_Limits):
             raise TypeError(f"iinfo: {dtype} is no integer dtype")
         bits = 8 * dtype.itemsize
         signed = dtype.kind == "i"
-        super().__init__(
-            bits=bits, max=2 ** (bits - signed) - 1, min=-(2 ** (bits - 1)) if signed else 0, dtype=dtype
-        )
+        super().__init__(bits=bits, max=2 ** (bits - signed) - 1, min=-(2 ** (bits - 1)) if signed else 0, dtype=dtype)
 
 
 def isdtype(dtype: Dtype, kind: Dtype | str | tuple[Dtype | str, ...]) -> bool:
@@ -190,9 +188,7 @@ class _NamespaceInfo:
             "indexing": default["i"],
         }
 
-    def dtypes(
-        self, *, device: str | None = None, kind: str | tuple[str, ...] | None = None
-    ) -> dict[str, Dtype]:
+    def dtypes(self, *, device: str | None = None, kind: str | tuple[str, ...] | None = None) -> dict[str, Dtype]:
         """Return the standard's dtypes of a kind, or of several, by their names."""
         self._check(device)
         kinds = tuple(_KINDS) if kind is None else kind
