@@ -319,7 +319,7 @@ static PyGetSetDef *make_getset(void) {
 
 static const PyMethodDef own_methods[] = {
     {"__array_namespace__", (PyCFunction)(void (*)(void)) namespace, METH_VARARGS | METH_KEYWORDS,
-     "__array_namespace__(*, api_version=None)\n--\n\nThe module tme, as the array API standard has it."}};
+     "__array_namespace__($self, /, *, api_version=None)\n--\n\nThe module tme, as the array API standard has it."}};
 
 static size_t count_methods(const PyMethodDef *m) {
   size_t n = 0;

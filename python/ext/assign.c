@@ -92,14 +92,14 @@ static PyObject *place_get(PyObject *self, PyObject *unused) {
 }
 
 static PyMethodDef methods[] = {
-    {"get", place_get, METH_NOARGS, "get()\n--\n\nThe elements."},
-    {"set", place_set, METH_O, "set(values, /)\n--\n\nThe array with these values there."},
+    {"get", place_get, METH_NOARGS, "get($self, /)\n--\n\nThe elements."},
+    {"set", place_set, METH_O, "set($self, values, /)\n--\n\nThe array with these values there."},
     {"add", place_add, METH_O,
-     "add(values, /)\n--\n\nThe array with the values added there; every one of repeated indices counts."},
+     "add($self, values, /)\n--\n\nThe array with the values added there; every one of repeated indices counts."},
     {"multiply", place_multiply, METH_O,
-     "multiply(values, /)\n--\n\nThe array with its elements there times the values."},
-    {"min", place_min, METH_O, "min(values, /)\n--\n\nThe array with the smaller ones there."},
-    {"max", place_max, METH_O, "max(values, /)\n--\n\nThe array with the larger ones there."},
+     "multiply($self, values, /)\n--\n\nThe array with its elements there times the values."},
+    {"min", place_min, METH_O, "min($self, values, /)\n--\n\nThe array with the smaller ones there."},
+    {"max", place_max, METH_O, "max($self, values, /)\n--\n\nThe array with the larger ones there."},
     {NULL, NULL, 0, NULL}};
 
 static PyType_Slot slots[] = {

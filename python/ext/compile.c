@@ -453,11 +453,11 @@ static PyGetSetDef getset[] = {{"__wrapped__", get_wrapped, NULL, "The function.
 
 static PyMethodDef methods[] = {
     {"stats", stats, METH_NOARGS,
-     "stats()\n--\n\nTraces that are kept, were made and dropped, and calls of those kept: a dict."},
+     "stats($self, /)\n--\n\nTraces that are kept, were made and dropped, and calls of those kept: a dict."},
     {"lower", (PyCFunction)(void (*)(void))lower, METH_VARARGS | METH_KEYWORDS,
-     "lower(*args, **kwargs)\n--\n\nThe plan of a call with these arguments, a tme.Plan, which prints as text and shows as a picture."},
+     "lower($self, /, *args, **kwargs)\n--\n\nThe plan of a call with these arguments, a tme.Plan, which prints as text and shows as a picture."},
     {"explain", (PyCFunction)(void (*)(void))lower, METH_VARARGS | METH_KEYWORDS,
-     "explain(*args, **kwargs)\n--\n\nThe same as lower."},
+     "explain($self, /, *args, **kwargs)\n--\n\nThe same as lower."},
     {NULL, NULL, 0, NULL}};
 
 static PyType_Slot slots[] = {{Py_tp_dealloc, compiled_dealloc},

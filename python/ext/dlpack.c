@@ -168,8 +168,8 @@ static PyObject *dlpack_device(PyObject *self, PyObject *unused) {
 
 PyMethodDef array_dlpack_methods[] = {
     {"__dlpack__", (PyCFunction)(void (*)(void))to_dlpack, METH_VARARGS | METH_KEYWORDS,
-     "__dlpack__(*, stream=None, max_version=None, dl_device=None, copy=None)\n--\n\nThe elements as a capsule, without a copy."},
-    {"__dlpack_device__", dlpack_device, METH_NOARGS, "__dlpack_device__()\n--\n\n(1, 0): the host."},
+     "__dlpack__($self, /, *, stream=None, max_version=None, dl_device=None, copy=None)\n--\n\nThe elements as a capsule, without a copy."},
+    {"__dlpack_device__", dlpack_device, METH_NOARGS, "__dlpack_device__($self, /)\n--\n\n(1, 0): the host."},
     {NULL, NULL, 0, NULL}};
 
 static PyMethodDef functions[] = {

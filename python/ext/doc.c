@@ -74,6 +74,7 @@ static void add_default(text *t, const tme_param_info *p) {
     return;
   case TME_ARG_FLOAT:
     snprintf(number, sizeof number, "%g", p->value.u.f);
+    if (!strpbrk(number, ".en")) strcat(number, ".0");
     add(t, number);
     return;
   case TME_ARG_TEXT: add_all(t, "'", p->value.u.text, "'"); return;

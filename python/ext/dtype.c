@@ -151,7 +151,7 @@ static PyGetSetDef getset[] = {
 static PyMethodDef methods[] = {{"__reduce__", dtype_reduce, METH_NOARGS, NULL}, {NULL, NULL, 0, NULL}};
 
 static PyType_Slot slots[] = {
-    {Py_tp_doc, "Dtype(name)\n--\n\nThe type of an array's elements: tme.float32, tme.int64, ..."},
+    {Py_tp_doc, "Dtype(name, /)\n--\n\nThe type of an array's elements: tme.float32, tme.int64, ..."},
     {Py_tp_new, dtype_new},
     {Py_tp_repr, dtype_repr},
     {Py_tp_str, dtype_str},
@@ -171,7 +171,7 @@ static PyObject *promote(PyObject *module, PyObject *args) {
 }
 
 static PyMethodDef functions[] = {
-    {"promote", promote, METH_VARARGS, "promote(a, b)\n--\n\nThe dtype that operands of both are converted to."},
+    {"promote", promote, METH_VARARGS, "promote(a, b, /)\n--\n\nThe dtype that operands of both are converted to."},
     {NULL, NULL, 0, NULL}};
 
 bool dtype_init(PyObject *module) {

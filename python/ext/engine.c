@@ -327,12 +327,12 @@ static PyGetSetDef getset[] = {
 
 static PyMethodDef methods[] = {
     {"jit_status", jit_status, METH_NOARGS,
-     "jit_status()\n--\n\nCompiles a real product around all caches, runs it and checks its value. A dict: state, reason, backend, ..."},
+     "jit_status($self, /)\n--\n\nCompiles a real product around all caches, runs it and checks its value. A dict: state, reason, backend, ..."},
     {"cache_stats", cache_stats, METH_NOARGS,
-     "cache_stats()\n--\n\nCounts of the caches, plans and the memory pool: a dict."},
+     "cache_stats($self, /)\n--\n\nCounts of the caches, plans and the memory pool: a dict."},
     {"clear_cache", (PyCFunction)(void (*)(void))clear_cache, METH_VARARGS | METH_KEYWORDS,
-     "clear_cache(disk=False)\n--\n\nDrops compiled code and plans from memory, and from the disk too if asked."},
-    {"trim", trim, METH_NOARGS, "trim()\n--\n\nGives the memory that the pool keeps back to the system."},
+     "clear_cache($self, /, disk=False)\n--\n\nDrops compiled code and plans from memory, and from the disk too if asked."},
+    {"trim", trim, METH_NOARGS, "trim($self, /)\n--\n\nGives the memory that the pool keeps back to the system."},
     {"__enter__", engine_enter, METH_NOARGS, NULL},
     {"__exit__", engine_exit, METH_VARARGS, NULL},
     {"__dir__", engine_dir, METH_NOARGS, NULL},

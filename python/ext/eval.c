@@ -140,9 +140,9 @@ static PyObject *async_eval(PyObject *module, PyObject *const *args, Py_ssize_t 
 }
 
 static PyMethodDef event_methods[] = {
-    {"wait", event_wait, METH_NOARGS, "wait()\n--\n\nWaits, and raises the evaluation's error if it had one."},
-    {"done", event_done, METH_NOARGS, "done()\n--\n\nWhether it has ended."},
-    {"cancel", event_cancel, METH_NOARGS, "cancel()\n--\n\nAsks it to stop at the next step."},
+    {"wait", event_wait, METH_NOARGS, "wait($self, /)\n--\n\nWaits, and raises the evaluation's error if it had one."},
+    {"done", event_done, METH_NOARGS, "done($self, /)\n--\n\nWhether it has ended."},
+    {"cancel", event_cancel, METH_NOARGS, "cancel($self, /)\n--\n\nAsks it to stop at the next step."},
     {NULL, NULL, 0, NULL}};
 
 static PyType_Slot slots[] = {{Py_tp_doc, "An evaluation under way; tme.async_eval makes it."},

@@ -126,8 +126,8 @@ static PyMethodDef functions[] = {
     {"load_path", (PyCFunction)(void (*)(void))load, METH_VARARGS | METH_KEYWORDS,
      "load_path(path, *, copy=False)\n--\n\nThe array of an .npy file, or all of an .npz or .safetensors file as a dict."},
     {"save_named", save_named, METH_VARARGS,
-     "save_named(path, arrays)\n--\n\nWrites a dict of arrays, by the path's ending."},
-    {"explain_arrays", explain, METH_VARARGS, "explain_arrays(arrays, flags)\n--\n\nThe text of their plan."},
+     "save_named(path, arrays, /)\n--\n\nWrites a dict of arrays, by the path's ending."},
+    {"explain_arrays", explain, METH_VARARGS, "explain_arrays(arrays, flags, /)\n--\n\nThe text of their plan."},
     {NULL, NULL, 0, NULL}};
 
 bool files_init(PyObject *module) {

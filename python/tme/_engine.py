@@ -10,7 +10,7 @@ from . import _core
 
 def _median_ms(call: Callable[[], object], seconds: float = 0.3) -> float:
     call()
-    times = []
+    times: list[float] = []
     end = time.perf_counter() + seconds
     while not times or time.perf_counter() < end:
         begin = time.perf_counter()
@@ -19,11 +19,11 @@ def _median_ms(call: Callable[[], object], seconds: float = 0.3) -> float:
     return sorted(times)[len(times) // 2] * 1e3
 
 
-def benchmark(engine: _core.Engine, size: int = 1024) -> dict[str, float]:
+def benchmark(self: _core.Engine, size: int = 1024) -> dict[str, float]:
     """Milliseconds a call, medians, of the operations that the engine is measured by, on matrices of size x size."""
-    with engine:
+    with self:
         count = size * size
-        x = (_core.arange(count, dtype=engine.dtype) / count - 0.5).reshape(size, size)
+        x = (_core.arange(count, dtype=self.dtype) / count - 0.5).reshape(size, size)
         y = x.T + 0.25
         _core.eval(x, y)
         small = x[: min(size, 256), : min(size, 256)]

@@ -6,14 +6,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from . import _core
+
+if TYPE_CHECKING:
+    from typing_extensions import TypeIs
 
 _SIGNATURES = ((b"\x93NUMPY", ".npy"), (b"PK\x03\x04", ".npz"), (b"PK\x05\x06", ".npz"))
 
 
-def _is_path(file: Any) -> bool:
+def _is_path(file: Any) -> TypeIs[str | bytes | os.PathLike[str]]:
     return isinstance(file, (str, bytes, os.PathLike))
 
 
