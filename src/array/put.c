@@ -138,9 +138,10 @@ static tme_array *put_back(const put *u, tme_array *a) {
 static tme_array *put_all(put *u, index_plan *p) {
   int all[TME_MAX_RANK];
   for (int d = 0; d < p->cut.rank; d++) all[d] = d;
-  u->cut = index_cut(u->own, u->x, p, all, p->cut.rank);
+  bool replaced = u->mode == TME_PUT_SET && !p->npicks; /* all that is cut */
+  if (!replaced && !(u->cut = index_cut(u->own, u->x, p, all, p->cut.rank))) return NULL;
   u->values = converted(u->own, u->values, u->x->type.dtype);
-  return u->cut && u->values ? put_back(u, put_into_cut(u, p)) : NULL;
+  return u->values ? put_back(u, put_into_cut(u, p)) : NULL;
 }
 
 tme_array *tme_put(tme_scope *s, tme_array *x, const tme_index *ix, int n, tme_array *values, tme_put_mode mode) {
