@@ -32,32 +32,38 @@ static double combined(const char *mode, double old, double v) {
   return !strcmp(mode, "min") ? fmin(old, v) : fmax(old, v);
 }
 
-/* x (3, 5, 2), indices (2, 4): small numbers, which every dtype and every order holds. */
+/* x (3, N, 2), indices (2, 4): small numbers, which every dtype and every order holds. */
+static void by_the_rules_along(int N, tme_dtype t, const char *mode) {
+  enum { A = 3, MOST = 800, B = 2, K = 8 };
+  static double x[A * MOST * B], want[A * MOST * B], got[A * MOST * B];
+  double u[A * K * B];
+  int64_t shape[] = {A, N, B}, indices[K], places[] = {2, 4}, update[] = {A, 2, 4, B};
+  for (int i = 0; i < A * N * B; i++) want[i] = x[i] = i % 3;
+  for (int i = 0; i < A * K * B; i++) u[i] = (i * 7 + *mode) % 3;
+  for (int i = 0; i < K; i++) indices[i] = (i * i + (int)t) % (2 * N) - N;
+  for (int a = 0; a < A; a++)
+    for (int k = 0; k < K; k++)
+      for (int b = 0; b < B; b++) {
+        double *w = &want[(a * N + (indices[k] + N) % N) * B + b];
+        *w = combined(mode, *w, u[(a * K + k) * B + b]);
+      }
+  tme_scope *s = tme_scope_new(engine);
+  tme_array *y = tme_scatter(s, tme_astype(s, tme_from(s, TME_F64, 3, shape, x), t),
+                             tme_from(s, TME_I64, 2, places, indices), tme_from(s, TME_F64, 4, update, u), 1, mode);
+  assert_int_equal(tme_array_dtype(y), t);
+  assert_int_equal(tme_read(s, tme_astype(s, y, TME_F64), got, (size_t)(A * N * B) * sizeof *got), TME_OK);
+  for (int i = 0; i < A * N * B; i++) assert_true(want[i] == got[i]);
+  tme_scope_free(s);
+}
+
+/* As many elements as updates, and many more. */
 static void by_the_rules(void **state) {
   (void)state;
   static const char *const modes[] = {"set", "add", "multiply", "min", "max"};
-  enum { A = 3, N = 5, B = 2, K = 8 };
-  int64_t shape[] = {A, N, B}, indices[K], places[] = {2, 4}, update[] = {A, 2, 4, B};
-  for (int t = TME_U8; t < TME_C64; t++)
+  for (tme_dtype t = TME_U8; t < TME_C64; t++)
     for (int m = 0; m < 5; m++) {
-      double x[A * N * B], u[A * K * B], want[A * N * B], got[A * N * B];
-      for (int i = 0; i < A * N * B; i++) want[i] = x[i] = i % 3;
-      for (int i = 0; i < A * K * B; i++) u[i] = (i * 7 + m) % 3;
-      for (int i = 0; i < K; i++) indices[i] = (i * i + t) % (2 * N) - N;
-      for (int a = 0; a < A; a++)
-        for (int k = 0; k < K; k++)
-          for (int b = 0; b < B; b++) {
-            double *w = &want[(a * N + (indices[k] + N) % N) * B + b];
-            *w = combined(modes[m], *w, u[(a * K + k) * B + b]);
-          }
-      tme_scope *s = tme_scope_new(engine);
-      tme_array *y =
-          tme_scatter(s, tme_astype(s, tme_from(s, TME_F64, 3, shape, x), (tme_dtype)t),
-                      tme_from(s, TME_I64, 2, places, indices), tme_from(s, TME_F64, 4, update, u), 1, modes[m]);
-      assert_int_equal(tme_array_dtype(y), t);
-      assert_int_equal(tme_read(s, tme_astype(s, y, TME_F64), got, sizeof got), TME_OK);
-      for (int i = 0; i < A * N * B; i++) assert_true(want[i] == got[i]);
-      tme_scope_free(s);
+      by_the_rules_along(5, t, modes[m]);
+      by_the_rules_along(800, t, modes[m]);
     }
 }
 

@@ -3,6 +3,7 @@
 #include "backend/reference/iter.h"
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 typedef struct scatter {
   const ref_array *out;
@@ -14,6 +15,9 @@ typedef struct scatter {
   int indices;                                       /* dimensions of the indices */
   int64_t shape[TME_MAX_RANK], stride[TME_MAX_RANK]; /* of the indices, in the updates */
   const char *updates;
+  int axis;
+  op_type part;                  /* the updates, broadcast */
+  int64_t strides[TME_MAX_RANK]; /* theirs */
 } scatter;
 
 /* Where update i begins. */
@@ -30,8 +34,40 @@ static char *place_at(const scatter *s, int64_t index) {
   return s->out->data + index * s->step * (int64_t)tme_dtype_size(s->out->type.dtype);
 }
 
+/* Whether one step leads from each update to the next. */
+static bool in_steps(const scatter *s, int64_t *step) {
+  *step = s->indices ? s->stride[s->indices - 1] : 0;
+  for (int d = 0; d + 1 < s->indices; d++)
+    if (s->stride[d] != s->stride[d + 1] * s->shape[d + 1]) return false;
+  return true;
+}
+
+/* One element at each place. */
+static void set_elements(const scatter *s, int64_t step, size_t size) {
+  char *to = s->out->data;
+  const char *from = s->updates;
+#define SET(bytes)                                                                                                     \
+  case bytes:                                                                                                          \
+    for (int64_t i = 0; i < s->n; i++) memcpy(to + s->index[i] * s->step * bytes, from + i * step * bytes, bytes);     \
+    return;
+  switch (size) {
+    SET(1)
+    SET(2)
+    SET(4)
+    SET(8)
+    SET(16)
+  default: return;
+  }
+#undef SET
+}
+
 static void set_all(const scatter *s) {
   size_t size = tme_dtype_size(s->out->type.dtype);
+  int64_t step;
+  if (s->slice.size == 1 && in_steps(s, &step)) {
+    set_elements(s, step, size);
+    return;
+  }
   for (int64_t i = 0; i < s->n; i++)
     copy_strided(s->slice.rank, s->slice.shape, size, update_at(s, i), s->from, place_at(s, s->index[i]),
                  s->slice.stride);
@@ -107,7 +143,8 @@ static int by_place(const void *a, const void *b) {
   return (x->number > y->number) - (x->number < y->number);
 }
 
-static tme_status combine_all(const scatter *s, error *e) {
+/* Place by place. */
+static tme_status combine_sorted(const scatter *s, error *e) {
   tme_dtype t = s->out->type.dtype, wide = wide_of(t);
   size_t bytes = (size_t)s->slice.size * tme_dtype_size(wide);
   update *u = mem_alloc((size_t)s->n * sizeof *u);
@@ -134,6 +171,40 @@ static tme_status combine_all(const scatter *s, error *e) {
   return ok ? TME_OK : fail_memory(e, "scatter", (size_t)s->n * sizeof *u + 2 * bytes);
 }
 
+/* All elements made wide, and combined in the updates' order: no sorting, where they are not many more than the updates. */
+static bool is_dense(const scatter *s) {
+  enum { MOST = 32 };
+  size_t updates, bytes;
+  return mul_size((size_t)s->n, (size_t)s->slice.size, &updates) && mul_size(updates, 16, &bytes) &&
+         (size_t)type_size(&s->out->type) / MOST <= updates;
+}
+
+static tme_status combine_dense(const scatter *s, error *e) {
+  const op_type *t = &s->out->type;
+  tme_dtype wide = wide_of(t->dtype);
+  size_t size = tme_dtype_size(wide), all = (size_t)type_size(t) * size, more = (size_t)type_size(&s->part) * size;
+  char *to = mem_alloc(all), *v = mem_alloc(more);
+  if (to && v) {
+    int64_t rows[TME_MAX_RANK], before = 1, behind = 1, extent = t->shape[s->axis];
+    for (int d = 0; d < s->axis; d++) before *= t->shape[d];
+    for (int d = s->axis + 1; d < t->rank; d++) behind *= t->shape[d];
+    type_strides(t, rows);
+    convert_strided(t->rank, t->shape, t->dtype, s->out->data, s->out->strides, wide, to, rows);
+    type_strides(&s->part, rows);
+    convert_strided(s->part.rank, s->part.shape, t->dtype, s->updates, s->strides, wide, v, rows);
+    for (int64_t b = 0; b < before; b++)
+      for (int64_t i = 0; i < s->n; i++)
+        combine(s->mode, t->dtype, to + (size_t)((b * extent + s->index[i]) * behind) * size,
+                v + (size_t)((b * s->n + i) * behind) * size, behind);
+    type_strides(t, rows);
+    convert_strided(t->rank, t->shape, wide, to, rows, t->dtype, s->out->data, s->out->strides);
+  }
+  bool ok = to && v;
+  mem_free(to);
+  mem_free(v);
+  return ok ? TME_OK : fail_memory(e, "scatter", all + more);
+}
+
 tme_status ref_scatter(ref_call *c, error *e) {
   const ref_array *x = c->in[0], *indices = c->in[1], *updates = c->in[2], *out = &c->out[0];
   int axis = (int)c->attrs->scatter.axis, rank = indices->type.rank;
@@ -146,24 +217,24 @@ tme_status ref_scatter(ref_call *c, error *e) {
   s.index = index;
   s.step = out->strides[axis];
   s.slice = dims_of(&out->type, out->strides, ~(1u << axis));
-  op_type part = {.rank = x->type.rank - 1 + rank};
-  for (int d = 0; d < part.rank; d++)
-    part.shape[d] = d < axis          ? x->type.shape[d]
-                    : d < axis + rank ? indices->type.shape[d - axis]
-                                      : x->type.shape[d - rank + 1];
-  int64_t strides[TME_MAX_RANK];
-  broadcast_strides(&part, updates, strides);
-  for (int d = 0; d < s.slice.rank; d++) s.from[d] = strides[d < axis ? d : d + rank];
+  s.axis = axis;
+  s.part.rank = x->type.rank - 1 + rank;
+  for (int d = 0; d < s.part.rank; d++)
+    s.part.shape[d] = d < axis          ? x->type.shape[d]
+                      : d < axis + rank ? indices->type.shape[d - axis]
+                                        : x->type.shape[d - rank + 1];
+  broadcast_strides(&s.part, updates, s.strides);
+  for (int d = 0; d < s.slice.rank; d++) s.from[d] = s.strides[d < axis ? d : d + rank];
   for (int d = 0; d < rank; d++) {
     s.shape[d] = indices->type.shape[d];
-    s.stride[d] = strides[axis + d];
+    s.stride[d] = s.strides[axis + d];
   }
   s.updates = updates->data;
   if (st == TME_OK && s.n && s.slice.size) {
     if (s.mode == SCATTER_MODE_SET)
       set_all(&s);
     else
-      st = combine_all(&s, e);
+      st = is_dense(&s) ? combine_dense(&s, e) : combine_sorted(&s, e);
   }
   mem_free(index);
   return st;
