@@ -30,12 +30,16 @@ from ._core import (
     eval,
     from_dlpack,
 )
+from ._engine import attention as _attention
 from ._engine import benchmark as _benchmark
+from ._engine import mul as _mul
 from ._files import load, save, save_safetensors, savez
 from ._plan import Plan, explain
 from ._text import get_printoptions, printoptions, set_printoptions
 
+Engine.attention = _attention
 Engine.benchmark = _benchmark
+Engine.mul = _mul
 
 # Every operation of the library's table, and every dtype.
 dtypes = tuple(value for value in vars(_core).values() if isinstance(value, Dtype))

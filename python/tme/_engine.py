@@ -1,9 +1,10 @@
-"""What an engine measures of itself."""
+"""What an engine has beside the operations."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import Any
 
 from . import _core
 
@@ -36,3 +37,18 @@ def benchmark(self: _core.Engine, size: int = 1024) -> dict[str, float]:
             "svd 256": lambda: _core.eval(_core.svd(small.astype("float32"))),
         }
         return {name: _median_ms(call) for name, call in calls.items()}
+
+
+def attention(self: _core.Engine, q: Any, k: Any, v: Any, scale: float | None = None, mask: Any = None) -> _core.Array:
+    """scaled_dot_product_attention with the scale before the mask.
+
+    >>> import tme
+    >>> tme.Engine().attention([[1.0, 0.0]], [[1.0, 0.0]], [[3.0, 4.0]]).tolist()
+    [[3.0, 4.0]]
+    """
+    return self.scaled_dot_product_attention(q, k, v, mask=mask, scale=scale)
+
+
+def mul(self: _core.Engine, x: Any, y: Any) -> _core.Array:
+    """The same as multiply."""
+    return self.multiply(x, y)

@@ -1,0 +1,64 @@
+"""The word embeddings of a sentence model, 30522 words as vectors of 384 numbers: their SVD, and the nearest words.
+
+embeddings.py [MODEL.safetensors VOCAB.txt [WORD...]]: without them those that ./run fetches into build/minilm.
+"""
+
+import pathlib
+import sys
+import time
+
+import tme
+
+MODEL = ["build/minilm/model.safetensors", "build/minilm/vocab.txt"]
+
+
+def unit(x: tme.Array) -> tme.Array:
+    return x / tme.sqrt(tme.sum(x * x, axis=-1, keepdims=True))
+
+
+@tme.compile
+def cosines(vectors: tme.Array, numbers: tme.Array) -> tme.Array:
+    """Of each of these words with all words; with itself -1."""
+    near = unit(vectors[numbers]) @ unit(vectors).T
+    itself = tme.arange(vectors.shape[0]) == numbers.reshape(-1, 1)
+    return tme.where(itself, -1, near)
+
+
+@tme.compile
+def compress(x: tme.Array, rank: int) -> tuple[tme.Array, tme.Array]:
+    """The matrix of that rank that is nearest to x, and the singular values of x."""
+    u, s, vt = tme.svd(x, full_matrices=False)
+    return (u[:, :rank] * s[:rank]) @ vt[:rank], s
+
+
+def nearest(near: tme.Array, count: int) -> list[int]:
+    found = []
+    for _ in range(count):
+        found.append(int(tme.argmax(near)))
+        near = tme.where(tme.arange(near.size) == found[-1], -1, near)
+    return found
+
+
+def main() -> None:
+    model, vocabulary, *given = sys.argv[1:] or MODEL
+    if not pathlib.Path(model).exists():
+        sys.exit(f"{model} is not there: ./run fetches it")
+    words = pathlib.Path(vocabulary).read_text(encoding="utf-8").split("\n")
+    vectors = tme.load(model)["embeddings.word_embeddings.weight"]
+
+    begin = time.perf_counter()
+    low, s = compress(vectors, 64)
+    print(f"SVD of {vectors.shape}: {time.perf_counter() - begin:.2f} s, largest singular values {s[:4]}")
+    kept = tme.sum(s[:64] ** 2) / tme.sum(s**2)
+    missed = tme.sqrt(tme.sum((vectors - low) ** 2) / tme.sum(vectors * vectors))
+    print(f"rank 64 of {s.size} keeps {kept.item():.1%} of the energy and misses {missed.item():.1%} of the matrix")
+    assert abs(missed.item() ** 2 + kept.item() - 1) < 1e-3
+
+    asked = given or ["king", "paris", "piano", "physics", "seven"]
+    near = cosines(vectors, tme.array([words.index(word) for word in asked]))
+    for word, row in zip(asked, near, strict=True):
+        print(f"{word}:", *(words[i] for i in nearest(row, 5)))
+
+
+if __name__ == "__main__":
+    main()
