@@ -216,9 +216,23 @@ static node *view_of(tme_scope *s, tme_array *x, const index_plan *p, const int 
   return n;
 }
 
-static tme_array *cut_later(tme_scope *own, tme_array *x, const index_plan *p, const op_type *type) {
-  if (!p->whole) x = tme_slice(own, x, p->start, p->stop, p->step);
-  return type_same_shape(type, &p->sliced) ? x : tme_reshape(own, x, type->shape, type->rank);
+/* Of x that is yet to be computed: a slice, and the axes that are dropped or new by a reshape. */
+static node *cut_later(tme_scope *s, tme_array *x, const index_plan *p, const op_type *type) {
+  op_type sliced = p->sliced;
+  op_attrs attrs = {.view = {.start.n = sliced.rank, .stop.n = sliced.rank, .step.n = sliced.rank}};
+  size_t bytes = (size_t)sliced.rank * sizeof *p->start;
+  memcpy(attrs.view.start.v, p->start, bytes);
+  memcpy(attrs.view.stop.v, p->stop, bytes);
+  memcpy(attrs.view.step.v, p->step, bytes);
+  sliced.weak = type->weak;
+  bool same = type_same_shape(type, &sliced);
+  node *n = p->whole ? NULL : scope_node(s, node_new(s->engine, OP_slice, &x, 1, &attrs, &sliced, 1));
+  if (same || (!p->whole && !n)) return n;
+  attrs = (op_attrs){.view = {.shape.n = type->rank}};
+  memcpy(attrs.view.shape.v, type->shape, sizeof type->shape);
+  node *m = scope_node(s, node_new(s->engine, OP_reshape, n ? (tme_array *[]){n->out} : &x, 1, &attrs, type, 1));
+  node_release(n);
+  return m;
 }
 
 tme_array *index_cut(tme_scope *s, tme_array *x, const index_plan *p, const int *at, int n) {
@@ -231,7 +245,5 @@ tme_array *index_cut(tme_scope *s, tme_array *x, const index_plan *p, const int 
   for (; type.rank < n; type.rank++) type.shape[type.rank] = at[type.rank] < 0 ? 1 : p->cut.shape[at[type.rank]];
   type.weak = x->type.weak && (!n || context_of(s->engine)->config.untyped);
   if (p->whole && type_same_shape(&type, &x->type)) return x;
-  if (array_buffer(x)) return scope_take(s, view_of(s, x, p, at, &type), "index");
-  tme_scope *own = scope_between(s, "index");
-  return own ? scope_result(s, own, cut_later(own, x, p, &type)) : NULL;
+  return scope_take(s, array_buffer(x) ? view_of(s, x, p, at, &type) : cut_later(s, x, p, &type), "index");
 }
