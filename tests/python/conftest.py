@@ -1,5 +1,16 @@
 """What all tests of the Python package share."""
 
+import os
+
+import pytest
+
+
+@pytest.fixture
+def unsanitized():
+    """For tests of times and of resident memory, which say nothing under the address sanitizer."""
+    if "asan" in os.environ.get("LD_PRELOAD", ""):
+        pytest.skip("the address sanitizer has its own times and keeps freed memory")
+
 
 def pytest_terminal_summary(terminalreporter):
     """The line by which ./check counts cases."""

@@ -74,6 +74,7 @@ def resident():
         return int(f.read().split()[1]) * 4096
 
 
+@pytest.mark.usefixtures("unsanitized")
 @pytest.mark.skipif(sys.platform != "linux", reason="/proc")
 @pytest.mark.parametrize("name", ["operators", "compiled", "buffers", "dlpack", "indices", "lists", "refused"])
 def test_memory(name):

@@ -12,7 +12,6 @@ import tme
 FOLDER = os.path.dirname(tme._core.__file__)
 PROGRAM = os.path.join(FOLDER, "bin", "tme")
 MODULE = [sys.executable, "-m", "tme"]
-SANITIZED = "asan" in os.environ.get("LD_PRELOAD", "")
 
 
 def python(code):
@@ -44,7 +43,7 @@ def test_import_needs_no_numpy():
     assert python("import sys, tme; print('numpy' in sys.modules)") == "False\n"
 
 
-@pytest.mark.skipif(SANITIZED, reason="times of sanitized code say nothing")
+@pytest.mark.usefixtures("unsanitized")
 def test_import_time():
     code = "import time; begin = time.process_time(); import tme; print(time.process_time() - begin)"
     assert min(float(python(code)) for _ in range(7)) <= 0.020
