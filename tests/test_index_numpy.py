@@ -15,6 +15,7 @@ BUILD = os.environ.get("TME_BUILD_DIR", os.path.join(os.path.dirname(os.path.abs
 with open(os.path.join(BUILD, "CMakeCache.txt"), encoding="utf-8") as cache:
     if any(line.startswith("TME_SANITIZE:") and not line.rstrip().endswith("=") for line in cache):
         sys.exit(77)  # a sanitized library needs a sanitized program
+os.environ["TME_MLX_COMPILE"] = "0"
 FULL = os.environ.get("TME_MATRIX", "commit") == "full"
 
 tme = ctypes.CDLL(os.path.join(BUILD, "lib", "libtme.so"))
@@ -203,7 +204,10 @@ def one_case(r, e, tally, text):
 def main():
     warnings.simplefilter("ignore")
     tally, r = Tally(), random.Random(1)
-    for backend, count in (("reference", 40000 if FULL else 5000), ("cpu", 400 if FULL else 40)):
+    mlx = os.path.exists(os.path.join(BUILD, "lib", "libtme-mlx.so"))
+    for backend, count in (("reference", 40000 if FULL else 5000), ("cpu", 400 if FULL else 40), ("mlx", 100 if mlx else 0)):
+        if not count:
+            continue
         os.environ["TME_BACKEND"] = backend
         e = tme.tme_engine_new(None)
         for _ in range(count):
