@@ -401,6 +401,13 @@ static void values_are_converted(void **state) {
   tme_array *y = PUT(s, b, tme_integer(s, 3), SET, AT(0));
   assert_int_equal(tme_array_dtype(y), TME_BOOL);
   assert_true(*(const bool *)tme_data(s, y));
+  for (int mode = TME_PUT_ADD; mode <= TME_PUT_MAX; mode++) { /* of bools, whichever way they are put */
+    tme_array *two = ints(s, 2, (int64_t[]){1, 2}), *no = tme_boolean(s, false);
+    tme_array *a = tme_put(s, b, (tme_index[]){BY(two)}, 1, no, (tme_put_mode)mode);
+    tme_array *c = tme_put(s, b, (tme_index[]){SLICE(1, 3, TME_NONE)}, 1, no, (tme_put_mode)mode);
+    assert_memory_equal(tme_data(s, a), tme_data(s, c), 4);
+    assert_int_equal(((const bool *)tme_data(s, a))[2], mode == TME_PUT_ADD || mode == TME_PUT_MAX);
+  }
   y = PUT(s, numbered(s, 1, (int64_t[]){2}), tme_from(s, TME_F32, 0, NULL, &(float){2.75f}), SET, AT(1));
   assert_elements(s, y, (int32_t[]){0, 2}, 2);
   tme_scope_free(s);

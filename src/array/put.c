@@ -22,7 +22,11 @@ static tme_array *converted(tme_scope *own, tme_array *values, tme_dtype t) {
   return values->type.dtype == t && !values->type.weak ? values : tme_astype(own, values, t);
 }
 
+/* As scatter combines: of bools a sum is true where a term is. */
 static tme_array *combined(const put *u, tme_array *old, tme_array *values) {
+  if (u->mode != TME_PUT_SET && u->x->type.dtype == TME_BOOL)
+    return u->mode == TME_PUT_ADD || u->mode == TME_PUT_MAX ? tme_logical_or(u->own, old, values)
+                                                            : tme_logical_and(u->own, old, values);
   switch (u->mode) {
   case TME_PUT_ADD: return tme_add(u->own, old, values);
   case TME_PUT_MULTIPLY: return tme_multiply(u->own, old, values);
