@@ -128,9 +128,9 @@ fi
 title "The same in Python"
 if [[ -s $data/model.safetensors ]]; then
   for sum in "king - man + woman" "tokyo - japan + france"; do
-    echo "\$ PYTHONPATH=build/python $python examples/words.py $data/model.safetensors $data/vocab.txt $sum"
+    echo "\$ PYTHONPATH=build/python $python examples/python/word_sums.py $sum"
     # shellcheck disable=SC2086
-    PYTHONPATH=build/python "$python" examples/words.py $data/model.safetensors $data/vocab.txt $sum
+    PYTHONPATH=build/python "$python" examples/python/word_sums.py $sum
     echo
   done
 else
