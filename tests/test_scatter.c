@@ -1,4 +1,4 @@
-/* scatter and slice_update against the rules, element by element; what they refuse; many updates of one place. */
+/* scatter, slice_update, take_along_axis, put_along_axis and argwhere against the rules, element by element; what they refuse; many updates of one place. */
 #include "support/engines.h"
 #include <math.h>
 #include <setjmp.h>
@@ -160,9 +160,78 @@ static void in_functions(void **state) {
   tme_scope_free(s);
 }
 
+/* x (3, 5), numbers (3, 4) along either axis. */
+static void along_axes(void **state) {
+  (void)state;
+  enum { A = 3, N = 5, K = 4 };
+  static const char *const modes[] = {"set", "add", "multiply", "min", "max"};
+  double x[A * N], u[A * K], got[A * N], want[A * N], taken[A * K];
+  int64_t at[A * K], shape[] = {A, N}, few[] = {A, K};
+  for (int i = 0; i < A * N; i++) x[i] = i % 7;
+  for (int i = 0; i < A * K; i++) at[i] = i * i % (2 * N) - N;
+  for (int i = 0; i < A * K; i++) u[i] = i % 5;
+  for (int turned = 0; turned < 2; turned++)
+    for (int m = 0; m < 5; m++) {
+      tme_scope *s = tme_scope_new(engine);
+      tme_array *a = tme_from(s, TME_F64, 2, shape, x), *i = tme_from(s, TME_I64, 2, few, at),
+                *v = tme_from(s, TME_F64, 2, few, u);
+      if (turned) {
+        a = tme_transpose(s, a, NULL, TME_ALL);
+        i = tme_transpose(s, i, NULL, TME_ALL);
+        v = tme_transpose(s, v, NULL, TME_ALL);
+      }
+      tme_array *y = tme_take_along_axis(s, a, i, turned ? 0 : -1),
+                *z = tme_put_along_axis(s, a, i, v, turned ? 0 : 1, modes[m]);
+      if (turned) {
+        y = tme_transpose(s, y, NULL, TME_ALL);
+        z = tme_transpose(s, z, NULL, TME_ALL);
+      }
+      assert_int_equal(tme_read(s, y, taken, sizeof taken), TME_OK);
+      assert_int_equal(tme_read(s, z, got, sizeof got), TME_OK);
+      memcpy(want, x, sizeof want);
+      for (int r = 0; r < A; r++)
+        for (int k = 0; k < K; k++) {
+          int64_t to = r * N + (at[r * K + k] + N) % N;
+          assert_true(taken[r * K + k] == x[to]);
+          want[to] = combined(modes[m], want[to], u[r * K + k]);
+        }
+      assert_memory_equal(got, want, sizeof got);
+      tme_scope_free(s);
+    }
+  tme_scope *s = tme_scope_new(engine);
+  tme_array *a = tme_from(s, TME_F64, 2, shape, x);
+  assert_null(tme_take_along_axis(s, a, tme_from(s, TME_I64, 2, (int64_t[]){2, 2}, at), 1));
+  test_error(s, TME_ERR_SHAPE,
+             "take_along_axis: indices of shape (2, 2) do not fit an array of shape (3, 5) along all axes but 1");
+  at[0] = N;
+  assert_int_equal(tme_eval(s, tme_take_along_axis(s, a, tme_from(s, TME_I64, 2, few, at), 1)), TME_ERR_INDEX);
+  test_error(s, TME_ERR_INDEX, "take_along_axis: index 5 at position 0 is out of range for axis 1 with extent 5");
+  tme_scope_free(s);
+}
+
+static void places(void **state) {
+  (void)state;
+  tme_scope *s = tme_scope_new(engine);
+  float x[] = {0, 1, 0, NAN, -0.0F, 2};
+  tme_array *a = tme_from(s, TME_F32, 2, (int64_t[]){2, 3}, x), *in = tme_input(s, TME_F32, 2, (int64_t[]){2, 3}), *out;
+  test_equal(s, tme_astype(s, tme_argwhere(s, a, -1), TME_F32), (float[]){0, 1, 1, 0, 1, 2}, 6);
+  test_equal(s, tme_astype(s, tme_argwhere(s, a, 2), TME_F32), (float[]){0, 1, 1, 0}, 4);
+  test_equal(s, tme_astype(s, tme_argwhere(s, a, 4), TME_F32), (float[]){0, 1, 1, 0, 1, 2, 0, 0}, 8);
+  assert_int_equal(tme_array_shape(tme_argwhere(s, tme_boolean(s, true), -1))[0], 1);
+  assert_null(tme_argwhere(s, in, -1));
+  test_error(s, TME_ERR_NO_VALUE, "give size");
+  tme_array *y = tme_argwhere(s, in, 3);
+  tme_function *f = tme_compile(s, &in, 1, &y, 1);
+  assert_int_equal(tme_call(s, f, &a, 1, &out), TME_OK);
+  test_equal(s, tme_astype(s, out, TME_F32), (float[]){0, 1, 1, 0, 1, 2}, 6);
+  tme_function_free(f);
+  tme_scope_free(s);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(by_the_rules), cmocka_unit_test(slices_by_the_rules),
                                      cmocka_unit_test(many_updates), cmocka_unit_test(refused),
-                                     cmocka_unit_test(in_functions)};
+                                     cmocka_unit_test(in_functions), cmocka_unit_test(along_axes),
+                                     cmocka_unit_test(places)};
   return cmocka_run_group_tests(tests, begin, end);
 }

@@ -405,6 +405,7 @@ tme_status apply(tme_scope *s, int op, const tme_arg *args, int nargs, tme_array
     return apply_many(&c, args, nargs, args[0].n, out);
   if (!take_all(&c, args, nargs)) return s->err.code;
   if (op == OP_round && attrs.elementwise.decimals) return compose_round(s, in[0], attrs.elementwise.decimals, out);
+  if (op == OP_argwhere && attrs.argwhere.size < 0) return compose_argwhere(s, in[0], out);
   return is_comparison(d->rule) ? compare(&c, types, cast, out) : infer(&c, types, cast, out);
 }
 

@@ -198,6 +198,56 @@ void cells_take(matrix *m, int op) {
   }
 }
 
+typedef struct along {
+  dims x, indices;
+  int axis;
+} along;
+
+static const along alongs[] = {
+    {{2, {9, 17}}, {2, {9, 5}}, -1}, {{2, {9, 17}}, {2, {12, 17}}, 0},    {{3, {4, 5, 6}}, {3, {1, 7, 6}}, 1},
+    {{1, {1000}}, {1, {257}}, 0},    {{3, {3, 1, 4}}, {3, {3, 2, 1}}, 1}, {{2, {9, 17}}, {2, {9, 0}}, 1},
+};
+
+static operand *indices_along(cell *c, const along *g, tme_dtype t) {
+  operand *n = cell_in(c, "indices", t, g->indices.rank, g->indices.shape);
+  n->fill = FILL_INDEX;
+  n->hi = (double)g->x.shape[g->axis < 0 ? g->axis + g->x.rank : g->axis];
+  n->lo = -n->hi;
+  return n;
+}
+
+void cells_take_along_axis(matrix *m, int op) {
+  for (int i = 0; i < TME_DTYPE_COUNT; i++) {
+    tme_dtype t = (tme_dtype)i;
+    if (!matrix_takes(m, t)) continue;
+    for (int k = 0; k < COUNT(alongs); k++)
+      for (int l = 0; l < LAYOUT_COUNT; l++) {
+        cell c;
+        cell_init(&c, op, !k || !l);
+        operand *x = cell_in(&c, "x", t, alongs[k].x.rank, alongs[k].x.shape);
+        x->layout = (layout)l;
+        x->fill = FILL_MIXED;
+        indices_along(&c, &alongs[k], (k + l) % 2 ? TME_I64 : TME_I32)->layout = (layout)((l * 5) % LAYOUT_COUNT);
+        cell_int(&c, "axis", alongs[k].axis);
+        matrix_add(m, &c);
+      }
+  }
+}
+
+void cells_argwhere(matrix *m, int op) {
+  static const dims shapes[] = {{2, {9, 17}}, {1, {300}}, {0, {0}}, {3, {2, 0, 3}}};
+  static const int64_t sizes[] = {-1, 0, 7, 400};
+  for (int i = 0; i < TME_DTYPE_COUNT; i++)
+    for (int k = 0; matrix_takes(m, (tme_dtype)i) && k < COUNT(shapes); k++)
+      for (int n = 0; n < COUNT(sizes); n++) {
+        cell c;
+        cell_init(&c, op, !k || !n);
+        cell_in(&c, "x", (tme_dtype)i, shapes[k].rank, shapes[k].shape)->layout = (layout)((n + k) % LAYOUT_COUNT);
+        cell_int(&c, "size", sizes[n]);
+        matrix_add(m, &c);
+      }
+}
+
 /* ---- other elements in some places -------------------------------------------------------------------------------------- */
 
 void cells_scatter(matrix *m, int op) {
@@ -225,6 +275,29 @@ void cells_scatter(matrix *m, int op) {
         cell_in(&c, "updates", t, u.rank, u.shape)->layout = (layout)((l * 3) % LAYOUT_COUNT);
         cell_int(&c, "axis", g->axis);
         cell_word(&c, "mode", modes[mode]);
+        matrix_add(m, &c);
+      }
+  }
+}
+
+void cells_put_along_axis(matrix *m, int op) {
+  static const char *const modes[] = {"set", "add", "multiply", "min", "max"};
+  for (int i = 0; i < TME_DTYPE_COUNT; i++) {
+    tme_dtype t = (tme_dtype)i;
+    if (!matrix_takes(m, t)) continue;
+    for (int k = 0; k < COUNT(alongs); k++)
+      for (int l = 0; l < LAYOUT_COUNT; l++) {
+        dims u = alongs[k].x;
+        const dims *n = &alongs[k].indices;
+        int axis = alongs[k].axis < 0 ? alongs[k].axis + u.rank : alongs[k].axis;
+        u.shape[axis] = l % 2 ? 1 : n->shape[axis];
+        cell c;
+        cell_init(&c, op, !k || !l);
+        cell_in(&c, "x", t, alongs[k].x.rank, alongs[k].x.shape)->layout = (layout)l;
+        indices_along(&c, &alongs[k], TME_I64);
+        cell_in(&c, "updates", t, u.rank, u.shape)->layout = (layout)((l * 3) % LAYOUT_COUNT);
+        cell_int(&c, "axis", axis);
+        cell_word(&c, "mode", modes[(k + l) % (dtype_is_complex(t) ? 3 : COUNT(modes))]);
         matrix_add(m, &c);
       }
   }

@@ -1,7 +1,7 @@
 /* scatter: a copy of x, then update after update. What is combined is so in a wide dtype, all updates of one place one after the
  * other, and rounded once: many small updates of one element are not lost. */
+#include "backend/reference/combine.h"
 #include "backend/reference/iter.h"
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -75,63 +75,6 @@ static void set_all(const scatter *s) {
 
 /* ---- combining --------------------------------------------------------------------------------------------------------- */
 
-static tme_dtype wide_of(tme_dtype t) {
-  if (dtype_is_complex(t)) return TME_C128;
-  if (dtype_is_float(t)) return TME_F64;
-  return dtype_is_int(t) && dtype_is_signed(t) ? TME_I64 : TME_U64;
-}
-
-static double larger(double x, double y) { return isnan(x) || x > y ? x : y; }
-static double smaller(double x, double y) { return isnan(x) || x < y ? x : y; }
-
-static void combine_floats(int mode, double *to, const double *v, int64_t n) {
-  for (int64_t i = 0; i < n; i++) {
-    switch (mode) {
-    case SCATTER_MODE_ADD: to[i] += v[i]; break;
-    case SCATTER_MODE_MULTIPLY: to[i] *= v[i]; break;
-    case SCATTER_MODE_MIN: to[i] = smaller(to[i], v[i]); break;
-    default: to[i] = larger(to[i], v[i]);
-    }
-  }
-}
-
-static void combine_complex(int mode, double *to, const double *v, int64_t n) {
-  for (int64_t i = 0; i < 2 * n; i += 2) {
-    double re = to[i] + v[i], im = to[i + 1] + v[i + 1];
-    if (mode == SCATTER_MODE_MULTIPLY) {
-      re = to[i] * v[i] - to[i + 1] * v[i + 1];
-      im = to[i] * v[i + 1] + to[i + 1] * v[i];
-    }
-    to[i] = re;
-    to[i + 1] = im;
-  }
-}
-
-/* In two's complement, which wraps. */
-static void combine_ints(int mode, bool is_signed, uint64_t *to, const uint64_t *v, int64_t n) {
-  uint64_t sign = is_signed ? (uint64_t)1 << 63 : 0;
-  for (int64_t i = 0; i < n; i++) {
-    bool less = (to[i] ^ sign) < (v[i] ^ sign);
-    switch (mode) {
-    case SCATTER_MODE_ADD: to[i] += v[i]; break;
-    case SCATTER_MODE_MULTIPLY: to[i] *= v[i]; break;
-    case SCATTER_MODE_MIN: to[i] = less ? to[i] : v[i]; break;
-    default: to[i] = less ? v[i] : to[i];
-    }
-  }
-}
-
-/* Of bools a sum is true where a term is. */
-static void combine(int mode, tme_dtype t, void *to, const void *v, int64_t n) {
-  tme_dtype wide = wide_of(t);
-  if (wide == TME_F64)
-    combine_floats(mode, to, v, n);
-  else if (wide == TME_C128)
-    combine_complex(mode, to, v, n);
-  else
-    combine_ints(t == TME_BOOL && mode == SCATTER_MODE_ADD ? SCATTER_MODE_MAX : mode, wide == TME_I64, to, v, n);
-}
-
 /* An update and the place that it goes to. */
 typedef struct update {
   int64_t index, number;
@@ -145,7 +88,7 @@ static int by_place(const void *a, const void *b) {
 
 /* Place by place. */
 static tme_status combine_sorted(const scatter *s, error *e) {
-  tme_dtype t = s->out->type.dtype, wide = wide_of(t);
+  tme_dtype t = s->out->type.dtype, wide = combine_dtype(t);
   size_t bytes = (size_t)s->slice.size * tme_dtype_size(wide);
   update *u = mem_alloc((size_t)s->n * sizeof *u);
   char *to = mem_alloc(bytes), *v = mem_alloc(bytes);
@@ -181,7 +124,7 @@ static bool is_dense(const scatter *s) {
 
 static tme_status combine_dense(const scatter *s, error *e) {
   const op_type *t = &s->out->type;
-  tme_dtype wide = wide_of(t->dtype);
+  tme_dtype wide = combine_dtype(t->dtype);
   size_t size = tme_dtype_size(wide), all = (size_t)type_size(t) * size, more = (size_t)type_size(&s->part) * size;
   char *to = mem_alloc(all), *v = mem_alloc(more);
   if (to && v) {
