@@ -34,6 +34,7 @@ from ._engine import attention as _attention
 from ._engine import benchmark as _benchmark
 from ._engine import mul as _mul
 from ._files import load, save, save_safetensors, savez
+from ._places import nonzero
 from ._plan import Plan, explain
 from ._text import get_printoptions, printoptions, set_printoptions
 
@@ -59,7 +60,7 @@ __all__ = sorted(
     {
         "Array", "CompiledFunction", "Dtype", "Engine", "Error", "Event", "FileError", "NumericError", "Plan", "TraceError",
         "array", "asarray", "async_eval", "compile", "current_engine", "dtypes", "e", "eval", "explain", "from_dlpack", "get_printoptions",
-        "inf", "load", "nan", "newaxis", "pi", "printoptions", "save", "save_safetensors", "savez", "set_printoptions",
+        "inf", "load", "nan", "newaxis", "nonzero", "pi", "printoptions", "save", "save_safetensors", "savez", "set_printoptions",
     }
     | set(_operations)
     | set(_array_api_names)
