@@ -106,7 +106,7 @@ static const char *type_words(tme_param_kind kind) {
   case TME_PARAM_BOOL: return "bool";
   case TME_PARAM_FLOAT:
   case TME_PARAM_NUMBER: return "number";
-  case TME_PARAM_DTYPE: return "dtype";
+  case TME_PARAM_DTYPE: return "Dtype, str or type";
   case TME_PARAM_TEXT: return "str";
   case TME_PARAM_CHOICE: break;
   }

@@ -20,11 +20,15 @@ class _Checker(doctest.OutputChecker):
 
 
 def run(text, name, names):
-    """The number of examples in the text; those that give something else than it says are an AssertionError."""
+    """Run the examples in the text and return their number; what they define is added to the names.
+
+    One that prints something else than the text says is an AssertionError.
+    """
     found = doctest.DocTestParser().get_doctest(text, names, name, name, 0)
     report = []
     flags = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
     runner = doctest.DocTestRunner(checker=_Checker(), optionflags=flags, verbose=False)
     runner.run(found, out=report.append, clear_globs=False)
+    names.update(found.globs)
     assert not report, "".join(report)
     return len(found.examples)
