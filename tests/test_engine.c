@@ -408,6 +408,26 @@ static bool count_steps(void *user) {
   return (*left)-- == 0;
 }
 
+/* What a scope held is gone, and the next calls find it as new. */
+static void resetting(void **state) {
+  (void)state;
+  tme_scope *s = tme_scope_new(engine);
+  tme_scope_reset(NULL);
+  tme_array *kept = tme_retain(test_vector(s, 3, 0));
+  for (int i = 0; i < 3000; i++) test_vector(s, 1, 0);
+  int left = 0;
+  tme_scope_set_stop(s, count_steps, &left);
+  assert_null(tme_add(s, NULL, kept));
+  test_error(s, TME_ERR_ARGUMENT, "NULL");
+  assert_null(tme_add(s, NULL, kept));
+  tme_scope_reset(s);
+  assert_string_equal(tme_error(s), "");
+  assert_ptr_equal(tme_scope_engine(s), engine);
+  test_equal(s, tme_add(s, kept, kept), (float[]){0, 2, 4}, 3);
+  tme_scope_free(s);
+  tme_release(kept);
+}
+
 /* Evaluations and calls ask between their steps. */
 static void stopping(void **state) {
   (void)state;
@@ -772,6 +792,7 @@ int main(void) {
       cmocka_unit_test(log_levels),
       cmocka_unit_test(files),
       cmocka_unit_test(stopping),
+      cmocka_unit_test(resetting),
       cmocka_unit_test(long_chain),
       cmocka_unit_test(bounded_plans),
       cmocka_unit_test(pool_is_bounded),

@@ -212,6 +212,8 @@ TME_API const char *tme_blas(const char **warning);
 TME_API tme_scope *tme_scope_new(tme_engine *e);
 /* Frees all arrays of the scope that nobody retained. NULL is allowed. */
 TME_API void tme_scope_free(tme_scope *s);
+/* The same, and the scope is as a new one: without an error, a device or a stop function. NULL is allowed. */
+TME_API void tme_scope_reset(tme_scope *s);
 TME_API tme_engine *tme_scope_engine(tme_scope *s);
 /* The first error since the scope was made or cleared; "" if none. Valid until the next call on the scope. */
 TME_API const char *tme_error(const tme_scope *s);

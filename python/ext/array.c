@@ -81,7 +81,7 @@ static PyObject *binary(PyObject *x, PyObject *y, int number) {
   } else if (!PyErr_Occurred()) {
     result = Py_NewRef(Py_NotImplemented);
   }
-  tme_scope_free(s);
+  scope_close(s);
   return result;
 }
 
@@ -92,7 +92,7 @@ static PyObject *unary(PyObject *x, int number) {
   tme_arg arg = {.kind = TME_ARG_ARRAY, .u.array = tme_keep(s, o->array)};
   tme_array *out;
   PyObject *result = tme_apply_op(s, number, &arg, 1, &out) == TME_OK ? array_new(o->engine, s, out) : scope_raise(s);
-  tme_scope_free(s);
+  scope_close(s);
   return result;
 }
 
@@ -125,7 +125,7 @@ static PyObject *in_place(PyObject *x, PyObject *y, int number) {
   } else if (s) {
     scope_raise(s);
   }
-  tme_scope_free(s);
+  scope_close(s);
   Py_DECREF(made);
   return a ? Py_NewRef(x) : NULL;
 }
@@ -241,7 +241,7 @@ static PyObject *transposed(PyObject *self, bool matrices) {
   }
   tme_scope *s = scope_open(o->engine);
   PyObject *out = s ? array_new(o->engine, s, tme_transpose(s, tme_keep(s, o->array), axes, rank)) : NULL;
-  tme_scope_free(s);
+  scope_close(s);
   return out;
 }
 

@@ -9,8 +9,11 @@ static tme_array *changed(tme_scope *s, engine_object *e, tme_array *x, PyObject
   tme_array *v = n < 0 ? NULL : operand_needed(s, e, value, "assignment");
   if (!v) return NULL;
   tme_array *a;
-  Py_BEGIN_ALLOW_THREADS a = tme_put(s, x, ix, n, v, mode);
-  Py_END_ALLOW_THREADS if (!a) scope_raise(s);
+  waiting w;
+  wait_begin(&w, s);
+  a = tme_put(s, x, ix, n, v, mode);
+  wait_end(&w);
+  if (!a) scope_raise(s);
   return a;
 }
 
@@ -27,7 +30,7 @@ int array_assign(PyObject *self, PyObject *key, PyObject *value) {
     o->array = tme_retain(a);
     tme_release(before);
   }
-  tme_scope_free(s);
+  scope_close(s);
   return a ? 0 : -1;
 }
 
@@ -74,7 +77,7 @@ static PyObject *put(PyObject *self, PyObject *value, tme_put_mode mode) {
   tme_scope *s = scope_open(o->engine);
   tme_array *a = s ? changed(s, o->engine, tme_keep(s, o->array), p->key, value, mode) : NULL;
   PyObject *out = a ? array_new(o->engine, s, a) : NULL;
-  tme_scope_free(s);
+  scope_close(s);
   return out;
 }
 

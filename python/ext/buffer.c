@@ -174,7 +174,7 @@ int array_getbuffer(PyObject *self, Py_buffer *view, int flags) {
       data = NULL;
     }
   }
-  tme_scope_free(s);
+  scope_close(s);
   if (!data) {
     PyMem_Free(x);
     return -1;

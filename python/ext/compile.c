@@ -171,7 +171,7 @@ static trace_object *trace(PyObject *function, PyObject *form, PyObject *leaves,
   if (s && !in) PyErr_NoMemory();
   ok = in && record(t, function, form, s, in);
   PyMem_Free(in);
-  tme_scope_free(s);
+  scope_close(s);
   if (!ok) Py_CLEAR(t);
   return t;
 }
@@ -331,7 +331,7 @@ static PyObject *call_any(compiled *c, PyObject *args, PyObject *kwargs) {
     out = replay(t, s, in);
   }
   PyMem_Free(in);
-  tme_scope_free(s);
+  scope_close(s);
   Py_XDECREF((PyObject *)t);
   engine_drop(e);
   Py_XDECREF(form);
@@ -363,7 +363,7 @@ static PyObject *compiled_call(PyObject *self, PyObject *args, PyObject *kwargs)
   tme_array *in[FEW];
   for (int i = 0; s && i < t->nin; i++) in[i] = tme_keep(s, ((array_object *)PyTuple_GetItem(args, i))->array);
   PyObject *out = s ? replay(t, s, in) : NULL;
-  tme_scope_free(s);
+  scope_close(s);
   Py_DECREF((PyObject *)t);
   return out;
 }

@@ -299,7 +299,7 @@ static tme_array *own_array(tme_scope *s, engine_object *e, PyObject *o) {
     out = tme_from(s, t, tme_array_rank(from), tme_array_shape(from), data);
     if (!out) scope_raise(s);
   }
-  tme_scope_free(theirs);
+  scope_close(theirs);
   return out;
 }
 
@@ -368,7 +368,7 @@ static bool check_device(engine_object *e, PyObject *device) {
   tme_scope *s = scope_open(e);
   bool ok = s && tme_scope_set_device(s, name) == TME_OK;
   if (s && !ok) raise_status(TME_ERR_ARGUMENT, tme_error(s));
-  tme_scope_free(s);
+  scope_close(s);
   return ok;
 }
 
@@ -389,7 +389,7 @@ static PyObject *make(PyObject *args, PyObject *kwargs, const char *format, copy
     tme_scope *s = scope_open(e);
     tme_array *a = s ? array_of(s, e, o, t, mode) : NULL;
     if (a) out = array_new(e, s, a);
-    tme_scope_free(s);
+    scope_close(s);
   }
   engine_drop(e);
   return out;

@@ -78,7 +78,7 @@ static PyObject *from_dlpack(PyObject *module, PyObject *args, PyObject *kwargs)
   tme_scope *s = e ? scope_open(e) : NULL;
   tme_array *a = s ? array_of_dlpack(s, o, device, mode) : NULL;
   PyObject *out = a ? array_new(e, s, a) : NULL;
-  tme_scope_free(s);
+  scope_close(s);
   engine_drop(e);
   return out;
 }
@@ -156,7 +156,7 @@ static PyObject *to_dlpack(PyObject *self, PyObject *args, PyObject *kwargs) {
     else
       scope_raise(s);
   }
-  tme_scope_free(s);
+  scope_close(s);
   return out;
 }
 

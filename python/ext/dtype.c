@@ -119,7 +119,7 @@ static PyObject *dtype_call(PyObject *self, PyObject *args, PyObject *kwargs) {
   tme_scope *s = e ? scope_open(e) : NULL;
   tme_array *a = s ? array_of(s, e, x, dtype_in(self), COPY_IF_NEEDED) : NULL;
   PyObject *out = a ? array_new(e, s, a) : NULL;
-  tme_scope_free(s);
+  scope_close(s);
   engine_drop(e);
   return out;
 }

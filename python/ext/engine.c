@@ -159,6 +159,7 @@ static PyObject *engine_new(PyTypeObject *type, PyObject *args, PyObject *kwargs
 static void engine_dealloc(PyObject *self) {
   PyTypeObject *type = Py_TYPE(self);
   tme_engine *e = ((engine_object *)self)->engine;
+  scope_forget(e);
   /* Its threads are waited for. */
   Py_BEGIN_ALLOW_THREADS tme_engine_free(e);
   Py_END_ALLOW_THREADS PyObject_Free(self);

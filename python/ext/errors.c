@@ -50,10 +50,33 @@ PyObject *raise_status(tme_status st, const char *text) {
 
 PyObject *scope_raise(const tme_scope *s) { return raise_status(tme_error_code(s), tme_error(s)); }
 
+/* The scope of the last call, for the next one. */
+static tme_scope *spare;
+
 tme_scope *scope_open(engine_object *e) {
-  tme_scope *s = tme_scope_new(e->engine);
+  tme_scope *s = spare;
+  if (s && tme_scope_engine(s) == e->engine) {
+    spare = NULL;
+    return s;
+  }
+  s = tme_scope_new(e->engine);
   if (!s) PyErr_NoMemory();
   return s;
+}
+
+void scope_close(tme_scope *s) {
+  tme_scope_reset(s); /* which may run code that opens and closes others */
+  if (s && !spare)
+    spare = s;
+  else
+    tme_scope_free(s);
+}
+
+void scope_forget(const tme_engine *e) {
+  tme_scope *s = spare;
+  if (!s || tme_scope_engine(s) != e) return;
+  spare = NULL;
+  tme_scope_free(s);
 }
 
 static PyObject *add_class(PyObject *module, const char *name, const char *doc, PyObject *bases) {

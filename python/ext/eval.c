@@ -70,7 +70,7 @@ static PyObject *eval(PyObject *module, PyObject *const *args, Py_ssize_t n) {
   for (Py_ssize_t i = 0; ok && i < n; i++) ok = collect(&l, args[i]);
   tme_scope *s = ok && l.n ? scope_open(l.e) : NULL;
   ok = ok && (!l.n || (s && array_eval(s, l.a, l.n)));
-  tme_scope_free(s);
+  scope_close(s);
   drop(&l);
   if (!ok) return NULL;
   Py_RETURN_NONE;

@@ -30,6 +30,10 @@ bool engine_init(PyObject *module);
 
 /* A scope for the duration of a call; NULL with an exception. */
 tme_scope *scope_open(engine_object *e);
+/* NULL is allowed. */
+void scope_close(tme_scope *s);
+/* No scope of the engine is kept from now on. */
+void scope_forget(const tme_engine *e);
 /* Raises the error of the scope. Returns NULL. */
 PyObject *scope_raise(const tme_scope *s);
 PyObject *raise_status(tme_status st, const char *text);
@@ -62,7 +66,9 @@ PyObject *arrays_new(engine_object *e, tme_scope *s, tme_array *const *a, int n)
 /* The time between: without the GIL, which the engine's evaluations of the scope take back for a moment now and then, to let
  * Python handle signals. An exception that this raises ends the evaluation. */
 typedef struct waiting {
+  tme_scope *s;
   PyThreadState *thread;
+  int asked;
   double next; /* when signals are looked at again, seconds */
 } waiting;
 void wait_begin(waiting *w, tme_scope *s);

@@ -35,7 +35,7 @@ static PyObject *load(PyObject *module, PyObject *args, PyObject *kwargs) {
     Py_END_ALLOW_THREADS out = m ? loaded(e, s, m, path) : scope_raise(s);
   }
   tme_members_free(m);
-  tme_scope_free(s);
+  scope_close(s);
   engine_drop(e);
   Py_XDECREF(bytes);
   return out;
@@ -83,7 +83,7 @@ static PyObject *save_named(PyObject *module, PyObject *args) {
   }
   PyMem_Free(arrays);
   PyMem_Free(names);
-  tme_scope_free(s);
+  scope_close(s);
   engine_drop(e);
   Py_XDECREF(copy);
   Py_XDECREF(bytes);
@@ -116,7 +116,7 @@ static PyObject *explain(PyObject *module, PyObject *args) {
     Py_END_ALLOW_THREADS out = text ? PyUnicode_FromString(text) : scope_raise(s);
     tme_string_free(text);
   }
-  tme_scope_free(s);
+  scope_close(s);
   PyMem_Free(a);
   Py_DECREF(items);
   return out;

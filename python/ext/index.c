@@ -94,10 +94,13 @@ PyObject *array_subscript(PyObject *self, PyObject *key) {
   if (n >= 0) {
     tme_array *a;
     /* Masks are evaluated. */
-    Py_BEGIN_ALLOW_THREADS a = tme_get(s, x, ix, n);
-    Py_END_ALLOW_THREADS out = array_new(o->engine, s, a);
+    waiting w;
+    wait_begin(&w, s);
+    a = tme_get(s, x, ix, n);
+    wait_end(&w);
+    out = array_new(o->engine, s, a);
   }
-  tme_scope_free(s);
+  scope_close(s);
   return out;
 }
 
@@ -109,7 +112,7 @@ PyObject *array_item(PyObject *self, Py_ssize_t i) {
   tme_scope *s = scope_open(o->engine);
   tme_index ix = {.kind = TME_INDEX_INT, .start = i};
   PyObject *out = s ? array_new(o->engine, s, tme_get(s, tme_keep(s, o->array), &ix, 1)) : NULL;
-  tme_scope_free(s);
+  scope_close(s);
   return out;
 }
 

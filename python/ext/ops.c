@@ -111,7 +111,7 @@ static PyObject *call(PyObject *self, PyObject *const *args, Py_ssize_t n, PyObj
     a.s = a.e ? scope_open(a.e) : NULL;
     if (a.s && args_take(&a)) out = apply(&a);
     args_drop(&a);
-    tme_scope_free(a.s);
+    scope_close(a.s);
     engine_drop(a.e);
   }
   Py_XDECREF(loose);

@@ -44,7 +44,7 @@ static PyObject *format_array(PyObject *module, PyObject *args, PyObject *kwargs
   wait_end(&w);
   PyObject *out = text ? PyUnicode_FromString(text) : scope_raise(s);
   tme_string_free(text);
-  tme_scope_free(s);
+  scope_close(s);
   return out;
 }
 

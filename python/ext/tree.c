@@ -71,7 +71,7 @@ static PyObject *holder(PyObject *o, PyObject *leaves) {
   PyObject *made = a ? array_new(e, s, a) : NULL;
   PyObject *out = made && PyList_Append(leaves, made) == 0 ? Py_NewRef(tree_leaf()) : NULL;
   Py_XDECREF(made);
-  tme_scope_free(s);
+  scope_close(s);
   engine_drop(e);
   return out;
 }

@@ -39,7 +39,7 @@ static bool read_array(PyObject *self, reading *r) {
   r->a = wide;
   r->data = array_data(r->s, wide);
   if (r->data) return true;
-  tme_scope_free(r->s);
+  scope_close(r->s);
   return false;
 }
 
@@ -91,7 +91,7 @@ static PyObject *tolist(PyObject *self, PyObject *unused) {
   if (!read_array(self, &r)) return NULL;
   const char *at = r.data;
   PyObject *out = nested(&r, 0, &at);
-  tme_scope_free(r.s);
+  scope_close(r.s);
   return out;
 }
 
@@ -103,7 +103,7 @@ static PyObject *only(PyObject *self, const char *what) {
   reading r;
   if (!read_array(self, &r)) return NULL;
   PyObject *out = element_object(tme_array_dtype(r.a), r.data);
-  tme_scope_free(r.s);
+  scope_close(r.s);
   return out;
 }
 
@@ -173,7 +173,7 @@ static PyObject *eval_here(PyObject *self, PyObject *unused) {
   tme_scope *s = scope_open(o->engine);
   tme_array *a = s ? tme_keep(s, o->array) : NULL;
   bool ok = s && array_eval(s, &a, 1);
-  tme_scope_free(s);
+  scope_close(s);
   return ok ? Py_NewRef(self) : NULL;
 }
 
@@ -203,7 +203,7 @@ static PyObject *reduce(PyObject *self, PyObject *unused) {
       out = Py_BuildValue("(O(sOy#))", restore, tme_dtype_name(t), shape, data,
                           (Py_ssize_t)(tme_array_size(a) * (int64_t)tme_dtype_size(t)));
   }
-  tme_scope_free(s);
+  scope_close(s);
   Py_XDECREF(shape);
   Py_XDECREF(restore);
   Py_XDECREF(core);
@@ -227,7 +227,7 @@ static PyObject *restore(PyObject *module, PyObject *args) {
   engine_object *e = engine_current();
   tme_scope *s = e ? scope_open(e) : NULL;
   PyObject *out = s ? array_new(e, s, tme_from(s, t, rank, shape, data)) : NULL;
-  tme_scope_free(s);
+  scope_close(s);
   engine_drop(e);
   return out;
 }
@@ -263,7 +263,7 @@ static PyObject *to_device(PyObject *self, PyObject *args, PyObject *kwargs) {
   if (!s) return NULL;
   PyObject *out =
       tme_scope_set_device(s, device) == TME_OK ? Py_NewRef(self) : raise_status(TME_ERR_ARGUMENT, tme_error(s));
-  tme_scope_free(s);
+  scope_close(s);
   return out;
 }
 

@@ -28,13 +28,32 @@ void scope_release(tme_scope *s) {
   context_release(context_of(e));
 }
 
+static void let_go(tme_scope *s) {
+  for (int i = 0; i < s->n; i++) node_release(s->array[i]->node);
+  s->n = 0;
+}
+
 void tme_scope_free(tme_scope *s) {
   if (!s) return;
-  for (int i = 0; i < s->n; i++) node_release(s->array[i]->node);
+  let_go(s);
   mem_free(s->array);
   s->array = NULL;
-  s->n = s->cap = 0;
+  s->cap = 0;
   scope_release(s);
+}
+
+void tme_scope_reset(tme_scope *s) {
+  if (!s) return;
+  enum { MOST_KEPT = 1024 };
+  let_go(s);
+  if (s->cap > MOST_KEPT) {
+    mem_free(s->array);
+    s->array = NULL;
+    s->cap = 0;
+  }
+  s->stop = (stop_request){NULL, NULL, NULL};
+  s->device = 0;
+  tme_clear_error(s);
 }
 
 void tme_scope_set_stop(tme_scope *s, tme_stop_fn *stop, void *user) {
