@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # ctest: timeout=600
 # Operations and a dtype are added in as many places as CONTRIBUTING.md says: what it shows is added to a copy of the sources,
-# which is built, and found in the header, the program, the reference and the JIT.
+# which is built, and found in the header, the program, the reference, the JIT and the Python package.
 set -euo pipefail
 module=$TME_BUILD_DIR/lib/libtme-llvm.so
 [ -f "$module" ] || { echo "no module of the compiler"; exit 77; }
@@ -13,7 +13,7 @@ fi
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-cp -r "$TME_SOURCE_DIR"/{CMakeLists.txt,cmake,include,src,cli,tools,bench,examples} "$work"
+cp -r "$TME_SOURCE_DIR"/{CMakeLists.txt,cmake,include,src,cli,tools,bench,examples,python} "$work"
 
 shown() { # TEXT: the block of code of CONTRIBUTING.md that begins with it
   awk -v begin="$1" '/^```/ { if (found) exit; next } index($0, begin) == 1 { found = 1 } found' "$TME_SOURCE_DIR/CONTRIBUTING.md"
@@ -54,6 +54,7 @@ cat >"$work/src/ir/families/many.c" <<'EOF'
 
 tme_status infer_many(op_call *c, op_type *out, error *e) {
   many_attrs *a = &c->attrs->many;
+  if (c->in[0]->rank != 1) return fail(e, TME_ERR_SHAPE, "many: takes vectors");
   tme_status s = infer_axis(c, &a->l, c->in[0]->rank, e);
   if (s == TME_OK) s = infer_axes(c, &a->axes, c->in[0]->rank, false, e);
   infer_want(c, 0, TME_F64);
@@ -115,7 +116,7 @@ int decompose_least(graph *g, const g_site *s) {
 EOF
 
 cmake -S "$work" -B "$work/build" -DCMAKE_BUILD_TYPE=Debug -DTME_TESTS=OFF -DTME_LLVM=OFF -DTME_WERROR=ON >"$work/log" 2>&1 &&
-  cmake --build "$work/build" -j "$(nproc)" --target tme_program >>"$work/log" 2>&1 || { tail -40 "$work/log"; exit 1; }
+  cmake --build "$work/build" -j "$(nproc)" --target product >>"$work/log" 2>&1 || { tail -40 "$work/log"; exit 1; }
 cp "$module" "$work/build/lib/" # it knows no operations
 
 passed=0 failed=0
@@ -150,6 +151,27 @@ region='x = ones([40, 40]); y = interp((x @ x)[0] * 0.1, arange(5) * 1.0, arange
 check 'region, value' "$(value reference "$region")" "$(value cpu "$region")"
 check 'region, products compiled' 2 "$("$tme" --backend cpu explain "$region" | grep -c '^step.*matmul')"
 check 'region, one call' 1 "$("$tme" --backend cpu explain "$region" | grep -c '^step.*library call interp')"
+
+# In Python: as a function, a method and an engine's, with a docstring whose example runs, and with stubs.
+if [ -f "$work/build/python/tme/_core.abi3.so" ]; then
+  python=$(sed -n 's/^TME_PYTHON_EXECUTABLE:INTERNAL=//p' "$work/build/CMakeCache.txt")
+  cat >"$work/row.py" <<'EOF'
+import inspect, sys
+import doctests, tme
+name = sys.argv[1]
+text = inspect.getdoc(getattr(tme, name))
+there = name in tme.__all__ and hasattr(tme.Array, name) and name in dir(tme.current_engine())
+print(there and tme._core.operations.count(name) == 1 and "\nParameters\n" in text, doctests.run(text, name, {"tme": tme}))
+EOF
+  for name in hardsigmoid standardize interp many least; do
+    check "Python: $name" 'True 1' \
+      "$(PYTHONPATH=$work/build/python:$TME_SOURCE_DIR/tests/python "$python" -B "$work/row.py" $name 2>&1)"
+    check "stubs: $name" '3 1' "$(grep -c "def $name(" "$work/build/python/tme/_core.pyi") $(
+      grep -c "import $name as $name" "$work/build/python/tme/__init__.pyi")"
+  done
+  check 'Python: a new dtype' '[2.0, 3.0]' "$(
+    PYTHONPATH=$work/build/python "$python" -c 'import tme; print((tme.ones(2, dtype="float8_e4m3") + [1, 2]).tolist())' 2>&1)"
+fi
 
 # The dtype: conversions both ways, promotion, literals, files, operations of every kind; and what refuses it, by its name.
 values='x = astype([1, 1.1, -0.003, 449, 465, nan], float8_e4m3)'

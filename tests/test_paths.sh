@@ -6,7 +6,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 tree="$work/it's a tree"
 mkdir "$tree"
-cp -r "$TME_SOURCE_DIR"/{CMakeLists.txt,CMakePresets.json,cmake,include,src,cli,tools,bench,examples,run} "$tree"
+cp -r "$TME_SOURCE_DIR"/{CMakeLists.txt,CMakePresets.json,cmake,include,src,cli,tools,bench,examples,python,run} "$tree"
 cd "$tree"
 # A compiler's cache may write other lists of headers.
 unset CMAKE_C_COMPILER_LAUNCHER CMAKE_CXX_COMPILER_LAUNCHER

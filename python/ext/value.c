@@ -35,7 +35,8 @@ static bool read_array(PyObject *self, reading *r) {
   r->a = tme_keep(r->s, o->array);
   tme_array *wide = r->a;
   /* Numbers that C has no type for. */
-  if (tme_array_dtype(wide) == TME_F16 || tme_array_dtype(wide) == TME_BF16) wide = tme_astype(r->s, wide, TME_F32);
+  tme_dtype t = tme_array_dtype(wide);
+  if (tme_dtype_kind(t) == 'f' && tme_dtype_size(t) < sizeof(float)) wide = tme_astype(r->s, wide, TME_F32);
   r->a = wide;
   r->data = array_data(r->s, wide);
   if (r->data) return true;
