@@ -8,6 +8,7 @@ import json
 import pathlib
 import subprocess
 import sys
+import types
 
 import tme
 
@@ -99,6 +100,8 @@ def imported(name, value):
     """The line by which the package has the name, or its type where it is a constant."""
     if name in vars(tme._core) and vars(tme._core)[name] is value:
         return f"from ._core import {name} as {name}"
+    if isinstance(value, types.ModuleType):
+        return f"from . import {name} as {name}"
     module = getattr(value, "__module__", None) or ""
     if module.startswith("tme."):
         return f"from .{module.removeprefix('tme.')} import {name} as {name}"

@@ -8,7 +8,7 @@
 
 import math as _math
 
-from . import _core
+from . import _core, linalg
 from ._array_api import *  # noqa: F403
 from ._array_api import __all__ as _array_api_names
 from ._core import (
@@ -60,7 +60,7 @@ __all__ = sorted(
     {
         "Array", "CompiledFunction", "Dtype", "Engine", "Error", "Event", "FileError", "NumericError", "Plan", "TraceError",
         "array", "asarray", "async_eval", "compile", "current_engine", "dtypes", "e", "eval", "explain", "from_dlpack", "get_printoptions",
-        "inf", "load", "nan", "newaxis", "nonzero", "pi", "printoptions", "save", "save_safetensors", "savez", "set_printoptions",
+        "inf", "linalg", "load", "nan", "newaxis", "nonzero", "pi", "printoptions", "save", "save_safetensors", "savez", "set_printoptions",
     }
     | set(_operations)
     | set(_array_api_names)
