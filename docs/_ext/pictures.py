@@ -1,6 +1,7 @@
 """Pictures as SVG in the colours of the page."""
 
 import html
+import math
 import re
 
 CHARACTER, LINE, GAP = 7.3, 16, 36
@@ -65,16 +66,13 @@ def _number(cell):
 
 
 def speeds(markdown):
-    """Of the first table of benchmarks: how many times as long as tme each library takes."""
+    """Of the first table of benchmarks: how many times as long as tme each library takes, on a scale of powers of two."""
     rows = [[cell.strip() for cell in line.strip("| ").split("|")] for line in markdown.split("\n") if line.startswith("|")]
     heading = rows[0]
     libraries = [name for name in ("NumPy", "PyTorch", "JAX", "MLX") if name in heading]
     colours = dict(zip(libraries, ("#4c78a8", "#f58518", "#54a24b", "#b279a2"), strict=False))
-    left, scale, bar, most = 230, 8.0, 7, 64
-    parts, y = [], 20.0
-    for i, name in enumerate(libraries):
-        parts.append(f'<rect x="{left + 90 * i}" y="4" width="10" height="10" fill="{colours[name]}"/>')
-        parts.append(_text(left + 90 * i + 14, 13, name, "start"))
+    one, double, bar, powers = 270, 48, 6, range(-1, 10)
+    bars, y = [], 40.0
     for row in rows[2:]:
         if row[0] == "operation":
             break
@@ -82,15 +80,21 @@ def speeds(markdown):
         times = {name: _number(row[heading.index(name)]) for name in libraries}
         if not ours or not any(times.values()):
             continue
-        y += 8
-        parts.append(_text(left - 8, y + bar * len(libraries) / 2 + 4, row[0], "end"))
-        for name in libraries:
-            if times[name]:
-                ratio = times[name] / ours
-                long = min(ratio, most) * scale
-                parts.append(f'<rect x="{left}" y="{y:.0f}" width="{long:.1f}" height="{bar - 1}" fill="{colours[name]}"/>')
-                if ratio > most:
-                    parts.append(f'<text x="{left + long + 3:.0f}" y="{y + 6:.0f}" font-size="8">{ratio:.0f}</text>')
+        bars.append(_text(one - double - 8, y + bar * len(libraries) / 2 + 4, row[0], "end"))
+        for name, time in times.items():
+            if time:
+                end = one + double * math.log2(time / ours)
+                begin, long = min(one, end), max(abs(end - one), 1)
+                bars.append(f'<rect x="{begin:.1f}" y="{y:.0f}" width="{long:.1f}" height="{bar - 1}" fill="{colours[name]}"/>')
             y += bar
-    line = f'<line x1="{left + scale}" y1="20" x2="{left + scale}" y2="{y:.0f}" stroke="currentColor" stroke-dasharray="3,3"/>'
-    return _picture(left + most * scale + 40, y + 10, [*parts, line])
+        y += 8
+    parts = []
+    for i, name in enumerate(libraries):
+        parts.append(f'<rect x="{one + 90 * i}" y="4" width="10" height="10" fill="{colours[name]}"/>')
+        parts.append(_text(one + 90 * i + 14, 13, name, "start"))
+    for power in powers:
+        x = one + double * power
+        parts.append(_text(x, 32, f"{2.0**power:g}x"))
+        opacity = 1 if power == 0 else 0.2
+        parts.append(f'<line x1="{x}" y1="36" x2="{x}" y2="{y:.0f}" stroke="currentColor" opacity="{opacity}"/>')
+    return _picture(one + double * powers[-1] + 24, y + 4, [*parts, *bars])
