@@ -168,6 +168,7 @@ bool assign_init(PyObject *module);
 
 PyObject *array_repr(PyObject *self);
 PyObject *array_str(PyObject *self);
+PyObject *array_html(PyObject *self, PyObject *unused);
 bool text_init(PyObject *module);
 bool compile_init(PyObject *module);
 bool eval_init(PyObject *module);

@@ -12,6 +12,11 @@ static PyObject *text_by(const char *function, PyObject *self) {
 PyObject *array_repr(PyObject *self) { return text_by("array_repr", self); }
 PyObject *array_str(PyObject *self) { return text_by("array_str", self); }
 
+PyObject *array_html(PyObject *self, PyObject *unused) {
+  (void)unused;
+  return text_by("array_html", self);
+}
+
 /* A length of what is longer than any is as good as the longest. */
 static int to_int(int64_t v) { return v < INT_MIN ? INT_MIN : v > INT_MAX ? INT_MAX : (int)v; }
 

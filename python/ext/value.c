@@ -282,6 +282,7 @@ PyMethodDef array_value_methods[] = {
      "to_device($self, device, /, *, stream=None)\n--\n\nThe array on a device that the engine has."},
     {"__array__", (PyCFunction)(void (*)(void))to_numpy, METH_VARARGS | METH_KEYWORDS,
      "__array__($self, /, dtype=None, copy=None)\n--\n\nNumPy's array of the elements, without a copy where none is needed."},
+    {"_repr_html_", array_html, METH_NOARGS, "_repr_html_()\n--\n\nA table, for notebooks."},
     {"__copy__", copy, METH_NOARGS, NULL},
     {"__deepcopy__", deepcopy, METH_O, NULL},
     {"__reduce__", reduce, METH_NOARGS, NULL},

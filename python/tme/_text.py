@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import contextvars
+import html
 from typing import TYPE_CHECKING, Any
 
 from . import _core
@@ -107,3 +108,39 @@ def array_repr(x: _core.Array) -> str:
     column = len(begin + text) + 1 - ((begin + text).rfind("\n") + 1)
     space = " " if column + len(end) + 1 <= options["linewidth"] else "\n" + " " * len(begin)
     return begin + text + "," + space + end
+
+
+def _shown(extent: int, shorten: bool, edge: int) -> list[int | None]:
+    """The places that are shown along an axis; None where some are left out."""
+    if not shorten or extent <= 2 * edge:
+        return list(range(extent))
+    return [*range(edge), None, *range(extent - edge, extent)]
+
+
+def _cell(value: Any, precision: int) -> str:
+    if isinstance(value, (bool, int)):
+        return str(value)
+    return f"{value:.{min(precision, 17)}g}"
+
+
+def array_html(x: _core.Array) -> str:
+    """A table for notebooks; of more than two dimensions the text."""
+    about = html.escape(f"{x.dtype}, shape {x.shape}")
+    options = _options.get()
+    if x.ndim not in (1, 2) or not x.size:
+        return f"<pre>{html.escape(array_repr(x))}</pre>"
+    shorten, edge, precision = x.size > options["threshold"], options["edgeitems"], options["precision"]
+    matrix = x if x.ndim == 2 else x.reshape(1, x.size)
+    rows, columns = (_shown(extent, shorten, edge) for extent in matrix.shape)
+    kept = [column for column in columns if column is not None]
+    try:
+        values = {row: iter(matrix[row, kept].tolist()) for row in rows if row is not None}
+    except _core.TraceError:
+        return f"<pre>{html.escape(_without_value(x))}</pre>"
+    lines = []
+    for row in rows:
+        cells = (
+            "&#8942;" if row is None else "&hellip;" if c is None else _cell(next(values[row]), precision) for c in columns
+        )
+        lines.append("<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>")
+    return f"<table><caption>{about}</caption>{''.join(lines)}</table>"

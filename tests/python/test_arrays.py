@@ -184,3 +184,13 @@ def test_array_attributes():
     assert x.astype(float).dtype == "float32"
     with pytest.raises(ValueError):
         tme.arange(3).mT
+
+
+def test_html():
+    made = tme.array([[1.5, 2], [3, float("nan")]])._repr_html_()
+    assert made.count("<tr>") == 2 and "<td>1.5</td>" in made and "<td>nan</td>" in made and "float32" in made
+    assert tme.arange(3)._repr_html_().count("<td>") == 3
+    large = tme.zeros((2000, 3000))._repr_html_()
+    assert large.count("<tr>") == 7 and large.count("<td>") == 49
+    assert tme.zeros((2, 2, 2))._repr_html_().startswith("<pre>") and tme.array(1)._repr_html_().startswith("<pre>")
+    tme.compile(lambda x: [x * 2] if "value" in x._repr_html_() else None)(tme.arange(3))
