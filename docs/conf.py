@@ -15,6 +15,7 @@ myst_enable_extensions = ["colon_fence"]
 myst_heading_anchors = 3
 # Pages that are also read in the sources lead to files beside the documentation.
 suppress_warnings = ["myst.xref_missing"]
+smartquotes = False  # docstrings hold code
 autodoc_typehints = "none"
 napoleon_google_docstring = False
 nitpicky = False
