@@ -27,6 +27,8 @@ int ints_of(PyObject *o, int64_t *out, int most, const char *what) {
   if (PyLong_Check(o) || (PyIndex_Check(o) && !PyList_Check(o) && !PyTuple_Check(o))) return int_of(o, out) ? 1 : -1;
   PyObject *items = PySequence_Tuple(o);
   if (!items) {
+    /* What its own methods raise stays. */
+    if (!PyErr_ExceptionMatches(PyExc_TypeError)) return -1;
     PyErr_Clear();
     PyErr_Format(PyExc_TypeError, "%s must be a whole number or a list of them, not %R", what, Py_TYPE(o));
     return -1;
@@ -105,7 +107,12 @@ static bool take_number(op_args *a, int p) {
   PyObject *o = a->given[p];
   if (!is_index(o)) return take_float(a, p);
   PyObject *i = PyNumber_Index(o);
-  if (!i) return take_float(a, p);
+  if (!i) {
+    /* An array has __index__ whatever its dtype is. */
+    if (!PyErr_ExceptionMatches(PyExc_TypeError)) return false;
+    PyErr_Clear();
+    return take_float(a, p);
+  }
   int overflow;
   int64_t v = PyLong_AsLongLongAndOverflow(i, &overflow);
   if (!overflow)

@@ -396,6 +396,7 @@ static bool make_type(PyObject *module) {
                          {Py_nb_index, array_index},
                          {Py_tp_iter, array_iter},
                          {Py_sq_item, array_item},
+                         {Py_sq_length, length},
                          {Py_mp_length, length},
                          {Py_mp_subscript, array_subscript},
                          {Py_mp_ass_subscript, array_assign},

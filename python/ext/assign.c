@@ -43,10 +43,11 @@ typedef struct place {
 static PyTypeObject *place_type;
 
 static PyObject *place_new(PyObject *array, PyObject *key) {
-  place *p = PyObject_New(place, place_type);
+  place *p = PyObject_GC_New(place, place_type);
   if (!p) return NULL;
   p->array = Py_NewRef(array);
   p->key = Py_XNewRef(key);
+  PyObject_GC_Track(p);
   return (PyObject *)p;
 }
 
@@ -55,12 +56,25 @@ PyObject *array_at(PyObject *self, void *unused) {
   return place_new(self, NULL);
 }
 
+/* A key may be a list that holds the place. */
+static int place_traverse(PyObject *self, visitproc visit, void *arg) {
+  Py_VISIT(Py_TYPE(self));
+  Py_VISIT(((place *)self)->key);
+  return 0;
+}
+
+static int place_clear(PyObject *self) {
+  Py_CLEAR(((place *)self)->key);
+  return 0;
+}
+
 static void place_dealloc(PyObject *self) {
   place *p = (place *)self;
   PyTypeObject *type = Py_TYPE(self);
+  PyObject_GC_UnTrack(self);
   Py_XDECREF(p->array);
   Py_XDECREF(p->key);
-  PyObject_Free(self);
+  PyObject_GC_Del(self);
   Py_DECREF(type);
 }
 
@@ -109,11 +123,13 @@ static PyType_Slot slots[] = {
     {Py_tp_doc,
      "A place in an array, x.at[...]: its methods return the array with other elements there, and leave x as it is."},
     {Py_tp_dealloc, place_dealloc},
+    {Py_tp_traverse, place_traverse},
+    {Py_tp_clear, place_clear},
     {Py_mp_subscript, place_subscript},
     {Py_tp_methods, methods},
     {0, NULL}};
-static PyType_Spec spec = {"tme.Place", sizeof(place), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION,
-                           slots};
+static PyType_Spec spec = {"tme.Place", sizeof(place), 0,
+                           Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_DISALLOW_INSTANTIATION, slots};
 
 bool assign_init(PyObject *module) {
   place_type = add_type(module, &spec);

@@ -41,9 +41,10 @@ static tme_array *share(tme_scope *s, tme_dtype t, Py_buffer **held) {
   int64_t shape[TME_MAX_RANK], strides[TME_MAX_RANK];
   for (int d = 0; d < v->ndim; d++) {
     shape[d] = v->shape[d];
-    strides[d] = v->strides[d];
+    if (v->strides) strides[d] = v->strides[d];
   }
-  tme_array *a = tme_wrap(s, t, v->ndim, shape, strides, v->buf, let_go, v);
+  /* Arrays of ctypes have none, though they were asked for. */
+  tme_array *a = tme_wrap(s, t, v->ndim, shape, v->strides ? strides : NULL, v->buf, let_go, v);
   if (a) *held = NULL;
   return a;
 }

@@ -34,21 +34,29 @@ typedef struct trace_object {
 
 static PyTypeObject *trace_type;
 
+/* A constant among the results may know the function, which ends that cycle. */
+static int trace_traverse(PyObject *self, visitproc visit, void *arg) {
+  Py_VISIT(Py_TYPE(self));
+  Py_VISIT(((trace_object *)self)->form);
+  return 0;
+}
+
 static void trace_dealloc(PyObject *self) {
   trace_object *t = (trace_object *)self;
   PyTypeObject *type = Py_TYPE(self);
+  PyObject_GC_UnTrack(self);
   tme_function_free(t->f);
   for (int i = 0; i < t->nresults; i++) tme_release(t->results[i].constant);
   PyMem_Free(t->results);
   PyMem_Free(t->in);
   Py_XDECREF(t->form);
   engine_drop(t->e);
-  PyObject_Free(self);
+  PyObject_GC_Del(self);
   Py_DECREF(type);
 }
 
 static trace_object *trace_new(engine_object *e) {
-  trace_object *t = PyObject_New(trace_object, trace_type);
+  trace_object *t = PyObject_GC_New(trace_object, trace_type);
   if (!t) return NULL;
   t->f = NULL;
   t->e = engine_ref(e);
@@ -58,6 +66,7 @@ static trace_object *trace_new(engine_object *e) {
   t->in = NULL;
   t->results = NULL;
   t->calls = 0;
+  PyObject_GC_Track(t);
   return t;
 }
 
@@ -221,7 +230,7 @@ static PyObject *replay(trace_object *t, tme_scope *s, tme_array *const *in) {
 typedef struct compiled {
   PyObject_HEAD PyObject *function;
   PyObject *traces;   /* a dict: (form, dtypes and shapes, engine's identity) -> trace */
-  trace_object *last; /* borrowed from the dict */
+  trace_object *last; /* of these, with a reference: other threads drop traces too */
   unsigned long long traced, evicted;
 } compiled;
 
@@ -232,12 +241,13 @@ static int traverse(PyObject *self, visitproc visit, void *arg) {
   Py_VISIT(Py_TYPE(self));
   Py_VISIT(c->function);
   Py_VISIT(c->traces);
+  Py_VISIT(c->last);
   return 0;
 }
 
 static int clear(PyObject *self) {
   compiled *c = (compiled *)self;
-  c->last = NULL;
+  Py_CLEAR(c->last);
   Py_CLEAR(c->function);
   Py_CLEAR(c->traces);
   return 0;
@@ -269,7 +279,7 @@ static PyObject *key_of(PyObject *form, PyObject *leaves, engine_object *e) {
 static bool make_room(compiled *c) {
   while (PyDict_Size(c->traces) >= MOST_TRACES) {
     PyObject *iterator = PyObject_GetIter(c->traces), *oldest = iterator ? PyIter_Next(iterator) : NULL;
-    c->last = NULL;
+    Py_CLEAR(c->last);
     bool ok = oldest && PyDict_DelItem(c->traces, oldest) == 0;
     Py_XDECREF(oldest);
     Py_XDECREF(iterator);
@@ -293,7 +303,11 @@ static trace_object *find(compiled *c, PyObject *form, PyObject *leaves, engine_
       if (!make_room(c) || PyDict_SetItem(c->traces, key, (PyObject *)t) < 0) Py_CLEAR(t);
     }
   }
-  if (t) c->last = t;
+  if (t && t != c->last) {
+    trace_object *before = c->last;
+    c->last = (trace_object *)Py_NewRef((PyObject *)t);
+    Py_XDECREF((PyObject *)before);
+  }
   Py_XDECREF(key);
   return t;
 }
@@ -473,9 +487,10 @@ static PyType_Slot slots[] = {{Py_tp_dealloc, compiled_dealloc},
 static PyType_Spec spec = {"tme.CompiledFunction", sizeof(compiled), 0,
                            Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_DISALLOW_INSTANTIATION, slots};
 
-static PyType_Slot trace_slots[] = {{Py_tp_dealloc, trace_dealloc}, {0, NULL}};
+static PyType_Slot trace_slots[] = {{Py_tp_dealloc, trace_dealloc}, {Py_tp_traverse, trace_traverse}, {0, NULL}};
 static PyType_Spec trace_spec = {"tme._core.trace", sizeof(trace_object), 0,
-                                 Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION, trace_slots};
+                                 Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_DISALLOW_INSTANTIATION,
+                                 trace_slots};
 
 static PyMethodDef functions[] = {
     {"compile", compile, METH_O,

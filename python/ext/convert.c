@@ -12,7 +12,9 @@ static tme_array *integer_literal(tme_scope *s, PyObject *o) {
   unsigned long long u = overflow > 0 ? PyLong_AsUnsignedLongLong(o) : 0;
   if (overflow > 0 && !PyErr_Occurred()) return tme_unsigned(s, u);
   PyErr_Clear();
-  PyErr_Format(PyExc_OverflowError, "%S is outside of int64 and uint64", o);
+  PyObject *text = number_text(o);
+  if (text) PyErr_Format(PyExc_OverflowError, "%U is outside of int64 and uint64", text);
+  Py_XDECREF(text);
   return NULL;
 }
 
@@ -54,9 +56,9 @@ typedef struct nest {
 } nest;
 
 static Py_ssize_t list_size(PyObject *o) { return PyList_Check(o) ? PyList_Size(o) : PyTuple_Size(o); }
-/* Borrowed; NULL with an exception if the list has shrunk. */
+/* A reference of our own, since a number's __float__ may change the list; NULL with an exception if it has shrunk. */
 static PyObject *list_at(PyObject *o, Py_ssize_t i) {
-  return PyList_Check(o) ? PyList_GetItem(o, i) : PyTuple_GetItem(o, i);
+  return Py_XNewRef(PyList_Check(o) ? PyList_GetItem(o, i) : PyTuple_GetItem(o, i));
 }
 
 static bool ragged(int depth) {
@@ -96,7 +98,9 @@ static bool survey(nest *n, PyObject *o, int depth) {
   n->shape[depth] = size;
   for (Py_ssize_t i = 0; i < size; i++) {
     PyObject *item = list_at(o, i);
-    if (!item || !survey(n, item, depth + 1)) return false;
+    bool ok = item && survey(n, item, depth + 1);
+    Py_XDECREF(item);
+    if (!ok) return false;
     if (n->objects) return true;
   }
   return true;
@@ -110,7 +114,9 @@ typedef struct filler {
 
 static bool overflow_error(PyObject *o, tme_dtype t) {
   PyErr_Clear();
-  PyErr_Format(PyExc_OverflowError, "array: %S is outside of %s", o, tme_dtype_name(t));
+  PyObject *text = number_text(o);
+  if (text) PyErr_Format(PyExc_OverflowError, "array: %U is outside of %s", text, tme_dtype_name(t));
+  Py_XDECREF(text);
   return false;
 }
 
@@ -150,7 +156,9 @@ static bool fill(filler *f, PyObject *o, const nest *n, int depth) {
   if (!is_list(o) || list_size(o) != n->shape[depth]) return ragged(depth);
   for (int64_t i = 0; i < n->shape[depth]; i++) {
     PyObject *item = list_at(o, i);
-    if (!item || !fill(f, item, n, depth + 1)) return false;
+    bool ok = item && fill(f, item, n, depth + 1);
+    Py_XDECREF(item);
+    if (!ok) return false;
   }
   return true;
 }

@@ -14,8 +14,8 @@ static PyObject *ask(PyObject *o, copy_mode copy) {
   PyObject *kwargs = version ? Py_BuildValue("{s:O}", "max_version", version) : NULL;
   PyObject *none = kwargs ? PyTuple_New(0) : NULL;
   PyObject *capsule = NULL;
-  if (none &&
-      (copy == COPY_IF_NEEDED || PyDict_SetItemString(kwargs, "copy", copy == COPY_ALWAYS ? Py_True : Py_False) == 0))
+  if (none && (copy == COPY_IF_NEEDED || copy == COPY_UNASKED ||
+               PyDict_SetItemString(kwargs, "copy", copy == COPY_ALWAYS ? Py_True : Py_False) == 0))
     capsule = PyObject_Call(method, none, kwargs);
   /* Those of before the array API standard 2023.12 take no such arguments. */
   if (none && !capsule && PyErr_ExceptionMatches(PyExc_TypeError)) {
@@ -30,10 +30,13 @@ static PyObject *ask(PyObject *o, copy_mode copy) {
 }
 
 /* The tensor goes over to the array, and the capsule is marked as used; on failure it keeps what it has. */
-static tme_array *take(tme_scope *s, PyObject *capsule) {
+static tme_array *take(tme_scope *s, PyObject *capsule, uint64_t *flags) {
   tme_array *a = NULL;
+  *flags = 0;
   if (PyCapsule_IsValid(capsule, versioned)) {
-    a = tme_from_dlpack_versioned(s, PyCapsule_GetPointer(capsule, versioned));
+    struct DLManagedTensorVersioned *t = PyCapsule_GetPointer(capsule, versioned);
+    a = tme_from_dlpack_versioned(s, t);
+    if (a) *flags = t->flags;
     if (a) PyCapsule_SetName(capsule, used_versioned);
   } else if (PyCapsule_IsValid(capsule, plain)) {
     a = tme_from_dlpack(s, PyCapsule_GetPointer(capsule, plain));
@@ -52,6 +55,14 @@ static tme_array *take(tme_scope *s, PyObject *capsule) {
   return a;
 }
 
+/* Of what its owner may change, in protocols that know no copies too. */
+static tme_array *copy_of(tme_scope *s, tme_array *a) {
+  const void *data = array_data(s, a);
+  tme_array *out = data ? tme_from(s, tme_array_dtype(a), tme_array_rank(a), tme_array_shape(a), data) : NULL;
+  if (data && !out) scope_raise(s);
+  return out;
+}
+
 static bool on_host(PyObject *device) {
   if (!device || device == Py_None) return true;
   const char *name = PyUnicode_Check(device) ? PyUnicode_AsUTF8AndSize(device, NULL) : NULL;
@@ -63,8 +74,13 @@ static bool on_host(PyObject *device) {
 tme_array *array_of_dlpack(tme_scope *s, PyObject *o, PyObject *device, copy_mode copy) {
   if (!on_host(device)) return NULL;
   PyObject *capsule = PyCapsule_CheckExact(o) ? Py_NewRef(o) : ask(o, copy);
-  tme_array *a = capsule ? take(s, capsule) : NULL;
+  uint64_t flags;
+  tme_array *a = capsule ? take(s, capsule, &flags) : NULL;
   Py_XDECREF(capsule);
+  if (!a) return NULL;
+  if (copy == COPY_ALWAYS && !(flags & DLPACK_FLAG_BITMASK_IS_COPIED)) return copy_of(s, a);
+  if (copy == COPY_IF_NEEDED && !(flags & (DLPACK_FLAG_BITMASK_IS_COPIED | DLPACK_FLAG_BITMASK_READ_ONLY)))
+    return copy_of(s, a);
   return a;
 }
 
@@ -73,7 +89,9 @@ static PyObject *from_dlpack(PyObject *module, PyObject *args, PyObject *kwargs)
   static char *names[] = {"x", "device", "copy", NULL};
   PyObject *o, *device = Py_None, *copy = Py_None;
   if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|$OO:from_dlpack", names, &o, &device, &copy)) return NULL;
-  copy_mode mode = copy == Py_None ? COPY_IF_NEEDED : PyObject_IsTrue(copy) ? COPY_ALWAYS : COPY_NEVER;
+  int wanted = copy == Py_None ? 0 : PyObject_IsTrue(copy);
+  if (wanted < 0) return NULL;
+  copy_mode mode = copy == Py_None ? COPY_UNASKED : wanted ? COPY_ALWAYS : COPY_NEVER;
   engine_object *e = engine_current();
   tme_scope *s = e ? scope_open(e) : NULL;
   tme_array *a = s ? array_of_dlpack(s, o, device, mode) : NULL;

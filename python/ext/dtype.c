@@ -54,7 +54,8 @@ static Py_hash_t dtype_hash(PyObject *self) {
   return h;
 }
 
-/* The dtype of an object by its text, or of one of NumPy's by the name that it has; NONE without an exception. */
+/* The dtype of an object by its text, or of one of NumPy's by the name that it has; NONE, with an exception only if one of
+ * its own methods raises it. */
 static tme_dtype parse(PyObject *o) {
   PyObject *name = NULL;
   if (PyUnicode_Check(o)) {
@@ -62,7 +63,7 @@ static tme_dtype parse(PyObject *o) {
   } else {
     const char *attribute = PyType_Check(o) ? "__name__" : "name";
     name = PyObject_GetAttrString(o, attribute);
-    if (!name) PyErr_Clear();
+    if (!name && PyErr_ExceptionMatches(PyExc_AttributeError)) PyErr_Clear();
   }
   const char *text = name && PyUnicode_Check(name) ? PyUnicode_AsUTF8AndSize(name, NULL) : NULL;
   tme_dtype t = text ? tme_dtype_parse(text) : TME_DTYPE_NONE;
@@ -95,6 +96,7 @@ bool dtype_of(PyObject *o, engine_object *e, tme_dtype *t) {
   if (builtin_dtype(o, e, t)) return true;
   *t = parse(o);
   if (*t != TME_DTYPE_NONE) return true;
+  if (PyErr_Occurred()) return false;
   PyErr_Format(PyExc_TypeError, "%R is no dtype of tme, expected one of tme.float32, tme.int64, ... or its name", o);
   return false;
 }
@@ -106,6 +108,7 @@ static PyObject *dtype_compare(PyObject *self, PyObject *other, int op) {
     if (!PyUnicode_Check(other) && !PyType_Check(other) && !PyObject_HasAttrString(other, "name"))
       Py_RETURN_NOTIMPLEMENTED;
     same = parse(other) == dtype_in(self);
+    if (PyErr_Occurred()) return NULL;
   }
   return PyBool_FromLong(same == (op == Py_EQ));
 }

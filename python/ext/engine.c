@@ -43,15 +43,16 @@ static int hand_over(void *unused) {
     PyObject *logging = PyImport_ImportModule("logging");
     logger = logging ? PyObject_CallMethod(logging, "getLogger", "s", "tme") : NULL;
     Py_XDECREF(logging);
+    if (!logger) PyErr_WriteUnraisable(NULL);
   }
   for (message *m = take_messages(), *next; m; m = next) {
     next = m->next;
     PyObject *r = logger ? PyObject_CallMethod(logger, "log", "iss", levels[m->level], "%s", m->text) : NULL;
+    /* What a handler of the user raises is no error of whoever happens to run now. */
+    if (!r && logger) PyErr_WriteUnraisable(logger);
     Py_XDECREF(r);
     free(m);
   }
-  /* What a handler of the user raises is no error of whoever happens to run now. */
-  if (PyErr_Occurred()) PyErr_WriteUnraisable(logger);
   return 0;
 }
 

@@ -48,6 +48,14 @@ PyObject *raise_status(tme_status st, const char *text) {
   return NULL;
 }
 
+PyObject *number_text(PyObject *o) {
+  PyObject *text = PyObject_Str(o);
+  if (text) return text;
+  if (!PyErr_ExceptionMatches(PyExc_ValueError)) return NULL;
+  PyErr_Clear();
+  return PyUnicode_FromString("a number of thousands of digits");
+}
+
 PyObject *scope_raise(const tme_scope *s) { return raise_status(tme_error_code(s), tme_error(s)); }
 
 /* The scope of the last call, for the next one. */

@@ -1,10 +1,10 @@
 /* tme.eval, tme.async_eval. */
-#include "ext.h"
+#include "tree.h"
 
 /* The arrays of trees, each with a reference. */
 typedef struct leaves {
   tme_array **a;
-  engine_object *e;
+  engine_object *e; /* a reference: the objects that the arrays were found in need not live on */
   int n, cap;
 } leaves;
 
@@ -21,7 +21,7 @@ static bool collect_all(leaves *l, PyObject *items) {
 static bool add(leaves *l, array_object *o) {
   if (l->n == l->cap) {
     int cap = l->cap ? 2 * l->cap : 16;
-    tme_array **a = PyMem_Realloc(l->a, (size_t)cap * sizeof *a);
+    tme_array **a = l->cap > INT32_MAX / 2 ? NULL : PyMem_Realloc(l->a, (size_t)cap * sizeof *a);
     if (!a) {
       PyErr_NoMemory();
       return false;
@@ -33,7 +33,7 @@ static bool add(leaves *l, array_object *o) {
     PyErr_SetString(PyExc_ValueError, "eval: the arrays belong to different engines");
     return false;
   }
-  l->e = o->engine;
+  if (!l->e) l->e = engine_ref(o->engine);
   l->a[l->n++] = tme_retain(o->array);
   return true;
 }
@@ -49,10 +49,8 @@ static bool collect(leaves *l, PyObject *o) {
     PyObject *values = PyDict_Values(o);
     ok = values && collect_all(l, PySequence_Tuple(values));
     Py_XDECREF(values);
-  } else if (PyObject_HasAttrString(o, "__dataclass_fields__")) {
-    PyObject *values = PyObject_GetAttrString(o, "__dict__");
-    ok = values && collect(l, values);
-    Py_XDECREF(values);
+  } else if (is_dataclass(o)) {
+    ok = collect_all(l, dataclass_values(o));
   }
   Py_LeaveRecursiveCall();
   return ok;
@@ -61,6 +59,7 @@ static bool collect(leaves *l, PyObject *o) {
 static void drop(leaves *l) {
   for (int i = 0; i < l->n; i++) tme_release(l->a[i]);
   PyMem_Free(l->a);
+  engine_drop(l->e);
 }
 
 static PyObject *eval(PyObject *module, PyObject *const *args, Py_ssize_t n) {

@@ -39,6 +39,8 @@ PyObject *scope_raise(const tme_scope *s);
 PyObject *raise_status(tme_status st, const char *text);
 /* The class that it raises; borrowed. */
 PyObject *exception_of(tme_status st);
+/* The number for a message: Python does not write those of thousands of digits. NULL with an exception. */
+PyObject *number_text(PyObject *o);
 bool errors_init(PyObject *module);
 
 /* ---- dtypes: dtype.c ---------------------------------------------------------------------------------------------- */
@@ -96,7 +98,8 @@ bool value_init(PyObject *module);
 tme_array *operand_of(tme_scope *s, engine_object *e, PyObject *o);
 /* The same with an exception for everything else, in which `what` names the operation. */
 tme_array *operand_needed(tme_scope *s, engine_object *e, PyObject *o, const char *what);
-typedef enum copy_mode { COPY_IF_NEEDED, COPY_ALWAYS, COPY_NEVER } copy_mode;
+/* IF_NEEDED: unless nobody can write the memory. UNASKED: its owner decides. */
+typedef enum copy_mode { COPY_IF_NEEDED, COPY_ALWAYS, COPY_NEVER, COPY_UNASKED } copy_mode;
 /* An array with the values of the object, in dtype t unless that is TME_DTYPE_NONE. */
 tme_array *array_of(tme_scope *s, engine_object *e, PyObject *o, tme_dtype t, copy_mode copy);
 bool convert_init(PyObject *module);

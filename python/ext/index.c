@@ -37,7 +37,9 @@ static bool int_entry(PyObject *o, tme_index *ix) {
   if (!i) return false;
   int overflow;
   ix->start = PyLong_AsLongLongAndOverflow(i, &overflow);
-  if (overflow) PyErr_Format(PyExc_IndexError, "index: %S is outside of every array", i);
+  PyObject *text = overflow ? number_text(i) : NULL;
+  if (text) PyErr_Format(PyExc_IndexError, "index: %U is outside of every array", text);
+  Py_XDECREF(text);
   Py_DECREF(i);
   return !PyErr_Occurred();
 }

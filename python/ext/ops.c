@@ -147,7 +147,21 @@ static bool fill(op_record *op, int i) {
   return op->def.ml_doc;
 }
 
-static PyType_Slot slots[] = {{Py_tp_dealloc, bound_dealloc}, {0, NULL}};
+/* Pickles ask a function for what it is bound to, and that, once it is there again, for the function. */
+static PyObject *bound_reduce(PyObject *self, PyObject *unused) {
+  (void)unused;
+  PyObject *to = ((bound_op *)self)->to;
+  const char *module = to ? "copy" : "importlib", *name = to ? "copy" : "import_module";
+  PyObject *m = PyImport_ImportModule(module), *f = m ? PyObject_GetAttrString(m, name) : NULL, *out = NULL;
+  if (f) out = to ? Py_BuildValue("(O(O))", f, to) : Py_BuildValue("(O(s))", f, "tme._core");
+  Py_XDECREF(f);
+  Py_XDECREF(m);
+  return out;
+}
+
+static PyMethodDef bound_methods[] = {{"__reduce__", bound_reduce, METH_NOARGS, NULL}, {NULL, NULL, 0, NULL}};
+
+static PyType_Slot slots[] = {{Py_tp_dealloc, bound_dealloc}, {Py_tp_methods, bound_methods}, {0, NULL}};
 static PyType_Spec spec = {"tme._core.bound_op", sizeof(bound_op), 0,
                            Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION, slots};
 

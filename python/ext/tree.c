@@ -43,14 +43,37 @@ static PyObject *field_values(PyObject *o, PyObject *names) {
   return out;
 }
 
+bool is_dataclass(PyObject *o) { return !PyType_Check(o) && PyObject_HasAttrString(o, "__dataclass_fields__"); }
+
+/* Of __dataclass_fields__ some are variables of the class, or arguments of its constructor alone. */
+static PyObject *field_names(PyObject *o) {
+  PyObject *module = PyImport_ImportModule("dataclasses");
+  PyObject *fields = module ? PyObject_CallMethod(module, "fields", "O", o) : NULL;
+  PyObject *list = fields ? PySequence_Tuple(fields) : NULL;
+  Py_ssize_t n = list ? PyTuple_Size(list) : 0;
+  PyObject *out = list ? PyTuple_New(n) : NULL;
+  for (Py_ssize_t i = 0; out && i < n; i++) {
+    PyObject *name = PyObject_GetAttrString(PyTuple_GetItem(list, i), "name");
+    if (!name || PyTuple_SetItem(out, i, name) < 0) Py_CLEAR(out);
+  }
+  Py_XDECREF(list);
+  Py_XDECREF(fields);
+  Py_XDECREF(module);
+  return out;
+}
+
+PyObject *dataclass_values(PyObject *o) {
+  PyObject *names = field_names(o), *out = names ? field_values(o, names) : NULL;
+  Py_XDECREF(names);
+  return out;
+}
+
 static PyObject *flatten_dataclass(PyObject *o, PyObject *leaves) {
-  PyObject *fields = PyObject_GetAttrString(o, "__dataclass_fields__"),
-           *names = fields ? PySequence_Tuple(fields) : NULL;
+  PyObject *names = field_names(o);
   PyObject *detail = names ? PyTuple_Pack(2, Py_TYPE(o), names) : NULL;
   PyObject *out = detail ? branch(DATACLASS, detail, field_values(o, names), leaves) : NULL;
   Py_XDECREF(detail);
   Py_XDECREF(names);
-  Py_XDECREF(fields);
   return out;
 }
 
@@ -88,7 +111,7 @@ static PyObject *flatten(PyObject *o, PyObject *leaves) {
     return branch(named ? NAMED_TUPLE : TUPLE, named ? (PyObject *)Py_TYPE(o) : Py_None, PySequence_Tuple(o), leaves);
   }
   if (PyDict_Check(o)) return flatten_dict(o, leaves);
-  if (!PyType_Check(o) && PyObject_HasAttrString(o, "__dataclass_fields__")) return flatten_dataclass(o, leaves);
+  if (is_dataclass(o)) return flatten_dataclass(o, leaves);
   if (has_elements(o)) return holder(o, leaves);
   return constant(o);
 }

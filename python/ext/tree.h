@@ -11,6 +11,9 @@
 PyObject *tree_flatten(PyObject *o, PyObject *leaves);
 /* The tree again, with the leaves of the tuple or list from *at on. */
 PyObject *tree_build(PyObject *form, PyObject *leaves, Py_ssize_t *at);
+bool is_dataclass(PyObject *o);
+/* The values of its fields: a new tuple, or NULL with an exception. */
+PyObject *dataclass_values(PyObject *o);
 /* The form of a single array; borrowed. */
 PyObject *tree_leaf(void);
 

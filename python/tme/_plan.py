@@ -12,8 +12,10 @@ def _arrays(tree: Any) -> list[_core.Array]:
         return [tree]
     if isinstance(tree, dict):
         tree = tree.values()
-    elif hasattr(tree, "__dataclass_fields__"):
-        tree = vars(tree).values()
+    elif hasattr(tree, "__dataclass_fields__") and not isinstance(tree, type):
+        import dataclasses
+
+        tree = [getattr(tree, field.name) for field in dataclasses.fields(tree)]
     elif not isinstance(tree, (list, tuple)):
         return []
     return [array for branch in tree for array in _arrays(branch)]
