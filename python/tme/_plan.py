@@ -24,7 +24,7 @@ def _arrays(tree: Any) -> list[_core.Array]:
 class Plan:
     """How arrays will be computed: the kernels, what they fuse, and why.
 
-    It prints as text; in a notebook it shows the graph as a picture where Graphviz is installed.
+    It prints as text; in a notebook it shows the graph as a picture.
     """
 
     def __init__(self, *trees: Any) -> None:
@@ -39,18 +39,20 @@ class Plan:
         """The graph in Graphviz's language."""
         return _core.explain_arrays(self._roots, _core.EXPLAIN_DOT)
 
-    def svg(self) -> str | None:
-        """The graph as a picture; None where Graphviz's program `dot` is not installed."""
+    def svg(self) -> str:
+        """The graph as a picture, by Graphviz's program `dot` where it is installed."""
         import shutil
         import subprocess
 
+        from . import _picture
+
         program = shutil.which("dot")
         if program is None:
-            return None
+            return _picture.svg(self.dot())
         done = subprocess.run([program, "-Tsvg"], input=self.dot(), capture_output=True, text=True, check=True, timeout=60)
         return done.stdout
 
-    def _repr_svg_(self) -> str | None:
+    def _repr_svg_(self) -> str:
         return self.svg()
 
     def __str__(self) -> str:

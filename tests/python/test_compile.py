@@ -4,10 +4,12 @@ import collections
 import dataclasses
 import functools
 import inspect
+import xml.etree.ElementTree
 
 import numpy as np
 import pytest
 import tme
+from tme import _picture
 
 Pair = collections.namedtuple("Pair", "a b")
 
@@ -182,8 +184,11 @@ def test_plans():
     plan = f.lower(tme.eye(4))
     assert "matmul" in str(plan) and "digraph" in plan.dot() and "step 0" in f.explain(tme.eye(4)).text()
     assert "tanh" in tme.explain(tme.tanh(tme.eye(4)), ir=True)
-    picture = plan.svg()
-    assert picture is None or "<svg" in picture
+    assert "<svg" in plan.svg()
+    xml.etree.ElementTree.fromstring(_picture.svg(plan.dot()))
+    own = _picture.svg(tme.Plan(tme.softmax(tme.eye(4) @ tme.eye(4)), tme.eye(2) < 3).dot())
+    boxes = [node for node in xml.etree.ElementTree.fromstring(own) if node.tag.endswith("rect")]
+    assert len(boxes) >= 6 and len({(box.get("x"), box.get("y")) for box in boxes}) == len(boxes)
     assert f.stats()["traces"] == 0
 
 
