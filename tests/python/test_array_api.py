@@ -93,3 +93,39 @@ def test_can_cast():
     for a, b in itertools.product(tme.dtypes, repeat=2):
         assert tme.can_cast(a, b) == (tme.result_type(a, b) == b)
     assert tme.can_cast(tme.zeros(1, dtype=tme.int8), tme.int64)
+
+
+# What version 2024.12 of the standard names, and what of it is not there yet: an operation that comes is taken out of LACKS.
+NAMES = """
+    __array_namespace_info__ abs acos acosh add all any arange argmax argmin argsort asarray asin asinh astype atan atan2
+    atanh bitwise_and bitwise_invert bitwise_left_shift bitwise_or bitwise_right_shift bitwise_xor broadcast_arrays
+    broadcast_to can_cast ceil clip concat conj copysign cos cosh count_nonzero cumulative_prod cumulative_sum diff divide
+    e empty empty_like equal exp expand_dims expm1 eye finfo flip floor floor_divide from_dlpack full full_like greater
+    greater_equal hypot iinfo imag inf isdtype isfinite isinf isnan less less_equal linspace log log10 log1p log2
+    logaddexp logical_and logical_not logical_or logical_xor matmul matrix_transpose max maximum mean meshgrid min minimum
+    moveaxis multiply nan negative newaxis nextafter nonzero not_equal ones ones_like permute_dims pi positive pow prod
+    real reciprocal remainder repeat reshape result_type roll round searchsorted sign signbit sin sinh sort sqrt square
+    squeeze stack std subtract sum take take_along_axis tan tanh tensordot tile tril triu trunc unique_all unique_counts
+    unique_inverse unique_values unstack var vecdot where zeros zeros_like
+""".split()
+LINALG = """
+    cholesky cross det diagonal eigh eigvalsh inv matmul matrix_norm matrix_power matrix_rank matrix_transpose outer pinv
+    qr slogdet solve svd svdvals tensordot trace vecdot vector_norm
+""".split()
+FFT = """
+    fft fftfreq fftn fftshift hfft ifft ifftn ifftshift ihfft irfft irfftn rfft rfftfreq rfftn
+""".split()
+LACKS = {
+    *("argsort cumulative_prod cumulative_sum searchsorted sort unique_all unique_counts unique_inverse unique_values".split()),
+    *(f"linalg.{name}" for name in "cholesky det eigh eigvalsh inv qr slogdet solve".split()),
+    *(f"fft.{name}" for name in FFT),
+}
+
+
+def test_names_of_the_standard():
+    assert {name for name in NAMES if not hasattr(tme, name)} == {name for name in LACKS if "." not in name}
+    for extension, names in (("linalg", LINALG), ("fft", FFT)):
+        there = getattr(tme, extension, None)
+        assert {f"{extension}.{name}" for name in names if not hasattr(there, name)} == {
+            name for name in LACKS if name.startswith(extension)
+        }
