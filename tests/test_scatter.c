@@ -1,4 +1,5 @@
-/* scatter, slice_update, take_along_axis, put_along_axis and argwhere against the rules, element by element; what they refuse; many updates of one place. */
+/* scatter, slice_update, take_along_axis, put_along_axis and argwhere against the rules, element by element; what they refuse;
+ * many updates of one place; more indices than memory holds. */
 #include "support/engines.h"
 #include <math.h>
 #include <setjmp.h>
@@ -228,10 +229,40 @@ static void places(void **state) {
   tme_scope_free(s);
 }
 
+/* Counted are the elements that x has, not those that an intermediate result of more digits would have. */
+static void places_of_computed(void **state) {
+  (void)state;
+  tme_scope *s = tme_scope_new(engine);
+  float x[] = {1e-7F, 1, 2}, y[] = {0.1F, 1, 0};
+  int64_t n = 3;
+  tme_array *a = tme_astype(s, tme_from(s, TME_F32, 1, &n, x), TME_F16),
+            *b = tme_astype(s, tme_from(s, TME_F32, 1, &n, y), TME_F16),
+            *i = tme_argwhere(s, tme_multiply(s, a, b), -1);
+  assert_int_equal(tme_array_shape(i)[0], 1);
+  test_equal(s, tme_astype(s, i, TME_F32), (float[]){1}, 1);
+  tme_scope_free(s);
+}
+
+/* The indices are one byte, repeated. */
+static void huge(void **state) {
+  (void)state;
+  tme_scope *s = tme_scope_new(engine);
+  int64_t n = 3, many = (int64_t)1 << 62, few[] = {3, (int64_t)1 << 40};
+  tme_array *x = tme_zeros(s, &n, 1, TME_U8), *one = tme_full(s, NULL, 0, 1, TME_U8);
+  tme_array *i = tme_broadcast_to(s, tme_from(s, TME_U8, 0, NULL, (uint8_t[]){0}), &many, 1);
+  assert_int_equal(tme_eval(s, tme_scatter(s, x, i, one, 0, "set")), TME_ERR_MEMORY);
+  test_error(s, TME_ERR_MEMORY, "scatter: out of memory");
+  assert_int_equal(tme_eval(s, tme_put_along_axis(s, x, i, one, 0, "add")), TME_ERR_MEMORY);
+  test_error(s, TME_ERR_MEMORY, "put_along_axis: out of memory");
+  assert_null(tme_scatter(s, tme_broadcast_to(s, one, few, 2), i, one, 0, "set"));
+  test_error(s, TME_ERR_MEMORY, "scatter: shape (4611686018427387904, 1099511627776) of uint8 has more bytes");
+  tme_scope_free(s);
+}
+
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(by_the_rules), cmocka_unit_test(slices_by_the_rules),
-                                     cmocka_unit_test(many_updates), cmocka_unit_test(refused),
-                                     cmocka_unit_test(in_functions), cmocka_unit_test(along_axes),
-                                     cmocka_unit_test(places)};
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(by_the_rules), cmocka_unit_test(slices_by_the_rules), cmocka_unit_test(many_updates),
+      cmocka_unit_test(refused),      cmocka_unit_test(in_functions),        cmocka_unit_test(along_axes),
+      cmocka_unit_test(places),       cmocka_unit_test(places_of_computed),  cmocka_unit_test(huge)};
   return cmocka_run_group_tests(tests, begin, end);
 }

@@ -67,10 +67,11 @@ static tme_array *count_nonzero(tme_scope *s, tme_array *x) {
 }
 
 tme_status compose_argwhere(tme_scope *s, tme_array *x, tme_array **out) {
-  tme_scope *between = tme_scope_new(s->engine);
-  if (!between) return fail_memory(&s->err, "argwhere", sizeof *between);
+  tme_scope *between = scope_between(s, "argwhere");
+  if (!between) return s->err.code;
   between->stop = s->stop;
-  const int64_t *n = tme_data(between, count_nonzero(between, x));
+  /* Rounded to its dtype first: what is counted is what argwhere reads. */
+  const int64_t *n = tme_eval(between, x) == TME_OK ? tme_data(between, count_nonzero(between, x)) : NULL;
   if (n)
     *out = tme_argwhere(s, x, *n);
   else if (between->err.code == TME_ERR_NO_VALUE)

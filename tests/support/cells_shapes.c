@@ -173,8 +173,16 @@ static const gather gathers[] = {
     {{3, {2, 3, 1}}, {2, {2, 2}}, 2}, {{4, {2, 3, 2, 2}}, {3, {1, 2, 3}}, 1},
 };
 
+/* Of indices. */
+static const tme_dtype kinds[] = {TME_I64, TME_I32, TME_U8, TME_I8, TME_U64, TME_I16, TME_U16, TME_U32};
+
+static void index_bounds(operand *n, int64_t extent) {
+  n->fill = FILL_INDEX;
+  n->hi = (double)(extent < 127 || tme_dtype_size(n->dtype) > 1 ? extent : 127);
+  n->lo = dtype_is_signed(n->dtype) ? -n->hi : 0;
+}
+
 void cells_take(matrix *m, int op) {
-  static const tme_dtype kinds[] = {TME_I64, TME_I32, TME_U8, TME_I8, TME_U64, TME_I16, TME_U16, TME_U32};
   for (int i = 0; i < TME_DTYPE_COUNT; i++) {
     tme_dtype t = (tme_dtype)i;
     if (!matrix_takes(m, t)) continue;
@@ -188,10 +196,7 @@ void cells_take(matrix *m, int op) {
         x->fill = FILL_MIXED;
         operand *n = cell_in(&c, "indices", kinds[(k + l + i) % COUNT(kinds)], g->indices.rank, g->indices.shape);
         n->layout = (layout)((l * 5) % LAYOUT_COUNT);
-        n->fill = FILL_INDEX;
-        int64_t extent = g->x.shape[g->axis < 0 ? g->axis + g->x.rank : g->axis];
-        n->hi = (double)(extent < 127 ? extent : tme_dtype_size(n->dtype) > 1 ? extent : 127);
-        n->lo = dtype_is_signed(n->dtype) ? -n->hi : 0;
+        index_bounds(n, g->x.shape[g->axis < 0 ? g->axis + g->x.rank : g->axis]);
         cell_int(&c, "axis", g->axis);
         matrix_add(m, &c);
       }
@@ -210,9 +215,7 @@ static const along alongs[] = {
 
 static operand *indices_along(cell *c, const along *g, tme_dtype t) {
   operand *n = cell_in(c, "indices", t, g->indices.rank, g->indices.shape);
-  n->fill = FILL_INDEX;
-  n->hi = (double)g->x.shape[g->axis < 0 ? g->axis + g->x.rank : g->axis];
-  n->lo = -n->hi;
+  index_bounds(n, g->x.shape[g->axis < 0 ? g->axis + g->x.rank : g->axis]);
   return n;
 }
 
@@ -227,7 +230,7 @@ void cells_take_along_axis(matrix *m, int op) {
         operand *x = cell_in(&c, "x", t, alongs[k].x.rank, alongs[k].x.shape);
         x->layout = (layout)l;
         x->fill = FILL_MIXED;
-        indices_along(&c, &alongs[k], (k + l) % 2 ? TME_I64 : TME_I32)->layout = (layout)((l * 5) % LAYOUT_COUNT);
+        indices_along(&c, &alongs[k], kinds[(k + l + i) % COUNT(kinds)])->layout = (layout)((l * 5) % LAYOUT_COUNT);
         cell_int(&c, "axis", alongs[k].axis);
         matrix_add(m, &c);
       }
@@ -264,10 +267,8 @@ void cells_scatter(matrix *m, int op) {
         cell_init(&c, op, k < 4 && (!l || k < 1));
         operand *x = cell_in(&c, "x", t, g->x.rank, g->x.shape);
         x->layout = (layout)l;
-        operand *n = cell_in(&c, "indices", TME_I32, g->indices.rank, g->indices.shape);
-        n->fill = FILL_INDEX;
-        n->hi = (double)g->x.shape[axis];
-        n->lo = -n->hi;
+        operand *n = cell_in(&c, "indices", kinds[(k + l + i) % COUNT(kinds)], g->indices.rank, g->indices.shape);
+        index_bounds(n, g->x.shape[axis]);
         dims u = {0, {0}};
         for (int d = 0; d < axis; d++) u.shape[u.rank++] = g->x.shape[d];
         for (int d = 0; d < g->indices.rank; d++) u.shape[u.rank++] = g->indices.shape[d];
@@ -294,7 +295,7 @@ void cells_put_along_axis(matrix *m, int op) {
         cell c;
         cell_init(&c, op, !k || !l);
         cell_in(&c, "x", t, alongs[k].x.rank, alongs[k].x.shape)->layout = (layout)l;
-        indices_along(&c, &alongs[k], TME_I64);
+        indices_along(&c, &alongs[k], kinds[(k + l + i) % COUNT(kinds)]);
         cell_in(&c, "updates", t, u.rank, u.shape)->layout = (layout)((l * 3) % LAYOUT_COUNT);
         cell_int(&c, "axis", axis);
         cell_word(&c, "mode", modes[(k + l) % (dtype_is_complex(t) ? 3 : COUNT(modes))]);

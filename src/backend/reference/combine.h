@@ -6,7 +6,8 @@
 
 /* In which dtype elements of t are combined, so that many small updates are not lost. */
 tme_dtype combine_dtype(tme_dtype t);
-/* n elements of that dtype, of an array of t. `mode` is scatter's. Of bools a sum is true where a term is. */
-void combine(int mode, tme_dtype t, void *to, const void *v, int64_t n);
+/* n values of that dtype, of an array of t, with to[at[0]], to[at[1]], ..., one after the other (NULL: to[0], to[1], ...).
+ * `mode` is scatter's. Of bools a sum is true where a term is. */
+void combine(int mode, tme_dtype t, void *to, const int64_t *at, const void *v, int64_t n);
 
 #endif

@@ -33,9 +33,9 @@ tme_status reference_run(ref_call *c, error *e);
  * false if it must be computed (a reshape that does not fit the strides, pad, concatenate). */
 bool reference_view(int op, const ref_array *in, const op_attrs *attrs, const op_type *type, ref_array *out);
 
-/* The indices as int64, row-major, 0 <= index < extent; an error, which names the operation, where one is out of range. */
-tme_status reference_read_indices(const char *op, const ref_array *indices, int64_t extent, int axis, int64_t *to,
-                                  error *e);
+/* The indices as int64, row-major, 0 <= index < extent, for the caller to free. NULL after an error, which names the operation:
+ * one is out of range, or there is no memory. */
+int64_t *reference_indices(const char *op, const ref_array *indices, int64_t extent, int axis, error *e);
 /* take's check: every index of any integer dtype lies in [-extent, extent), else an error that names it. */
 tme_status reference_check_indices(const ref_array *indices, int64_t extent, int axis, error *e);
 

@@ -104,7 +104,7 @@ static tme_status combine_sorted(const scatter *s, error *e) {
     convert_strided(slice.rank, slice.shape, t, place, s->slice.stride, wide, to, rows);
     for (end = i; end < s->n && u[end].index == u[i].index; end++) {
       convert_strided(slice.rank, slice.shape, t, update_at(s, u[end].number), s->from, wide, v, rows);
-      combine(s->mode, t, to, v, s->slice.size);
+      combine(s->mode, t, to, NULL, v, s->slice.size);
     }
     convert_strided(slice.rank, slice.shape, wide, to, rows, t, place, s->slice.stride);
   }
@@ -135,10 +135,16 @@ static tme_status combine_dense(const scatter *s, error *e) {
     convert_strided(t->rank, t->shape, t->dtype, s->out->data, s->out->strides, wide, to, rows);
     type_strides(&s->part, rows);
     convert_strided(s->part.rank, s->part.shape, t->dtype, s->updates, s->strides, wide, v, rows);
-    for (int64_t b = 0; b < before; b++)
-      for (int64_t i = 0; i < s->n; i++)
-        combine(s->mode, t->dtype, to + (size_t)((b * extent + s->index[i]) * behind) * size,
-                v + (size_t)((b * s->n + i) * behind) * size, behind);
+    for (int64_t b = 0; b < before; b++) {
+      char *row = to + (size_t)(b * extent * behind) * size;
+      const char *from = v + (size_t)(b * s->n * behind) * size;
+      if (behind == 1)
+        combine(s->mode, t->dtype, row, s->index, from, s->n);
+      else
+        for (int64_t i = 0; i < s->n; i++)
+          combine(s->mode, t->dtype, row + (size_t)(s->index[i] * behind) * size, NULL,
+                  from + (size_t)(i * behind) * size, behind);
+    }
     type_strides(t, rows);
     convert_strided(t->rank, t->shape, wide, to, rows, t->dtype, s->out->data, s->out->strides);
   }
@@ -154,9 +160,8 @@ tme_status ref_scatter(ref_call *c, error *e) {
   scatter s = {.out = out, .mode = c->attrs->scatter.mode, .n = type_size(&indices->type), .indices = rank};
   copy_strided(x->type.rank, x->type.shape, tme_dtype_size(x->type.dtype), x->data, x->strides, out->data,
                out->strides);
-  int64_t *index = mem_alloc((size_t)s.n * sizeof *index);
-  if (!index) return fail_memory(e, "scatter", (size_t)s.n * sizeof *index);
-  tme_status st = reference_read_indices("scatter", indices, x->type.shape[axis], axis, index, e);
+  int64_t *index = reference_indices("scatter", indices, x->type.shape[axis], axis, e);
+  if (!index) return e->code;
   s.index = index;
   s.step = out->strides[axis];
   s.slice = dims_of(&out->type, out->strides, ~(1u << axis));
@@ -173,7 +178,8 @@ tme_status ref_scatter(ref_call *c, error *e) {
     s.stride[d] = s.strides[axis + d];
   }
   s.updates = updates->data;
-  if (st == TME_OK && s.n && s.slice.size) {
+  tme_status st = TME_OK;
+  if (s.n && s.slice.size) {
     if (s.mode == SCATTER_MODE_SET)
       set_all(&s);
     else

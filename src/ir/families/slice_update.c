@@ -15,7 +15,7 @@ tme_status infer_updates(op_call *c, int i, const op_type *part, error *e) {
     return fail(e, TME_ERR_DTYPE, "%s: updates of %s do not go into %s", op_name(c->op), tme_dtype_name(updates->dtype),
                 tme_dtype_name(x->dtype));
   infer_want(c, i, x->dtype);
-  return TME_OK;
+  return type_check_size(part, op_name(c->op), e);
 }
 
 tme_status infer_slice_update(op_call *c, op_type *out, error *e) {
