@@ -120,7 +120,7 @@ static void composed(matrix *m, int op, tme_dtype t) {
     cell c;
     cell_init(&c, op, k < 2);
     cell_in(&c, "x", t, 2, shape)->fill = FILL_MIXED;
-    if (k < 2) cell_in(&c, k ? "lo" : "hi", t, 1, &shape[1])->fill = FILL_MIXED;
+    if (k < 2) cell_in(&c, k ? "min" : "max", t, 1, &shape[1])->fill = FILL_MIXED;
     matrix_add(m, &c);
   }
 }
