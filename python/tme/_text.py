@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import contextvars
-import html
 from typing import TYPE_CHECKING, Any
 
 from . import _core
@@ -125,6 +124,8 @@ def _cell(value: Any, precision: int) -> str:
 
 def array_html(x: _core.Array) -> str:
     """A table for notebooks; of more than two dimensions the text."""
+    import html  # which `import tme` need not wait for
+
     about = html.escape(f"{x.dtype}, shape {x.shape}")
     options = _options.get()
     if x.ndim not in (1, 2) or not x.size:
