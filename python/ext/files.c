@@ -47,7 +47,12 @@ static int fill(tme_scope *s, engine_object *e, PyObject *dict, const char **nam
   Py_ssize_t at = 0;
   int n = 0;
   while (PyDict_Next(dict, &at, &key, &value)) {
-    names[n] = PyUnicode_Check(key) ? PyUnicode_AsUTF8AndSize(key, NULL) : NULL;
+    Py_ssize_t bytes = 0;
+    names[n] = PyUnicode_Check(key) ? PyUnicode_AsUTF8AndSize(key, &bytes) : NULL;
+    if (names[n] && strlen(names[n]) != (size_t)bytes) {
+      PyErr_Format(PyExc_ValueError, "save: the name %R of an array has a null character", key);
+      return -1;
+    }
     if (!names[n]) {
       if (!PyErr_Occurred())
         PyErr_Format(PyExc_TypeError, "save: the name of an array is %R, expected a str", Py_TYPE(key));

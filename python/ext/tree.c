@@ -80,6 +80,7 @@ static PyObject *flatten_dataclass(PyObject *o, PyObject *leaves) {
 /* With its type: 1, 1.0 and True are equal. */
 static PyObject *constant(PyObject *o) {
   if (PyObject_Hash(o) != -1 || o == Py_None) return Py_BuildValue("(iOO)", CONSTANT, Py_TYPE(o), o);
+  if (!PyErr_ExceptionMatches(PyExc_TypeError)) return NULL;
   PyErr_Clear();
   return PyErr_Format(
       PyExc_TypeError,

@@ -20,9 +20,12 @@ def _is_path(file: Any) -> TypeIs[str | bytes | os.PathLike[str]]:
     return isinstance(file, (str, bytes, os.PathLike))
 
 
-def _ending_of(file: BinaryIO) -> str:
-    start = file.read(8)
-    file.seek(-len(start), os.SEEK_CUR)
+def _expect(what: str, file: Any, method: str) -> None:
+    if not hasattr(file, method):
+        raise TypeError(f"{what}: the file is {type(file)}, expected a path or an object with a method {method}()")
+
+
+def _ending_of(start: bytes) -> str:
     return next((ending for signature, ending in _SIGNATURES if start.startswith(signature)), ".safetensors")
 
 
@@ -34,12 +37,17 @@ def load(file: str | os.PathLike[str] | BinaryIO, *, copy: bool = False) -> Any:
     """
     if _is_path(file):
         return _core.load_path(file, copy=copy)
+    _expect("load", file, "read")
+    start = file.read(8)
+    if not isinstance(start, bytes):
+        raise TypeError(f"load: the file gives {type(start)}, expected bytes: it is to be opened in binary mode")
     import shutil
     import tempfile
 
     with tempfile.TemporaryDirectory() as folder:
-        path = os.path.join(folder, "arrays" + _ending_of(file))
+        path = os.path.join(folder, "arrays" + _ending_of(start))
         with open(path, "wb") as out:
+            out.write(start)
             shutil.copyfileobj(file, out)
         return _core.load_path(path, copy=True)
 
@@ -51,6 +59,7 @@ def _write(file: str | os.PathLike[str] | BinaryIO, ending: str, arrays: Mapping
             path = os.fsdecode(path)
         _core.save_named(path if path.endswith(ending) else path + ending, dict(arrays))
         return
+    _expect("save", file, "write")
     import shutil
     import tempfile
 

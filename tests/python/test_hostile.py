@@ -4,9 +4,11 @@ import copy
 import ctypes
 import dataclasses
 import gc
+import io
 import logging
 import operator
 import pickle
+import types
 import weakref
 from typing import ClassVar
 
@@ -244,6 +246,35 @@ def test_dataclasses_without_a_dict_or_with_more_than_fields():
         made = tme.compile(lambda t: dataclasses.replace(t, a=t.a * 2) if isinstance(t, Slots) else t)(o)
         assert type(made) is type(o) and made.a.tolist() in ([1, 2, 3], [2, 4, 6])
         assert "add" in tme.explain(type(o)(x, 1) if isinstance(o, Plain) else o.__class__(x + 1))
+
+
+class Reads:
+    def __init__(self, *parts):
+        self.parts = list(parts)
+
+    def read(self, size=-1):
+        return self.parts.pop(0) if self.parts else b""
+
+
+def test_files():
+    for bad in (5, None, io.StringIO("text"), Reads("text")):
+        with pytest.raises(TypeError, match="load"):
+            tme.load(bad)
+    with pytest.raises(TypeError, match="save"):
+        tme.save(5, x)
+    with pytest.raises(Mine):
+        tme.load(types.SimpleNamespace(read=raising))
+    with pytest.raises(Mine):
+        tme.save(types.SimpleNamespace(write=raising), x)
+    for broken in (Reads(), Reads(b"x"), Reads(b"PK\x03\x04"), Reads(b"\x93NUMPY\1\0")):
+        with pytest.raises(ValueError, match="load"):
+            tme.load(broken)
+    with pytest.raises(ValueError, match="null"):
+        tme.save_safetensors("unused", {"a\0b": x, "a": x})
+    file = io.BytesIO()
+    tme.save(file, x)
+    # From where it stands, also of what cannot be sought in.
+    assert tme.load(Reads(file.getvalue()[:8], file.getvalue()[8:])).tolist() == x.tolist()
 
 
 def test_pickles():
