@@ -141,7 +141,8 @@ static void describe(exported *x, Py_buffer *view, tme_array *a, const void *dat
   if (!view->len) view->buf = nothing;
   view->readonly = 1;
   view->format = flags & PyBUF_FORMAT ? (char *)(uintptr_t)format_of(t) : NULL;
-  view->ndim = rank;
+  /* Who wants no shape sees a row. */
+  view->ndim = flags & PyBUF_ND || !rank ? rank : 1;
   view->shape = flags & PyBUF_ND ? x->shape : NULL;
   view->strides = (flags & PyBUF_STRIDES) == PyBUF_STRIDES ? x->strides : NULL;
   view->suboffsets = NULL;

@@ -50,6 +50,29 @@ def test_views_of_assigned_arrays():
     assert view.tolist() == [0, 1, 2, 3]
 
 
+def test_all_kinds_of_buffers():
+    """CPython's own exporter and consumer, which asks for any part of what there is to know of a buffer."""
+    buffers = pytest.importorskip("_testbuffer")
+    x = tme.arange(6.0).reshape(2, 3)
+    # It does not get along with a format of what has no shape.
+    names = {name for name in dir(buffers) if name.startswith("PyBUF_")} - {"PyBUF_FORMAT", "PyBUF_READ", "PyBUF_WRITE"}
+    for name in names:
+        for array in (x, tme.zeros((0, 3)), tme.array(1.0), x.T):
+            try:
+                got = buffers.ndarray(array, getbuf=getattr(buffers, name)).tolist()
+            except (BufferError, ValueError):
+                continue
+            assert got in (array.tolist(), array.reshape(-1).tolist()), name
+    numbers = range(6)
+    for flags in (0, buffers.ND_FORTRAN, buffers.ND_WRITABLE, buffers.ND_REDIRECT):
+        for letter in "bBhHiIqQefd":
+            given = buffers.ndarray(list(numbers), shape=[2, 3], format=letter, flags=flags)
+            assert tme.array(given).tolist() == tme.asarray(given, copy=False).tolist() == given.tolist()
+    suboffsets = buffers.ndarray(list(numbers), shape=[2, 3], format="i", flags=buffers.ND_PIL)
+    with pytest.raises(BufferError):
+        tme.array(suboffsets)
+
+
 def test_released_buffers():
     m = memoryview(bytearray(b"abcd"))
     m.release()
