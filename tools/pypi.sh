@@ -14,7 +14,7 @@ for package in sys.argv[1:]:
     return 0
   fi
   local what
-  what=$(printf '%s\n' "$@" | sed 's/\[.*\]//; s/==/ /' | paste -sd ,)
+  what=$(printf '%s\n' "$@" | sed 's/\[.*\]//; s/==/ /' | paste -sd , | sed 's/,/, /g')
   if [[ $install == no ]]; then
     echo "No $what in $folder, and nothing is to be installed: $otherwise." >&2
   elif ! python3 -m venv "$folder" >/dev/null 2>&1; then
