@@ -49,8 +49,14 @@ int ints_of(PyObject *o, int64_t *out, int most, const char *what) {
   return (int)n;
 }
 
+static bool meets_wide(const op_args *a) {
+  for (int p = 0; p < a->op->info->params; p++)
+    if (a->given[p] && is_wide(a->given[p])) return true;
+  return false;
+}
+
 static bool take_array(op_args *a, int p) {
-  tme_array *x = operand_needed(a->s, a->e, a->given[p], a->op->info->name);
+  tme_array *x = operand_needed(a->s, a->e, a->given[p], meets_wide(a), a->op->info->name);
   a->arg[p] = (tme_arg){.kind = TME_ARG_ARRAY, .u.array = x};
   return x;
 }
@@ -63,10 +69,11 @@ static bool take_arrays(op_args *a, int p) {
   Py_ssize_t n = PyTuple_Size(items);
   tme_array **list = n <= INT32_MAX ? PyMem_Malloc((size_t)n * sizeof *list + 1) : NULL;
   a->owned[p] = list;
-  bool ok = list;
+  bool ok = list, wide = false;
+  for (Py_ssize_t i = 0; i < n; i++) wide |= is_wide(PyTuple_GetItem(items, i));
   if (!list) PyErr_NoMemory();
   for (Py_ssize_t i = 0; ok && i < n; i++) {
-    list[i] = operand_needed(a->s, a->e, PyTuple_GetItem(items, i), a->op->info->name);
+    list[i] = operand_needed(a->s, a->e, PyTuple_GetItem(items, i), wide, a->op->info->name);
     ok = list[i];
   }
   Py_DECREF(items);

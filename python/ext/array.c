@@ -23,6 +23,12 @@ PyObject *arrays_new(engine_object *e, tme_scope *s, tme_array *const *a, int n)
   return out;
 }
 
+bool is_wide(PyObject *o) {
+  if (!is_array(o)) return false;
+  tme_dtype t = tme_array_dtype(((array_object *)o)->array);
+  return t == TME_F64 || t == TME_C128;
+}
+
 static void dealloc(PyObject *self) {
   array_object *o = (array_object *)self;
   PyTypeObject *type = Py_TYPE(self);
@@ -60,9 +66,9 @@ static const operation operations[] = {NAMED(add),         NAMED(subtract),     
 
 /* The operands as arrays of the scope; false without an exception if one of the objects is no operand. */
 static bool operands(tme_scope *s, engine_object *e, PyObject *x, PyObject *y, tme_arg *args) {
-  args[0] = (tme_arg){.kind = TME_ARG_ARRAY, .u.array = operand_of(s, e, x)};
+  args[0] = (tme_arg){.kind = TME_ARG_ARRAY, .u.array = operand_of(s, e, x, is_wide(y))};
   if (!args[0].u.array) return false;
-  args[1] = (tme_arg){.kind = TME_ARG_ARRAY, .u.array = operand_of(s, e, y)};
+  args[1] = (tme_arg){.kind = TME_ARG_ARRAY, .u.array = operand_of(s, e, y, is_wide(x))};
   return args[1].u.array;
 }
 

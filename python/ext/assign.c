@@ -6,7 +6,8 @@ static tme_array *changed(tme_scope *s, engine_object *e, tme_array *x, PyObject
                           tme_put_mode mode) {
   tme_index ix[MOST_ENTRIES];
   int n = index_entries(s, e, key, ix);
-  tme_array *v = n < 0 ? NULL : operand_needed(s, e, value, "assignment");
+  tme_array *v =
+      n < 0 ? NULL : operand_needed(s, e, value, tme_dtype_size(tme_array_dtype(x)) > sizeof(float), "assignment");
   if (!v) return NULL;
   tme_array *a;
   waiting w;

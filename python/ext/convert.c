@@ -203,7 +203,7 @@ static bool check_range(tme_dtype t, tme_dtype carrier, const char *data, int64_
 }
 
 /* Nested lists of Python's numbers, or one number (rank 0). */
-static tme_array *array_of_numbers(tme_scope *s, engine_object *e, PyObject *o, nest *n, tme_dtype t) {
+static tme_array *array_of_numbers(tme_scope *s, engine_object *e, PyObject *o, nest *n, tme_dtype t, bool wide) {
   int64_t size = 1;
   if (n->rank < 0)
     for (n->rank = 0; n->rank < TME_MAX_RANK && n->shape[n->rank] >= 0;) n->rank++;
@@ -212,7 +212,7 @@ static tme_array *array_of_numbers(tme_scope *s, engine_object *e, PyObject *o, 
       PyErr_NoMemory();
       return NULL;
     }
-  tme_dtype carrier = carrier_of(n, t), result = t == TME_DTYPE_NONE ? dtype_for(n, carrier, e) : t;
+  tme_dtype carrier = carrier_of(n, t), result = t != TME_DTYPE_NONE ? t : wide ? carrier : dtype_for(n, carrier, e);
   size_t bytes = (size_t)size * tme_dtype_size(carrier);
   char *data = PyMem_Malloc(bytes + 1);
   if (!data) {
@@ -253,11 +253,11 @@ static tme_array *stack_of(tme_scope *s, engine_object *e, PyObject *o, tme_dtyp
   return out;
 }
 
-static tme_array *array_of_list(tme_scope *s, engine_object *e, PyObject *o, tme_dtype t) {
+static tme_array *array_of_list(tme_scope *s, engine_object *e, PyObject *o, tme_dtype t, bool wide) {
   nest n = {.rank = -1};
   for (int d = 0; d < TME_MAX_RANK; d++) n.shape[d] = -1;
   if (!survey(&n, o, 0)) return NULL;
-  if (!n.objects) return array_of_numbers(s, e, o, &n, t);
+  if (!n.objects) return array_of_numbers(s, e, o, &n, t, wide);
   if (Py_EnterRecursiveCall(" while a list becomes an array")) return NULL;
   tme_array *a = stack_of(s, e, o, t);
   Py_LeaveRecursiveCall();
@@ -317,12 +317,12 @@ static PyObject *no_array(PyObject *o, const char *what) {
                       what, Py_TYPE(o));
 }
 
-tme_array *operand_of(tme_scope *s, engine_object *e, PyObject *o) {
+tme_array *operand_of(tme_scope *s, engine_object *e, PyObject *o, bool wide) {
   if (is_array(o)) return own_array(s, e, o);
   tme_array *a = literal_of(s, o);
   if (a || PyErr_Occurred()) return a;
   if (is_list(o)) {
-    a = array_of_list(s, e, o, TME_DTYPE_NONE);
+    a = array_of_list(s, e, o, TME_DTYPE_NONE, wide);
     return a ? tme_untyped(s, a) : NULL;
   }
   if (PyUnicode_Check(o) || PyBytes_Check(o)) return NULL;
@@ -331,8 +331,8 @@ tme_array *operand_of(tme_scope *s, engine_object *e, PyObject *o) {
   return NULL;
 }
 
-tme_array *operand_needed(tme_scope *s, engine_object *e, PyObject *o, const char *what) {
-  tme_array *a = operand_of(s, e, o);
+tme_array *operand_needed(tme_scope *s, engine_object *e, PyObject *o, bool wide, const char *what) {
+  tme_array *a = operand_of(s, e, o, wide);
   if (!a && !PyErr_Occurred()) no_array(o, what);
   return a;
 }
@@ -341,7 +341,7 @@ static tme_array *of_any(tme_scope *s, engine_object *e, PyObject *o, tme_dtype 
   if (is_array(o)) return own_array(s, e, o);
   /* Scalars of NumPy's that are Python's numbers too have their own dtype, except in lists. */
   if (is_list(o) || (is_number(o) && !PyObject_CheckBuffer(o))) {
-    if (copy != COPY_NEVER) return array_of_list(s, e, o, t);
+    if (copy != COPY_NEVER) return array_of_list(s, e, o, t, false);
     PyErr_Format(PyExc_ValueError, "asarray: a %R cannot be shared, and copy=False forbids to copy it", Py_TYPE(o));
     return NULL;
   }

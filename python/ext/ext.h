@@ -94,10 +94,12 @@ bool value_init(PyObject *module);
 /* ---- making arrays of objects: convert.c -------------------------------------------------------------------------- */
 
 /* An operand: an array, a number (an untyped literal), a list of them, what has a buffer, __dlpack__ or __array__. The array
- * belongs to the scope. NULL with an exception, or without one if the object is nothing of these. */
-tme_array *operand_of(tme_scope *s, engine_object *e, PyObject *o);
+ * belongs to the scope. `wide`: the numbers of lists keep all their digits, for the wide array that they meet. NULL with an exception, or without one if the object is nothing of these. */
+tme_array *operand_of(tme_scope *s, engine_object *e, PyObject *o, bool wide);
 /* The same with an exception for everything else, in which `what` names the operation. */
-tme_array *operand_needed(tme_scope *s, engine_object *e, PyObject *o, const char *what);
+tme_array *operand_needed(tme_scope *s, engine_object *e, PyObject *o, bool wide, const char *what);
+/* Whether the object is an array whose elements have more digits than float32 holds. */
+bool is_wide(PyObject *o);
 /* IF_NEEDED: unless nobody can write the memory. UNASKED: its owner decides. */
 typedef enum copy_mode { COPY_IF_NEEDED, COPY_ALWAYS, COPY_NEVER, COPY_UNASKED } copy_mode;
 /* An array with the values of the object, in dtype t unless that is TME_DTYPE_NONE. */

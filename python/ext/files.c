@@ -58,7 +58,7 @@ static int fill(tme_scope *s, engine_object *e, PyObject *dict, const char **nam
         PyErr_Format(PyExc_TypeError, "save: the name of an array is %R, expected a str", Py_TYPE(key));
       return -1;
     }
-    arrays[n] = operand_needed(s, e, value, "save");
+    arrays[n] = operand_needed(s, e, value, false, "save");
     if (!arrays[n++]) return -1;
   }
   return n;
@@ -111,7 +111,7 @@ static PyObject *explain(PyObject *module, PyObject *args) {
   tme_scope *s = a && e ? scope_open(e) : NULL;
   bool ok = s;
   for (Py_ssize_t i = 0; ok && i < n; i++) {
-    a[i] = operand_needed(s, e, PyTuple_GetItem(items, i), "explain");
+    a[i] = operand_needed(s, e, PyTuple_GetItem(items, i), false, "explain");
     ok = a[i];
   }
   if (!a || !e) PyErr_SetString(PyExc_TypeError, "explain: there are no arrays");

@@ -134,3 +134,21 @@ def test_hostile_numbers():
             tme.arange(3)[bad]
     with pytest.raises(OverflowError):
         tme.zeros(2**70)
+
+
+def test_lists_keep_their_digits():
+    third = [1 / 3, 2 / 3]
+    x, y = tme.zeros(2, dtype="float64"), tme.zeros(2)
+    for made in (
+        x + third,
+        third + x,
+        tme.add(x, third),
+        tme.concatenate([x, third])[2:],
+        x.at[:].set(third),
+        third @ tme.eye(2, dtype="float64"),
+    ):
+        assert made.dtype == "float64" and made.tolist() == third
+    x[:] = third
+    assert x.tolist() == third
+    assert (y + third).dtype == "float32" and tme.add([0.1], [0.2]).dtype == "float32"
+    assert ([1j / 3] + tme.zeros(1, dtype="complex128")).tolist() == [1j / 3]
