@@ -33,12 +33,13 @@ static bool read_array(PyObject *self, reading *r) {
   r->s = scope_open(o->engine);
   if (!r->s) return false;
   r->a = tme_keep(r->s, o->array);
-  tme_array *wide = r->a;
-  /* Numbers that C has no type for. */
-  tme_dtype t = tme_array_dtype(wide);
-  if (tme_dtype_kind(t) == 'f' && tme_dtype_size(t) < sizeof(float)) wide = tme_astype(r->s, wide, TME_F32);
-  r->a = wide;
-  r->data = array_data(r->s, wide);
+  tme_dtype t = tme_array_dtype(r->a);
+  r->data = array_data(r->s, r->a);
+  /* Numbers that C has no type for; they are there, rounded, and no longer part of the conversion's kernel. */
+  if (r->data && tme_dtype_kind(t) == 'f' && tme_dtype_size(t) < sizeof(float)) {
+    r->a = tme_astype(r->s, r->a, TME_F32);
+    r->data = array_data(r->s, r->a);
+  }
   if (r->data) return true;
   scope_close(r->s);
   return false;

@@ -194,3 +194,11 @@ def test_html():
     assert large.count("<tr>") == 7 and large.count("<td>") == 49
     assert tme.zeros((2, 2, 2))._repr_html_().startswith("<pre>") and tme.array(1)._repr_html_().startswith("<pre>")
     tme.compile(lambda x: [x * 2] if "value" in x._repr_html_() else None)(tme.arange(3))
+
+
+@pytest.mark.parametrize("read", [lambda x: x.tolist()[0], lambda x: x[0].item(), lambda x: float(x[0]), str])
+def test_narrow_floats_are_rounded_before_they_are_read(read):
+    a, b = (tme.array([v, 1], dtype=tme.float16) for v in (1e-7, 0.1))
+    computed = a * b
+    tme.eval(computed)
+    assert read(a * b) == read(computed)
