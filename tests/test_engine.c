@@ -428,6 +428,40 @@ static void resetting(void **state) {
   tme_release(kept);
 }
 
+typedef struct own_value {
+  tme_scope *s;
+  tme_array *running, *other;
+  int calls;
+} own_value;
+
+static bool ask_for_own_value(void *user) {
+  own_value *v = user;
+  if (++v->calls < 3) return false;
+  float first;
+  assert_int_equal(tme_eval(v->s, v->running), TME_ERR_ARGUMENT);
+  test_error(v->s, TME_ERR_ARGUMENT, "being computed");
+  tme_event *ev = tme_eval_async(v->s, &v->running, 1);
+  assert_int_equal(tme_event_wait(ev), TME_ERR_ARGUMENT);
+  tme_event_free(ev);
+  tme_clear_error(v->s);
+  assert_int_equal(tme_read(v->s, v->other, &first, sizeof first), TME_OK);
+  return false;
+}
+
+/* What is called between steps may evaluate, but not what waits for it. */
+static void asking_for_itself(void **state) {
+  (void)state;
+  tme_scope *s = tme_scope_new(engine), *inner = tme_scope_new(engine);
+  tme_array *x = test_matrix(s, 8, 8, 0), *y = x;
+  for (int i = 0; i < 4; i++) y = tme_matmul(s, y, x);
+  own_value v = {.s = inner, .running = y, .other = tme_sum(s, tme_matmul(s, x, x), NULL, TME_ALL, false)};
+  tme_scope_set_stop(s, ask_for_own_value, &v);
+  assert_int_equal(tme_eval(s, y), TME_OK);
+  assert_true(v.calls >= 3);
+  tme_scope_free(inner);
+  tme_scope_free(s);
+}
+
 /* Evaluations and calls ask between their steps. */
 static void stopping(void **state) {
   (void)state;
@@ -792,6 +826,7 @@ int main(void) {
       cmocka_unit_test(log_levels),
       cmocka_unit_test(files),
       cmocka_unit_test(stopping),
+      cmocka_unit_test(asking_for_itself),
       cmocka_unit_test(resetting),
       cmocka_unit_test(long_chain),
       cmocka_unit_test(bounded_plans),

@@ -224,7 +224,7 @@ TME_API void tme_clear_error(tme_scope *s);
  * the engine does not have is TME_ERR_DEVICE. */
 TME_API tme_status tme_scope_set_device(tme_scope *s, const char *device);
 /* Called between the steps of the scope's evaluations, by the thread that asked for them and waits; not by asynchronous ones.
- * True ends the evaluation with TME_ERR_CANCELLED. It must not ask for values of what is being evaluated. */
+ * True ends the evaluation with TME_ERR_CANCELLED. To ask for values of what is being evaluated is an error. */
 typedef bool tme_stop_fn(void *user);
 TME_API void tme_scope_set_stop(tme_scope *s, tme_stop_fn *stop, void *user);
 

@@ -12,10 +12,14 @@ typedef struct stop_request {
   void *user;
 } stop_request;
 
+bool stop_ask(const stop_request *s);
+/* Whether this thread is in such a function: what it evaluates waits for it. */
+bool stop_is_asking(void);
+
 /* NULL: nobody asks for it. */
 static inline bool stop_wanted(const stop_request *s) {
   if (!s) return false;
-  return (s->flag && atomic_load_explicit(s->flag, memory_order_relaxed)) || (s->asked && s->asked(s->user));
+  return (s->flag && atomic_load_explicit(s->flag, memory_order_relaxed)) || (s->asked && stop_ask(s));
 }
 
 #endif

@@ -38,7 +38,16 @@ static trace_result trace_and_find(tme_engine *e, eval_run *r, tme_array *const 
                                    bool count, error *err) {
   lock_take(&e->graph);
   trace_result t;
-  while ((t = trace(e, r, a, n, mark, err)) == TRACE_BUSY && wait) {
+  while ((t = trace(e, r, a, n, mark, err)) == TRACE_BUSY && (wait || stop_is_asking())) {
+    /* It may wait for itself. */
+    if (stop_is_asking()) {
+      fail(
+          err, TME_ERR_ARGUMENT,
+          "eval: a function called between the steps of an evaluation, such as a signal handler, asked for a value that is "
+          "being computed");
+      t = TRACE_FAILED;
+      break;
+    }
     uint64_t seen = e->published;
     lock_give(&e->graph);
     run_drop(r);

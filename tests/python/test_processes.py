@@ -79,6 +79,39 @@ def test_interrupt_stops_between_steps():
     assert stopped < 0.2 + (time.perf_counter() - begin)
 
 
+def test_handlers_that_ask_for_what_is_being_computed():
+    done = run("""
+        import signal
+        import tme
+
+        x = tme.ones((300, 300)) / 300
+
+        def handler(*unused):
+            assert ((x @ x)[0, 0] * 300).item() > 0.9
+            what(y)
+
+        signal.signal(signal.SIGALRM, handler)
+        for what in (tme.eval, lambda y: tme.async_eval(y).wait(), str, lambda y: tme.sum(y).item()):
+            # The signal may come too late, when all is computed.
+            for _ in range(100):
+                y = x
+                for _ in range(300):
+                    y = y @ x
+                signal.setitimer(signal.ITIMER_REAL, 0.02)
+                try:
+                    y.eval()
+                except ValueError as error:
+                    assert "being computed" in str(error)
+                    break
+            else:
+                raise AssertionError("no error")
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            assert (y[0, 0] * 300).item() > 0.9
+        print("done")
+    """)
+    assert done.stdout == "done\n", done.stderr
+
+
 def test_fork():
     if not hasattr(os, "fork"):
         pytest.skip("no fork")
