@@ -10,7 +10,16 @@ PyObject *array_new(engine_object *e, tme_scope *s, tme_array *a) {
   if (!o) return NULL;
   o->array = tme_retain(a);
   o->engine = engine_ref(e);
+  o->whole = NULL;
   return (PyObject *)o;
+}
+
+PyObject *array_part(array_object *of, tme_scope *s, tme_array *a) {
+  enum { LARGE = 1 << 16 };
+  PyObject *out = array_new(of->engine, s, a);
+  tme_array *whole = of->whole ? of->whole : of->array;
+  if (out && !tme_has_value(whole) && tme_array_size(whole) <= LARGE) ((array_object *)out)->whole = tme_retain(whole);
+  return out;
 }
 
 PyObject *arrays_new(engine_object *e, tme_scope *s, tme_array *const *a, int n) {
@@ -32,6 +41,7 @@ bool is_wide(PyObject *o) {
 static void dealloc(PyObject *self) {
   array_object *o = (array_object *)self;
   PyTypeObject *type = Py_TYPE(self);
+  array_forget(o);
   tme_release(o->array);
   engine_drop(o->engine);
   PyObject_Free(self);

@@ -35,6 +35,7 @@ static bool add(leaves *l, array_object *o) {
   }
   if (!l->e) l->e = engine_ref(o->engine);
   l->a[l->n++] = tme_retain(o->array);
+  array_forget(o);
   return true;
 }
 

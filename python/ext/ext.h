@@ -56,6 +56,7 @@ bool dtype_init(PyObject *module);
 typedef struct array_object {
   PyObject_HEAD tme_array *array; /* one reference; another array after an assignment */
   engine_object *engine;          /* one reference */
+  tme_array *whole;               /* what it is a part of, to be computed when the part is read; or NULL */
 } array_object;
 
 extern PyTypeObject *array_type;
@@ -63,6 +64,15 @@ extern PyTypeObject *array_type;
 static inline bool is_array(PyObject *o) { return Py_TYPE(o) == array_type; }
 /* A new object with a reference of its own to the array. NULL for NULL: then the scope's error is raised. */
 PyObject *array_new(engine_object *e, tme_scope *s, tme_array *a);
+/* The same for a part of an object's array. Whoever reads it will read others: where the whole is not large, it is then computed
+ * once, and parts are views of it; a kernel for each part would have to be compiled. */
+PyObject *array_part(array_object *of, tme_scope *s, tme_array *a);
+/* The whole is of no use any more. */
+static inline void array_forget(array_object *o) {
+  tme_array *whole = o->whole;
+  o->whole = NULL;
+  tme_release(whole);
+}
 /* As many objects in a tuple, or the only one. */
 PyObject *arrays_new(engine_object *e, tme_scope *s, tme_array *const *a, int n);
 /* The time between: without the GIL, which the engine's evaluations of the scope take back for a moment now and then, to let

@@ -100,7 +100,7 @@ PyObject *array_subscript(PyObject *self, PyObject *key) {
     wait_begin(&w, s);
     a = tme_get(s, x, ix, n);
     wait_end(&w);
-    out = array_new(o->engine, s, a);
+    out = array_part(o, s, a);
   }
   scope_close(s);
   return out;
@@ -113,7 +113,7 @@ PyObject *array_item(PyObject *self, Py_ssize_t i) {
     return PyErr_Format(PyExc_IndexError, "index %zd is out of bounds", i);
   tme_scope *s = scope_open(o->engine);
   tme_index ix = {.kind = TME_INDEX_INT, .start = i};
-  PyObject *out = s ? array_new(o->engine, s, tme_get(s, tme_keep(s, o->array), &ix, 1)) : NULL;
+  PyObject *out = s ? array_part(o, s, tme_get(s, tme_keep(s, o->array), &ix, 1)) : NULL;
   scope_close(s);
   return out;
 }

@@ -28,10 +28,24 @@ typedef struct reading {
   const char *data;
 } reading;
 
+/* Another thread that reads the same object meanwhile computes the part alone. */
+static bool compute_whole(array_object *o, tme_scope *s) {
+  tme_array *whole = o->whole;
+  if (!whole) return true;
+  o->whole = NULL;
+  bool ok = tme_has_value(o->array) || array_eval(s, &whole, 1);
+  tme_release(whole);
+  return ok;
+}
+
 static bool read_array(PyObject *self, reading *r) {
   array_object *o = (array_object *)self;
   r->s = scope_open(o->engine);
   if (!r->s) return false;
+  if (!compute_whole(o, r->s)) {
+    scope_close(r->s);
+    return false;
+  }
   r->a = tme_keep(r->s, o->array);
   tme_dtype t = tme_array_dtype(r->a);
   r->data = array_data(r->s, r->a);
@@ -176,6 +190,7 @@ static PyObject *eval_here(PyObject *self, PyObject *unused) {
   tme_array *a = s ? tme_keep(s, o->array) : NULL;
   bool ok = s && array_eval(s, &a, 1);
   scope_close(s);
+  if (ok) array_forget(o);
   return ok ? Py_NewRef(self) : NULL;
 }
 
