@@ -1,5 +1,7 @@
 /* tme.eval, tme.async_eval. */
 #include "tree.h"
+#include <time.h>
+#include <unistd.h>
 
 /* The arrays of trees, each with a reference. */
 typedef struct leaves {
@@ -82,6 +84,7 @@ typedef struct event_object {
   PyObject_HEAD tme_event *event;
   tme_scope *s; /* where its error is left */
   engine_object *e;
+  pid_t process; /* whose threads are at work on it: it never ends in a child */
 } event_object;
 
 static PyTypeObject *event_type;
@@ -96,10 +99,26 @@ static void event_dealloc(PyObject *self) {
   Py_DECREF(type);
 }
 
+/* With an eye on signals. False with the exception of a handler; then it is asked to stop. */
+static bool wait_for(event_object *o) {
+  const long least = 20000, most = 1000000;
+  for (long pause = least; o->process == getpid() && !tme_event_done(o->event);) {
+    const struct timespec t = {.tv_nsec = pause};
+    Py_BEGIN_ALLOW_THREADS nanosleep(&t, NULL);
+    Py_END_ALLOW_THREADS if (PyErr_CheckSignals() != 0) {
+      tme_event_cancel(o->event);
+      return false;
+    }
+    if (pause < most) pause *= 2;
+  }
+  return true;
+}
+
 static PyObject *event_wait(PyObject *self, PyObject *unused) {
   (void)unused;
   event_object *o = (event_object *)self;
   tme_status st = TME_OK;
+  if (o->event && !wait_for(o)) return NULL;
   Py_BEGIN_ALLOW_THREADS if (o->event) st = tme_event_wait(o->event);
   Py_END_ALLOW_THREADS if (st == TME_ERR_CANCELLED) return raise_status(TME_ERR_DEVICE, tme_error(o->s));
   if (st != TME_OK) return scope_raise(o->s);
@@ -127,6 +146,7 @@ static PyObject *async_eval(PyObject *module, PyObject *const *args, Py_ssize_t 
   event_object *o = ok ? PyObject_New(event_object, event_type) : NULL;
   if (o) {
     o->event = NULL;
+    o->process = getpid();
     o->e = engine_ref(l.e);
     o->s = l.n ? scope_open(l.e) : NULL;
     if (o->s) o->event = tme_eval_async(o->s, l.a, l.n);

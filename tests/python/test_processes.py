@@ -79,6 +79,36 @@ def test_interrupt_stops_between_steps():
     assert stopped < 0.2 + (time.perf_counter() - begin)
 
 
+def test_interrupt_ends_the_wait_for_an_event():
+    done = run("""
+        import os, signal
+        import tme
+
+        x = y = tme.ones((300, 300)) / 300
+        for _ in range(20000):
+            y = y @ x
+        event = tme.async_eval(y)
+        if os.fork() == 0:
+            try:
+                event.wait()
+            except tme.Error as error:
+                os._exit(0 if "fork" in str(error) else 1)
+            os._exit(2)
+        assert os.wait()[1] == 0
+        signal.signal(signal.SIGALRM, signal.default_int_handler)
+        signal.setitimer(signal.ITIMER_REAL, 0.05)
+        try:
+            event.wait()
+        except KeyboardInterrupt:
+            try:
+                event.wait()
+            except tme.Error as error:
+                assert "cancelled" in str(error)
+                print("done")
+    """)
+    assert done.stdout == "done\n", done.stderr
+
+
 def test_handlers_that_ask_for_what_is_being_computed():
     done = run("""
         import signal
