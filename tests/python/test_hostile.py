@@ -8,6 +8,10 @@ import io
 import logging
 import operator
 import pickle
+import random
+import sys
+import threading
+import time
 import types
 import weakref
 from typing import ClassVar
@@ -177,6 +181,48 @@ def test_traces_made_while_others_are_looked_for():
         armed = i % 16 == 1
         assert f(x, Constant(i)).tolist() == [i, i + 1, i + 2]
     assert f.stats()["entries"] <= 256
+
+
+def test_threads_that_change_what_is_converted():
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    arrays = [tme.arange(12).reshape(3, 4) for _ in range(4)]
+    rows, unexpected = [[1.0, 2.0]], []
+
+    class Yields(int):
+        def __float__(self):
+            time.sleep(0)
+            return 1.0
+
+    def change(r):
+        rows[:] = [[Yields(1)] * 2 for _ in range(r.randrange(1, 5))]
+        arrays[r.randrange(4)][r.randrange(3)] = r.randrange(9)
+        arrays[r.randrange(4)] = tme.arange(12).reshape(3, 4)
+
+    def read(r):
+        a = arrays[r.randrange(4)]
+        a += 1
+        memoryview(a).tolist(), a.tolist(), a[a > 5].eval(), (tme.asarray(np.arange(9.0), copy=False) * 2).eval()
+        try:
+            tme.array(rows, dtype="float64")
+        except (ValueError, IndexError):
+            pass
+
+    def work(seed):
+        r = random.Random(seed)
+        try:
+            for _ in range(150):
+                r.choice((change, read))(r)
+        except BaseException as error:
+            unexpected.append(error)
+
+    threads = [threading.Thread(target=work, args=(seed,)) for seed in range(4)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    sys.setswitchinterval(interval)
+    assert not unexpected
 
 
 def test_handlers_that_raise(monkeypatch):
