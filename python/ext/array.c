@@ -435,6 +435,9 @@ bool array_init(PyObject *module) {
     *operations[i].number = record->info->number;
   }
   if (!make_type(module)) return false;
-  /* NumPy's operators leave those with one of ours to us. */
-  return PyObject_SetAttrString((PyObject *)array_type, "__array_ufunc__", Py_None) == 0;
+  /* NumPy's operators leave those with one of ours to us; its functions take ours as arrays of theirs. */
+  PyObject *priority = PyLong_FromLong(1000);
+  bool ok = priority && PyObject_SetAttrString((PyObject *)array_type, "__array_priority__", priority) == 0;
+  Py_XDECREF(priority);
+  return ok;
 }

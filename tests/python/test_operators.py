@@ -152,3 +152,11 @@ def test_lists_keep_their_digits():
     assert x.tolist() == third
     assert (y + third).dtype == "float32" and tme.add([0.1], [0.2]).dtype == "float32"
     assert ([1j / 3] + tme.zeros(1, dtype="complex128")).tolist() == [1j / 3]
+
+
+def test_numpy_functions():
+    x = tme.array([0.0, 1.0])
+    assert isinstance(np.exp(x), np.ndarray) and np.exp(x).dtype == np.float32
+    assert np.allclose(np.exp(x), [1, np.e]) and np.isnan(x).tolist() == [False, False] and np.concatenate([x, x]).shape == (4,)
+    n = np.zeros(2)
+    assert isinstance(n * x, tme.Array) and isinstance(n < x, tme.Array) and isinstance(np.float64(2) * x, tme.Array)
