@@ -6,6 +6,8 @@ enum { MOST_TRACES = 256 };
 /* While a function of this thread is traced, calls of others are traced along. */
 static _Thread_local int tracing;
 
+bool is_tracing(void) { return tracing; }
+
 /* ---- one trace ----------------------------------------------------------------------------------------------------------------------- */
 
 typedef struct type_of {

@@ -230,6 +230,36 @@ static tme_array *array_of_numbers(tme_scope *s, engine_object *e, PyObject *o, 
   return a;
 }
 
+static bool alike(tme_array *const *a, Py_ssize_t n) {
+  int rank = tme_array_rank(a[0]);
+  for (Py_ssize_t i = 1; i < n; i++)
+    if (tme_array_dtype(a[i]) != tme_array_dtype(a[0]) || tme_array_rank(a[i]) != rank ||
+        (rank && memcmp(tme_array_shape(a[i]), tme_array_shape(a[0]), (size_t)rank * sizeof(int64_t)) != 0))
+      return false;
+  return true;
+}
+
+/* By their values: a kernel that stacks many arrays would be compiled for that number of them. `items`: whose they are. */
+static tme_array *stack_values(tme_scope *s, PyObject *items, tme_array *const *a, int n) {
+  int rank = tme_array_rank(a[0]);
+  size_t bytes = (size_t)tme_array_size(a[0]) * tme_dtype_size(tme_array_dtype(a[0])), all;
+  char *rows = __builtin_mul_overflow(bytes, (size_t)n, &all) ? NULL : PyMem_Malloc(all + 1);
+  if (!rows) PyErr_NoMemory();
+  bool ok = rows;
+  for (int i = 0; ok && i < n; i++) {
+    PyObject *item = PyTuple_GetItem(items, i);
+    const void *data = !is_array(item) || array_whole((array_object *)item, s) ? array_data(s, a[i]) : NULL;
+    ok = data;
+    if (ok) memcpy(rows + (size_t)i * bytes, data, bytes);
+  }
+  int64_t shape[TME_MAX_RANK] = {n};
+  if (rank) memcpy(shape + 1, tme_array_shape(a[0]), (size_t)rank * sizeof *shape);
+  tme_array *out = ok ? tme_from(s, tme_array_dtype(a[0]), rank + 1, shape, rows) : NULL;
+  if (ok && !out) scope_raise(s);
+  PyMem_Free(rows);
+  return out;
+}
+
 /* Lists that hold arrays: one on top of the other. */
 static tme_array *stack_of(tme_scope *s, engine_object *e, PyObject *o, tme_dtype t) {
   PyObject *items = PySequence_Tuple(o);
@@ -243,7 +273,10 @@ static tme_array *stack_of(tme_scope *s, engine_object *e, PyObject *o, tme_dtyp
       a[i] = array_of(s, e, PyTuple_GetItem(items, i), t, COPY_IF_NEEDED);
       if (!a[i]) break;
     }
-    if (i == n) {
+    enum { MOST_LAZY = 8 };
+    if (i == n && n > MOST_LAZY && !is_tracing() && tme_array_rank(a[0]) < TME_MAX_RANK && alike(a, n)) {
+      out = stack_values(s, items, a, (int)n);
+    } else if (i == n) {
       out = tme_stack(s, a, (int)n, 0);
       if (!out) scope_raise(s);
     }

@@ -73,6 +73,8 @@ static inline void array_forget(array_object *o) {
   o->whole = NULL;
   tme_release(whole);
 }
+/* Computes the whole that the object is a part of, if there is one. False with an exception. */
+bool array_whole(array_object *o, tme_scope *s);
 /* As many objects in a tuple, or the only one. */
 PyObject *arrays_new(engine_object *e, tme_scope *s, tme_array *const *a, int n);
 /* The time between: without the GIL, which the engine's evaluations of the scope take back for a moment now and then, to let
@@ -185,6 +187,8 @@ PyObject *array_repr(PyObject *self);
 PyObject *array_str(PyObject *self);
 PyObject *array_html(PyObject *self, PyObject *unused);
 bool text_init(PyObject *module);
+/* Whether a function of this thread is being traced. */
+bool is_tracing(void);
 bool compile_init(PyObject *module);
 bool eval_init(PyObject *module);
 bool files_init(PyObject *module);

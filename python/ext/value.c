@@ -29,7 +29,7 @@ typedef struct reading {
 } reading;
 
 /* Another thread that reads the same object meanwhile computes the part alone. */
-static bool compute_whole(array_object *o, tme_scope *s) {
+bool array_whole(array_object *o, tme_scope *s) {
   tme_array *whole = o->whole;
   if (!whole) return true;
   o->whole = NULL;
@@ -42,7 +42,7 @@ static bool read_array(PyObject *self, reading *r) {
   array_object *o = (array_object *)self;
   r->s = scope_open(o->engine);
   if (!r->s) return false;
-  if (!compute_whole(o, r->s)) {
+  if (!array_whole(o, r->s)) {
     scope_close(r->s);
     return false;
   }

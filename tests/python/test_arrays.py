@@ -46,6 +46,19 @@ def test_of_arrays():
     assert tme.array(rows).tolist() == [[1, 2], [3, 4], [5, 6]]
 
 
+def test_of_many_arrays():
+    rows = tme.arange(400).reshape(20, 20) + 1
+    compiled = rows.engine.cache_stats()["compilations"]
+    again = tme.array([[rows[i, k] for k in range(20)] for i in range(20)])
+    assert again.dtype == "int64" and again.tolist() == rows.tolist()
+    assert tme.array([tme.array(i) for i in range(9)] + [2.5]).dtype == "float32"
+    assert tme.array([tme.zeros((0, 2))] * 20).shape == (20, 0, 2)
+    assert tme.compile(lambda x: tme.array([x[i] for i in range(12)]))(tme.arange(12)).tolist() == list(range(12))
+    assert rows.engine.cache_stats()["compilations"] - compiled < 12
+    with pytest.raises(ValueError):
+        tme.array([tme.zeros(2)] * 10 + [tme.zeros(3)])
+
+
 @pytest.mark.parametrize(
     ("given", "error"),
     [
