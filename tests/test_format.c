@@ -194,8 +194,8 @@ static void test_no_memory(void **state) {
 
 /* Points, whatever the language of the process says. */
 static void test_language(void **state) {
-  tme_scope *s = tme_scope_new(*state);
   if (!setlocale(LC_NUMERIC, "de_DE.UTF-8") && !setlocale(LC_NUMERIC, "fr_FR.UTF-8")) skip();
+  tme_scope *s = tme_scope_new(*state);
   is(s, tme_number(s, 0.5), NULL, "0.5");
   setlocale(LC_NUMERIC, "C");
   tme_scope_free(s);
