@@ -13,6 +13,12 @@
 #include <unistd.h>
 #include <cmocka.h>
 
+/* So that the test's log has the reason of a failure. */
+static void say(void *user, tme_log_level level, const char *message) {
+  (void)user;
+  if (level <= TME_LOG_WARNING) printf("log: %s\n", message);
+}
+
 static tme_engine *open_mlx(bool compiled, size_t cache_bytes) {
   tme_options o;
   char why[600];
@@ -22,6 +28,7 @@ static tme_engine *open_mlx(bool compiled, size_t cache_bytes) {
   o.cache_dir = "";
   o.cache_bytes = cache_bytes;
   o.plan_entries = 16;
+  o.log = say;
   o.jit = compiled ? 1 : -1;
   tme_engine *e = tme_engine_open(&o, why, sizeof why);
   if (!e) fail_msg("%s", why);
