@@ -267,6 +267,10 @@ tme_status infer_dtype(const op_call *c, tme_dtype *t, tme_dtype none, error *e)
 /* A shape that the caller gave: extents not negative, at most TME_MAX_RANK of them. */
 /* The bounds of a slice of the first operand become those of `out`, whose shape the slice has: see families/shape.c. */
 tme_status infer_bounds(op_call *c, op_list *start, op_list *stop, op_list *step, op_type *out, error *e);
+/* Indices (operand 1) along an axis of the first operand: that they are whole numbers, and the axis is one. */
+tme_status infer_indices(op_call *c, int64_t *axis, error *e);
+/* The same, and the type of the elements that they name all along the axis, as take gives it. `what`: they, in a message. */
+tme_status infer_taken(op_call *c, int64_t *axis, const char *what, op_type *out, error *e);
 /* Updates (operand i) of part of the first operand: they broadcast to `part`, and are converted to its dtype. */
 tme_status infer_updates(op_call *c, int i, const op_type *part, error *e);
 tme_status infer_extents(op_call *c, const op_list *shape, op_type *out, error *e);

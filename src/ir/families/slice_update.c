@@ -23,8 +23,6 @@ tme_status infer_slice_update(op_call *c, op_type *out, error *e) {
   op_type part = {.dtype = c->in[0]->dtype};
   tme_status s = infer_bounds(c, &a->start, &a->stop, &a->step, &part, e);
   if (s == TME_OK) s = infer_updates(c, 1, &part, e);
-  out->dtype = c->in[0]->dtype;
-  out->rank = c->in[0]->rank;
-  for (int d = 0; d < out->rank; d++) out->shape[d] = c->in[0]->shape[d];
+  *out = *c->in[0];
   return s;
 }

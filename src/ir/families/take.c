@@ -1,22 +1,30 @@
 /* take: elements along one axis by their numbers. */
 #include "ir/graph.h"
 
-tme_status infer_take(op_call *c, op_type *out, error *e) {
+tme_status infer_indices(op_call *c, int64_t *axis, error *e) {
+  tme_dtype t = c->in[1]->dtype;
+  if (!dtype_is_int(t))
+    return fail(e, TME_ERR_DTYPE, "%s: indices must be integers, not %s", op_name(c->op), tme_dtype_name(t));
+  return infer_axis(c, axis, c->in[0]->rank, e);
+}
+
+tme_status infer_taken(op_call *c, int64_t *axis, const char *what, op_type *out, error *e) {
   const op_type *x = c->in[0], *indices = c->in[1];
-  if (!dtype_is_int(indices->dtype))
-    return fail(e, TME_ERR_DTYPE, "take: indices must be integers, not %s", tme_dtype_name(indices->dtype));
-  tme_status s = infer_axis(c, &c->attrs->take.axis, x->rank, e);
+  tme_status s = infer_indices(c, axis, e);
   if (s != TME_OK) return s;
   int rank = x->rank - 1 + indices->rank;
   if (rank > TME_MAX_RANK)
-    return fail(e, TME_ERR_SHAPE, "take: the result would have %d dimensions, more than the %d supported", rank,
-                TME_MAX_RANK);
+    return fail(e, TME_ERR_SHAPE, "%s: %s would have %d dimensions, more than the %d supported", op_name(c->op), what,
+                rank, TME_MAX_RANK);
   out->dtype = x->dtype;
-  int axis = (int)c->attrs->take.axis;
-  for (int d = 0; d < axis; d++) out->shape[out->rank++] = x->shape[d];
+  for (int d = 0; d < *axis; d++) out->shape[out->rank++] = x->shape[d];
   for (int d = 0; d < indices->rank; d++) out->shape[out->rank++] = indices->shape[d];
-  for (int d = axis + 1; d < x->rank; d++) out->shape[out->rank++] = x->shape[d];
+  for (int d = (int)*axis + 1; d < x->rank; d++) out->shape[out->rank++] = x->shape[d];
   return TME_OK;
+}
+
+tme_status infer_take(op_call *c, op_type *out, error *e) {
+  return infer_taken(c, &c->attrs->take.axis, "the result", out, e);
 }
 
 /* Gathering from what is computed element by element: the elements that are wanted are computed, out of the same elements of

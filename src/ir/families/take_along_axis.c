@@ -4,10 +4,7 @@
 /* Checks the axis and the indices. `part`: the shape of what they name; `over_x`: x broadcasts to it as well. */
 static tme_status infer_along(op_call *c, int64_t *axis, bool over_x, op_type *part, error *e) {
   const op_type *x = c->in[0], *indices = c->in[1];
-  if (!dtype_is_int(indices->dtype))
-    return fail(e, TME_ERR_DTYPE, "%s: indices must be integers, not %s", op_name(c->op),
-                tme_dtype_name(indices->dtype));
-  tme_status s = infer_axis(c, axis, x->rank, e);
+  tme_status s = infer_indices(c, axis, e);
   if (s != TME_OK) return s;
   op_type rows = *x, names = *indices, both = {.rank = 0};
   bool fits = x->rank == indices->rank;
