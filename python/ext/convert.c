@@ -174,11 +174,10 @@ static tme_dtype carrier_of(const nest *n, tme_dtype t) {
 }
 
 /* Without a dtype: that of the numbers, floating ones in the engine's precision. */
-static tme_dtype dtype_for(const nest *n, tme_dtype carrier, engine_object *e) {
+static tme_dtype dtype_for(tme_dtype carrier, engine_object *e) {
   tme_dtype precision = tme_engine_default_dtype(e->engine);
   if (carrier == TME_F64) return precision;
   if (carrier == TME_C128) return precision == TME_F64 ? TME_C128 : TME_C64;
-  (void)n;
   return carrier;
 }
 
@@ -212,7 +211,7 @@ static tme_array *array_of_numbers(tme_scope *s, engine_object *e, PyObject *o, 
       PyErr_NoMemory();
       return NULL;
     }
-  tme_dtype carrier = carrier_of(n, t), result = t != TME_DTYPE_NONE ? t : wide ? carrier : dtype_for(n, carrier, e);
+  tme_dtype carrier = carrier_of(n, t), result = t != TME_DTYPE_NONE ? t : wide ? carrier : dtype_for(carrier, e);
   size_t bytes = (size_t)size * tme_dtype_size(carrier);
   char *data = PyMem_Malloc(bytes + 1);
   if (!data) {
@@ -359,9 +358,7 @@ tme_array *operand_of(tme_scope *s, engine_object *e, PyObject *o, bool wide) {
     return a ? tme_untyped(s, a) : NULL;
   }
   if (PyUnicode_Check(o) || PyBytes_Check(o)) return NULL;
-  a = array_of_holder(s, e, o, COPY_IF_NEEDED);
-  if (a || PyErr_Occurred()) return a;
-  return NULL;
+  return array_of_holder(s, e, o, COPY_IF_NEEDED);
 }
 
 tme_array *operand_needed(tme_scope *s, engine_object *e, PyObject *o, bool wide, const char *what) {
