@@ -13,10 +13,7 @@ static tme_engine *engine;
 
 static int begin(void **state) {
   (void)state;
-  tme_options o;
-  tme_options_init(&o);
-  o.precision = "float32";
-  engine = tme_engine_new(&o);
+  engine = test_engine("auto");
   return engine ? 0 : -1;
 }
 

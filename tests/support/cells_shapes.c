@@ -253,16 +253,20 @@ void cells_argwhere(matrix *m, int op) {
 
 /* ---- other elements in some places -------------------------------------------------------------------------------------- */
 
-void cells_scatter(matrix *m, int op) {
+/* How updates are combined, one way after the other; complex numbers have no order. */
+static void turn_mode(cell *c, tme_dtype t, int turn) {
   static const char *const modes[] = {"set", "add", "multiply", "min", "max"};
+  cell_word(c, "mode", modes[turn % (dtype_is_complex(t) ? 3 : COUNT(modes))]);
+}
+
+void cells_scatter(matrix *m, int op) {
   for (int i = 0; i < TME_DTYPE_COUNT; i++) {
     tme_dtype t = (tme_dtype)i;
     if (!matrix_takes(m, t)) continue;
     for (int k = 0; k < COUNT(gathers); k++)
       for (int l = 0; l < LAYOUT_COUNT; l++) {
         const gather *g = &gathers[k];
-        int axis = g->axis < 0 ? g->axis + g->x.rank : g->axis,
-            mode = (k + l) % (dtype_is_complex(t) ? 3 : COUNT(modes));
+        int axis = g->axis < 0 ? g->axis + g->x.rank : g->axis;
         cell c;
         cell_init(&c, op, k < 4 && (!l || k < 1));
         operand *x = cell_in(&c, "x", t, g->x.rank, g->x.shape);
@@ -275,14 +279,13 @@ void cells_scatter(matrix *m, int op) {
         for (int d = axis + 1; d < g->x.rank; d++) u.shape[u.rank++] = k % 2 ? 1 : g->x.shape[d];
         cell_in(&c, "updates", t, u.rank, u.shape)->layout = (layout)((l * 3) % LAYOUT_COUNT);
         cell_int(&c, "axis", g->axis);
-        cell_word(&c, "mode", modes[mode]);
+        turn_mode(&c, t, k + l);
         matrix_add(m, &c);
       }
   }
 }
 
 void cells_put_along_axis(matrix *m, int op) {
-  static const char *const modes[] = {"set", "add", "multiply", "min", "max"};
   for (int i = 0; i < TME_DTYPE_COUNT; i++) {
     tme_dtype t = (tme_dtype)i;
     if (!matrix_takes(m, t)) continue;
@@ -298,7 +301,7 @@ void cells_put_along_axis(matrix *m, int op) {
         indices_along(&c, &alongs[k], kinds[(k + l + i) % COUNT(kinds)]);
         cell_in(&c, "updates", t, u.rank, u.shape)->layout = (layout)((l * 3) % LAYOUT_COUNT);
         cell_int(&c, "axis", axis);
-        cell_word(&c, "mode", modes[(k + l) % (dtype_is_complex(t) ? 3 : COUNT(modes))]);
+        turn_mode(&c, t, k + l);
         matrix_add(m, &c);
       }
   }
