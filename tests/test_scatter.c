@@ -115,7 +115,7 @@ static void refused(void **state) {
   assert_null(tme_scatter(s, x, one, one, 0, "set"));
   test_error(s, TME_ERR_DTYPE, "scatter: indices must be integers");
   assert_null(tme_scatter(s, x, i, one, 2, "set"));
-  test_error(s, TME_ERR_ARGUMENT, "scatter: axis 2 is out of range");
+  test_error(s, TME_ERR_AXIS, "scatter: axis 2 is out of range");
   assert_null(tme_scatter(s, x, i, one, 0, "divide"));
   test_error(s, TME_ERR_ARGUMENT, "scatter: mode is 'divide', expected one of set|add|multiply|min|max");
   assert_null(tme_scatter(s, x, i, tme_zeros(s, (int64_t[]){3, 3}, 2, TME_F32), 0, "set"));

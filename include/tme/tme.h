@@ -71,7 +71,7 @@ typedef enum tme_dtype {
 
 typedef enum tme_status {
   TME_OK,
-  TME_ERR_ARGUMENT,    /* a value that is not allowed: an axis out of range, a negative dimension, NULL */
+  TME_ERR_ARGUMENT,    /* a value that is not allowed: a negative dimension, NULL */
   TME_ERR_SHAPE,       /* shapes that do not fit */
   TME_ERR_DTYPE,       /* a dtype that the operation does not take */
   TME_ERR_MEMORY,      /* out of memory, or a size that overflows */
@@ -83,6 +83,7 @@ typedef enum tme_status {
   TME_ERR_DEVICE,      /* a device or its driver failed */
   TME_ERR_CANCELLED,
   TME_ERR_INDEX,    /* an index that is out of range, or does not fit what it indexes */
+  TME_ERR_AXIS,     /* an axis that is out of range */
   TME_ERR_NO_VALUE, /* an array is to be computed whose value is not known: of an input of tme_compile */
   TME_STATUS_COUNT
 } tme_status;

@@ -1,7 +1,7 @@
 /* The library's errors as exceptions. */
 #include "ext.h"
 
-static PyObject *base_error, *file_error, *numeric_error, *trace_error;
+static PyObject *base_error, *axis_error, *file_error, *numeric_error, *trace_error;
 
 PyObject *exception_of(tme_status st) {
   switch (st) {
@@ -11,6 +11,7 @@ PyObject *exception_of(tme_status st) {
   case TME_ERR_DTYPE: return PyExc_TypeError;
   case TME_ERR_MEMORY: return PyExc_MemoryError;
   case TME_ERR_INDEX: return PyExc_IndexError;
+  case TME_ERR_AXIS: return axis_error;
   case TME_ERR_IO: return file_error;
   case TME_ERR_NUMERIC: return numeric_error;
   case TME_ERR_NO_VALUE: return trace_error;
@@ -105,6 +106,10 @@ static PyObject *add_derived(PyObject *module, const char *name, const char *doc
 bool errors_init(PyObject *module) {
   base_error = add_class(module, "Error", "What the engine could not do, and why.", PyExc_RuntimeError);
   if (!base_error) return false;
+  PyObject *bases = PyTuple_Pack(2, PyExc_ValueError, PyExc_IndexError);
+  axis_error = bases ? add_class(module, "AxisError", "An axis that is out of range.", bases) : NULL;
+  Py_XDECREF(bases);
+  if (!axis_error) return false;
   file_error = add_derived(module, "FileError", "A file that could not be read or written.", PyExc_OSError);
   numeric_error = add_derived(module, "NumericError", "No convergence, a singular matrix.", PyExc_ArithmeticError);
   trace_error =

@@ -13,6 +13,7 @@ from ._array_api import *  # noqa: F403
 from ._array_api import __all__ as _array_api_names
 from ._core import (
     Array,
+    AxisError,
     CompiledFunction,
     Dtype,
     Engine,
@@ -58,7 +59,7 @@ __array_api_version__ = "2024.12"
 
 __all__ = sorted(
     {
-        "Array", "CompiledFunction", "Dtype", "Engine", "Error", "Event", "FileError", "NumericError", "Plan", "TraceError",
+        "Array", "AxisError", "CompiledFunction", "Dtype", "Engine", "Error", "Event", "FileError", "NumericError", "Plan", "TraceError",
         "array", "asarray", "async_eval", "compile", "current_engine", "dtypes", "e", "eval", "explain", "from_dlpack", "get_printoptions",
         "inf", "linalg", "load", "nan", "newaxis", "nonzero", "pi", "printoptions", "save", "save_safetensors", "savez", "set_printoptions",
     }

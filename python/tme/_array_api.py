@@ -238,7 +238,7 @@ def matrix_transpose(x: Array, /) -> Array:
 
 def _axis(axis: int, rank: int, what: str) -> int:
     if not -rank <= axis < rank:
-        raise IndexError(f"{what}: axis {axis} of an array of {rank} dimensions")
+        raise _core.AxisError(f"{what}: axis {axis} of an array of {rank} dimensions")
     return axis % rank
 
 

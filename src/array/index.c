@@ -114,8 +114,8 @@ static bool add_array(reader *r, tme_array *a) {
   int span = mask ? a->type.rank : 1;
   r->array = true;
   p->pick[p->npicks++] = (index_pick){.given = a, .places = mask ? NULL : a, .axis = p->cut.rank, .span = span};
-  for (int d = 0; mask && d < span; d++)
-    if (a->type.shape[d] != r->x->shape[r->axis + d])
+  for (int d = 0; mask && d < span; d++) /* one of extent 0 chooses nothing, as the array API standard has it */
+    if (a->type.shape[d] != 0 && a->type.shape[d] != r->x->shape[r->axis + d])
       return refuse(r, TME_ERR_INDEX,
                     "boolean index did not match indexed array along axis %d; size of axis is %lld but size of "
                     "corresponding boolean axis is %lld",

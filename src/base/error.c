@@ -36,6 +36,7 @@ const char *tme_status_name(tme_status s) {
   case TME_ERR_DEVICE: return "device";
   case TME_ERR_CANCELLED: return "cancelled";
   case TME_ERR_INDEX: return "index";
+  case TME_ERR_AXIS: return "axis";
   case TME_ERR_NO_VALUE: return "no value";
   case TME_STATUS_COUNT: break;
   }

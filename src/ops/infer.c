@@ -82,10 +82,10 @@ tme_status infer_dtype(const op_call *c, tme_dtype *t, tme_dtype none, error *e)
 static tme_status axis_in_range(const op_call *c, int64_t axis, int rank, error *e) {
   if (axis >= -rank && axis < rank) return TME_OK;
   if (rank == 0)
-    return fail(e, TME_ERR_ARGUMENT, "%s: axis %lld is out of range: the array has no axes", op_name(c->op),
+    return fail(e, TME_ERR_AXIS, "%s: axis %lld is out of range: the array has no axes", op_name(c->op),
                 (long long)axis);
-  return fail(e, TME_ERR_ARGUMENT, "%s: axis %lld is out of range for %d dimension%s (expected %d to %d)",
-              op_name(c->op), (long long)axis, rank, rank == 1 ? "" : "s", -rank, rank - 1);
+  return fail(e, TME_ERR_AXIS, "%s: axis %lld is out of range for %d dimension%s (expected %d to %d)", op_name(c->op),
+              (long long)axis, rank, rank == 1 ? "" : "s", -rank, rank - 1);
 }
 
 tme_status infer_axis(const op_call *c, int64_t *axis, int rank, error *e) {
@@ -111,8 +111,7 @@ tme_status infer_axes(const op_call *c, op_axes *a, int rank, bool none_is_empty
     a->mask = none_is_empty ? 0 : all;
   }
   if (a->mask & ~all)
-    return fail(e, TME_ERR_ARGUMENT, "%s: an axis is out of range for %d dimension%s", op_name(c->op), rank,
-                PLURAL(rank));
+    return fail(e, TME_ERR_AXIS, "%s: an axis is out of range for %d dimension%s", op_name(c->op), rank, PLURAL(rank));
   a->given = AXES_MASK;
   a->list = (op_list){0};
   return TME_OK;

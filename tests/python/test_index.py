@@ -120,3 +120,22 @@ def test_iteration():
     assert sum(tme.arange(4)).item() == 6
     first, second = x
     assert second.tolist() == N[1].tolist()
+
+
+def test_mask_of_extent_0():
+    x = tme.ones((2, 1, 3))
+    assert x[tme.zeros((2, 0), dtype="bool")].shape == (0, 3)
+    assert x[tme.zeros((0,), dtype="bool")].shape == (0, 1, 3)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda x: tme.expand_dims(x, 4), lambda x: tme.sum(x, axis=4), lambda x: tme.permute_dims(x, (0, 1, 4)),
+        lambda x: tme.moveaxis(x, 0, 4),
+    ],
+)  # fmt: skip
+def test_axis_out_of_range(call):
+    with pytest.raises(tme.AxisError, match="axis 4") as e:
+        call(tme.array(N))
+    assert isinstance(e.value, ValueError) and isinstance(e.value, IndexError)

@@ -51,9 +51,10 @@ static tme_status infer_transpose(op_call *c, op_type *out, error *e) {
   unsigned seen = 0;
   for (int d = 0; d < x->rank; d++) {
     int64_t axis = axes->v[d] < 0 ? axes->v[d] + x->rank : axes->v[d];
-    if (axis < 0 || axis >= x->rank || (seen >> axis & 1))
-      return fail(e, TME_ERR_ARGUMENT, "transpose: axis %lld is %s for %d dimension%s", (long long)axes->v[d],
-                  axis < 0 || axis >= x->rank ? "out of range" : "given twice", x->rank, PLURAL(x->rank));
+    bool outside = axis < 0 || axis >= x->rank;
+    if (outside || (seen >> axis & 1))
+      return fail(e, outside ? TME_ERR_AXIS : TME_ERR_ARGUMENT, "transpose: axis %lld is %s for %d dimension%s",
+                  (long long)axes->v[d], outside ? "out of range" : "given twice", x->rank, PLURAL(x->rank));
     seen |= 1u << axis;
     axes->v[d] = axis;
     out->shape[d] = x->shape[axis];
