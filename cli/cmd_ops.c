@@ -50,8 +50,9 @@ static json_t *parameters_of(const tme_op_info *op) {
 static bool append(json_t *list, const tme_op_info *op) {
   json_t *parameters = parameters_of(op);
   if (!parameters) return false;
-  json_t *o = json_pack("{s:s, s:s, s:o, s:i, s:s}", "name", op->name, "signature", op->signature, "parameters",
-                        parameters, "outputs", op->outputs, "doc", op->doc);
+  json_t *o =
+      json_pack("{s:s, s:s, s:o, s:i, s:s, s:s, s:s}", "name", op->name, "signature", op->signature, "parameters",
+                parameters, "outputs", op->outputs, "doc", op->doc, "place", op->place, "chapter", op->chapter);
   return o && json_array_append_new(list, o) == 0;
 }
 

@@ -8,8 +8,8 @@ import os
 import re
 import sys
 
-LAYERS = ("base", "cache", "io", "ops", "ir", "ir/families", "kernel", "lower", "lower/cpu", "emit", "emit/llvm", "memory", "context",
-          "backend", "backend/reference", "backend/cpu", "backend/mlx", "backend/mock", "array", "run", "engine")
+LAYERS = ("base", "cache", "io", "ops/rows", "ops", "ir", "ir/families", "kernel", "lower", "lower/cpu", "emit", "emit/llvm", "memory",
+          "context", "backend", "backend/reference", "backend/cpu", "backend/mlx", "backend/mock", "array", "run", "engine")
 
 
 def layer_of(path):

@@ -503,7 +503,7 @@ static void write_result(char *to, size_t size, const char *shown) {
 static void write_example(tme_engine *e, call *c, char *to, size_t size) {
   bool several = c->info->outputs > 1, unique = is_unique(c->row, c->info->outputs);
   append(to, size, unique ? ">>> print(%stme.%s(" : ">>> [x.shape for x in %stme.%s(", several && unique ? "*" : "",
-         c->info->name);
+         c->info->place);
   bool first = true, skipped = false;
   for (int p = 0; p < c->info->params; p++) {
     if (!c->given[p].set) {

@@ -98,8 +98,9 @@ def core(template):
 
 def imported(name, value):
     """The line by which the package has the name, or its type where it is a constant."""
-    if name in vars(tme._core) and vars(tme._core)[name] is value:
-        return f"from ._core import {name} as {name}"
+    own = getattr(value, "__name__", name)
+    if own in vars(tme._core) and vars(tme._core)[own] is value:
+        return f"from ._core import {own} as {name}"
     if isinstance(value, types.ModuleType):
         return f"from . import {name} as {name}"
     module = getattr(value, "__module__", None) or ""
@@ -110,18 +111,22 @@ def imported(name, value):
     return f"{name}: Final[{type(value).__name__ if value is not None else None}]"
 
 
-def package():
-    names = [*tme.__all__, "__version__", "__array_api_version__"]
-    lines = sorted({imported(name, getattr(tme, name)) for name in names}, key=lambda line: (not line.startswith("from"), line))
+def package(module, *others):
+    names = [*module.__all__, *others]
+    lines = sorted(
+        {imported(name, getattr(module, name)) for name in names}, key=lambda line: (not line.startswith("from"), line)
+    )
     return "\n".join(
-        ["from typing import Final", "", *lines, "", "__all__ = [", *(f'    "{name}",' for name in tme.__all__), "]", ""]
+        ["from typing import Final", "", *lines, "", "__all__ = [", *(f'    "{name}",' for name in module.__all__), "]", ""]
     )
 
 
 def main():
     template, folder = map(pathlib.Path, sys.argv[1:])
     (folder / "_core.pyi").write_text(core(template.read_text()))
-    (folder / "__init__.pyi").write_text(package())
+    (folder / "__init__.pyi").write_text(package(tme, "__version__", "__array_api_version__"))
+    for name in sorted({place.rpartition(".")[0] for place, _ in tme._core.operations.values()} - {""}):
+        (folder / f"{name}.pyi").write_text(package(getattr(tme, name)))
 
 
 if __name__ == "__main__":

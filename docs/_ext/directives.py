@@ -21,9 +21,11 @@ class Written(SphinxDirective):
     has_content = True
 
     def run(self):
+        return self.parsed(self.lines(*self.arguments))
+
+    def parsed(self, lines):
         node = nodes.container()
-        lines = self.lines(*self.arguments)
-        self.state.nested_parse(StringList(lines, self.get_source_info()[0]), self.content_offset, node)
+        self.state.nested_parse(StringList(list(lines), self.get_source_info()[0]), self.content_offset, node)
         return node.children
 
 
@@ -32,9 +34,19 @@ def rst(*lines):
 
 
 class Operations(Written):
-    def lines(self):
-        names = sorted(tme._core.operations)
-        return [line for name in names for line in rst(f".. autofunction:: tme.{name}")]
+    """All operations, a section for each chapter."""
+
+    def run(self):
+        chapters = {}
+        for place, chapter in tme._core.operations.values():
+            chapters.setdefault(chapter, []).append(place)
+        sections = []
+        for chapter, places in chapters.items():
+            section = nodes.section(ids=[nodes.make_id(chapter)])
+            section += nodes.title(text=chapter)
+            section += self.parsed(line for place in sorted(places) for line in rst(f".. autofunction:: tme.{place}"))
+            sections.append(section)
+        return sections
 
 
 class Others(Written):
@@ -102,7 +114,7 @@ class SpeedPicture(Picture):
 
 def plain(app, what, name, of, options, lines):
     """What a row says of its operation is no reStructuredText: "|x|" names nothing, "*" begins nothing."""
-    if name.rpartition(".")[2] not in tme._core.operations:
+    if name.removeprefix("tme.") not in {place for place, _ in tme._core.operations.values()}:
         return
     end = lines.index("Parameters") if "Parameters" in lines else len(lines)
     lines[:end] = [re.sub(r"([*|`\\_])", r"\\\1", line) for line in lines[:end]]

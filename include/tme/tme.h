@@ -505,6 +505,8 @@ typedef struct tme_param_info {
  * axis:axes=none, keepdims:bool=false". */
 typedef struct tme_op_info {
   const char *name, *signature, *doc;
+  const char *place;   /* where bindings have it: "add", "random.normal" of random_normal */
+  const char *chapter; /* of the documentation */
   int outputs;
   int number; /* as in tme_op_get; it may be another one in another version of the library */
   int params;

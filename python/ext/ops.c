@@ -171,17 +171,19 @@ bool ops_init(PyObject *module) {
   ops = calloc((size_t)n, sizeof *ops);
   if (!ops) PyErr_NoMemory();
   if (!ops || !bound_type) return false;
-  PyObject *names = PyList_New(n), *where = PyUnicode_FromString("tme");
-  bool ok = names && where;
+  PyObject *places = PyDict_New(), *where = PyUnicode_FromString("tme");
+  bool ok = places && where;
   for (int i = 0; ok && i < n; i++) {
     ok = fill(&ops[i], i);
     PyObject *f = ok ? op_function(&ops[i], NULL, where) : NULL;
-    ok = f && PyModule_AddObjectRef(module, ops[i].info->name, f) == 0 &&
-         PyList_SetItem(names, i, PyUnicode_FromString(ops[i].info->name)) == 0;
+    PyObject *place = f ? Py_BuildValue("(ss)", ops[i].info->place, ops[i].info->chapter) : NULL;
+    ok = place && PyModule_AddObjectRef(module, ops[i].info->name, f) == 0 &&
+         PyDict_SetItemString(places, ops[i].info->name, place) == 0;
+    Py_XDECREF(place);
     Py_XDECREF(f);
   }
-  ok = ok && PyModule_AddObjectRef(module, "operations", names) == 0;
-  Py_XDECREF(names);
+  ok = ok && PyModule_AddObjectRef(module, "operations", places) == 0;
+  Py_XDECREF(places);
   Py_XDECREF(where);
   return ok;
 }

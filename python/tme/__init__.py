@@ -8,7 +8,7 @@
 
 import math as _math
 
-from . import _core, linalg
+from . import _core, fft, linalg, random
 from ._array_api import *  # noqa: F403
 from ._array_api import __all__ as _array_api_names
 from ._core import (
@@ -35,6 +35,7 @@ from ._engine import attention as _attention
 from ._engine import benchmark as _benchmark
 from ._engine import mul as _mul
 from ._files import load, save, save_safetensors, savez
+from ._modules import members
 from ._places import nonzero
 from ._plan import Plan, explain
 from ._text import get_printoptions, printoptions, set_printoptions
@@ -45,7 +46,7 @@ Engine.mul = _mul
 
 # Every operation of the library's table, and every dtype.
 dtypes = tuple(value for value in vars(_core).values() if isinstance(value, Dtype))
-_operations = {name: getattr(_core, name) for name in _core.operations}
+_operations = members("")
 globals().update({name: f for name, f in _operations.items() if name not in _array_api_names})
 globals().update({dtype.name: dtype for dtype in dtypes})
 
@@ -60,8 +61,8 @@ __array_api_version__ = "2024.12"
 __all__ = sorted(
     {
         "Array", "AxisError", "CompiledFunction", "Dtype", "Engine", "Error", "Event", "FileError", "NumericError", "Plan", "TraceError",
-        "array", "asarray", "async_eval", "compile", "current_engine", "dtypes", "e", "eval", "explain", "from_dlpack", "get_printoptions",
-        "inf", "linalg", "load", "nan", "newaxis", "nonzero", "pi", "printoptions", "save", "save_safetensors", "savez", "set_printoptions",
+        "array", "asarray", "async_eval", "compile", "current_engine", "dtypes", "e", "eval", "explain", "fft", "from_dlpack", "get_printoptions",
+        "inf", "linalg", "load", "nan", "newaxis", "nonzero", "pi", "printoptions", "random", "save", "save_safetensors", "savez", "set_printoptions",
     }
     | set(_operations)
     | set(_array_api_names)

@@ -1,8 +1,11 @@
 /* The list of operations as programs see it. */
 #include "ops/ops.h"
 #include <pthread.h>
+#include <stdio.h>
+#include <string.h>
 
 static tme_op_info infos[OP_PUBLIC_COUNT];
+static char places[OP_PUBLIC_COUNT][2 * OP_NAME];
 static tme_param_info params[OP_PUBLIC_COUNT][OP_MAX_PARAMS];
 
 static tme_arg value_of(const op_param *p) {
@@ -15,9 +18,14 @@ static tme_arg value_of(const op_param *p) {
 static void fill(void) {
   for (int op = 0; op < OP_PUBLIC_COUNT; op++) {
     const op_def *d = op_get(op);
+    size_t n = strlen(d->module);
+    bool prefixed = n && !strncmp(d->name, d->module, n) && d->name[n] == '_';
+    snprintf(places[op], sizeof *places, "%s%s%s", d->module, n ? "." : "", d->name + (prefixed ? n + 1 : 0));
     infos[op] = (tme_op_info){.name = d->name,
                               .signature = d->signature,
                               .doc = d->doc,
+                              .place = places[op],
+                              .chapter = d->chapter,
                               .outputs = d->outputs,
                               .number = op,
                               .params = d->nparams};

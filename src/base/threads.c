@@ -318,7 +318,7 @@ void threads_start(threads *t, threads_first_fn *first, void *a, size_t n) {
 }
 
 void threads_for(threads *t, int64_t tasks, int64_t grain, threads_fn *fn, void *user) {
-  if (tasks <= grain || t->count <= 1 || !acquire(t)) {
+  if (!t || tasks <= grain || t->count <= 1 || !acquire(t)) {
     if (tasks > 0) fn(user, 0, 0, tasks);
     return;
   }

@@ -18,8 +18,8 @@ typedef void threads_fn(void *user, int thread, int64_t t0, int64_t t1);
 /* Calls fn for pieces of [0, tasks), each task once, in any order, and returns when all are done. From any thread. Pieces
  * begin at multiples of `grain` >= 1 and get shorter, so that nobody waits long for the last one. Each thread begins with
  * a share of its own, the same one in every loop, and ends with what others have not begun (affinity scheduling: Markatos
- * & LeBlanc, 1994): its caches have what it wrote, and new pages are met by one thread each. The workers start at the
- * first call with more tasks than a grain, with the default floating-point environment and all signals blocked. Tasks run
+ * & LeBlanc, 1994): its caches have what it wrote, and new pages are met by one thread each. Without a
+ * pool (NULL) they run on the caller's thread. The workers start at the first call with more tasks than a grain, with the default floating-point environment and all signals blocked. Tasks run
  * on the caller's thread alone when the pool is at work for another caller, in a nested call, and when no thread can be
  * started: so results must not depend on which thread runs a task. A child of fork() starts its own workers. */
 void threads_for(threads *t, int64_t tasks, int64_t grain, threads_fn *fn, void *user);

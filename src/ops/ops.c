@@ -11,6 +11,8 @@ static op_def table[OP_PUBLIC_COUNT] = {
 #define ELEMENTWISE(n, r, s, expression, gradient, low, high, u, d)                                                    \
   {.name = #n,                                                                                                         \
    .signature = s,                                                                                                     \
+   .module = MODULE,                                                                                                   \
+   .chapter = CHAPTER,                                                                                                 \
    .doc = d,                                                                                                           \
    .family = FAMILY_elementwise,                                                                                       \
    .rule = RULE_##r,                                                                                                   \
@@ -19,9 +21,23 @@ static op_def table[OP_PUBLIC_COUNT] = {
    .hi = high,                                                                                                         \
    .ulp = u},
 #define ELEMENTWISE_TWO(n, r, s, first, second, d)                                                                     \
-  {.name = #n, .signature = s, .doc = d, .family = FAMILY_several, .rule = RULE_##r, .outputs = 2},
+  {.name = #n,                                                                                                         \
+   .signature = s,                                                                                                     \
+   .module = MODULE,                                                                                                   \
+   .chapter = CHAPTER,                                                                                                 \
+   .doc = d,                                                                                                           \
+   .family = FAMILY_several,                                                                                           \
+   .rule = RULE_##r,                                                                                                   \
+   .outputs = 2},
 #define STRUCTURED(n, f, s, o, d)                                                                                      \
-  {.name = #n, .signature = s, .doc = d, .family = FAMILY_##f, .rule = RULE_STRUCTURED, .outputs = o},
+  {.name = #n,                                                                                                         \
+   .signature = s,                                                                                                     \
+   .module = MODULE,                                                                                                   \
+   .chapter = CHAPTER,                                                                                                 \
+   .doc = d,                                                                                                           \
+   .family = FAMILY_##f,                                                                                               \
+   .rule = RULE_STRUCTURED,                                                                                            \
+   .outputs = o},
 #include "ops/ops.def"
 };
 

@@ -125,7 +125,7 @@ typedef struct op_attrs {
 } op_attrs;
 
 typedef struct op_def {
-  const char *name, *signature, *doc;
+  const char *name, *signature, *module, *chapter, *doc;
   op_family family;
   op_rule rule;
   int outputs;

@@ -177,7 +177,7 @@ static tme_status call_library(step_run *run, int i, char *const *unread, step_f
   launcher *r = run->user;
   const program *p = run->s->p;
   double begin = profile_begin(r->context);
-  tme_status status = reference_step(p, i, run->data, unread, failed, e);
+  tme_status status = reference_step(p, i, r->context->threads, run->data, unread, failed, e);
   if (p->steps[i].kind == STEP_LIBRARY) profile_end(r->context, begin, "library", p->steps[i].label, 0);
   return status;
 }

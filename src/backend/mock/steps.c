@@ -77,7 +77,7 @@ static tme_status call(step_run *r, int i, char *const *unread, step_failure *fa
   tme_status st = copies_new(r, &c, e);
   if (st == TME_OK) st = copy_slots(r, s->in, s->nin, &c, e);
   if (st == TME_OK) st = copy_slots(r, s->out, s->nout, &c, e);
-  if (st == TME_OK) st = reference_step(r->s->p, i, c.data, unread, failed, e);
+  if (st == TME_OK) st = reference_step(r->s->p, i, NULL, c.data, unread, failed, e);
   for (int k = 0; k < s->nout && st == TME_OK; k++) scramble_slot(r, s->out[k], &c);
   copies_free(&c);
   return st;

@@ -202,7 +202,8 @@ static tme_status compute_into(run_state *r, int i, const ref_array **in) {
                 .attrs = graph_attrs(r->g, i),
                 .out = out,
                 .nout = n->outputs,
-                .libraries = r->ref->libraries};
+                .libraries = r->ref->libraries,
+                .threads = r->ref->base.context->threads};
   tme_status s = reference_run(&c, r->err);
   if (s == TME_OK) note_failure(r, i, &c);
   atomic_fetch_add_explicit(&r->ref->kernels, 1, memory_order_relaxed);

@@ -3,6 +3,7 @@
 #ifndef TME_REFERENCE_H
 #define TME_REFERENCE_H
 
+#include "base/threads.h"
 #include "ops/views.h"
 
 /* A strided array in host memory. */
@@ -20,6 +21,7 @@ typedef struct ref_call {
   ref_array *out;             /* row-major, contiguous */
   int nout;
   bool libraries;      /* may use CBLAS and LAPACK ("nojit") */
+  threads *threads;    /* for what is worth spreading; NULL: there are none */
   const char *failure; /* set (static text) on a numerical failure: that matrix holds NaN */
   int64_t failed_matrix;
 } ref_call;

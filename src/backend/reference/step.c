@@ -16,8 +16,8 @@ static tme_status check_bounds(const program *p, const step *s, char *const *dat
   return reference_check_indices(&indices, p->g->node[graph_in(p->g, s->node, 0)].type.shape[axis], axis, e);
 }
 
-static tme_status library(const program *p, const step *s, char *const *data, char *const *unread, step_failure *failed,
-                          error *e) {
+static tme_status library(const program *p, const step *s, threads *t, char *const *data, char *const *unread,
+                          step_failure *failed, error *e) {
   size_t n = (size_t)s->nin + 1;
   ref_array out[OP_MAX_OUTPUTS], *in = mem_alloc(n * (sizeof *in + sizeof(ref_array *)));
   if (!in) return fail_memory(e, s->label, n * sizeof *in);
@@ -40,15 +40,16 @@ static tme_status library(const program *p, const step *s, char *const *data, ch
                 .attrs = graph_attrs(p->g, s->node),
                 .out = out,
                 .nout = s->nout,
-                .libraries = true};
+                .libraries = true,
+                .threads = t};
   tme_status status = reference_run(&c, e);
   *failed = (step_failure){c.failure, c.failed_matrix};
   mem_free(in);
   return status;
 }
 
-tme_status reference_step(const program *p, int i, char *const *data, char *const *unread, step_failure *failed,
-                          error *e) {
+tme_status reference_step(const program *p, int i, threads *t, char *const *data, char *const *unread,
+                          step_failure *failed, error *e) {
   const step *s = &p->steps[i];
-  return s->kind == STEP_BOUNDS ? check_bounds(p, s, data, e) : library(p, s, data, unread, failed, e);
+  return s->kind == STEP_BOUNDS ? check_bounds(p, s, data, e) : library(p, s, t, data, unread, failed, e);
 }

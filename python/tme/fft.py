@@ -1,0 +1,6 @@
+"""Fourier transforms, by the names of the array API standard and of NumPy."""
+
+from ._modules import members
+
+__all__ = sorted(members("fft"))
+globals().update(members("fft"))
