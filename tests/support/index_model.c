@@ -128,8 +128,8 @@ static int array_places(const model_entry *e, const int64_t *shape, along *a) {
   }
   int64_t size = 1, count = 0;
   for (int d = 0; d < e->rank; d++) {
-    if (e->shape[d] != shape[d]) return -1;
-    size *= shape[d];
+    if (e->shape[d] && e->shape[d] != shape[d]) return -1;
+    size *= e->shape[d];
   }
   for (int64_t i = 0; i < size; i++) count += e->places[i];
   for (int d = 0; d < e->rank || d == 0; d++) { /* without axes: its shape alone matters */
