@@ -1,6 +1,8 @@
 /* tme.Array: an object around one array of the library. */
 #include "ext.h"
+#include <stddef.h>
 #include <stdlib.h>
+#include <structmember.h>
 
 PyTypeObject *array_type;
 
@@ -11,6 +13,7 @@ PyObject *array_new(engine_object *e, tme_scope *s, tme_array *a) {
   o->array = tme_retain(a);
   o->engine = engine_ref(e);
   o->whole = NULL;
+  o->weak = NULL;
   return (PyObject *)o;
 }
 
@@ -41,6 +44,7 @@ bool is_wide(PyObject *o) {
 static void dealloc(PyObject *self) {
   array_object *o = (array_object *)self;
   PyTypeObject *type = Py_TYPE(self);
+  if (o->weak) PyObject_ClearWeakRefs(self);
   array_forget(o);
   tme_release(o->array);
   engine_drop(o->engine);
@@ -359,6 +363,8 @@ static PyMethodDef *make_methods(void) {
   return all;
 }
 
+static PyMemberDef members[] = {{"__weaklistoffset__", T_PYSSIZET, offsetof(array_object, weak), READONLY, NULL}, {0}};
+
 /* Not through the constructor: tme.array makes arrays. */
 static bool make_type(PyObject *module) {
   PyMethodDef *methods = make_methods();
@@ -374,6 +380,7 @@ static bool make_type(PyObject *module) {
                          {Py_tp_hash, hash},
                          {Py_tp_richcompare, compare},
                          {Py_tp_getset, getset},
+                         {Py_tp_members, members},
                          {Py_tp_methods, methods},
                          {Py_nb_add, nb_add},
                          {Py_nb_subtract, nb_subtract},

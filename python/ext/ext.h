@@ -57,6 +57,7 @@ typedef struct array_object {
   PyObject_HEAD tme_array *array; /* one reference; another array after an assignment */
   engine_object *engine;          /* one reference */
   tme_array *whole;               /* what it is a part of, to be computed when the part is read; or NULL */
+  PyObject *weak;                 /* the weak references to it */
 } array_object;
 
 extern PyTypeObject *array_type;

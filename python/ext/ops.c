@@ -34,7 +34,13 @@ static bool too_many(const op_record *op, Py_ssize_t n) {
   return false;
 }
 
-static bool take_keyword(op_args *a, PyObject *name, PyObject *value) {
+/* numpy.mean(x) calls x.mean(axis=None, dtype=None, out=None). */
+static bool is_numpys_none(const bound_op *b, PyObject *name, PyObject *value) {
+  return value == Py_None && b->to && is_array(b->to) &&
+         (PyUnicode_CompareWithASCIIString(name, "out") == 0 || PyUnicode_CompareWithASCIIString(name, "dtype") == 0);
+}
+
+static bool take_keyword(op_args *a, const bound_op *b, PyObject *name, PyObject *value) {
   for (int p = 0; p < a->op->info->params; p++) {
     if (a->op->name[p] != name && PyUnicode_Compare(a->op->name[p], name) != 0) continue;
     if (a->given[p]) {
@@ -44,6 +50,7 @@ static bool take_keyword(op_args *a, PyObject *name, PyObject *value) {
     a->given[p] = value;
     return true;
   }
+  if (is_numpys_none(b, name, value)) return true;
   PyErr_Format(PyExc_TypeError, "%s() has no argument '%U': %s(%s)", a->op->info->name, name, a->op->info->name,
                a->op->info->signature);
   return false;
@@ -70,7 +77,7 @@ static bool place(op_args *a, const bound_op *b, PyObject *const *args, Py_ssize
     for (Py_ssize_t i = 0; i < n; i++) a->given[at + i] = args[i];
   }
   for (Py_ssize_t k = 0; k < keywords; k++)
-    if (!take_keyword(a, PyTuple_GetItem(names, k), args[n + k])) return false;
+    if (!take_keyword(a, b, PyTuple_GetItem(names, k), args[n + k])) return false;
   return true;
 }
 

@@ -3,6 +3,7 @@
 import copy
 import math
 import pickle
+import weakref
 
 import numpy as np
 import pytest
@@ -215,3 +216,21 @@ def test_narrow_floats_are_rounded_before_they_are_read(read):
     computed = a * b
     tme.eval(computed)
     assert read(a * b) == read(computed)
+
+
+@pytest.mark.parametrize("name", ["sum", "prod", "mean", "max", "min", "all", "any", "argmax", "argmin"])
+def test_numpy_functions_call_methods(name):
+    x = np.arange(6.0).reshape(2, 3)
+    assert np.array_equal(np.asarray(getattr(np, name)(tme.array(x))), getattr(np, name)(x))
+    assert np.array_equal(np.asarray(getattr(np, name)(tme.array(x), axis=1)), getattr(np, name)(x, axis=1))
+    with pytest.raises(TypeError):
+        getattr(np, name)(tme.array(x), out=np.zeros(()))
+
+
+def test_weak_references():
+    x = tme.array([1, 2])
+    seen, forgotten = weakref.ref(x), []
+    weakref.finalize(x, forgotten.append, 1)
+    assert seen() is x
+    del x
+    assert seen() is None and forgotten == [1]
