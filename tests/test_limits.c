@@ -4,6 +4,7 @@
 #include "base/base.h"
 #include "ops/ops.h"
 #include "support/engines.h"
+#include "support/special.h"
 #include <float.h>
 #include <math.h>
 #include <setjmp.h>
@@ -50,6 +51,7 @@ static real imag_ld(real a) {
 }
 static real select_ld(bool p, real a, real b) { return p ? a : b; }
 static real fma_ld(real a, real b, real c) { return a * b + c; }
+static real erfinv_ld(real a) { return erfinv_long(a); }
 static real lgamma_ld(real a) {
   int sign;
   return lgammal_r(a, &sign);

@@ -5,6 +5,7 @@
 #include "kernel/math.h"
 #include "emit/emit.h"
 #include "support/kernel_interp.h"
+#include "support/special.h"
 #include <dlfcn.h>
 #include <float.h>
 #include <math.h>
@@ -68,6 +69,7 @@ static const struct {
     {"atan", math_atan, atanl, 1.5, 1},
     {"erf", math_erf, erfl, 1.5, 1.5},
     {"erfc", math_erfc, erfcl, 2.6, 6},
+    {"erfinv", math_erfinv, erfinv_long, 2.5, 5},
     {"cbrt", math_cbrt, cbrtl, 0.6, 4},
     {"lgamma", math_lgamma, lgamma_ref, 0.6, 0.6},
 };

@@ -4,7 +4,7 @@
  *   X Y Z R                      operands, result          F(v)   a constant of the dtype
  *   ADD SUB MUL DIV FMA FMA_ONCE (see prims.def) NEG ABS SIGN MIN MAX FLOORDIV MOD POW SQRT CBRT HYPOT
  *   FLOOR CEIL TRUNC RINT        EXP EXP2 EXPM1 LOG LOG1P LOG2 LOG10
- *   SIN COS TAN ASIN ACOS ATAN ATAN2(y, x) SINH COSH TANH ASINH ACOSH ATANH ERF ERFC LGAMMA SIGMOID
+ *   SIN COS TAN ASIN ACOS ATAN ATAN2(y, x) SINH COSH TANH ASINH ACOSH ATANH ERF ERFC ERFINV LGAMMA SIGMOID
  *   ONE_PLUS_EXP                OVER_ONE_PLUS_EXP(x, t) OVER_ONE_PLUS_EXP2(x, t): x / (1 + e^t), x / (1 + 2^t), tails too
  *   EQ NE LT LE GT GE            give booleans
  *   AND OR XOR NOT SHL SHR       SELECT(condition, a, b)

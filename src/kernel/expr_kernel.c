@@ -263,6 +263,7 @@ static expr_value next_after(context *c, expr_value a, expr_value b) {
 #define ATANH(a) function(c, math_atanh, NULL, a)
 #define ERF(a) function(c, math_erf, NULL, a)
 #define ERFC(a) function(c, math_erfc, NULL, a)
+#define ERFINV(a) function(c, math_erfinv, NULL, a)
 #define LGAMMA(a) function(c, math_lgamma, NULL, a)
 #define ONE_PLUS_EXP(a) function(c, math_one_plus_exp, NULL, a)
 #define OVER_ONE_PLUS_EXP(a, t) function2(c, math_over_one_plus_exp, a, t)

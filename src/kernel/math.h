@@ -40,6 +40,7 @@ int math_atan2(kernel *k, int y, int x);
 
 int math_erf(kernel *k, int x);
 int math_erfc(kernel *k, int x);
+int math_erfinv(kernel *k, int x);
 int math_lgamma(kernel *k, int x);
 
 int math_pow(kernel *k, int x, int y);

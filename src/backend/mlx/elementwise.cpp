@@ -49,6 +49,7 @@ namespace {
 #define ATANH(a) p_function(c, mx::arctanh, a, true)
 #define ERF(a) p_erf(c, a)
 #define ERFC(a) p_erfc(c, a)
+#define ERFINV(a) p_erfinv(c, a)
 #define LGAMMA(a) p_lgamma(c, a)
 #define ONE_PLUS_EXP(a) ADD(F(1), EXP(a))
 #define OVER_ONE_PLUS_EXP(a, t) p_gate(c, a, EXP(t), EXP(MUL(F(-0.5), t)))

@@ -246,6 +246,8 @@ array p_gate(const context &c, const array &x, const array &e, const array &root
 
 array p_erfc(const context &, const array &) { throw declined{"MLX has no erfc, and 1 - erf loses its tail"}; }
 
+array p_erfinv(const context &, const array &) { throw declined{"MLX's erfinv is an approximation in f32"}; }
+
 array p_lgamma(const context &, const array &) { throw declined{"MLX has no lgamma"}; }
 
 // ---- comparisons, logic, bits ----------------------------------------------------------------------------------------

@@ -55,6 +55,7 @@ static inline c128 pair_f64(double re, double im) { return (c128){re, im}; }
 #define ATANH(a) S(atanh)(a)
 #define ERF(a) S(erf)(a)
 #define ERFC(a) S(erfc)(a)
+#define ERFINV(a) S(erfinv)(a)
 #define LGAMMA(a) S(lgamma)(a)
 #define ONE_PLUS_EXP(a) (1 + S(exp)(a))
 #define OVER_ONE_PLUS_EXP(a, t) S(over_one_plus_exp)(a, t)
