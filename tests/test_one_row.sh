@@ -226,6 +226,6 @@ does_not_build "there is no kind 'tensor'" x:tensor 1
 does_not_build "'much_too_long_a_name' has 20 characters, expected 1 to 15" much_too_long_a_name 1
 does_not_build 'the default of a text is none' 'x, t:text=C' 1
 does_not_build 'edges is none of constant|edge' 'x, m:constant|edge=edges' 1
-does_not_build "the C function has a 's' of its own" 'x, s:int=1' 1
+does_not_build "the C function has a 'scope' of its own" 'x, scope:int=1' 1
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]

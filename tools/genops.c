@@ -36,7 +36,7 @@ static const struct {
 };
 enum { NKINDS = sizeof kinds / sizeof *kinds, CHOICE = NKINDS - 1 };
 
-static const char *const taken[] = {"s", "out", "given"};
+static const char *const taken[] = {"scope", "out", "given"};
 enum { NTAKEN = sizeof taken / sizeof *taken };
 
 __attribute__((format(printf, 2, 3), noreturn)) static void refuse(const row *r, const char *format, ...) {
@@ -206,7 +206,7 @@ static void print_fields(const row *r) {
 }
 
 static void prototype(const row *r) {
-  printf("%stme_%s(tme_scope *s", r->outputs > 1 ? "tme_status " : "tme_array *", r->name);
+  printf("%stme_%s(tme_scope *scope", r->outputs > 1 ? "tme_status " : "tme_array *", r->name);
   for (int i = 0; i < r->nparams; i++) {
     printf(", ");
     print_named(kinds[kind_of(r, &r->params[i])].parameter, r->params[i].name);
@@ -232,9 +232,9 @@ static void print_function(const row *r) {
   }
   printf("};\n");
   if (r->outputs == 1)
-    printf("  return apply(s, OP_%s, given, %d, out) == TME_OK ? out[0] : NULL;\n}\n\n", r->name, r->nparams);
+    printf("  return apply(scope, OP_%s, given, %d, out) == TME_OK ? out[0] : NULL;\n}\n\n", r->name, r->nparams);
   else
-    printf("  return apply(s, OP_%s, given, %d, out);\n}\n\n", r->name, r->nparams);
+    printf("  return apply(scope, OP_%s, given, %d, out);\n}\n\n", r->name, r->nparams);
 }
 
 static void print_docs(const row *r) { printf("| `%s(%s)` | %s |\n", r->name, r->signature, r->doc); }

@@ -1,6 +1,7 @@
 /* The backends without a compiler: "reference", one plain loop per operation, and "nojit", the same with CBLAS and
  * LAPACK. A prepared region is the graph and what to let go of when; views cost nothing. */
 #include "backend/backend.h"
+#include "backend/reference/fft_plan.h"
 #include "backend/reference/reference.h"
 #include <string.h>
 
@@ -287,7 +288,10 @@ static void describe(backend *b, const graph *region, const executable *x, unsig
 
 static void stats(backend *b, tme_stats *out) { out->kernels_run += atomic_load(&((reference *)b->state)->kernels); }
 
-static void close_backend(backend *b) { mem_free(b->state); }
+static void close_backend(backend *b) {
+  fft_plans_leave();
+  mem_free(b->state);
+}
 
 backend *backend_reference_new(context *c, bool libraries, error *e) {
   reference *r = mem_calloc(1, sizeof *r);
@@ -295,6 +299,7 @@ backend *backend_reference_new(context *c, bool libraries, error *e) {
     fail_memory(e, "engine", sizeof *r);
     return NULL;
   }
+  fft_plans_use();
   r->libraries = libraries;
   r->base = (backend){.version = BACKEND_VERSION,
                       .name = libraries ? "nojit" : "reference",
