@@ -20,7 +20,8 @@ static void roots_are_exact(void **state) {
   static const int64_t lengths[] = {1, 2, 3, 4, 5, 7, 8, 12, 1000, 1 << 20, 1000003, ((int64_t)1 << 40) + 15};
   for (int i = 0; i < COUNT(lengths); i++)
     for (int k = 0; k < 1000; k++) {
-      int64_t n = lengths[i], at = (int64_t)(((long double)k * 7919 / 1000 - (long double)(k * 7919 / 1000)) * (long double)n);
+      int64_t n = lengths[i],
+              at = (int64_t)(((long double)k * 7919 / 1000 - (long double)(k * 7919 / 1000)) * (long double)n);
       c128 r = fft_root(at, n);
       long double angle = 2 * pi * (long double)at / (long double)n;
       assert_true(fabsl(r.re - cosl(angle)) < 1.2e-16L && fabsl(r.im + sinl(angle)) < 1.2e-16L);

@@ -118,7 +118,6 @@ FFT = """
 LACKS = {
     *("argsort cumulative_prod cumulative_sum searchsorted sort unique_all unique_counts unique_inverse unique_values".split()),
     *(f"linalg.{name}" for name in "cholesky det eigh eigvalsh inv qr slogdet solve".split()),
-    *(f"fft.{name}" for name in FFT),
 }
 
 

@@ -44,8 +44,14 @@ def test_rows(dtype, axis):
         x = random(shape, dtype, n)
         real = np.ascontiguousarray(x.real)
         half = np.ascontiguousarray(np.take(x, range(n // 2 + 1), axis))
-        for name, operand, kw in (("fft", x, {}), ("ifft", x, {}), ("rfft", real, {}), ("ihfft", real, {}), ("irfft", half, {"n": n}),
-                                  ("hfft", half, {"n": n})):
+        for name, operand, kw in (
+            ("fft", x, {}),
+            ("ifft", x, {}),
+            ("rfft", real, {}),
+            ("ihfft", real, {}),
+            ("irfft", half, {"n": n}),
+            ("hfft", half, {"n": n}),
+        ):
             got = getattr(tme.fft, name)(tme.asarray(operand), axis=axis, norm=norm, **kw)
             assert got.dtype.itemsize == np.dtype(dtype).itemsize // (2 if name in ("irfft", "hfft") else 1)
             close(got, getattr(np.fft, name)(wide(operand), axis=axis, norm=norm, **kw), n)
@@ -168,7 +174,9 @@ def test_frequencies_and_shifts():
     assert tme.fft.fftfreq(3).dtype == tme.asarray(0.5).dtype
     x = np.arange(60).reshape(3, 4, 5)
     for name, axes in itertools.product(("fftshift", "ifftshift"), (None, 0, -1, (0, 2))):
-        assert np.array_equal(np.asarray(getattr(tme.fft, name)(tme.asarray(x), axes=axes)), getattr(np.fft, name)(x, axes=axes))
+        assert np.array_equal(
+            np.asarray(getattr(tme.fft, name)(tme.asarray(x), axes=axes)), getattr(np.fft, name)(x, axes=axes)
+        )
 
 
 def test_methods():

@@ -57,7 +57,10 @@ tme_status ref_fft(ref_call *c, error *e) {
   const fft_attrs *a = &c->attrs->fft;
   const ref_array *x = c->in[0], *out = &c->out[0];
   bool wide = dtype_real(out->type.dtype) == TME_F64;
-  walk w = {.job = {.n = a->n, .kind = c->op == OP_rfft ? FFT_FROM_REAL : c->op == OP_irfft ? FFT_TO_REAL : FFT_COMPLEX},
+  walk w = {.job = {.n = a->n,
+                    .kind = c->op == OP_rfft    ? FFT_FROM_REAL
+                            : c->op == OP_irfft ? FFT_TO_REAL
+                                                : FFT_COMPLEX},
             .x = x,
             .out = out,
             .axis = (int)a->axis,

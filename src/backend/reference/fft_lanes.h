@@ -10,9 +10,9 @@ typedef struct fft_rows {
   const char *x[FFT_MOST_LANES];
   char *y[FFT_MOST_LANES];
   int64_t x_step, y_step;
-  int64_t have;  /* of each row of x; what follows is 0 */
-  bool inverse;  /* not divided by n: real and imaginary parts change places, before and after */
-  double scale;  /* of the results */
+  int64_t have; /* of each row of x; what follows is 0 */
+  bool inverse; /* not divided by n: real and imaginary parts change places, before and after */
+  double scale; /* of the results */
 } fft_rows;
 
 /* For each precision, and each instruction set that they are compiled for, with the same results. */

@@ -159,8 +159,7 @@ static void turn_tables(fft_plan *p, tables *t) {
   void *group = take(t, groups * rows), *within = take(t, rows * lanes);
   p->turn_group = group;
   p->turn_within = within;
-  for (int64_t i = 0; i < groups * rows && group; i++)
-    put(t, group, i, fft_root(i / rows * lanes * (i % rows) % n, n));
+  for (int64_t i = 0; i < groups * rows && group; i++) put(t, group, i, fft_root(i / rows * lanes * (i % rows) % n, n));
   for (int64_t i = 0; i < rows && within; i++)
     for (int64_t l = 0; l < lanes; l++) put_lane(t, within, i, p->lanes, l, fft_root(i * l % n, n));
 }

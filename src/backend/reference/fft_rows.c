@@ -68,7 +68,8 @@ static void by_convolution(const fft_plan *p, threads *t, const fft_rows *r, voi
   loops->chirp_out(p, a, r->inverse, r->scale, r->y[0]);
 }
 
-void fft_row(const fft_plan *p, threads *t, const void *x, int64_t have, bool inverse, double scale, void *y, void *work) {
+void fft_row(const fft_plan *p, threads *t, const void *x, int64_t have, bool inverse, double scale, void *y,
+             void *work) {
   fft_rows r = {.rows = 1,
                 .x = {x},
                 .y = {y},

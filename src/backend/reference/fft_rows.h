@@ -8,7 +8,8 @@
 /* One contiguous row, spread over the threads (or NULL) if it is long. x and y may not overlap. work: aligned to 64 bytes;
  * for so many threads. */
 size_t fft_row_work(const fft_plan *p, int count);
-void fft_row(const fft_plan *p, threads *t, const void *x, int64_t have, bool inverse, double scale, void *y, void *work);
+void fft_row(const fft_plan *p, threads *t, const void *x, int64_t have, bool inverse, double scale, void *y,
+             void *work);
 
 /* What x and y hold: real numbers, or complex ones; of the spectrum of real rows n / 2 + 1. */
 typedef enum fft_kind { FFT_COMPLEX, FFT_FROM_REAL, FFT_TO_REAL } fft_kind;

@@ -5,7 +5,8 @@
 static tme_status points(const op_call *c, int64_t *n, int64_t m, error *e) {
   if (*n == -1) *n = m;
   if (*n >= 1) return TME_OK;
-  return fail(e, TME_ERR_ARGUMENT, "%s: a transform of %lld numbers, expected 1 or more", op_name(c->op), (long long)*n);
+  return fail(e, TME_ERR_ARGUMENT, "%s: a transform of %lld numbers, expected 1 or more", op_name(c->op),
+              (long long)*n);
 }
 
 tme_status infer_fft(op_call *c, op_type *out, error *e) {

@@ -58,8 +58,8 @@ tme_status infer_fftn(op_call *c, op_type *out, error *e) {
     bool last = i == a->axes.n - 1;
     if (*n == -1) *n = m;
     if (*n < 1)
-      return fail(e, TME_ERR_ARGUMENT, "%s: a transform of %lld numbers along axis %lld, expected 1 or more", op_name(c->op),
-                  (long long)*n, (long long)axis);
+      return fail(e, TME_ERR_ARGUMENT, "%s: a transform of %lld numbers along axis %lld, expected 1 or more",
+                  op_name(c->op), (long long)*n, (long long)axis);
     out->shape[axis] = last && k == FROM_REAL ? *n / 2 + 1 : *n;
   }
   return TME_OK;

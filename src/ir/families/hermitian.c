@@ -6,12 +6,14 @@ tme_status infer_hermitian(op_call *c, op_type *out, error *e) {
   hermitian_attrs *a = &c->attrs->hermitian;
   bool back = c->op == OP_ihfft;
   if (back && dtype_is_complex(x->dtype))
-    return fail(e, TME_ERR_DTYPE, "ihfft: takes real numbers, not %s: ifft takes complex ones", tme_dtype_name(x->dtype));
+    return fail(e, TME_ERR_DTYPE, "ihfft: takes real numbers, not %s: ifft takes complex ones",
+                tme_dtype_name(x->dtype));
   tme_status s = infer_axis(c, &a->axis, x->rank, e);
   if (s != TME_OK) return s;
   if (a->n == -1) a->n = back ? x->shape[a->axis] : 2 * (x->shape[a->axis] - 1);
   if (a->n < 1)
-    return fail(e, TME_ERR_ARGUMENT, "%s: a transform of %lld numbers, expected 1 or more", op_name(c->op), (long long)a->n);
+    return fail(e, TME_ERR_ARGUMENT, "%s: a transform of %lld numbers, expected 1 or more", op_name(c->op),
+                (long long)a->n);
   tme_dtype complex = tme_dtype_promote(infer_float(c, x->dtype), TME_C64);
   infer_want(c, 0, back ? dtype_real(complex) : complex);
   *out = *x;
