@@ -289,7 +289,7 @@ void threads_free(threads *t) {
   mem_free(t);
 }
 
-int threads_count(const threads *t) { return t->count; }
+int threads_count(const threads *t) { return t ? t->count : 1; }
 
 /* True if the team, which may have to be started, is the caller's until release(). */
 static bool acquire(threads *t) {

@@ -10,7 +10,7 @@ typedef struct threads threads;
 threads *threads_new(int n, error *e);
 /* Ends the workers. Nobody may be in threads_for. NULL is allowed. */
 void threads_free(threads *t);
-int threads_count(const threads *t);
+int threads_count(const threads *t); /* without a pool 1 */
 
 /* Runs the tasks [t0, t1) on thread number `thread`, 0 <= thread < threads_count(). */
 typedef void threads_fn(void *user, int thread, int64_t t0, int64_t t1);

@@ -1,8 +1,13 @@
 """What all tests of the Python package share."""
 
 import os
+import signal
 
 import pytest
+
+# What a shell runs in the background ignores it, and so does all that this starts.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture

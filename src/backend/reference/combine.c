@@ -22,6 +22,23 @@ static void combine_floats(int mode, double *all, const int64_t *at, const doubl
   }
 }
 
+void combine_f32(int mode, double *to, const void *v, int64_t n) {
+  const float *x = v;
+  switch (mode) {
+  case SCATTER_MODE_ADD:
+    for (int64_t i = 0; i < n; i++) to[i] += (double)x[i];
+    break;
+  case SCATTER_MODE_MULTIPLY:
+    for (int64_t i = 0; i < n; i++) to[i] *= (double)x[i];
+    break;
+  case SCATTER_MODE_MIN:
+    for (int64_t i = 0; i < n; i++) to[i] = smaller(to[i], (double)x[i]);
+    break;
+  default:
+    for (int64_t i = 0; i < n; i++) to[i] = larger(to[i], (double)x[i]);
+  }
+}
+
 static void combine_complex(int mode, double *all, const int64_t *at, const double *v, int64_t n) {
   for (int64_t i = 0; i < n; i++, v += 2) {
     double *to = all + 2 * (at ? at[i] : i), re = to[0] + v[0], im = to[1] + v[1];

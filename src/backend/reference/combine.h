@@ -9,5 +9,7 @@ tme_dtype combine_dtype(tme_dtype t);
 /* n values of that dtype, of an array of t, with to[at[0]], to[at[1]], ..., one after the other (NULL: to[0], to[1], ...).
  * `mode` is scatter's. Of bools a sum is true where a term is. */
 void combine(int mode, tme_dtype t, void *to, const int64_t *at, const void *v, int64_t n);
+/* The same of float32 as they are, with to[0], to[1], ... */
+void combine_f32(int mode, double *to, const void *v, int64_t n);
 
 #endif

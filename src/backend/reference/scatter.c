@@ -16,8 +16,6 @@ typedef struct scatter {
   int64_t shape[TME_MAX_RANK], stride[TME_MAX_RANK]; /* of the indices, in the updates */
   const char *updates;
   int axis;
-  op_type part;                  /* the updates, broadcast */
-  int64_t strides[TME_MAX_RANK]; /* theirs */
 } scatter;
 
 /* Where update i begins. */
@@ -75,6 +73,36 @@ static void set_all(const scatter *s) {
 
 /* ---- combining --------------------------------------------------------------------------------------------------------- */
 
+/* The updates in the order of their places, of each place in their own; its places, and where the updates of each begin. */
+typedef struct order {
+  int64_t *number, *place, *begin, places;
+} order;
+
+static void order_free(order *o) {
+  mem_free(o->number);
+  mem_free(o->place);
+  mem_free(o->begin);
+}
+
+/* Counted, where there are not many more places than updates. */
+static bool order_counted(const scatter *s, int64_t extent, order *o) {
+  o->number = mem_alloc((size_t)s->n * sizeof *o->number);
+  o->place = mem_alloc((size_t)extent * sizeof *o->place);
+  o->begin = mem_calloc((size_t)extent + 1, sizeof *o->begin);
+  if (!o->number || !o->place || !o->begin) return false;
+  for (int64_t i = 0; i < s->n; i++) o->begin[s->index[i] + 1]++;
+  for (int64_t p = 0; p < extent; p++) {
+    o->place[p] = p;
+    o->begin[p + 1] += o->begin[p];
+  }
+  for (int64_t i = 0; i < s->n; i++)
+    o->number[o->begin[s->index[i]]++] = i; /* which moves the beginnings on by one place */
+  memmove(o->begin + 1, o->begin, (size_t)extent * sizeof *o->begin);
+  o->begin[0] = 0;
+  o->places = extent;
+  return true;
+}
+
 /* An update and the place that it goes to. */
 typedef struct update {
   int64_t index, number;
@@ -86,72 +114,90 @@ static int by_place(const void *a, const void *b) {
   return (x->number > y->number) - (x->number < y->number);
 }
 
-/* Place by place. */
-static tme_status combine_sorted(const scatter *s, error *e) {
-  tme_dtype t = s->out->type.dtype, wide = combine_dtype(t);
-  size_t bytes = (size_t)s->slice.size * tme_dtype_size(wide);
+static bool order_sorted(const scatter *s, order *o) {
   update *u = mem_alloc((size_t)s->n * sizeof *u);
-  char *to = mem_alloc(bytes), *v = mem_alloc(bytes);
-  bool ok = u && to && v;
+  o->number = mem_alloc((size_t)s->n * sizeof *o->number);
+  o->place = mem_alloc((size_t)s->n * sizeof *o->place);
+  o->begin = mem_alloc(((size_t)s->n + 1) * sizeof *o->begin);
+  bool ok = u && o->number && o->place && o->begin;
   for (int64_t i = 0; ok && i < s->n; i++) u[i] = (update){s->index[i], i};
   if (ok) qsort(u, (size_t)s->n, sizeof *u, by_place);
+  for (int64_t i = 0; ok && i < s->n; i++) {
+    o->number[i] = u[i].number;
+    if (i && u[i].index == u[i - 1].index) continue;
+    o->place[o->places] = u[i].index;
+    o->begin[o->places++] = i;
+  }
+  if (ok) o->begin[o->places] = s->n;
+  mem_free(u);
+  return ok;
+}
+
+/* What combining works on; each thread has a slice that is wide, and one for an update. */
+typedef struct combining {
+  const scatter *s;
+  const order *o;
+  char *memory;
+  size_t bytes;
+  op_type slice;
   int64_t rows[TME_MAX_RANK];
-  op_type slice = {.rank = s->slice.rank};
-  for (int d = 0; d < slice.rank; d++) slice.shape[d] = s->slice.shape[d];
-  type_strides(&slice, rows);
-  for (int64_t i = 0, end; ok && i < s->n; i = end) {
-    char *place = place_at(s, u[i].index);
-    convert_strided(slice.rank, slice.shape, t, place, s->slice.stride, wide, to, rows);
-    for (end = i; end < s->n && u[end].index == u[i].index; end++) {
-      convert_strided(slice.rank, slice.shape, t, update_at(s, u[end].number), s->from, wide, v, rows);
+  bool plain; /* updates lie as the result's slices do, row-major */
+} combining;
+
+/* The updates of a place lie anywhere: the first bytes of one are fetched while those before it are combined. */
+static void fetch_ahead(const combining *c, int64_t i) {
+  enum { AHEAD = 4, LINE = 64, MOST = 512 };
+  if (!c->plain || i + AHEAD >= c->s->n) return;
+  const char *from = update_at(c->s, c->o->number[i + AHEAD]);
+  size_t bytes = (size_t)c->s->slice.size * tme_dtype_size(c->s->out->type.dtype);
+  for (size_t b = 0; b < bytes && b < MOST; b += LINE) __builtin_prefetch(from + b);
+}
+
+static void combine_places(void *user, int thread, int64_t p0, int64_t p1) {
+  const combining *c = user;
+  const scatter *s = c->s;
+  tme_dtype t = s->out->type.dtype, wide = combine_dtype(t);
+  char *to = c->memory + 2 * (size_t)thread * c->bytes, *v = to + c->bytes;
+  for (int64_t p = p0; p < p1; p++) {
+    int64_t i = c->o->begin[p], end = c->o->begin[p + 1];
+    if (i == end) continue;
+    char *place = place_at(s, c->o->place[p]);
+    convert_strided(c->slice.rank, c->slice.shape, t, place, s->slice.stride, wide, to, c->rows);
+    for (; i < end; i++) {
+      const char *from = update_at(s, c->o->number[i]);
+      fetch_ahead(c, i);
+      if (c->plain && t == TME_F32) {
+        combine_f32(s->mode, (double *)(void *)to, from, s->slice.size);
+        continue;
+      }
+      convert_strided(c->slice.rank, c->slice.shape, t, from, s->from, wide, v, c->rows);
       combine(s->mode, t, to, NULL, v, s->slice.size);
     }
-    convert_strided(slice.rank, slice.shape, wide, to, rows, t, place, s->slice.stride);
+    convert_strided(c->slice.rank, c->slice.shape, wide, to, c->rows, t, place, s->slice.stride);
   }
-  mem_free(u);
-  mem_free(to);
-  mem_free(v);
-  return ok ? TME_OK : fail_memory(e, "scatter", (size_t)s->n * sizeof *u + 2 * bytes);
 }
 
-/* All elements made wide, and combined in the updates' order: no sorting, where they are not many more than the updates. */
-static bool is_dense(const scatter *s) {
-  enum { MOST = 32 };
-  size_t updates, bytes;
-  return mul_size((size_t)s->n, (size_t)s->slice.size, &updates) && mul_size(updates, 16, &bytes) &&
-         (size_t)type_size(&s->out->type) / MOST <= updates;
-}
-
-static tme_status combine_dense(const scatter *s, error *e) {
-  const op_type *t = &s->out->type;
-  tme_dtype wide = combine_dtype(t->dtype);
-  size_t size = tme_dtype_size(wide), all = (size_t)type_size(t) * size, more = (size_t)type_size(&s->part) * size;
-  char *to = mem_alloc(all), *v = mem_alloc(more);
-  if (to && v) {
-    int64_t rows[TME_MAX_RANK], before = 1, behind = 1, extent = t->shape[s->axis];
-    for (int d = 0; d < s->axis; d++) before *= t->shape[d];
-    for (int d = s->axis + 1; d < t->rank; d++) behind *= t->shape[d];
-    type_strides(t, rows);
-    convert_strided(t->rank, t->shape, t->dtype, s->out->data, s->out->strides, wide, to, rows);
-    type_strides(&s->part, rows);
-    convert_strided(s->part.rank, s->part.shape, t->dtype, s->updates, s->strides, wide, v, rows);
-    for (int64_t b = 0; b < before; b++) {
-      char *row = to + (size_t)(b * extent * behind) * size;
-      const char *from = v + (size_t)(b * s->n * behind) * size;
-      if (behind == 1)
-        combine(s->mode, t->dtype, row, s->index, from, s->n);
-      else
-        for (int64_t i = 0; i < s->n; i++)
-          combine(s->mode, t->dtype, row + (size_t)(s->index[i] * behind) * size, NULL,
-                  from + (size_t)(i * behind) * size, behind);
-    }
-    type_strides(t, rows);
-    convert_strided(t->rank, t->shape, wide, to, rows, t->dtype, s->out->data, s->out->strides);
+static tme_status combine_all(const scatter *s, threads *t, error *e) {
+  enum { MOST = 32, GRAIN = 4096 /* elements that are worth a task */ };
+  int64_t extent = s->out->type.shape[s->axis];
+  order o = {0};
+  combining c = {.s = s, .o = &o, .slice = {.rank = s->slice.rank}, .plain = true};
+  bool ok = extent / MOST <= s->n ? order_counted(s, extent, &o) : order_sorted(s, &o);
+  for (int d = 0; d < c.slice.rank; d++) c.slice.shape[d] = s->slice.shape[d];
+  type_strides(&c.slice, c.rows);
+  for (int d = 0; d < c.slice.rank; d++) c.plain = c.plain && s->from[d] == c.rows[d];
+  c.bytes = (size_t)s->slice.size * tme_dtype_size(combine_dtype(s->out->type.dtype));
+  size_t all = 0;
+  ok = ok && mul_size(c.bytes, 2 * (size_t)threads_count(t), &all);
+  c.memory = ok ? mem_alloc(all) : NULL;
+  if (c.memory) {
+    int64_t each = s->slice.size * (s->n / (o.places ? o.places : 1) + 1);
+    threads_for(t, o.places, each >= GRAIN ? 1 : GRAIN / each, combine_places, &c);
   }
-  bool ok = to && v;
-  mem_free(to);
-  mem_free(v);
-  return ok ? TME_OK : fail_memory(e, "scatter", all + more);
+  ok = c.memory;
+  mem_free(c.memory);
+  order_free(&o);
+  return ok ? TME_OK : fail_memory(e, "scatter", all + (size_t)s->n * 3 * sizeof(int64_t));
 }
 
 tme_status ref_scatter(ref_call *c, error *e) {
@@ -166,16 +212,17 @@ tme_status ref_scatter(ref_call *c, error *e) {
   s.step = out->strides[axis];
   s.slice = dims_of(&out->type, out->strides, ~(1u << axis));
   s.axis = axis;
-  s.part.rank = x->type.rank - 1 + rank;
-  for (int d = 0; d < s.part.rank; d++)
-    s.part.shape[d] = d < axis          ? x->type.shape[d]
-                      : d < axis + rank ? indices->type.shape[d - axis]
-                                        : x->type.shape[d - rank + 1];
-  broadcast_strides(&s.part, updates, s.strides);
-  for (int d = 0; d < s.slice.rank; d++) s.from[d] = s.strides[d < axis ? d : d + rank];
+  op_type part = {.rank = x->type.rank - 1 + rank}; /* the updates, broadcast */
+  int64_t strides[TME_MAX_RANK];
+  for (int d = 0; d < part.rank; d++)
+    part.shape[d] = d < axis          ? x->type.shape[d]
+                    : d < axis + rank ? indices->type.shape[d - axis]
+                                      : x->type.shape[d - rank + 1];
+  broadcast_strides(&part, updates, strides);
+  for (int d = 0; d < s.slice.rank; d++) s.from[d] = strides[d < axis ? d : d + rank];
   for (int d = 0; d < rank; d++) {
     s.shape[d] = indices->type.shape[d];
-    s.stride[d] = s.strides[axis + d];
+    s.stride[d] = strides[axis + d];
   }
   s.updates = updates->data;
   tme_status st = TME_OK;
@@ -183,7 +230,7 @@ tme_status ref_scatter(ref_call *c, error *e) {
     if (s.mode == SCATTER_MODE_SET)
       set_all(&s);
     else
-      st = is_dense(&s) ? combine_dense(&s, e) : combine_sorted(&s, e);
+      st = combine_all(&s, c->threads, e);
   }
   mem_free(index);
   return st;
