@@ -104,7 +104,12 @@ static void same_arrays(tme_scope *s, const tme_op_info *op, tme_array *const *a
 /* Not given, left out, absent and given as the table has it are one; so are the name and the number. */
 static void defaults_are_what_stands(void **state) {
   (void)state;
-  static const tme_dtype kinds[] = {TME_F32, TME_I64, TME_BOOL};
+  static const struct {
+    tme_dtype dtype;
+    int rank;
+    int64_t shape[5];
+  } operands[] = {{TME_F32, 2, {4, 4}},    {TME_I64, 2, {4, 4}},       {TME_BOOL, 2, {4, 4}},
+                  {TME_F32, 3, {1, 4, 4}}, {TME_F32, 4, {1, 4, 4, 1}}, {TME_F32, 5, {1, 4, 2, 2, 1}}};
   for (int op = 0; op < tme_op_count(); op++) {
     const tme_op_info *info = tme_op_get(op);
     tme_scope *s = tme_scope_new(engine);
@@ -112,9 +117,9 @@ static void defaults_are_what_stands(void **state) {
     tme_array *out[MOST], *again[MOST];
     assert_true(info->params <= MOST && info->outputs <= MOST);
     bool done = false;
-    for (int k = 0; k < COUNT(kinds) && !done; k++) {
+    for (int k = 0; k < COUNT(operands) && !done; k++) {
       tme_array *x = tme_remainder(s, test_matrix(s, 4, 4, 0), tme_integer(s, 4));
-      x = tme_astype(s, x, kinds[k]);
+      x = tme_astype(s, tme_reshape(s, x, operands[k].shape, operands[k].rank), operands[k].dtype);
       tme_array *both[] = {x, x};
       plausible(info, x, both, args);
       tme_clear_error(s);

@@ -54,19 +54,20 @@ static bool is_unique(const row *r, int outputs) { return outputs == 1 || classe
 
 /* ---- candidates for the arguments ------------------------------------------------------------------------------------ */
 
-enum { MOST = OP_MAX_PARAMS, FORMS = 7, ELEMENTS = 8, TEXT = 4096 };
+enum { MOST = OP_MAX_PARAMS, FORMS = 10, ELEMENTS = 8, TEXT = 4096, RANKS = 5 };
 
 /* An operand as a list: what kind of numbers, in which shape. */
 typedef struct form {
   char kind; /* 'f', 'i', 'b' */
   int rank;
-  int64_t shape[2];
+  int64_t shape[RANKS];
 } form;
 
 /* Those of floats first: most operations take them, and all operands alike. */
-static const form forms[FORMS] = {{'f', 2, {2, 3}}, {'f', 2, {2, 2}}, {'f', 1, {3}}, {'i', 1, {2}},
-                                  {'i', 2, {2, 2}}, {'b', 1, {3}},    {'i', 1, {3}}};
-enum { FLOAT_FORMS = 3 };
+static const form forms[FORMS] = {
+    {'f', 2, {2, 3}},          {'f', 2, {2, 2}}, {'f', 1, {3}},    {'f', 3, {1, 3, 1}}, {'f', 4, {1, 2, 2, 1}},
+    {'f', 5, {1, 1, 2, 2, 1}}, {'i', 1, {2}},    {'i', 2, {2, 2}}, {'b', 1, {3}},       {'i', 1, {3}}};
+enum { FLOAT_FORMS = 6, BOOLS = 8, WHOLE = 9 };
 
 typedef struct operand {
   form f;
@@ -89,7 +90,11 @@ typedef struct call {
   tme_array *lists[MOST][2];
 } call;
 
-static int64_t size_of(const form *f) { return f->rank == 2 ? f->shape[0] * f->shape[1] : f->shape[0]; }
+static int64_t size_of(const form *f) {
+  int64_t size = 1;
+  for (int d = 0; d < f->rank; d++) size *= f->shape[d];
+  return size;
+}
 
 /* Numbers that are easy to follow, ascending, `place` telling operands apart; rows of numbers for elementwise operations
  * are within lo..hi. */
@@ -151,18 +156,18 @@ static void append(char *to, size_t size, const char *format, ...) {
 }
 
 static void write_operand(char *to, size_t size, const operand *o) {
-  int64_t rows_n = o->f.rank == 2 ? o->f.shape[0] : 1, columns = o->f.shape[o->f.rank - 1];
-  append(to, size, o->f.rank == 2 ? "[" : "");
-  for (int64_t i = 0; i < rows_n; i++) {
-    append(to, size, i ? ", [" : "[");
-    for (int64_t j = 0; j < columns; j++) {
-      char number[40];
-      write_value(number, sizeof number, o->f.kind, o->v[i * columns + j]);
-      append(to, size, "%s%s", j ? ", " : "", number);
+  int64_t n = size_of(&o->f);
+  for (int64_t i = 0; i < n; i++) {
+    char number[40];
+    int begun = 0, ended = 0; /* rows, at this element */
+    for (int64_t d = o->f.rank - 1, run = 1; d >= 0; d--) {
+      run *= o->f.shape[d];
+      begun += i % run == 0;
+      ended += (i + 1) % run == 0;
     }
-    append(to, size, "]");
+    write_value(number, sizeof number, o->f.kind, o->v[i]);
+    append(to, size, "%s%.*s%s%.*s", i ? ", " : "", begun, "[[[[[", number, ended, "]]]]]");
   }
-  append(to, size, o->f.rank == 2 ? "]" : "");
 }
 
 /* Of that dtype, or as lists of Python become operands. */
@@ -206,8 +211,8 @@ static void set_int(given *g, int64_t v, const char *word) {
 /* What an elementwise operation takes: its operands are vectors, of whole numbers or booleans where it takes no others. */
 static const form *elementwise_form(const row *r, int place) {
   unsigned takes = rules[r->rule].takes;
-  if (takes == TAKES_BOOL || (r->rule == RULE_WHERE && place == 0)) return &forms[5];
-  return takes & TAKES_FLOAT ? &forms[2] : &forms[6];
+  if (takes == TAKES_BOOL || (r->rule == RULE_WHERE && place == 0)) return &forms[BOOLS];
+  return takes & TAKES_FLOAT ? &forms[2] : &forms[WHOLE];
 }
 
 static int place_of(const call *c, int p) {

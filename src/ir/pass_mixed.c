@@ -1,11 +1,12 @@
-/* Precision "mixed": the f32 operands of products and attention are rounded to bfloat16, whose range is that of f32; the
+/* Precision "mixed": the f32 operands of products, convolutions and attention are rounded to bfloat16, whose range is that of f32; the
  * sums and the results stay f32. */
 #include "ir/rewrite.h"
 
 static bool narrows(const g_node *n, int k) {
   bool product = n->op == OP_matmul && k < 2;
   bool attention = n->op == OP_scaled_dot_product_attention && k < 3, weights = n->op == OP_attention_weights && k < 2;
-  return (product || attention || weights) && n->type.dtype == TME_F32;
+  bool convolution = n->op < OP_PUBLIC_COUNT && op_get(n->op)->family == FAMILY_convolution && k < 2;
+  return (product || attention || weights || convolution) && n->type.dtype == TME_F32;
 }
 
 static int narrow(graph *to, const graph *from, int i, int *in, void *unused) {

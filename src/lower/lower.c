@@ -208,6 +208,14 @@ static expr_value value_view(builder *b, int node, const int *ix, int guard) {
     for (int d = 0; d < t->rank; d++)
       inner[d] = ix_add(k, ix_mul(k, ix[d], a->view.step.v[d]), ix_const(k, a->view.start.v[d]));
     return builder_value(b, x, inner, guard);
+  case OP_sliding_window_view:
+    memcpy(inner, ix, sizeof *inner * (size_t)tx->rank);
+    for (int i = a->windows.axis.n - 1; i >= 0; i--) { /* the last windows were cut from those before them */
+      int *axis = &inner[a->windows.axis.v[i]];
+      *axis =
+          ix_add(k, ix_mul(k, *axis, a->windows.stride.v[i]), ix_mul(k, ix[tx->rank + i], a->windows.dilation.v[i]));
+    }
+    return builder_value(b, x, inner, guard);
   case OP_pad: return value_pad(b, node, ix, guard);
   default: return value_concatenate(b, node, ix, guard);
   }

@@ -44,6 +44,16 @@ static int64_t flip(const op_type *x, const int64_t *strides, const op_attrs *a,
   return type_size(x) ? offset : 0;
 }
 
+/* Windows overlap: their dimensions step through the same memory as the axes that they are cut from. */
+static void windows(const op_type *x, const int64_t *strides, const windows_attrs *a, int64_t *out) {
+  for (int d = 0; d < x->rank; d++) out[d] = strides[d];
+  for (int i = 0; i < a->axis.n; i++) {
+    int64_t *axis = &out[a->axis.v[i]];
+    out[x->rank + i] = *axis * a->dilation.v[i];
+    *axis *= a->stride.v[i];
+  }
+}
+
 /* A reshape without a copy: runs of dimensions that are one in memory are cut anew. */
 static bool reshape(const op_type *x, const int64_t *strides_of_x, const op_type *type, int64_t *out) {
   if (!type_size(type)) {
@@ -113,7 +123,7 @@ int64_t slice_extent(int64_t n, int64_t *start, int64_t *stop, int64_t *step) {
 
 bool op_is_view(int op) {
   const op_def *d = op_get(op);
-  return d && (d->family == FAMILY_view || d->family == FAMILY_dims);
+  return d && (d->family == FAMILY_view || d->family == FAMILY_dims || d->family == FAMILY_windows);
 }
 
 bool op_view(int op, const op_type *x, const int64_t *strides, const op_attrs *attrs, const op_type *type,
@@ -129,6 +139,7 @@ bool op_view(int op, const op_type *x, const int64_t *strides, const op_attrs *a
   case OP_slice: *offset = slice(x, strides, attrs, type, out); return true;
   case OP_flip: *offset = flip(x, strides, attrs, out); return true;
   case OP_broadcast_to: strides_broadcast(type, x, strides, out); return true;
+  case OP_sliding_window_view: windows(x, strides, &attrs->windows, out); return true;
   default: return false;
   }
 }

@@ -19,7 +19,9 @@
  *   matmul          W(K) eps |x| |y|; complex: four real products, twice as much
  *   attention       scores move by d = W(d) eps |scale| max|q_i| max|k_j| + 2 eps max|score|, each weight by 2 d + (W(m) + 12)
  *                   eps of itself, the result by twice that times max|v|; attention_weights: the weights
- *   min, max, any, all, argmin, argmax, shapes, joins, take, astype, creation: none
+ *   convolution,    W(K) eps of the same of the magnitudes, K terms in a window; complex: twice as much
+ *   avg_pool        the same, K elements in a window
+ *   min, max, max_pool, any, all, argmin, argmax, shapes, windows, joins, take, astype, creation: none
  *   svd             check_svd: a decomposition backward stable within 40 max(m, n) eps of the norm */
 #include "support/matrix.h"
 #include <math.h>
@@ -131,6 +133,28 @@ static tme_array *bound_matmul(tme_scope *s, const cell *c, tme_array *const *in
   return times(s, tme_matmul(s, wide(s, in[0]), wide(s, in[1])), parts * walk(k) * eps);
 }
 
+/* ---- windows ----------------------------------------------------------------------------------------------------------------- */
+
+/* The operation on the operands' magnitudes, times a factor. */
+static tme_array *of_magnitudes(tme_scope *s, const cell *c, tme_array *const *in, double factor) {
+  tme_array *size[CELL_INPUTS], *out[OP_MAX_OUTPUTS] = {NULL};
+  for (int i = 0; i < c->nin; i++) size[i] = wide(s, in[i]);
+  return cell_apply(s, c, size, out) == TME_OK ? times(s, out[0], factor) : NULL;
+}
+
+static tme_array *bound_convolution(tme_scope *s, const cell *c, tme_array *const *in, tme_array *want, double eps) {
+  const operand *w = &c->in[1];
+  double parts = dtype_is_complex(tme_array_dtype(want)) ? 2 : 1,
+         terms = (double)(operand_size(w) / (w->shape[0] ? w->shape[0] : 1));
+  if (cell_get(c, "output_padding")) terms = (double)operand_size(w);
+  return of_magnitudes(s, c, in, parts * walk(terms) * eps);
+}
+
+static tme_array *bound_pooling(tme_scope *s, const cell *c, tme_array *const *in, double eps) {
+  bool mean = c->op == OP_avg_pool || c->op == OP_adaptive_avg_pool;
+  return of_magnitudes(s, c, in, mean ? (walk((double)operand_size(&c->in[0])) + 4) * eps : 0);
+}
+
 /* ---- attention: one number for the whole result -------------------------------------------------------------------------- */
 
 /* The largest norm of a row along the last axis, and the largest magnitude. */
@@ -194,6 +218,9 @@ bool cell_bound(tme_scope *s, const cell *c, tme_array *const *in, tme_array *wa
   case FAMILY_softmax: out->array = bound_softmax(s, c, in[0], want, eps); break;
   case FAMILY_norm: out->array = bound_norm(s, c, in, want, eps); break;
   case FAMILY_matmul: out->array = bound_matmul(s, c, in, want, eps); break;
+  case FAMILY_convolution: out->array = bound_convolution(s, c, in, want, eps); break;
+  case FAMILY_pooling:
+  case FAMILY_adaptive_pooling: out->array = bound_pooling(s, c, in, eps); break;
   case FAMILY_attention:
   case FAMILY_weights: out->array = bound_attention(s, c, want, eps); break;
   default: return true;

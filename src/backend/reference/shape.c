@@ -44,3 +44,4 @@ tme_status ref_view(ref_call *c, error *e) {
 }
 
 tme_status ref_dims(ref_call *c, error *e) { return ref_view(c, e); }
+tme_status ref_windows(ref_call *c, error *e) { return ref_view(c, e); }
