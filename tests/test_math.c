@@ -25,6 +25,11 @@ typedef int unary(kernel *k, int x);
 typedef int binary(kernel *k, int x, int y);
 typedef int ternary(kernel *k, int x, int y, int z);
 
+static real ldexp_ref(real x, real n) { return isnan(n) ? n : scalbnl(x, (int)fmaxl(-6000, fminl(n, 6000))); }
+static real mantissa_ref(real x) {
+  int exponent;
+  return frexpl(x, &exponent);
+}
 static real lgamma_ref(real x) { return (real)lgamma((double)x); }
 
 static real one_plus_exp_ref(real x) { return 1 + expl(x); }
@@ -72,6 +77,8 @@ static const struct {
     {"erfinv", math_erfinv, erfinv_long, 2.5, 5},
     {"cbrt", math_cbrt, cbrtl, 0.6, 4},
     {"lgamma", math_lgamma, lgamma_ref, 0.6, 0.6},
+    {"gamma", math_gamma, tgammal, 0.6, 6},
+    {"mantissa", math_mantissa, mantissa_ref, 0, 0},
 };
 
 static const struct {
@@ -80,10 +87,9 @@ static const struct {
   real (*ref)(real, real);
   double f32, f64;
 } binaries[] = {
-    {"pow", math_pow, powl, 0.6, 1.5},
-    {"atan2", math_atan2, atan2l, 0.6, 1},
-    {"hypot", math_hypot, hypotl, 0.6, 1.5},
-    {"fmod", math_fmod, fmodl, 0.5, 0.5},
+    {"pow", math_pow, powl, 0.6, 1.5},          {"atan2", math_atan2, atan2l, 0.6, 1},
+    {"hypot", math_hypot, hypotl, 0.6, 1.5},    {"fmod", math_fmod, fmodl, 0.5, 0.5},
+    {"ldexp", math_ldexp, ldexp_ref, 0.5, 0.5},
 };
 
 static const double specials[] = {0, -0.0, 1, -1, 2, -2, 0.5, -0.5, 3, -3, INFINITY, -INFINITY, NAN, 0x1p-149,

@@ -33,7 +33,7 @@ add() { # WHERE TEXT [LINE]: that block, before the line that begins so, or as a
     printf '%s\n' "$block" >"$work/$1"
   fi
 }
-add src/ops/rows/elementwise.def 'ELEMENTWISE(hardsigmoid' '/* conversion */'
+add src/ops/rows/elementwise.def 'ELEMENTWISE(ramp' '/* conversion */'
 add src/ops/rows/elementwise.def 'DECOMPOSED(standardize' '/* conversion */'
 add src/ir/families/standardize.c '/* standardize:'
 add src/ops/rows/elementwise.def 'LIBRARY(interp' '/* conversion */'
@@ -136,11 +136,11 @@ both() { # NAME WANTED EXPRESSION: by all ways of computing it
   check "$1, compiled" 0 "$("$tme" --backend cpu eval "$3" 2>&1 | grep -c 'without JIT')"
 }
 
-for name in hardsigmoid standardize interp; do
+for name in ramp standardize interp; do
   check "header: $name" 1 "$(grep -c "tme_$name(tme_scope \*s, " "$work/build/include/tme/ops.h")"
   check "list: $name" 0 "$("$tme" ops $name >/dev/null 2>&1; echo $?)"
 done
-both hardsigmoid '[0.         0.16666667 0.5        0.8333333  1.        ]' 'hardsigmoid(linspace(-4, 4, 5, dtype=float32))'
+both ramp '[0.         0.16666667 0.5        0.8333333  1.        ]' 'ramp(linspace(-4, 4, 5, dtype=float32))'
 both standardize '[-1.3416407 -0.4472136  0.4472136  1.3416407]' 'standardize(astype([1, 2, 3, 4], float32))'
 both 'least, both' '[-3.  2.]' 'a, i = least([4.0, 1, -3, 2]); stack([a, astype(i, float32)])'
 both 'least, one' '[2 0]' 'a, i = least([[4.0, 1, -3, 2], [0, 1, 2, 3]]); i'
@@ -163,7 +163,7 @@ text = inspect.getdoc(getattr(tme, name))
 there = name in tme.__all__ and hasattr(tme.Array, name) and name in dir(tme.current_engine())
 print(there and name in tme._core.operations and "\nParameters\n" in text, doctests.run(text, name, {"tme": tme}))
 EOF
-  for name in hardsigmoid standardize interp many least; do
+  for name in ramp standardize interp many least; do
     check "Python: $name" 'True 1' \
       "$(PYTHONPATH=$work/build/python:$TME_SOURCE_DIR/tests/python "$python" -B "$work/row.py" $name 2>&1)"
     check "stubs: $name" '3 1' "$(grep -c "def $name(" "$work/build/python/tme/_core.pyi") $(

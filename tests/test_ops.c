@@ -248,7 +248,7 @@ static void promotion(void **state) {
   gives(OP_add, "f32(0,3) f32(3)", NONE, "f32(0,3)");
   refuses(OP_add, "f32(3,4) f32(5)", NONE, TME_ERR_SHAPE, "add: shapes (3, 4) and (5,) do not broadcast");
   refuses(OP_add, "bool(2) bool(2)", NONE, TME_ERR_DTYPE, "add: takes numbers, not bool, bool (together bool)");
-  refuses(OP_expm1, "c64(2)", NONE, TME_ERR_DTYPE, "expm1: takes real floating numbers, not complex64");
+  refuses(OP_exp2, "c64(2)", NONE, TME_ERR_DTYPE, "exp2: takes real floating numbers, not complex64");
   refuses(OP_left_shift, "i32() f32()", NONE, TME_ERR_DTYPE,
           "left_shift: takes integers, not int32, float32 (together float32)");
   refuses(OP_add, "f32(2)", NONE, TME_ERR_ARGUMENT, "add(x, y): takes 2 arrays, not 1");

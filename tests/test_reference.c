@@ -524,6 +524,8 @@ static partials partials_of(double x, double y, double z) { return (partials){{x
 #define TAKE_FLOATC KEEP
 #define TAKE_PART KEEP
 #define TAKE_PAIR SKIP
+#define TAKE_EXPONENT SKIP
+#define TAKE_COUNT SKIP
 #define TAKE_CMP SKIP
 #define TAKE_ORDER SKIP
 #define TAKE_LOGIC SKIP

@@ -36,6 +36,8 @@ static tme_array *round_floats(tme_scope *s, tme_array *x, int64_t decimals) {
 
 static tme_array *round_any(tme_scope *s, tme_array *x, int64_t decimals) {
   tme_dtype t = x->type.dtype, wide = t;
+  if (dtype_is_complex(t))
+    return tme_complex(s, round_floats(s, tme_real(s, x), decimals), round_floats(s, tme_imag(s, x), decimals));
   /* Of whole numbers nothing is left to round; what round does not take is refused there. */
   if ((dtype_is_int(t) && decimals > 0) || !(dtype_is_int(t) || dtype_is_float(t))) return tme_round(s, x, 0);
   if (dtype_is_int(t)) {

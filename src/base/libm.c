@@ -1,4 +1,5 @@
 #include "base/libm.h"
+#include "base/special.h"
 #include <math.h>
 #include <stddef.h>
 #include <stdint.h>

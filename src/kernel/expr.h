@@ -4,11 +4,15 @@
  *   X Y Z R                      operands, result          F(v)   a constant of the dtype
  *   ADD SUB MUL DIV FMA FMA_ONCE (see prims.def) NEG ABS SIGN MIN MAX FLOORDIV MOD POW SQRT CBRT HYPOT
  *   FLOOR CEIL TRUNC RINT        EXP EXP2 EXPM1 LOG LOG1P LOG2 LOG10
- *   SIN COS TAN ASIN ACOS ATAN ATAN2(y, x) SINH COSH TANH ASINH ACOSH ATANH ERF ERFC ERFINV LGAMMA SIGMOID
+ *   SIN COS TAN ASIN ACOS ATAN ATAN2(y, x) SINH COSH TANH ASINH ACOSH ATANH ERF ERFC ERFINV SIGMOID
+ *   LGAMMA GAMMA DIGAMMA BESSEL_I0 BESSEL_I1, and times exp(-|x|) BESSEL_I0E BESSEL_I1E
  *   ONE_PLUS_EXP                OVER_ONE_PLUS_EXP(x, t) OVER_ONE_PLUS_EXP2(x, t): x / (1 + e^t), x / (1 + 2^t), tails too
  *   EQ NE LT LE GT GE            give booleans
  *   AND OR XOR NOT SHL SHR       SELECT(condition, a, b)
  *   COPYSIGN NEXTAFTER SIGNBIT ISINF ISFINITE REAL IMAG CONJ
+ *   FMOD(a, b)                   the remainder with the sign of a
+ *   MANTISSA EXPONENT            of numbers as binary fractions, the latter an int32; LDEXP(a, n): a 2^n
+ *   GCD(a, b) POPCOUNT           of integers; the latter, the bits of |a| that are 1, a uint8
  *   PAIR(re, im)                 a complex number of real ones
  */
 #ifndef TME_EXPR_H

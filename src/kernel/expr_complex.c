@@ -195,6 +195,42 @@ static expr_value log_f64(kernel *k, expr_value a, bool f64) {
   return v;
 }
 
+/* exp(a) - 1; within reach of 0 the real part is (e^x - 1) cos y - 2 sin(y/2)^2. */
+static expr_value expm1_f64(kernel *k, expr_value a) {
+  expr_value e = exp_f64(k, a);
+  int near = both(k, is(k, K_LT, magnitude(k, a.re), 1), is(k, K_LT, magnitude(k, a.im), INFINITY));
+  int half = math_sin(k, mul(k, a.im, num(k, a.im, 0.5)));
+  int re = sub(k, mul(k, math_expm1(k, a.re), math_cos(k, a.im)), mul(k, add(k, half, half), half));
+  re = k_select(k, near, re, sub(k, e.re, num(k, e.re, 1)));
+  return (expr_value){add(k, re, num(k, re, 0)), e.im};
+}
+
+/* a + b = *sum + what is returned. */
+static int two_sum(kernel *k, int a, int b, int *sum) {
+  *sum = add(k, a, b);
+  int of_b = sub(k, *sum, a);
+  return add(k, sub(k, a, sub(k, *sum, of_b)), sub(k, b, of_b));
+}
+
+/* log(1 + a); near the unit circle about -1 the real part is log1p(|1 + a|^2 - 1) / 2, of 2x + x^2 + y^2 with what its sums and
+ * products lost. */
+static expr_value log1p_f64(kernel *k, expr_value a) {
+  int one = num(k, a.re, 1), x = a.re, y = a.im, xx = mul(k, x, x), yy = mul(k, y, y), s, more;
+  expr_value l = log_f64(k, (expr_value){add(k, one, x), y}, true);
+  int less = two_sum(k, add(k, x, x), xx, &s);
+  less = add(k, less, two_sum(k, s, yy, &more));
+  more = add(k, more, add(k, less, add(k, lost(k, x, xx), lost(k, y, yy))));
+  int near = is(k, K_LT, magnitude(k, more), 0.5);
+  int re = mul(k, math_log1p(k, k_select(k, near, more, num(k, one, 0))), num(k, one, 0.5));
+  return (expr_value){k_select(k, near, re, l.re), l.im};
+}
+
+static expr_value log_to_base(kernel *k, expr_value a, double factor) {
+  tme_dtype t = expr_type(k, a.re);
+  expr_value l = log_f64(k, to(k, TME_F64, a), t == TME_F64);
+  return to(k, t, times(k, l, num(k, l.re, factor)));
+}
+
 /* a * b, but 0 where one of them is 0, even if the other is infinite or NaN. */
 static int product(kernel *k, int a, int b) {
   int one = num(k, a, 1), none = is(k, K_EQ, a, 0);
@@ -258,6 +294,10 @@ expr_value complex_log(kernel *k, expr_value a) {
   tme_dtype t = expr_type(k, a.re);
   return to(k, t, log_f64(k, to(k, TME_F64, a), t == TME_F64));
 }
+expr_value complex_expm1(kernel *k, expr_value a) { return wide(k, a, expm1_f64); }
+expr_value complex_log1p(kernel *k, expr_value a) { return wide(k, a, log1p_f64); }
+expr_value complex_log2(kernel *k, expr_value a) { return log_to_base(k, a, 0x1.71547652b82fep+0); }
+expr_value complex_log10(kernel *k, expr_value a) { return log_to_base(k, a, 0x1.bcb7b1526e50ep-2); }
 expr_value complex_sin(kernel *k, expr_value a) { return wide(k, a, sin_f64); }
 expr_value complex_cos(kernel *k, expr_value a) { return wide(k, a, cos_f64); }
 expr_value complex_sinh(kernel *k, expr_value a) { return wide(k, a, sinh_f64); }

@@ -70,14 +70,17 @@ static expr_value absolute(context *c, expr_value a) {
 
 static expr_value sign(context *c, expr_value a) {
   if (a.im >= 0) return complex_sign(c->k, a);
-  int zero = number(c, 0), other = dtype_is_float(c->t) ? a.re : zero;
+  int zero = number(c, 0),
+      other = dtype_is_float(c->t) ? k_bin(c->k, K_ADD, a.re, zero) : zero; /* NaN, or 0 of -0 too */
   if (dtype_is_float(c->t) || dtype_is_signed(c->t))
     other = k_select(c->k, k_bin(c->k, K_LT, a.re, zero), number(c, -1), other);
   return real(k_select(c->k, k_bin(c->k, K_GT, a.re, zero), number(c, 1), other));
 }
 
 /* floor, ceil, ... leave integers as they are. */
-static expr_value rounded(context *c, k_op op, expr_value a) { return dtype_is_float(c->t) ? unary(c, op, a) : a; }
+static expr_value rounded(context *c, k_op op, expr_value a) {
+  return dtype_is_float(c->t) || c->is_complex ? unary(c, op, a) : a;
+}
 
 /* Whether a remainder r of the division by b must move to the sign of b. */
 static int wrong_side(context *c, int r, int b) {
@@ -105,6 +108,11 @@ static expr_value floor_divide(context *c, expr_value a, expr_value b) {
   whole = k_select(k, off, k_bin(k, K_ADD, whole, one), whole);
   int v = k_select(k, k_bin(k, K_EQ, q, zero), expr_copysign(k, zero, ratio), whole);
   return real(k_select(k, k_bin(k, K_EQ, b.re, zero), ratio, v));
+}
+
+/* With the sign of a. */
+static expr_value remainder_of(context *c, expr_value a, expr_value b) {
+  return real(dtype_is_float(c->t) ? math_fmod(c->k, a.re, b.re) : k_bin(c->k, K_IREM, a.re, b.re));
 }
 
 static expr_value modulo(context *c, expr_value a, expr_value b) {
@@ -202,6 +210,30 @@ static expr_value is_finite(context *c, expr_value a) {
   return real(v);
 }
 
+/* What supports.c says is not compiled. */
+static expr_value uncompiled(context *c) {
+  c->k->failed = true;
+  return real(-1);
+}
+
+/* Of |a|, by sums of neighbouring bits, pairs and nibbles; a product adds up the bytes. */
+static expr_value popcount(context *c, expr_value a) {
+  kernel *k = c->k;
+  int v = dtype_is_signed(c->t) ? k_un(k, K_ABS, k_cast(k, TME_I64, a.re)) : a.re;
+  v = k_cast(k, TME_U64, v);
+#define BITS(value) k_const_i(k, TME_U64, (int64_t)(value))
+#define UPPER(n) k_bin(k, K_SHR, v, BITS(n))
+  v = k_bin(k, K_SUB, v, k_bin(k, K_AND, UPPER(1), BITS(0x5555555555555555)));
+  v = k_bin(k, K_ADD, k_bin(k, K_AND, v, BITS(0x3333333333333333)),
+            k_bin(k, K_AND, UPPER(2), BITS(0x3333333333333333)));
+  v = k_bin(k, K_AND, k_bin(k, K_ADD, v, UPPER(4)), BITS(0x0f0f0f0f0f0f0f0f));
+  v = k_bin(k, K_MUL, v, BITS(0x0101010101010101));
+  v = UPPER(56);
+#undef BITS
+#undef UPPER
+  return real(k_cast(k, TME_U8, v));
+}
+
 /* Neighbouring floats of one sign have neighbouring bits. */
 static expr_value next_after(context *c, expr_value a, expr_value b) {
   kernel *k = c->k;
@@ -233,6 +265,7 @@ static expr_value next_after(context *c, expr_value a, expr_value b) {
 #define MAX(a, b) extremum(c, K_MAX, K_LARGER, a, b)
 #define FLOORDIV(a, b) floor_divide(c, a, b)
 #define MOD(a, b) modulo(c, a, b)
+#define FMOD(a, b) remainder_of(c, a, b)
 #define POW(a, b) function2(c, math_pow, a, b)
 #define SQRT(a) function(c, root, complex_sqrt, a)
 #define CBRT(a) function(c, math_cbrt, NULL, a)
@@ -243,11 +276,11 @@ static expr_value next_after(context *c, expr_value a, expr_value b) {
 #define RINT(a) rounded(c, K_RINT, a)
 #define EXP(a) function(c, math_exp, complex_exp, a)
 #define EXP2(a) function(c, math_exp2, NULL, a)
-#define EXPM1(a) function(c, math_expm1, NULL, a)
+#define EXPM1(a) function(c, math_expm1, complex_expm1, a)
 #define LOG(a) function(c, math_log, complex_log, a)
-#define LOG1P(a) function(c, math_log1p, NULL, a)
-#define LOG2(a) function(c, math_log2, NULL, a)
-#define LOG10(a) function(c, math_log10, NULL, a)
+#define LOG1P(a) function(c, math_log1p, complex_log1p, a)
+#define LOG2(a) function(c, math_log2, complex_log2, a)
+#define LOG10(a) function(c, math_log10, complex_log10, a)
 #define SIN(a) function(c, math_sin, complex_sin, a)
 #define COS(a) function(c, math_cos, complex_cos, a)
 #define TAN(a) function(c, math_tan, NULL, a)
@@ -264,6 +297,12 @@ static expr_value next_after(context *c, expr_value a, expr_value b) {
 #define ERF(a) function(c, math_erf, NULL, a)
 #define ERFC(a) function(c, math_erfc, NULL, a)
 #define ERFINV(a) function(c, math_erfinv, NULL, a)
+#define GAMMA(a) function(c, math_gamma, NULL, a)
+#define DIGAMMA(a) function(c, math_digamma, NULL, a)
+#define BESSEL_I0(a) function(c, math_bessel_i0, NULL, a)
+#define BESSEL_I1(a) function(c, math_bessel_i1, NULL, a)
+#define BESSEL_I0E(a) function(c, math_bessel_i0e, NULL, a)
+#define BESSEL_I1E(a) function(c, math_bessel_i1e, NULL, a)
 #define LGAMMA(a) function(c, math_lgamma, NULL, a)
 #define ONE_PLUS_EXP(a) function(c, math_one_plus_exp, NULL, a)
 #define OVER_ONE_PLUS_EXP(a, t) function2(c, math_over_one_plus_exp, a, t)
@@ -283,6 +322,11 @@ static expr_value next_after(context *c, expr_value a, expr_value b) {
 #define SHR(a, b) binary(c, K_SHR, a, b)
 #define SELECT(p, a, b) choose(c, p, a, b)
 #define COPYSIGN(a, b) real(expr_copysign(c->k, (a).re, (b).re))
+#define MANTISSA(a) function(c, math_mantissa, NULL, a)
+#define EXPONENT(a) function(c, math_exponent, NULL, a)
+#define LDEXP(a, n) function2(c, math_ldexp, a, n)
+#define GCD(a, b) uncompiled(c)
+#define POPCOUNT(a) popcount(c, a)
 #define NEXTAFTER(a, b) next_after(c, a, b)
 #define SIGNBIT(a) sign_is_set(c, a)
 #define ISINF(a) infinite(c, a)

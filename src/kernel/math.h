@@ -42,10 +42,21 @@ int math_erf(kernel *k, int x);
 int math_erfc(kernel *k, int x);
 int math_erfinv(kernel *k, int x);
 int math_lgamma(kernel *k, int x);
+int math_gamma(kernel *k, int x);
+int math_digamma(kernel *k, int x);
+int math_bessel_i0(kernel *k, int x);
+int math_bessel_i1(kernel *k, int x);
+int math_bessel_i0e(kernel *k, int x); /* times exp(-|x|) */
+int math_bessel_i1e(kernel *k, int x);
 
 int math_pow(kernel *k, int x, int y);
 int math_cbrt(kernel *k, int x);
 int math_hypot(kernel *k, int x, int y);
 int math_fmod(kernel *k, int x, int y); /* exact; the sign of x */
+
+/* x = m 2^e with 0.5 <= |m| < 1: m, and e as an i32; of 0, infinities and NaN x, and 0. */
+int math_mantissa(kernel *k, int x);
+int math_exponent(kernel *k, int x);
+int math_ldexp(kernel *k, int x, int n); /* x 2^trunc(n), rounded once */
 
 #endif

@@ -1,4 +1,4 @@
-/* Error and gamma functions. */
+/* Error, gamma and Bessel functions. */
 #include "kernel/math_build.h"
 #include <math.h>
 
@@ -114,3 +114,9 @@ int math_erfinv(kernel *k, int x) {
 }
 
 int math_lgamma(kernel *k, int x) { return m_libm(k, LIBM_lgamma, x, -1); }
+int math_gamma(kernel *k, int x) { return m_libm(k, LIBM_tgamma, x, -1); }
+int math_digamma(kernel *k, int x) { return m_libm(k, LIBM_digamma, x, -1); }
+int math_bessel_i0(kernel *k, int x) { return m_libm(k, LIBM_bessel_i0, x, -1); }
+int math_bessel_i1(kernel *k, int x) { return m_libm(k, LIBM_bessel_i1, x, -1); }
+int math_bessel_i0e(kernel *k, int x) { return m_libm(k, LIBM_bessel_i0e, x, -1); }
+int math_bessel_i1e(kernel *k, int x) { return m_libm(k, LIBM_bessel_i1e, x, -1); }

@@ -51,3 +51,44 @@ int math_fmod(kernel *k, int x, int y) {
   int unchanged = m_and(k, m_eqn(k, b, INFINITY), m_ltn(k, a, INFINITY));
   return m_with_sign(k, k_cast(k, TME_F32, m_sel(k, unchanged, a, r)), m_sign(k, x));
 }
+
+/* ---- powers of two ------------------------------------------------------------------------------------------------- */
+
+/* The bits of x, of denormal numbers of x times 2^`up`, and where there is an exponent in them. */
+typedef struct binary_form {
+  int bits, is_tiny, is_plain;
+  int mantissa_bits, bias, up;
+} binary_form;
+
+static binary_form binary_form_of(kernel *k, int x) {
+  bool f32 = is_f32(k, x);
+  binary_form f = {.mantissa_bits = f32 ? 23 : 52, .bias = f32 ? 126 : 1022, .up = f32 ? 24 : 54};
+  int a = m_abs(k, x);
+  f.is_tiny = m_ltn(k, a, f32 ? 0x1p-126 : 0x1p-1022);
+  f.is_plain = m_and(k, m_gtn(k, a, 0), m_ltn(k, a, INFINITY));
+  f.bits = m_bits(k, m_sel(k, f.is_tiny, m_muln(k, x, f32 ? 0x1p24 : 0x1p54), x));
+  return f;
+}
+
+int math_mantissa(kernel *k, int x) {
+  binary_form f = binary_form_of(k, x);
+  int64_t field = (int64_t)(2 * f.bias + 3) << f.mantissa_bits, half = (int64_t)f.bias << f.mantissa_bits;
+  int m = m_or(k, m_and(k, f.bits, m_int(k, f.bits, ~field)), m_int(k, f.bits, half));
+  return m_sel(k, f.is_plain, m_unbits(k, m), x);
+}
+
+int math_exponent(kernel *k, int x) {
+  binary_form f = binary_form_of(k, x);
+  int e = m_and(k, m_shr(k, f.bits, f.mantissa_bits), m_int(k, f.bits, 2 * f.bias + 3)), zero = m_int(k, e, 0);
+  e = m_sub(k, e, m_sel(k, f.is_tiny, m_int(k, e, f.bias + f.up), m_int(k, e, f.bias)));
+  return k_cast(k, TME_I32, m_sel(k, f.is_plain, e, zero));
+}
+
+/* Of f32 in f64, where the product is exact. */
+int math_ldexp(kernel *k, int x, int n) {
+  if (!is_f32(k, x)) return m_libm(k, LIBM_scale_by_power, x, n);
+  int whole = k_un(k, K_TRUNC, m_at_most(k, m_at_least(k, n, -600), 600)), e = k_cast(k, TME_I64, whole);
+  int power = m_unbits(k, m_shl(k, m_add(k, e, m_int(k, e, 1023)), 52));
+  int y = k_cast(k, TME_F32, m_mul(k, k_cast(k, TME_F64, x), power));
+  return m_sel(k, k_bin(k, K_NE, n, n), n, y);
+}

@@ -4,6 +4,7 @@
 const char *supports_elementwise(int op, tme_dtype t) {
   if (!(dtype_kind(t) & op_rule_get(op_get(op)->rule)->takes)) return "the operation does not take this dtype";
   if (dtype_is_int(t) && (op_traits(op) & TRAIT_POWER)) return "powers of integers are not compiled";
+  if (op_traits(op) & TRAIT_LOOP) return "kernels have no loop whose end depends on its numbers";
   if (dtype_is_complex(t) && (op_traits(op) & TRAIT_REAL_KERNELS))
     return "this function of complex numbers is not compiled";
   if (dtype_is_narrow(t) && (op_traits(op) & TRAIT_NEIGHBOUR))

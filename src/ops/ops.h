@@ -29,7 +29,7 @@ typedef enum op_id {
 
 /* How an elementwise operation treats dtypes: rules.def. */
 enum { TAKES_BOOL = 1, TAKES_INT = 2, TAKES_FLOAT = 4, TAKES_COMPLEX = 8 };
-typedef enum op_gives { GIVES_SAME, GIVES_BOOL, GIVES_REAL, GIVES_COMPLEX } op_gives;
+typedef enum op_gives { GIVES_SAME, GIVES_BOOL, GIVES_REAL, GIVES_COMPLEX, GIVES_I32, GIVES_U8 } op_gives;
 typedef enum op_rule {
 #define RULE(name, takes, gives, text) RULE_##name,
 #include "ops/rules.def"
@@ -166,7 +166,8 @@ enum {
   TRAIT_FUNCTION = 1,     /* a mathematical function: an element costs more to compute than to load */
   TRAIT_REAL_KERNELS = 2, /* a function that kernels have of real numbers alone */
   TRAIT_POWER = 4,
-  TRAIT_NEIGHBOUR = 8 /* of the dtype's own numbers */
+  TRAIT_NEIGHBOUR = 8, /* of the dtype's own numbers */
+  TRAIT_LOOP = 16      /* of as many rounds as the numbers need */
 };
 unsigned op_traits(int op);
 static inline bool op_is_expensive(int op) { return op_traits(op) & TRAIT_FUNCTION; }
@@ -260,6 +261,8 @@ tme_dtype infer_float(const op_call *c, tme_dtype t);
 /* The dtype that the inputs [from, to) promote to: untyped literals take the dtype of the others where their kind
  * allows. Absent inputs do not count. */
 tme_dtype infer_promote(const op_call *c, int from, int to);
+/* The dtype that an elementwise operation of that rule gives of operands of dtype t. */
+tme_dtype infer_given(op_rule r, tme_dtype t);
 /* Asks for input i in dtype t. */
 void infer_want(op_call *c, int i, tme_dtype t);
 /* One that exists, `none` where none is given. */

@@ -109,7 +109,8 @@ array p_sign(const context &c, const array &x) {
   if (is_int(c.type)) return mx::sign(x);
   array zero = p_number(c, 0);
   if (is_complex(c.type)) return mx::where(mx::equal(x, zero), x, mx::divide(x, mx::astype(mx::abs(x), mx::complex64)));
-  return mx::where(mx::greater(x, zero), p_number(c, 1), mx::where(mx::less(x, zero), p_number(c, -1), x));
+  return mx::where(mx::greater(x, zero), p_number(c, 1),
+                   mx::where(mx::less(x, zero), p_number(c, -1), mx::add(x, zero)));
 }
 
 namespace {
@@ -210,6 +211,7 @@ array p_hypot(const context &c, const array &x, const array &y) {
 }
 
 array p_round(const context &c, array (*f)(const array &, mx::StreamOrDevice), const array &x) {
+  if (is_complex(c.type)) throw declined{"MLX has no such function of complex numbers"};
   return is_int(c.type) ? x : f(x, {});
 }
 
@@ -246,9 +248,7 @@ array p_gate(const context &c, const array &x, const array &e, const array &root
 
 array p_erfc(const context &, const array &) { throw declined{"MLX has no erfc, and 1 - erf loses its tail"}; }
 
-array p_erfinv(const context &, const array &) { throw declined{"MLX's erfinv is an approximation in f32"}; }
-
-array p_lgamma(const context &, const array &) { throw declined{"MLX has no lgamma"}; }
+array p_declined(const char *why) { throw declined{why}; }
 
 // ---- comparisons, logic, bits ----------------------------------------------------------------------------------------
 

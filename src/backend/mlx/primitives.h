@@ -60,8 +60,7 @@ array p_sincos(const context &c, const array &x, bool sine);
 array p_gate(const context &c, const array &x, const array &e, const array &root);
 array p_erf(const context &c, const array &x);
 array p_erfc(const context &c, const array &x);
-array p_erfinv(const context &c, const array &x);
-array p_lgamma(const context &c, const array &x);
+array p_declined(const char *why); // throws
 array p_and(const context &c, const array &x, const array &y);
 array p_or(const context &c, const array &x, const array &y);
 array p_not(const context &c, const array &x);

@@ -8,6 +8,8 @@
 #define TAKE_FLOATC(make, name, e)
 #define TAKE_PART(make, name, e)
 #define TAKE_PAIR(make, name, e)
+#define TAKE_EXPONENT(make, name, e)
+#define TAKE_COUNT(make, name, e)
 #define TAKE_CMP(make, name, e) make(name, uint8_t, uint8_t, e)
 #define TAKE_ORDER(make, name, e) make(name, uint8_t, uint8_t, e)
 #define TAKE_LOGIC(make, name, e) make(name, uint8_t, uint8_t, e)

@@ -40,6 +40,18 @@ static tme_status operand_dtype(op_call *c, op_rule r, int first, tme_dtype *out
   return TME_OK;
 }
 
+tme_dtype infer_given(op_rule r, tme_dtype t) {
+  switch (op_rule_get(r)->gives) {
+  case GIVES_SAME: break;
+  case GIVES_BOOL: return TME_BOOL;
+  case GIVES_REAL: return dtype_real(t);
+  case GIVES_I32: return TME_I32;
+  case GIVES_U8: return TME_U8;
+  case GIVES_COMPLEX: return tme_dtype_promote(t, TME_C64);
+  }
+  return t;
+}
+
 tme_status infer_elementwise(op_call *c, op_type *out, error *e) {
   const op_def *d = op_get(c->op);
   int first = d->rule == RULE_WHERE ? 1 : 0;
@@ -55,11 +67,6 @@ tme_status infer_elementwise(op_call *c, op_type *out, error *e) {
     type_shape_text(c->in[i], b);
     return fail(e, TME_ERR_SHAPE, "%s: shapes %s and %s do not broadcast", d->name, a, b);
   }
-  switch (op_rule_get(d->rule)->gives) {
-  case GIVES_SAME: out->dtype = t; break;
-  case GIVES_BOOL: out->dtype = TME_BOOL; break;
-  case GIVES_REAL: out->dtype = dtype_real(t); break;
-  case GIVES_COMPLEX: out->dtype = tme_dtype_promote(t, TME_C64); break;
-  }
+  out->dtype = infer_given(d->rule, t);
   return TME_OK;
 }
