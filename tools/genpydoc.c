@@ -247,7 +247,7 @@ static int candidate(call *c, int p, int k) {
     return 2;
   }
   case TME_PARAM_AXIS: set_int(g, 0, "0"); return 1;
-  case TME_PARAM_INT: set_int(g, 3, "3"); return 1;
+  case TME_PARAM_INT: set_int(g, k ? 1 : 3, k ? "1" : "3"); return 2;
   case TME_PARAM_BOOL: set_int(g, 1, "True"); return 1;
   case TME_PARAM_DTYPE: set_int(g, TME_I64, "tme.int64"); return 1;
   case TME_PARAM_NUMBER: set_int(g, 4 + 2 * place, place ? "6" : "4"); return 1;

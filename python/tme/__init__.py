@@ -36,7 +36,8 @@ from ._engine import benchmark as _benchmark
 from ._engine import mul as _mul
 from ._files import load, save, save_safetensors, savez
 from ._modules import members
-from ._places import nonzero
+from ._ordering import *  # noqa: F403
+from ._ordering import __all__ as _ordering_names
 from ._plan import Plan, explain
 from ._text import get_printoptions, printoptions, set_printoptions
 
@@ -47,7 +48,7 @@ Engine.mul = _mul
 # Every operation of the library's table, and every dtype.
 dtypes = tuple(value for value in vars(_core).values() if isinstance(value, Dtype))
 _operations = members("")
-globals().update({name: f for name, f in _operations.items() if name not in _array_api_names})
+globals().update({name: f for name, f in _operations.items() if name not in {*_array_api_names, *_ordering_names}})
 globals().update({dtype.name: dtype for dtype in dtypes})
 
 pi = _math.pi
@@ -62,9 +63,10 @@ __all__ = sorted(
     {
         "Array", "AxisError", "CompiledFunction", "Dtype", "Engine", "Error", "Event", "FileError", "NumericError", "Plan", "TraceError",
         "array", "asarray", "async_eval", "compile", "current_engine", "dtypes", "e", "eval", "explain", "fft", "from_dlpack", "get_printoptions",
-        "inf", "linalg", "load", "nan", "newaxis", "nonzero", "pi", "printoptions", "random", "save", "save_safetensors", "savez", "set_printoptions",
+        "inf", "linalg", "load", "nan", "newaxis", "pi", "printoptions", "random", "save", "save_safetensors", "savez", "set_printoptions",
     }
     | set(_operations)
     | set(_array_api_names)
+    | set(_ordering_names)
     | {dtype.name for dtype in dtypes}
 )  # fmt: skip

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "__array_namespace_info__", "arange", "astype", "bitwise_left_shift", "bitwise_right_shift", "broadcast_arrays", "can_cast",
-    "concat", "count_nonzero", "diff", "empty", "empty_like", "eye", "finfo", "full", "full_like", "iinfo", "isdtype", "linspace",
+    "concat", "diff", "empty", "empty_like", "eye", "finfo", "full", "full_like", "iinfo", "isdtype", "linspace",
     "matrix_transpose", "meshgrid", "moveaxis", "ones", "ones_like", "permute_dims", "prod", "repeat", "reshape", "result_type",
     "roll", "sum", "tensordot", "tile", "tril", "triu", "unstack", "vecdot", "zeros", "zeros_like",
 ]  # fmt: skip
@@ -384,16 +384,6 @@ def prod(
 ) -> Array:
     """Multiply over the axes, over all without any. With a dtype the elements are converted first."""
     return _reduced(_core.prod, x, axis, keepdims, dtype)
-
-
-def count_nonzero(x: Array, /, *, axis: int | Sequence[int] | None = None, keepdims: builtins.bool = False) -> Array:
-    """Count what is not zero.
-
-    >>> import tme
-    >>> tme.count_nonzero(tme.array([0.0, 2.0, 3.0])).item()
-    2
-    """
-    return _core.sum(_core.astype(x, _core.bool), axis, keepdims)
 
 
 def diff(x: Array, /, *, axis: int = -1, n: int = 1, prepend: Array | None = None, append: Array | None = None) -> Array:

@@ -63,25 +63,3 @@ tme_status compose_round(tme_scope *s, tme_array *x, int64_t decimals, tme_array
   *out = own ? scope_result(s, own, round_any(own, x, decimals)) : NULL;
   return *out ? TME_OK : s->err.code;
 }
-
-static tme_array *count_nonzero(tme_scope *s, tme_array *x) {
-  return tme_sum(s, tme_not_equal(s, x, tme_integer(s, 0)), NULL, TME_ALL, false);
-}
-
-tme_status compose_argwhere(tme_scope *s, tme_array *x, tme_array **out) {
-  tme_scope *between = scope_between(s, "argwhere");
-  if (!between) return s->err.code;
-  between->stop = s->stop;
-  /* Rounded to its dtype first: what is counted is what argwhere reads. */
-  const int64_t *n = tme_eval(between, x) == TME_OK ? tme_data(between, count_nonzero(between, x)) : NULL;
-  if (n)
-    *out = tme_argwhere(s, x, *n);
-  else if (between->err.code == TME_ERR_NO_VALUE)
-    fail(&s->err, TME_ERR_NO_VALUE,
-         "argwhere: the number of elements that are not zero is that of values not known yet; "
-         "give size, the number of rows that the result is to have");
-  else
-    scope_fail(s, &between->err);
-  tme_scope_free(between);
-  return n && *out ? TME_OK : s->err.code;
-}

@@ -8,7 +8,5 @@
 int compose_clip(tme_array **in, tme_dtype *cast, int *nin);
 /* round to decimals other than 0; the result belongs to the scope. */
 tme_status compose_round(tme_scope *s, tme_array *x, int64_t decimals, tme_array **out);
-/* argwhere of so many elements as there are, which is found by evaluating x. */
-tme_status compose_argwhere(tme_scope *s, tme_array *x, tme_array **out);
 
 #endif

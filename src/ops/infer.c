@@ -53,6 +53,11 @@ tme_dtype infer_float(const op_call *c, tme_dtype t) {
   return dtype_is_float(t) || dtype_is_complex(t) ? t : c->default_float;
 }
 
+tme_dtype infer_sum(tme_dtype t) {
+  if (t == TME_BOOL) return TME_I64;
+  return dtype_is_int(t) ? dtype_is_signed(t) ? TME_I64 : TME_U64 : t;
+}
+
 tme_dtype infer_promote(const op_call *c, int from, int to) {
   tme_dtype strong = TME_DTYPE_NONE, weak = TME_DTYPE_NONE;
   for (int i = from; i < to; i++) {

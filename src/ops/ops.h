@@ -263,6 +263,8 @@ tme_dtype infer_float(const op_call *c, tme_dtype t);
 tme_dtype infer_promote(const op_call *c, int from, int to);
 /* The dtype that an elementwise operation of that rule gives of operands of dtype t. */
 tme_dtype infer_given(op_rule r, tme_dtype t);
+/* The dtype of a sum of such elements: 64 bits wide of integers and bool. */
+tme_dtype infer_sum(tme_dtype t);
 /* Asks for input i in dtype t. */
 void infer_want(op_call *c, int i, tme_dtype t);
 /* One that exists, `none` where none is given. */

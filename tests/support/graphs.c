@@ -101,10 +101,16 @@ static bool smooth(int op) {
   return false;
 }
 
+/* Whether values may be refused, as quantiles beyond 1 are. */
+static bool looks_at_values(int op) {
+  op_family f = op_get(op)->family;
+  return f == FAMILY_quantile || f == FAMILY_histogram || op == OP_digitize || op == OP_bincount;
+}
+
 static bool wanted(const maker *m, int op) {
   const op_def *d = op_get(op);
   if (m->kind == GRAPH_EVERY) return true;
-  if (d->outputs != 1 || d->family == FAMILY_svd || d->family == FAMILY_create) return false;
+  if (d->outputs != 1 || d->family == FAMILY_svd || d->family == FAMILY_create || looks_at_values(op)) return false;
   return m->kind != GRAPH_SMOOTH || smooth(op);
 }
 

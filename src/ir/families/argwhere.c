@@ -1,4 +1,4 @@
-/* argwhere: the places of what is not zero. How many there are is counted before (src/array/compose.c). */
+/* argwhere: the places of what is not zero. How many there are is counted before (src/array/sized.c). */
 #include "ops/ops.h"
 
 tme_status infer_argwhere(op_call *c, op_type *out, error *e) {

@@ -1,11 +1,6 @@
 /* sum, prod, min, max, any, all. The operand is cast to the dtype of the result first. */
 #include "ir/graph.h"
 
-static tme_dtype wide_int(tme_dtype t) {
-  if (t == TME_BOOL) return TME_I64;
-  return dtype_is_int(t) ? dtype_is_signed(t) ? TME_I64 : TME_U64 : t;
-}
-
 tme_status infer_reduce(op_call *c, op_type *out, error *e) {
   const op_type *x = c->in[0];
   reduce_attrs *a = &c->attrs->reduce;
@@ -15,7 +10,7 @@ tme_status infer_reduce(op_call *c, op_type *out, error *e) {
   if (c->op == OP_any || c->op == OP_all) {
     t = TME_BOOL;
   } else if (c->op == OP_sum || c->op == OP_prod) {
-    t = wide_int(t);
+    t = infer_sum(t);
   } else {
     s = infer_takes(c, TAKES_BOOL | TAKES_INT | TAKES_FLOAT, "real numbers or booleans", e);
     if (s != TME_OK) return s;

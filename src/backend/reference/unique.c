@@ -1,0 +1,140 @@
+/* unique_values, unique_counts, unique_inverse, unique_all: keys are sorted, with their places where those are asked for. */
+#include "backend/reference/distinct.h"
+#include "backend/reference/iter.h"
+#include "backend/reference/sort_radix.h"
+
+/* Which results are wanted: NULL where they are not. `size`: how many of each but the inverse. */
+typedef struct results {
+  char *values;
+  int64_t *indices, *inverse, *counts, size;
+} results;
+
+static results results_of(const ref_call *c) {
+  static const struct {
+    int op, indices, inverse, counts;
+  } order[] = {
+      {OP_unique_values, 0, 0, 0}, {OP_unique_counts, 0, 0, 1}, {OP_unique_inverse, 0, 1, 0}, {OP_unique_all, 1, 2, 3}};
+  results r = {.values = c->out[0].data, .size = c->out[0].type.shape[0]};
+  for (int i = 0; i < COUNT(order); i++) {
+    if (order[i].op != c->op) continue;
+    if (order[i].indices) r.indices = (int64_t *)(void *)c->out[order[i].indices].data;
+    if (order[i].inverse) r.inverse = (int64_t *)(void *)c->out[order[i].inverse].data;
+    if (order[i].counts) r.counts = (int64_t *)(void *)c->out[order[i].counts].data;
+  }
+  return r;
+}
+
+static const char *element_at(const ref_array *x, int64_t i) {
+  int64_t offset = 0;
+  for (int d = x->type.rank - 1; d >= 0; d--) {
+    offset += i % x->type.shape[d] * x->strides[d];
+    i /= x->type.shape[d];
+  }
+  return x->data + offset * (int64_t)tme_dtype_size(x->type.dtype);
+}
+
+/* What is left has the first value, and is there 0 times. */
+static void pad(const results *r, int64_t found, size_t size) {
+  for (int64_t i = found; i < r->size; i++) {
+    if (i)
+      memcpy(r->values + (size_t)i * size, r->values, size);
+    else
+      memset(r->values, 0, size);
+    if (r->indices) r->indices[i] = i ? r->indices[0] : 0;
+    if (r->counts) r->counts[i] = 0;
+  }
+}
+
+/* With places: the first one of each group, which is the first such element of x. */
+static tme_status by_places(const ref_call *c, const results *r, error *e) {
+  const ref_array *x = c->in[0];
+  size_t size = tme_dtype_size(x->type.dtype);
+  distinct d;
+  tme_status s = distinct_make(&d, op_name(c->op), x, NULL, c->threads, e);
+  if (s != TME_OK) return s;
+  int64_t group = -1, begun = 0;
+  for (int64_t i = 0; i < d.n; i++) {
+    if (d.begins[i]) {
+      if (r->counts && group >= 0 && group < r->size) r->counts[group] = i - begun;
+      begun = i;
+      if (++group < r->size) {
+        memcpy(r->values + (size_t)group * size, element_at(x, d.place[i]), size);
+        if (r->indices) r->indices[group] = d.place[i];
+      }
+    }
+    if (r->inverse) r->inverse[d.place[i]] = group;
+  }
+  if (r->counts && group >= 0 && group < r->size) r->counts[group] = d.n - begun;
+  distinct_free(&d);
+  pad(r, group + 1, size);
+  return TME_OK;
+}
+
+/* Sorted keys to those that differ, at their beginning; *found of them. */
+#define CLOSE_UP(bits)                                                                                                 \
+  static int64_t close_up_##bits(tme_dtype t, uint##bits##_t *keys, int64_t n, const results *r) {                     \
+    int64_t found = 0, begun = 0;                                                                                      \
+    for (int64_t i = 1; i <= n; i++) {                                                                                 \
+      if (i < n && keys[i] == keys[begun] && !key_is_nan(t, keys, i)) continue;                                        \
+      if (r->counts && found < r->size) r->counts[found] = i - begun;                                                  \
+      keys[found++] = keys[begun];                                                                                     \
+      begun = i;                                                                                                       \
+    }                                                                                                                  \
+    return found;                                                                                                      \
+  }
+CLOSE_UP(32)
+CLOSE_UP(64)
+
+/* The zero among the values has the sign of the first one of x. */
+static void sign_zero(const ref_array *x, char *values, int64_t n) {
+  size_t size = tme_dtype_size(x->type.dtype);
+  int64_t at = 0;
+  while (at < n && !float_is_zero(values + (size_t)at * size, size)) at++;
+  if (at == n) return;
+  const int64_t *strides[1] = {x->strides};
+  ref_iter it;
+  for (bool more = iter_start(&it, x->type.rank, x->type.shape, 1, strides); more; more = iter_next(&it))
+    for (int64_t i = 0; i < it.inner; i++) {
+      const char *p = x->data + (it.offset[0] + i * it.step[0]) * (int64_t)size;
+      if (!float_is_zero(p, size)) continue;
+      memcpy(values + (size_t)at * size, p, size);
+      return;
+    }
+}
+
+static tme_status by_keys(const ref_call *c, const results *r, error *e) {
+  const ref_array *x = c->in[0];
+  tme_dtype t = x->type.dtype;
+  int64_t n = type_size(&x->type), found;
+  radix sort;
+  size_t keys, bytes, counts = radix_bytes(&sort, c->threads, n);
+  bool fits = mul_size((size_t)n, keys_size(t), &keys) && mul_size(keys, 2, &bytes) && add_size(bytes, counts, &bytes);
+  char *memory = fits ? mem_alloc(bytes) : NULL;
+  if (!memory) return fail_memory(e, op_name(c->op), fits ? bytes : SIZE_MAX);
+  sort.count = (int64_t *)(void *)memory;
+  void *a = memory + counts, *sorted;
+  keys_of_array(c->threads, x, a);
+  if (!n) {
+    found = 0;
+    sorted = a;
+  } else if (keys_size(t) == sizeof(uint32_t)) {
+    uint32_t *s = sort_keys_32(a, (uint32_t *)a + n, n, &sort);
+    found = close_up_32(t, s, n, r);
+    sorted = s;
+  } else {
+    uint64_t *s = sort_keys_64(a, (uint64_t *)a + n, n, &sort);
+    found = close_up_64(t, s, n, r);
+    sorted = s;
+  }
+  int64_t kept = found < r->size ? found : r->size;
+  keys_read(t, sorted, kept, false, r->values);
+  mem_free(memory);
+  if (dtype_is_float(t)) sign_zero(x, r->values, kept);
+  pad(r, found, tme_dtype_size(t));
+  return TME_OK;
+}
+
+tme_status ref_unique(ref_call *c, error *e) {
+  results r = results_of(c);
+  return r.inverse || dtype_is_complex(c->in[0]->type.dtype) ? by_places(c, &r, e) : by_keys(c, &r, e);
+}
