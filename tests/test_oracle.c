@@ -93,7 +93,7 @@ static bool compare_call(const cell *c, tme_scope *r, tme_array *const *in, tme_
   int outputs = op_get(c->op)->outputs;
   const void *data[OP_MAX_OUTPUTS];
   for (int o = 0; o < outputs; o++) data[o] = tme_data(s, got[o]);
-  if (op_get(c->op)->family == FAMILY_svd) return check_svd(c, (const tme_array *const *)got, data, why);
+  if (op_has_identities(c->op)) return check_identities(c, (const tme_array *const *)got, data, why);
   if (may_leave_range(c)) return true;
   for (int o = 0; o < outputs; o++) {
     bound b = {NULL, 0};

@@ -54,19 +54,22 @@ static bool is_unique(const row *r, int outputs) { return outputs == 1 || classe
 
 /* ---- candidates for the arguments ------------------------------------------------------------------------------------ */
 
-enum { MOST = OP_MAX_PARAMS, FORMS = 10, ELEMENTS = 8, TEXT = 4096, RANKS = 5 };
+enum { MOST = OP_MAX_PARAMS, FORMS = 11, ELEMENTS = 8, TEXT = 4096, RANKS = 5 };
 
 /* An operand as a list: what kind of numbers, in which shape. */
 typedef struct form {
   char kind; /* 'f', 'i', 'b' */
   int rank;
   int64_t shape[RANKS];
+  bool definite; /* a matrix that is positive definite */
 } form;
 
 /* Those of floats first: most operations take them, and all operands alike. */
 static const form forms[FORMS] = {
-    {'f', 2, {2, 3}},          {'f', 2, {2, 2}}, {'f', 1, {3}},    {'f', 3, {1, 3, 1}}, {'f', 4, {1, 2, 2, 1}},
-    {'f', 5, {1, 1, 2, 2, 1}}, {'i', 1, {2}},    {'i', 2, {2, 2}}, {'b', 1, {3}},       {'i', 1, {3}}};
+    {'f', 2, {2, 3}, false},    {'f', 2, {2, 2}, false},       {'f', 1, {3}, false},
+    {'f', 3, {1, 3, 1}, false}, {'f', 4, {1, 2, 2, 1}, false}, {'f', 5, {1, 1, 2, 2, 1}, false},
+    {'i', 1, {2}, false},       {'i', 2, {2, 2}, false},       {'b', 1, {3}, false},
+    {'i', 1, {3}, false},       {'f', 2, {2, 2}, true}};
 enum { FLOAT_FORMS = 6, BOOLS = 8, WHOLE = 9 };
 
 typedef struct operand {
@@ -108,6 +111,10 @@ static void values(const row *r, int place, operand *o) {
     static const int whole[2][3] = {{12, 10, 6}, {1, 2, 3}};
     for (int i = 0; i < n; i++)
       o->v[i] = o->f.kind == 'b' ? !(i >> (place % 2) & 1) : is_elementwise(r) ? whole[place > 0][i % 3] : (i + 1) % 2;
+    return;
+  }
+  if (o->f.definite) {
+    for (int i = 0; i < n; i++) o->v[i] = i % 3 ? 1 : 2;
     return;
   }
   if (!is_elementwise(r)) {
@@ -247,7 +254,11 @@ static int candidate(call *c, int p, int k) {
     return 2;
   }
   case TME_PARAM_AXIS: set_int(g, 0, "0"); return 1;
-  case TME_PARAM_INT: set_int(g, k ? 1 : 3, k ? "1" : "3"); return 2;
+  case TME_PARAM_INT: {
+    static const char *const words[] = {"3", "1", "0"};
+    set_int(g, words[k][0] - '0', words[k]);
+    return 3;
+  }
   case TME_PARAM_BOOL: set_int(g, 1, "True"); return 1;
   case TME_PARAM_DTYPE: set_int(g, TME_I64, "tme.int64"); return 1;
   case TME_PARAM_NUMBER: set_int(g, 4 + 2 * place, place ? "6" : "4"); return 1;
@@ -447,7 +458,7 @@ static void try_failure(tme_engine *e, call *c, tme_dtype t, failures *f) {
 
 /* A dtype that it does not take, a shape that does not fit, an axis or element that is not there. */
 static void find_failures(tme_engine *e, call *c, failures *f) {
-  static const form odd = {'f', 1, {7}};
+  static const form odd = {'f', 1, {7}, false};
   for (int t = 0; t < TME_DTYPE_COUNT; t++) {
     char words[160];
     gives(e, c, (tme_dtype)t, words, sizeof words);

@@ -1,4 +1,4 @@
-"""Linear algebra by the names of the array API standard: what the engine has of it."""
+"""Linear algebra by the names and parameters of the array API standard, and of NumPy and SciPy where the standard has none."""
 
 from __future__ import annotations
 
@@ -10,18 +10,36 @@ from ._array_api import matrix_transpose, moveaxis, sum, tensordot, vecdot
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from typing import Any
+    from typing import Literal
 
     from ._core import Array, _DtypeLike
 
 __all__ = [
-    "cross", "diagonal", "matmul", "matrix_norm", "matrix_power", "matrix_rank", "matrix_transpose", "outer", "pinv", "svd",
-    "svdvals", "tensordot", "trace", "vecdot", "vector_norm",
+    "cholesky", "cholesky_inv", "cond", "cross", "det", "diagonal", "eig", "eigh", "eigvals", "eigvalsh", "expm", "inv", "lstsq",
+    "lu", "lu_factor", "matmul", "matrix_norm", "matrix_power", "matrix_rank", "matrix_transpose", "multi_dot", "norm", "outer",
+    "pinv", "qr", "slogdet", "solve", "solve_banded", "solve_triangular", "svd", "svdvals", "tensordot", "trace", "tri_inv",
+    "vecdot", "vector_norm",
 ]  # fmt: skip
 
+cholesky_inv = _core.cholesky_inv
+det = _core.det
+eigvals = _core.eigvals
+expm = _core.expm
+inv = _core.inv
+lu = _core.lu
+lu_factor = _core.lu_factor
 matmul = _core.matmul
+matrix_power = _core.matrix_power
+multi_dot = _core.multi_dot
+solve = _core.solve
 svdvals = _core.svdvals
+tri_inv = _core.tri_inv
 
+EigResult = namedtuple("EigResult", ["eigenvalues", "eigenvectors"])
+EighResult = namedtuple("EighResult", ["eigenvalues", "eigenvectors"])
+LstsqResult = namedtuple("LstsqResult", ["x", "residuals", "rank", "s"])
+QRResult = namedtuple("QRResult", ["Q", "R"])
+SlogdetResult = namedtuple("SlogdetResult", ["sign", "logabsdet"])
 SVDResult = namedtuple("SVDResult", ["U", "S", "Vh"])
 
 
@@ -78,21 +96,6 @@ def cross(x1: Array, x2: Array, /, *, axis: int = -1) -> Array:
     return moveaxis(_core.stack([b * w - c * v, c * u - a * w, a * v - b * u], axis=-1), -1, axis)
 
 
-def _norm(x: Array, ord: Any, axis: int | Sequence[int] | None, keepdims: bool) -> Array:
-    size = _core.abs(x)
-    if ord == float("inf"):
-        return _core.max(size, axis, keepdims)
-    if ord == -float("inf"):
-        return _core.min(size, axis, keepdims)
-    if ord == 0:
-        return _core.astype(_core.sum(x != 0, axis, keepdims), size.dtype)
-    if ord == 1:
-        return _core.sum(size, axis, keepdims)
-    if ord == 2:
-        return _core.sqrt(_core.sum(size * size, axis, keepdims))
-    return _core.pow(_core.sum(_core.pow(size, ord), axis, keepdims), 1 / ord)
-
-
 def vector_norm(x: Array, /, *, axis: int | Sequence[int] | None = None, keepdims: bool = False, ord: float = 2) -> Array:
     """Compute the norm of vectors along axes, of all elements without any.
 
@@ -100,60 +103,118 @@ def vector_norm(x: Array, /, *, axis: int | Sequence[int] | None = None, keepdim
     >>> tme.linalg.vector_norm(tme.array([3.0, 4.0])).item()
     5.0
     """
-    return _norm(x, ord, axis, keepdims)
+    return _core.vector_norm(x, axis, ord, keepdims)
+
+
+def _order(ord: float | str | None) -> str | None:
+    return ord if ord is None or isinstance(ord, str) else f"{ord:g}"
 
 
 def matrix_norm(x: Array, /, *, keepdims: bool = False, ord: float | str | None = "fro") -> Array:
     """Compute the norm of each matrix: 'fro' of its elements, 'nuc', 2 and -2 of its singular values, 1, -1, inf and -inf of its
     columns and rows.
     """
-    if ord == "fro" or ord is None:
-        return _norm(x, 2, (-2, -1), keepdims)
-    if ord in ("nuc", 2, -2):
-        s = _core.svdvals(x)
-        norm = _core.sum(s, -1) if ord == "nuc" else _core.max(s, -1) if ord == 2 else _core.min(s, -1)
-        return _core.reshape(norm, (*norm.shape, 1, 1)) if keepdims else norm
-    if ord in (1, -1, float("inf"), -float("inf")):
-        summed, left = (-2, -1) if abs(ord) == 1 else (-1, -2)
-        sums = _core.sum(_core.abs(x), summed, True)
-        norm = (_core.max if ord > 0 else _core.min)(sums, left, True)
-        return norm if keepdims else _core.squeeze(norm, (-2, -1))
-    raise ValueError(f"matrix_norm: ord is {ord!r}, expected 'fro', 'nuc', 1, 2, inf or one of the numbers with a minus")
+    return _core.matrix_norm(x, _order(ord), keepdims)
 
 
-def matrix_power(x: Array, n: int, /) -> Array:
-    """Multiply each matrix n times with itself; n is not negative."""
-    if n < 0:
-        raise ValueError(f"matrix_power: to the power {n}, expected 0 or more: there is no inverse")
-    if x.ndim < 2 or x.shape[-1] != x.shape[-2]:
-        raise ValueError(f"matrix_power: takes square matrices, not {x.shape}")
-    power = None
-    while n:
-        if n % 2:
-            power = x if power is None else _core.matmul(power, x)
-        n //= 2
-        x = _core.matmul(x, x) if n else x
-    return _core.broadcast_to(_core.eye(x.shape[-1], dtype=x.dtype), x.shape) if power is None else power
+def norm(x: Array, /, ord: float | str | None = None, axis: int | Sequence[int] | None = None, keepdims: bool = False) -> Array:
+    """Compute norms as NumPy does: of vectors along one axis, of matrices along two, of all elements without any.
+
+    >>> import tme
+    >>> tme.linalg.norm(tme.array([[3.0, 4.0], [0.0, 2.0]]), axis=1).tolist()
+    [5.0, 2.0]
+    """
+    if axis is None and (ord is None or x.ndim < 2):
+        return vector_norm(x, axis=axis, keepdims=keepdims, ord=2 if ord is None else ord)
+    axes = tuple(range(x.ndim)) if axis is None else (axis,) if isinstance(axis, int) else tuple(axis)
+    if len(axes) == 1:
+        return vector_norm(x, axis=axes, keepdims=keepdims, ord=2 if ord is None else ord)
+    if len(axes) != 2:
+        raise ValueError(f"norm: {len(axes)} axes, expected one of vectors or two of matrices")
+    of_matrices = matrix_norm(moveaxis(x, axes, (-2, -1)), keepdims=keepdims, ord=ord)
+    return moveaxis(of_matrices, (-2, -1), axes) if keepdims else of_matrices
 
 
-def _cut(s: Array, rtol: float | Array | None, default: float) -> Array:
-    """Return the size below which a singular value counts as zero."""
-    tolerance = default if rtol is None else rtol
-    if isinstance(tolerance, _core.Array):
-        tolerance = _core.expand_dims(tolerance, -1)
-    return _core.max(s, -1, True) * tolerance
+def cond(x: Array, /, p: float | str | None = None) -> Array:
+    """Compute the condition number of each matrix: a norm of it, of those that matrix_norm has, times that of its inverse."""
+    return _core.cond(x, _order(p))
 
 
 def matrix_rank(x: Array, /, *, rtol: float | Array | None = None) -> Array:
     """Count the singular values of each matrix that are above rtol times the largest."""
-    if x.ndim < 2:
-        raise ValueError(f"matrix_rank: the array has {x.ndim} dimensions, expected at least 2")
-    s = _core.svdvals(x)
-    return _core.sum(s > _cut(s, rtol, max(x.shape[-2:]) * s.dtype.eps), -1)
+    return _core.matrix_rank(x, rtol)
 
 
 def pinv(x: Array, /, *, rtol: float | Array | None = None) -> Array:
     """Compute the pseudo-inverse of each matrix; singular values below rtol times the largest count as zero."""
-    u, s, vt = _core.svd(x, False)
-    inverse = _core.where(s > _cut(s, rtol, max(x.shape[-2:]) * s.dtype.eps), 1 / s, 0)
-    return _core.matmul(_core.conj(vt).mT * _core.expand_dims(inverse, -2), _core.conj(u).mT)
+    return _core.pinv(x, rtol)
+
+
+def qr(x: Array, /, *, mode: Literal["reduced", "complete"] = "reduced") -> QRResult:
+    """Factor each matrix as Q R, with orthonormal columns in Q and an upper triangular R.
+
+    >>> import tme
+    >>> [y.shape for y in tme.linalg.qr(tme.ones((3, 2)))]
+    [(3, 2), (2, 2)]
+    """
+    return QRResult(*_core.qr(x, mode))
+
+
+def cholesky(x: Array, /, *, upper: bool = False) -> Array:
+    """Factor each Hermitian positive definite matrix as L times its adjoint, or with upper=True as that of U times U.
+
+    >>> import tme
+    >>> tme.linalg.cholesky(tme.array([[4.0, 2.0], [2.0, 5.0]])).tolist()
+    [[2.0, 0.0], [1.0, 2.0]]
+    """
+    return _core.cholesky(x, upper)
+
+
+def eigh(x: Array, /, *, UPLO: Literal["L", "U"] = "L") -> EighResult:
+    """Compute the eigenvalues of each Hermitian matrix, ascending, and its orthonormal eigenvectors, which are columns.
+
+    >>> import tme
+    >>> tme.linalg.eigh(tme.array([[2.0, 0.0], [0.0, 1.0]])).eigenvalues.tolist()
+    [1.0, 2.0]
+    """
+    return EighResult(*_core.eigh(x, UPLO))
+
+
+def eigvalsh(x: Array, /, *, UPLO: Literal["L", "U"] = "L") -> Array:
+    """Compute the eigenvalues of each Hermitian matrix, ascending."""
+    return _core.eigvalsh(x, UPLO)
+
+
+def eig(x: Array, /) -> EigResult:
+    """Compute the eigenvalues of each matrix, and its eigenvectors, which are columns of norm 1; both are complex."""
+    return EigResult(*_core.eig(x))
+
+
+def slogdet(x: Array, /) -> SlogdetResult:
+    """Compute the determinant of each matrix as its sign and the logarithm of its size.
+
+    >>> import tme
+    >>> tme.linalg.slogdet(tme.eye(2)).sign.item()
+    1.0
+    """
+    return SlogdetResult(*_core.slogdet(x))
+
+
+def lstsq(a: Array, b: Array, /, rcond: float | None = None) -> LstsqResult:
+    """Find the x for which the norm of b - a x is the least, and of those the one of least norm.
+
+    >>> import tme
+    >>> tme.linalg.lstsq(tme.array([[1.0], [1.0]]), tme.array([1.0, 3.0])).rank.item()
+    1
+    """
+    return LstsqResult(*_core.lstsq(a, b, rcond))
+
+
+def solve_triangular(a: Array, b: Array, /, *, upper: bool = False, unit_diagonal: bool = False) -> Array:
+    """Solve a x = b for each triangular matrix a, of which that triangle alone is read."""
+    return _core.solve_triangular(a, b, upper, unit_diagonal)
+
+
+def solve_banded(l_and_u: tuple[int, int], ab: Array, b: Array, /) -> Array:
+    """Solve a x = b for each matrix with so many diagonals below and above the main one, which are the rows of ab."""
+    return _core.solve_banded(ab, b, *l_and_u)

@@ -6,7 +6,6 @@
 #include "base/room.h"
 #include <dlfcn.h>
 #include <limits.h>
-#include <math.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -51,10 +50,13 @@ static void take_blas(void *handle) {
 }
 
 static void take_lapack(void *handle) {
-  look_up(handle, "sgesdd_", &found.sgesdd);
-  look_up(handle, "dgesdd_", &found.dgesdd);
-  look_up(handle, "cgesdd_", &found.cgesdd);
-  look_up(handle, "zgesdd_", &found.zgesdd);
+#define REAL(name, ...)                                                                                                \
+  look_up(handle, "s" #name "_", &found.real_##name[0]);                                                               \
+  look_up(handle, "d" #name "_", &found.real_##name[1]);
+#define COMPLEX(name, ...)                                                                                             \
+  look_up(handle, "c" #name "_", &found.complex_##name[0]);                                                            \
+  look_up(handle, "z" #name "_", &found.complex_##name[1]);
+#include "backend/lapack.def"
 }
 
 /* OpenBLAS takes its kernels by the processor's model, not by what it can do: one that is younger than the library gets
@@ -177,114 +179,4 @@ const libraries *libraries_use(void) {
 void libraries_leave(void) {
   if (limited) pthread_mutex_unlock(&turn);
   fork_leave_library();
-}
-
-/* What gesdd takes, and its work space. */
-typedef struct gesdd {
-  tme_dtype t;
-  char job;
-  int m, n, ldu, ldvt, info;
-  void *a, *u, *s, *vt, *work;
-  int *iwork;
-  void *rwork;
-} gesdd;
-
-static void call(gesdd *g, int lwork) {
-  switch (g->t) {
-  case TME_F32:
-    found.sgesdd(&g->job, &g->m, &g->n, g->a, &g->m, g->s, g->u, &g->ldu, g->vt, &g->ldvt, g->work, &lwork, g->iwork,
-                 &g->info, 1);
-    break;
-  case TME_F64:
-    found.dgesdd(&g->job, &g->m, &g->n, g->a, &g->m, g->s, g->u, &g->ldu, g->vt, &g->ldvt, g->work, &lwork, g->iwork,
-                 &g->info, 1);
-    break;
-  case TME_C64:
-    found.cgesdd(&g->job, &g->m, &g->n, g->a, &g->m, g->s, g->u, &g->ldu, g->vt, &g->ldvt, g->work, &lwork, g->rwork,
-                 g->iwork, &g->info, 1);
-    break;
-  default:
-    found.zgesdd(&g->job, &g->m, &g->n, g->a, &g->m, g->s, g->u, &g->ldu, g->vt, &g->ldvt, g->work, &lwork, g->rwork,
-                 g->iwork, &g->info, 1);
-    break;
-  }
-}
-
-static bool available(tme_dtype t) {
-  switch (t) {
-  case TME_F32: return found.sgesdd;
-  case TME_F64: return found.dgesdd;
-  case TME_C64: return found.cgesdd;
-  case TME_C128: return found.zgesdd;
-  default: return false;
-  }
-}
-
-/* What LAPACK's documentation asks for, in reals. */
-static double real_work(const gesdd *g) {
-  double least = g->m < g->n ? g->m : g->n, most = g->m < g->n ? g->n : g->m;
-  return dtype_is_complex(g->t) ? least * fmax(5 * least + 7, 2 * most + 2 * least + 1) : 0;
-}
-
-static void fill_nan(void *to, tme_dtype real, int64_t n) {
-  for (int64_t i = 0; to && i < n; i++) {
-    if (real == TME_F32)
-      ((float *)to)[i] = NAN;
-    else
-      ((double *)to)[i] = (double)NAN;
-  }
-}
-
-/* Row-major A is column-major A' = conj(V) S U': LAPACK's u is our vt and its vt our u, as they lie in memory. */
-static bool svd(tme_dtype t, char jobz, int64_t m, int64_t n, void *a, void *u, void *s, void *vt, bool *converged,
-                error *e) {
-  if (!available(t) || m > INT_MAX || n > INT_MAX || m < 1 || n < 1) return false;
-  int64_t k = m < n ? m : n, u_columns = jobz == 'A' ? m : k, vt_rows = jobz == 'A' ? n : k;
-  tme_dtype real = dtype_real(t);
-  union {
-    float f[2];
-    double d[2];
-  } query = {.d = {0, 0}};
-  double dummy[2];
-  gesdd g = {.t = t, .job = jobz, .m = (int)n, .n = (int)m, .ldu = (int)n, .ldvt = (int)u_columns};
-  g.a = a;
-  g.u = vt ? vt : dummy;
-  g.vt = u ? u : dummy;
-  g.s = s;
-  g.work = &query;
-  size_t size = tme_dtype_size(t), reals = tme_dtype_size(real);
-  double rwork_bytes = real_work(&g) * (double)reals;
-  if (rwork_bytes > 0x1p62) return false;
-  g.iwork = mem_alloc(8 * (size_t)k * sizeof *g.iwork);
-  g.rwork = mem_alloc((size_t)rwork_bytes);
-  *converged = false;
-  if (g.iwork && g.rwork) call(&g, -1);
-  /* An f32 answer is rounded: a little more is enough. */
-  double wanted = real == TME_F32 ? ceil((double)query.f[0] * (1 + 0x1p-20)) : query.d[0];
-  bool too_large = wanted > INT_MAX;
-  g.work = g.iwork && g.rwork && !too_large ? mem_alloc((size_t)wanted * size) : NULL;
-  if (g.work) {
-    call(&g, (int)wanted);
-    *converged = g.info == 0;
-  } else if (!too_large) {
-    fail_memory(e, "svd", (size_t)wanted * size);
-  }
-  if (!*converged) {
-    int64_t parts = dtype_is_complex(t) ? 2 : 1;
-    fill_nan(u, real, jobz == 'N' ? 0 : m * u_columns * parts);
-    fill_nan(s, real, k);
-    fill_nan(vt, real, jobz == 'N' ? 0 : vt_rows * n * parts);
-  }
-  mem_free(g.iwork);
-  mem_free(g.rwork);
-  mem_free(g.work);
-  return !too_large;
-}
-
-bool lapack_svd(tme_dtype t, char jobz, int64_t m, int64_t n, void *a, void *u, void *s, void *vt, bool *converged,
-                error *e) {
-  if (!libraries_use()) return false;
-  bool done = svd(t, jobz, m, n, a, u, s, vt, converged, e);
-  libraries_leave();
-  return done;
 }

@@ -281,6 +281,20 @@ int graph_broadcast(graph *g, int x, int rank, const int64_t *shape) {
   return with_shape(g, OP_broadcast_to, x, rank, shape);
 }
 
+int graph_adjoint(graph *g, int x) {
+  if (x < 0) return -1;
+  op_type t = g->node[x].type;
+  op_attrs a = {.view = {.axes.n = t.rank}};
+  for (int d = 0; d < t.rank; d++) a.view.axes.v[d] = d < t.rank - 2 ? d : 2 * t.rank - 3 - d;
+  if (dtype_is_complex(t.dtype)) x = graph_un(g, OP_conj, x);
+  return graph_op(g, OP_transpose, &x, 1, &a);
+}
+
+int graph_identity(graph *g, tme_dtype t, int rank, const int64_t *shape) {
+  int row = graph_iota(g, TME_I64, rank, shape, rank - 2), column = graph_iota(g, TME_I64, rank, shape, rank - 1);
+  return graph_cast(g, graph_bin(g, OP_equal, row, column), t);
+}
+
 /* ---- what was written ------------------------------------------------------------------------------------------- */
 
 static int written_of(const graph *g, const g_node *n) {

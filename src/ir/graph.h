@@ -101,6 +101,10 @@ int graph_max_any(graph *g, int x, uint32_t axes);
 int graph_centred(graph *g, int squares, int sum, int left);
 int graph_reshape(graph *g, int x, int rank, const int64_t *shape);
 int graph_broadcast(graph *g, int x, int rank, const int64_t *shape);
+/* The conjugate of x with its last two axes changed over. */
+int graph_adjoint(graph *g, int x);
+/* The identity in each matrix of a shape. */
+int graph_identity(graph *g, tme_dtype t, int rank, const int64_t *shape);
 
 /* The graph for people. */
 void graph_print(const graph *g, text *out);

@@ -78,6 +78,21 @@ tme_status infer_takes(const op_call *c, unsigned takes, const char *words, erro
   return fail(e, TME_ERR_DTYPE, "%s: takes %s, not %s", op_name(c->op), words, tme_dtype_name(t));
 }
 
+tme_status infer_matrices(op_call *c, int i, bool square, op_type *batch, error *e) {
+  const op_type *x = c->in[i];
+  char shape[SHAPE_TEXT];
+  type_shape_text(x, shape);
+  if (x->rank < 2) return fail(e, TME_ERR_SHAPE, "%s: takes matrices, not an array of shape %s", op_name(c->op), shape);
+  if (square && x->shape[x->rank - 1] != x->shape[x->rank - 2])
+    return fail(e, TME_ERR_SHAPE, "%s: takes square matrices, not an array of shape %s", op_name(c->op), shape);
+  *batch = *x;
+  batch->dtype = infer_float(c, x->dtype);
+  batch->rank -= 2;
+  batch->shape[batch->rank] = batch->shape[batch->rank + 1] = 0;
+  infer_want(c, i, batch->dtype);
+  return TME_OK;
+}
+
 tme_status infer_dtype(const op_call *c, tme_dtype *t, tme_dtype none, error *e) {
   if (*t == TME_DTYPE_NONE) *t = none;
   if ((int)*t >= 0 && (int)*t < TME_DTYPE_COUNT) return TME_OK;

@@ -279,6 +279,11 @@ tme_status infer_taken(op_call *c, int64_t *axis, const char *what, op_type *out
 /* Updates (operand i) of part of the first operand: they broadcast to `part`, and are converted to its dtype. */
 tme_status infer_updates(op_call *c, int i, const op_type *part, error *e);
 tme_status infer_extents(op_call *c, const op_list *shape, op_type *out, error *e);
+/* Input i is a stack of matrices, square ones if `square`: *batch has the dimensions before them, and the floating or complex
+ * dtype that they are converted to. */
+tme_status infer_matrices(op_call *c, int i, bool square, op_type *batch, error *e);
+/* One more dimension. */
+static inline void type_append(op_type *t, int64_t extent) { t->shape[t->rank++] = extent; }
 /* Input 0 must be of a kind in `takes`. */
 tme_status infer_takes(const op_call *c, unsigned takes, const char *words, error *e);
 /* The shape after a reduction over the axes. */

@@ -130,14 +130,6 @@ def test_linalg():
         same(tme.linalg.trace(a, offset=offset), np.trace(x, offset, -2, -1))
     same(tme.linalg.cross(a, a[::-1]), np.cross(x, x[::-1]))
     same(tme.linalg.cross(a, a[::-1], axis=-2), np.cross(x, x[::-1], axis=-2))
-    for ord in (0, 1, 2, 3.5, np.inf, -np.inf, -1):
-        same(tme.linalg.vector_norm(a, ord=ord, axis=-1), np.linalg.norm(x, ord, -1), exactly=False)
-    for ord, keep in itertools.product(("fro", "nuc", 1, -1, 2, -2, np.inf, -np.inf), (False, True)):
-        same(tme.linalg.matrix_norm(a, ord=ord, keepdims=keep), np.linalg.norm(x, ord, (-2, -1), keep), exactly=False)
-    for n in (0, 1, 5):
-        same(tme.linalg.matrix_power(a, n), np.linalg.matrix_power(x, n), exactly=False)
-    same(tme.linalg.matrix_rank(tme.asarray(np.ones((2, 3, 2)))), np.array([1, 1]))
-    same(tme.linalg.pinv(a), np.linalg.pinv(x), exactly=False)
 
 
 @pytest.mark.parametrize(
@@ -157,8 +149,6 @@ def test_linalg():
         (lambda: tme.tensordot(tme.zeros((2, 3)), tme.zeros((4, 2)), axes=1), ValueError, "differ in extents"),
         (lambda: tme.tensordot(tme.zeros(2), tme.zeros(2), axes=2), ValueError, "2 axes"),
         (lambda: tme.linalg.cross(tme.zeros(2), tme.zeros(2)), ValueError, "expected 3"),
-        (lambda: tme.linalg.matrix_power(tme.zeros((2, 2)), -1), ValueError, "no inverse"),
-        (lambda: tme.linalg.matrix_norm(tme.zeros((2, 2)), ord=3), ValueError, "ord is 3"),
     ],
 )
 def test_what_makes_no_sense(call, error, words):

@@ -22,6 +22,9 @@
  *   convolution,    W(K) eps of the same of the magnitudes, K terms in a window; complex: twice as much
  *   avg_pool        the same, K elements in a window
  *   min, max, max_pool, any, all, argmin, argmax, shapes, windows, joins, take, astype, creation: none
+ *   factors, equations and functions of well-conditioned matrices: 40 (n + 4) eps of the largest element, or of 1
+ *   norms of vectors and matrices: (W + 20) eps of the largest element times the square root of their number
+ *   eigenvalues     check_eigen: backward stable within 40 n eps of the norm
  *   svd             check_svd: a decomposition backward stable within 40 max(m, n) eps of the norm */
 #include "support/matrix.h"
 #include <math.h>
@@ -188,6 +191,43 @@ static tme_array *bound_attention(tme_scope *s, const cell *c, tme_array *want, 
   return plus(s, times(s, wide(s, want), values ? 0 : weight), 2 * weight * v);
 }
 
+/* ---- matrices: one number for the whole result ---------------------------------------------------------------------------- */
+
+bool op_is_conditioned(int op) {
+  switch (op_get(op)->family) {
+  case FAMILY_factor:
+  case FAMILY_solve:
+  case FAMILY_inverse:
+  case FAMILY_determinant:
+  case FAMILY_expm:
+  case FAMILY_cholesky_inv:
+  case FAMILY_pinv:
+  case FAMILY_matrix_rank:
+  case FAMILY_lstsq:
+  case FAMILY_cond:
+  case FAMILY_matrix_power:
+  case FAMILY_multi_dot:
+  case FAMILY_vector_norm:
+  case FAMILY_matrix_norm: return true;
+  default: return false;
+  }
+}
+
+static tme_array *bound_conditioned(tme_scope *s, const cell *c, tme_array *want, double eps) {
+  const operand *x = &c->in[0];
+  op_family f = op_get(c->op)->family;
+  if (!tme_array_size(want)) return times(s, wide(s, want), 0);
+  if (f == FAMILY_vector_norm || f == FAMILY_matrix_norm) {
+    double row, most, n = (double)operand_size(x);
+    measure(x, &row, &most);
+    return plus(s, times(s, wide(s, want), (walk(n) + 20) * eps), 2 * (walk(n) + 20) * eps * sqrt(n) * most);
+  }
+  double n = 0;
+  for (int d = x->rank > 2 ? x->rank - 2 : 0; d < x->rank; d++) n = fmax(n, (double)x->shape[d]);
+  tme_array *most = tme_max(s, wide(s, want), NULL, TME_ALL, false);
+  return plus(s, times(s, tme_maximum(s, most, tme_number(s, 1)), 40 * (n + 4) * eps), 0);
+}
+
 /* ---- the row's own bound --------------------------------------------------------------------------------------------------- */
 
 /* The expressions as written: what is in a row decides what can be promised of it. */
@@ -223,7 +263,9 @@ bool cell_bound(tme_scope *s, const cell *c, tme_array *const *in, tme_array *wa
   case FAMILY_adaptive_pooling: out->array = bound_pooling(s, c, in, eps); break;
   case FAMILY_attention:
   case FAMILY_weights: out->array = bound_attention(s, c, want, eps); break;
-  default: return true;
+  default:
+    if (!op_is_conditioned(c->op)) return true;
+    out->array = bound_conditioned(s, c, want, eps);
   }
   if (!out->array) return tme_error_code(s) == TME_OK;
   int rank = tme_array_rank(want);

@@ -192,3 +192,12 @@ bool check_svd(const cell *c, const tme_array *const *out, const void *const *da
   }
   return good;
 }
+
+bool op_has_identities(int op) {
+  op_family f = op_get(op)->family;
+  return f == FAMILY_svd || f == FAMILY_eigen;
+}
+
+bool check_identities(const cell *c, const tme_array *const *out, const void *const *data, char why[static 200]) {
+  return (op_get(c->op)->family == FAMILY_svd ? check_svd : check_eigen)(c, out, data, why);
+}

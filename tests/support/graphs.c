@@ -109,8 +109,9 @@ static bool looks_at_values(int op) {
 
 static bool wanted(const maker *m, int op) {
   const op_def *d = op_get(op);
+  if (op_is_conditioned(op)) return false;
   if (m->kind == GRAPH_EVERY) return true;
-  if (d->outputs != 1 || d->family == FAMILY_svd || d->family == FAMILY_create || looks_at_values(op)) return false;
+  if (d->outputs != 1 || op_has_identities(op) || d->family == FAMILY_create || looks_at_values(op)) return false;
   return m->kind != GRAPH_SMOOTH || smooth(op);
 }
 

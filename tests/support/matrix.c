@@ -210,7 +210,7 @@ static bool compare(const cell *c, int engine, results *want, results *got, int 
       return false;
     }
   }
-  if (op_get(c->op)->family == FAMILY_svd) return check_svd(c, (const tme_array *const *)got->out[i], data, why);
+  if (op_has_identities(c->op)) return check_identities(c, (const tme_array *const *)got->out[i], data, why);
   for (int o = 0; o < outputs; o++) {
     tme_array *w = want->out[i][o], *b = want->bound[i][o];
     const double *absolute = b ? tme_data(want->scope, b) : NULL;
@@ -253,7 +253,7 @@ static void flush(matrix *m) {
       good = false;
     }
     /* Decompositions are checked by what they must be, so the reference's are too. */
-    int first = op_get(c->op)->family == FAMILY_svd && !m->bits ? REFERENCE : REFERENCE + 1;
+    int first = op_has_identities(c->op) && !m->bits ? REFERENCE : REFERENCE + 1;
     for (int e = first; e < ENGINES && good; e++) {
       if (!m->engine[e]) continue;
       good = m->bits ? same_bits(m, r, e, i, why) : compare(c, e, &r[REFERENCE], &r[e], i, why);

@@ -23,7 +23,8 @@ typedef enum fill {
   FILL_DOMAIN, /* lo to hi */
   FILL_MIXED,  /* the same in the first third, then every special value with every other one of the next operand */
   FILL_CLASSES, /* lo to hi, and here and there NaN, an infinity or a zero of either sign: the order of a sum decides none */
-  FILL_INDEX /* whole numbers from lo to hi - 1 */
+  FILL_DOMINANT, /* the same, and numbers on the diagonal of each matrix that outweigh its row and its column */
+  FILL_INDEX     /* whole numbers from lo to hi - 1 */
 } fill;
 
 /* An operand. Its memory lies between pages that trap, and is read-only once it is filled: nothing can read beyond it or
@@ -101,8 +102,14 @@ bool op_any_zero(int op);
 /* Compares n elements; false with the first difference in `why`. */
 bool compare_output(const cell *c, tme_dtype t, int64_t n, const void *got, const void *want, const double *absolute,
                     double ulps, char why[static 200]);
-/* Whether u, s, vt (or s alone) are a decomposition of each matrix of the operand. */
+/* Results of which several are right are judged by what they must be: u, s, vt (or s alone) a decomposition of each matrix of
+ * the operand, eigenvalues and vectors those of it. */
+bool op_has_identities(int op);
+bool check_identities(const cell *c, const tme_array *const *out, const void *const *data, char why[static 200]);
 bool check_svd(const cell *c, const tme_array *const *out, const void *const *data, char why[static 200]);
+bool check_eigen(const cell *c, const tme_array *const *out, const void *const *data, char why[static 200]);
+/* How exact results are depends on the condition of the operands: random ones do not do. */
+bool op_is_conditioned(int op);
 
 typedef struct matrix matrix;
 void matrix_add(matrix *m, cell *c);             /* the generators call it for each cell */

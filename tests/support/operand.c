@@ -162,6 +162,16 @@ static void set_drawn(const operand *o, char *p, uint64_t *state) {
   element_set(t, p, re, dtype_is_complex(t) ? draw(o, state) : 0);
 }
 
+/* Element i of a stack of matrices. */
+static void set_dominant(const operand *o, int64_t i, char *p, uint64_t *state) {
+  int64_t rows = o->shape[o->rank - 2], columns = o->shape[o->rank - 1];
+  double v[2];
+  set_drawn(o, p, state);
+  if (i % (rows * columns) / columns != i % columns) return;
+  element_value(o->dtype, p, v);
+  element_set(o->dtype, p, v[0] + 2 * (double)(rows > columns ? rows : columns) * fmax(fabs(o->lo), fabs(o->hi)), v[1]);
+}
+
 static void set_class(const operand *o, char *p, uint64_t *state) {
   static const double classes[] = {NAN, INFINITY, -INFINITY, 0, -0.0, 0, -0.0};
   uint64_t at = next_random(state) % 300;
@@ -180,6 +190,8 @@ static void fill_all(operand *o, uint64_t seed, int which) {
     char *p = (char *)(uintptr_t)operand_at(o, i);
     if (o->fill == FILL_CLASSES)
       set_class(o, p, &state);
+    else if (o->fill == FILL_DOMINANT)
+      set_dominant(o, i, p, &state);
     else if (i < ordinary)
       set_drawn(o, p, &state);
     else

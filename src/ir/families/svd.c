@@ -3,28 +3,20 @@
 
 tme_status infer_svd(op_call *c, op_type *out, error *e) {
   const op_type *x = c->in[0];
-  if (x->rank < 2) {
-    char shape[SHAPE_TEXT];
-    type_shape_text(x, shape);
-    return fail(e, TME_ERR_SHAPE, "%s: takes matrices, not an array of shape %s", op_name(c->op), shape);
-  }
-  tme_dtype t = infer_float(c, x->dtype);
-  infer_want(c, 0, t);
+  op_type batch;
+  tme_status status = infer_matrices(c, 0, false, &batch, e);
+  if (status != TME_OK) return status;
   int64_t m = x->shape[x->rank - 2], n = x->shape[x->rank - 1], k = m < n ? m : n;
-  op_type batch = *x;
-  batch.dtype = t;
-  batch.rank = x->rank - 2;
-  batch.shape[x->rank - 2] = batch.shape[x->rank - 1] = 0;
   op_type *s = c->op == OP_svd ? &out[1] : &out[0];
   *s = batch;
-  s->dtype = dtype_real(t);
-  s->shape[s->rank++] = k;
+  s->dtype = dtype_real(s->dtype);
+  type_append(s, k);
   if (c->op != OP_svd) return TME_OK;
   bool full = c->attrs->svd.full_matrices;
   out[0] = out[2] = batch;
-  out[0].shape[out[0].rank++] = m;
-  out[0].shape[out[0].rank++] = full ? m : k;
-  out[2].shape[out[2].rank++] = full ? n : k;
-  out[2].shape[out[2].rank++] = n;
+  type_append(&out[0], m);
+  type_append(&out[0], full ? m : k);
+  type_append(&out[2], full ? n : k);
+  type_append(&out[2], n);
   return TME_OK;
 }
