@@ -19,9 +19,9 @@ static tme_array *integer_literal(tme_scope *s, PyObject *o) {
 }
 
 static tme_array *complex_literal(tme_scope *s, PyObject *o) {
-  double re = PyComplex_RealAsDouble(o), im = PyComplex_ImagAsDouble(o);
+  double v[2] = {PyComplex_RealAsDouble(o), PyComplex_ImagAsDouble(o)};
   if (PyErr_Occurred()) return NULL;
-  return tme_complex(s, tme_number(s, re), tme_number(s, im));
+  return tme_untyped(s, tme_from(s, TME_C128, 0, NULL, v));
 }
 
 /* An untyped literal. NULL without an exception: not one of Python's numbers. */

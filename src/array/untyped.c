@@ -34,8 +34,8 @@ static const char *known_values(tme_scope *s, tme_scope *own, tme_array *a, int6
 
 /* Whether dtype t holds all that dtype `from` does, as far as it matters: floats of the same size are not compared. */
 static bool always_fits(tme_dtype from, tme_dtype t) {
-  if (from == t || from == TME_BOOL || dtype_is_complex(from)) return true;
-  if (!dtype_is_int(from)) return !dtype_is_int(t) && tme_dtype_size(dtype_real(t)) >= tme_dtype_size(from);
+  if (from == t || from == TME_BOOL) return true;
+  if (!dtype_is_int(from)) return !dtype_is_int(t) && tme_dtype_size(dtype_real(t)) >= tme_dtype_size(dtype_real(from));
   uint64_t most = (dtype_is_signed(from) ? UINT64_MAX >> 1 : UINT64_MAX) >> (64 - 8 * tme_dtype_size(from));
   op_number hi = number_of_uint(most), lo = number_of_int(dtype_is_signed(from) ? -(int64_t)most - 1 : 0);
   return number_fits(&lo, t) && number_fits(&hi, t);
@@ -53,8 +53,10 @@ static finding find(tme_scope *s, const char *what, tme_array *a, tme_dtype t, o
     fail_memory(&s->err, what, sizeof *own);
   else if (!data)
     scope_fail(s, &own->err);
+  tme_dtype part = dtype_real(a->type.dtype); /* of complex numbers both parts are looked at */
+  if (part != a->type.dtype) n *= 2;
   for (int64_t i = 0; data && i < n && found == NONE; i++) {
-    *out = element_number(a->type.dtype, data + (size_t)i * tme_dtype_size(a->type.dtype));
+    *out = element_number(part, data + (size_t)i * tme_dtype_size(part));
     if (t == TME_DTYPE_NONE ? number_value(out) < 0 : !number_fits(out, t)) found = FOUND;
   }
   tme_scope_free(own);

@@ -160,3 +160,15 @@ def test_numpy_functions():
     assert np.allclose(np.exp(x), [1, np.e]) and np.isnan(x).tolist() == [False, False] and np.concatenate([x, x]).shape == (4,)
     n = np.zeros(2)
     assert isinstance(n * x, tme.Array) and isinstance(n < x, tme.Array) and isinstance(np.float64(2) * x, tme.Array)
+
+
+def test_complex_numbers_keep_their_digits():
+    x = tme.array([1j, 2], dtype="complex128")
+    for y in (x * 0 + 1e-5j, tme.add(x * 0, 1e-5j), x.at[:].set(1e-5j), tme.array(0.0, dtype="float64") + 1e-5j):
+        assert y.dtype == tme.complex128 and np.all(np.asarray(y) == 1e-5j)
+    x[x == 2] = 3.5e38j
+    assert x.tolist() == [1j, 3.5e38j]
+    assert (tme.array([1.0], dtype="float32") + 1j).dtype == tme.complex64
+    assert tme.array(1j).dtype == tme.complex64
+    with pytest.raises(ValueError, match="does not fit in complex64"):
+        tme.array([1j], dtype="complex64") + 3.5e38j

@@ -1,5 +1,6 @@
 """The functions of the array API standard that are no operations of the table, against NumPy's."""
 
+import math
 import itertools
 
 import pytest
@@ -154,3 +155,14 @@ def test_linalg():
 def test_what_makes_no_sense(call, error, words):
     with pytest.raises(error, match=words):
         call()
+
+
+@pytest.mark.parametrize("dtype", ["complex64", "complex128"])
+def test_tanh_of_infinity(dtype):
+    for x in (complex("inf+2j"), complex("inf-2j"), complex("-inf+2j"), complex("-inf-2j")):
+        y = tme.tanh(tme.array(x, dtype=dtype)).item()
+        assert (
+            abs(y.real) == 1
+            and y.imag == 0
+            and [math.copysign(1, part) for part in (y.real, y.imag)] == [math.copysign(1, part) for part in (x.real, x.imag)]
+        )
