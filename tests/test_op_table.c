@@ -70,19 +70,20 @@ static void table_is_signature(void **state) {
 
 enum { MOST = 16 };
 
-/* Something for each parameter that must be given, all arrays being x. */
-static void plausible(const tme_op_info *op, tme_array *x, tme_array *const *both, tme_arg *args) {
+/* Something for each parameter that must be given: of arrays first x, then `more`. */
+static void plausible(const tme_op_info *op, tme_array *x, tme_array *more, tme_array *const *both, tme_arg *args) {
   static const int64_t extents[] = {4, 4}, borders[] = {1, 1};
   for (int i = 0; i < op->params; i++) {
     const tme_param_info *p = tme_op_param(op, i);
     args[i] = (tme_arg){.kind = TME_ARG_ABSENT};
     if (p->optional) continue;
     switch (p->kind) {
-    case TME_PARAM_ARRAY: args[i] = (tme_arg){.kind = TME_ARG_ARRAY, .u.array = x}; break;
+    case TME_PARAM_ARRAY: args[i] = (tme_arg){.kind = TME_ARG_ARRAY, .u.array = i ? more : x}; break;
     case TME_PARAM_ARRAYS: args[i] = (tme_arg){.kind = TME_ARG_ARRAYS, .n = 2, .u.arrays = both}; break;
     case TME_PARAM_INTS: args[i] = (tme_arg){.kind = TME_ARG_INTS, .n = 2, .u.ints = extents}; break;
     case TME_PARAM_PERDIM: args[i] = (tme_arg){.kind = TME_ARG_INTS, .n = 2, .u.ints = borders}; break;
     case TME_PARAM_DTYPE: args[i] = (tme_arg){.kind = TME_ARG_INT, .u.i = TME_F64}; break;
+    case TME_PARAM_INT: args[i] = (tme_arg){.kind = TME_ARG_INT, .u.i = 2}; break;
     case TME_PARAM_FLOAT: args[i] = (tme_arg){.kind = TME_ARG_FLOAT, .u.f = 1.5}; break;
     default: args[i] = (tme_arg){.kind = TME_ARG_INT, .u.i = 1}; break;
     }
@@ -108,9 +109,17 @@ static void defaults_are_what_stands(void **state) {
     tme_dtype dtype;
     int rank;
     int64_t shape[5];
-  } operands[] = {{TME_F32, 2, {4, 4}},       {TME_I64, 2, {4, 4}},         {TME_BOOL, 2, {4, 4}},
-                  {TME_F32, 1, {16}},         {TME_BOOL, 1, {16}},          {TME_F32, 3, {1, 4, 4}},
-                  {TME_F32, 4, {1, 4, 4, 1}}, {TME_F32, 5, {1, 4, 2, 2, 1}}};
+    tme_dtype vectors; /* what stands behind the first operand; TME_DTYPE_NONE: the same again */
+  } operands[] = {{TME_F32, 2, {4, 4}, TME_DTYPE_NONE},
+                  {TME_I64, 2, {4, 4}, TME_DTYPE_NONE},
+                  {TME_BOOL, 2, {4, 4}, TME_DTYPE_NONE},
+                  {TME_F32, 1, {16}, TME_DTYPE_NONE},
+                  {TME_BOOL, 1, {16}, TME_DTYPE_NONE},
+                  {TME_F32, 3, {1, 4, 4}, TME_DTYPE_NONE},
+                  {TME_F32, 4, {1, 4, 4, 1}, TME_DTYPE_NONE},
+                  {TME_F32, 5, {1, 4, 2, 2, 1}, TME_DTYPE_NONE},
+                  {TME_F32, 2, {4, 4}, TME_F32},
+                  {TME_F32, 2, {4, 4}, TME_I64}};
   for (int op = 0; op < tme_op_count(); op++) {
     const tme_op_info *info = tme_op_get(op);
     tme_scope *s = tme_scope_new(engine);
@@ -123,7 +132,10 @@ static void defaults_are_what_stands(void **state) {
       x = tme_astype(s, tme_reshape(s, x, operands[k].shape, operands[k].rank), operands[k].dtype);
       if (operands[k].rank == 1) x = tme_sort(s, x, 0, false); /* as what is searched in is */
       tme_array *both[] = {x, x};
-      plausible(info, x, both, args);
+      tme_array *more = x;
+      if (operands[k].vectors != TME_DTYPE_NONE)
+        more = tme_astype(s, tme_take(s, x, tme_integer(s, 0), 0), operands[k].vectors);
+      plausible(info, x, more, both, args);
       tme_clear_error(s);
       done = tme_apply_op(s, op, args, info->params, out) == TME_OK && tme_eval_all(s, out, info->outputs) == TME_OK;
       if (!done) continue;
@@ -175,7 +187,7 @@ static void wrong_kinds(void **state) {
         tme_arg args[MOST];
         tme_array *out[MOST];
         for (int o = 0; o < info->outputs; o++) out[o] = x;
-        plausible(info, x, both, args);
+        plausible(info, x, x, both, args);
         args[i] = wrong[w];
         tme_status st = tme_apply_op(s, op, args, info->params, out);
         for (int o = 0; o < info->outputs; o++) assert_true((st == TME_OK) == (out[o] != NULL));

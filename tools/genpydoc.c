@@ -255,9 +255,9 @@ static int candidate(call *c, int p, int k) {
   }
   case TME_PARAM_AXIS: set_int(g, 0, "0"); return 1;
   case TME_PARAM_INT: {
-    static const char *const words[] = {"3", "1", "0"};
+    static const char *const words[] = {"3", "1", "0", "2"};
     set_int(g, words[k][0] - '0', words[k]);
-    return 3;
+    return 4;
   }
   case TME_PARAM_BOOL: set_int(g, 1, "True"); return 1;
   case TME_PARAM_DTYPE: set_int(g, TME_I64, "tme.int64"); return 1;

@@ -295,6 +295,18 @@ int graph_identity(graph *g, tme_dtype t, int rank, const int64_t *shape) {
   return graph_cast(g, graph_bin(g, OP_equal, row, column), t);
 }
 
+int graph_part(graph *g, int x, int axis, int64_t from, int64_t to) {
+  if (x < 0) return -1;
+  const op_type *t = &g->node[x].type;
+  op_attrs a = {.view = {.start.n = t->rank, .stop.n = t->rank, .step.n = t->rank}};
+  for (int d = 0; d < t->rank; d++) {
+    a.view.start.v[d] = d == axis ? from : 0;
+    a.view.stop.v[d] = d == axis ? to : t->shape[d];
+    a.view.step.v[d] = 1;
+  }
+  return to - from == t->shape[axis] ? x : graph_op(g, OP_slice, &x, 1, &a);
+}
+
 /* ---- what was written ------------------------------------------------------------------------------------------- */
 
 static int written_of(const graph *g, const g_node *n) {

@@ -101,6 +101,7 @@ int graph_max_any(graph *g, int x, uint32_t axes);
 int graph_centred(graph *g, int squares, int sum, int left);
 int graph_reshape(graph *g, int x, int rank, const int64_t *shape);
 int graph_broadcast(graph *g, int x, int rank, const int64_t *shape);
+int graph_part(graph *g, int x, int axis, int64_t from, int64_t to); /* x[..., from:to, ...] of one dimension */
 /* The conjugate of x with its last two axes changed over. */
 int graph_adjoint(graph *g, int x);
 /* The identity in each matrix of a shape. */

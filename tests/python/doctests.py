@@ -11,6 +11,7 @@ class _Checker(doctest.OutputChecker):
     def check_output(self, want, got, optionflags):
         if super().check_output(want, got, optionflags):
             return True
+        want = want.replace(doctest.BLANKLINE_MARKER, "")
         wanted, gotten = _NUMBER.findall(want), _NUMBER.findall(got)
         if "".join(_NUMBER.sub("", want).split()) != "".join(_NUMBER.sub("", got).split()):
             return False

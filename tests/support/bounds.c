@@ -16,6 +16,8 @@
  *   log_softmax     the same of logsumexp
  *   layer_norm      W eps (mean|x| / s + |x - mean| / s) |weight| + 4 eps (|result| + |bias|), s = sqrt(var + eps)
  *   rms_norm        (W + 12) eps |result|
+ *   group_norm, instance_norm, batch_norm, rope, sinusoidal_positions, glu, losses
+ *                   so many eps, of operands as the cells have them: see bound_neural
  *   matmul          W(K) eps |x| |y|; complex: four real products, twice as much
  *   attention       scores move by d = W(d) eps |scale| max|q_i| max|k_j| + 2 eps max|score|, each weight by 2 d + (W(m) + 12)
  *                   eps of itself, the result by twice that times max|v|; attention_weights: the weights
@@ -158,6 +160,24 @@ static tme_array *bound_pooling(tme_scope *s, const cell *c, tme_array *const *i
   return of_magnitudes(s, c, in, mean ? (walk((double)operand_size(&c->in[0])) + 4) * eps : 0);
 }
 
+/* ---- neural networks: one number for the whole result ------------------------------------------------------------------------- */
+
+/* Operands are at most 2 (var and eps at least 0.6 together, or eps 0.125; positions at most 40, whose angles move by as much), so
+ * that no term is larger than about 16; a loss of n elements is a sum of as many. */
+static tme_array *bound_neural(tme_scope *s, const cell *c, tme_array *want, double eps) {
+  double n = (double)operand_size(&c->in[0]), units = 64;
+  const cell_arg *reduction = cell_get(c, "reduction");
+  switch (op_get(c->op)->family) {
+  case FAMILY_channel_norm: units = 24 * (walk(n) + 12); break;
+  case FAMILY_rope: units = 1000; break;
+  case FAMILY_losses:
+    units = 16 * (walk(n) + 64) * (reduction->kind == TME_ARG_TEXT && !strcmp(reduction->word, "sum") ? n : 1);
+    break;
+  default: break;
+  }
+  return plus(s, times(s, wide(s, want), 0), units * eps);
+}
+
 /* ---- attention: one number for the whole result -------------------------------------------------------------------------- */
 
 /* The largest norm of a row along the last axis, and the largest magnitude. */
@@ -261,6 +281,12 @@ bool cell_bound(tme_scope *s, const cell *c, tme_array *const *in, tme_array *wa
   case FAMILY_convolution: out->array = bound_convolution(s, c, in, want, eps); break;
   case FAMILY_pooling:
   case FAMILY_adaptive_pooling: out->array = bound_pooling(s, c, in, eps); break;
+  case FAMILY_channel_norm:
+  case FAMILY_rope:
+  case FAMILY_sinusoidal_positions:
+  case FAMILY_glu:
+  case FAMILY_losses: out->array = bound_neural(s, c, want, eps); break;
+  case FAMILY_softmin: out->array = times(s, wide(s, want), (walk((double)operand_size(&c->in[0])) + 12) * eps); break;
   case FAMILY_attention:
   case FAMILY_weights: out->array = bound_attention(s, c, want, eps); break;
   default:

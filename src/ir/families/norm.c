@@ -1,5 +1,5 @@
 /* layer_norm, rms_norm along the last axis. */
-#include "ir/graph.h"
+#include "ir/normalized.h"
 
 tme_status infer_norm(op_call *c, op_type *out, error *e) {
   const op_type *x = c->in[0];
@@ -27,24 +27,10 @@ tme_status infer_norm(op_call *c, op_type *out, error *e) {
 int decompose_norm(graph *g, const g_site *s) {
   const op_type *type = &s->node->type;
   const int *in = s->in;
-  int nin = s->node->nin;
-  if (in[0] < 0) return -1;
-  int x = graph_wide(g, in[0]);
+  int nin = s->node->nin, x = graph_wide(g, in[0]);
   if (x < 0) return -1;
   tme_dtype t = graph_get(g, x)->type.dtype;
-  uint32_t axis = 1u << (type->rank - 1);
-  int n = graph_number(g, t, (double)type->shape[type->rank - 1]);
-  bool centred = s->node->op == OP_layer_norm;
-  if (centred) x = graph_bin(g, OP_subtract, x, graph_bin(g, OP_divide, graph_reduce(g, OP_sum, x, axis, true), n));
-  int square = graph_reduce(g, OP_sum, graph_bin(g, OP_multiply, x, x), axis, true);
-  if (centred) { /* what the mean lost in rounding */
-    int sum = graph_reduce(g, OP_sum, x, axis, true), left = graph_bin(g, OP_divide, sum, n);
-    square = graph_centred(g, square, sum, left);
-    x = graph_bin(g, OP_subtract, x, left);
-  }
-  int spread = graph_bin(g, OP_add, graph_bin(g, OP_divide, square, n), graph_number(g, t, s->attrs->norm.eps));
-  int scale = graph_bin(g, OP_divide, graph_number(g, t, 1), graph_un(g, OP_sqrt, spread)); /* once a row */
-  int y = graph_bin(g, OP_multiply, x, scale);
+  int y = graph_normalized(g, x, 1u << (type->rank - 1), s->attrs->norm.eps, s->node->op == OP_layer_norm);
   if (nin > 1 && in[1] >= 0) y = graph_bin(g, OP_multiply, y, graph_cast(g, in[1], t));
   if (nin > 2 && in[2] >= 0) y = graph_bin(g, OP_add, y, graph_cast(g, in[2], t));
   return graph_cast(g, y, type->dtype);

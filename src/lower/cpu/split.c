@@ -84,25 +84,13 @@ enum { CHUNK_BYTES = 256 << 10, MOST_CHUNK = 1024, LEAST_CHUNK = 128, MIN_CHUNKS
  * that are shorter than a page, the processor reads ahead into the share of another. */
 enum { MOST_COLUMNS = 2048, LEAST_BYTES = 1 << 20, ROW_CHUNKS = 8 };
 
-/* x[..., from:to, ...] of one dimension. */
-static int part(graph *g, int x, int axis, int64_t from, int64_t to) {
-  const op_type *t = &g->node[x].type;
-  op_attrs a = {.view = {.start.n = t->rank, .stop.n = t->rank, .step.n = t->rank}};
-  for (int d = 0; d < t->rank; d++) {
-    a.view.start.v[d] = d == axis ? from : 0;
-    a.view.stop.v[d] = d == axis ? to : t->shape[d];
-    a.view.step.v[d] = 1;
-  }
-  return to - from == t->shape[axis] ? x : graph_op(g, OP_slice, &x, 1, &a);
-}
-
 /* The first `count` chunks along one of the last two dimensions as a dimension in front of these. A conversion stays
  * outermost, as products look for it there; the rest is index arithmetic. */
 static int in_chunks(graph *g, int x, int axis, int64_t count, int64_t chunk) {
   if (x < 0) return -1;
   op_type t = g->node[x].type;
   if (g->node[x].op == OP_astype) return graph_cast(g, in_chunks(g, graph_in(g, x, 0), axis, count, chunk), t.dtype);
-  x = part(g, x, axis, 0, count * chunk);
+  x = graph_part(g, x, axis, 0, count * chunk);
   bool last = axis == t.rank - 1;
   t.shape[t.rank] = last ? chunk : t.shape[t.rank - 1];
   t.shape[axis] = count;
@@ -137,7 +125,7 @@ static int split_product(graph *g, const g_node *n, int a, int b) {
   op_attrs over = {.reduce = {axes_from_mask(1u << (type.rank - 2)), false}};
   x = x < 0 ? -1 : graph_copy(g, &sum, &x, &over);
   if (whole == k) return x;
-  int rest = graph_bin(g, OP_matmul, part(g, a, last_a, whole, k), part(g, b, last_b, whole, k));
+  int rest = graph_bin(g, OP_matmul, graph_part(g, a, last_a, whole, k), graph_part(g, b, last_b, whole, k));
   g_node add = {.op = OP_add, .outputs = 1, .nin = 2, .type = n->type};
   return x < 0 || rest < 0 ? -1 : graph_copy(g, &add, (int[]){x, rest}, NULL);
 }
