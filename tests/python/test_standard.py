@@ -1,7 +1,7 @@
 """The functions of the array API standard that are no operations of the table, against NumPy's."""
 
-import math
 import itertools
+import math
 
 import pytest
 import tme
