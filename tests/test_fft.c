@@ -1,5 +1,6 @@
 /* Discrete Fourier transforms: roots of unity, sums in long double, any order of rows and number of threads. */
 #include "backend/reference/fft_rows.h"
+#include "base/smooth.h"
 #include "support/arrays.h"
 #include <complex.h>
 #include <float.h>
@@ -40,7 +41,7 @@ static void good_lengths(void **state) {
       while (rest % 5 == 0) rest /= 5;
       if (rest == 1) break;
     }
-    assert_int_equal(fft_good_length(n), want);
+    assert_int_equal(smooth_length(n), want);
   }
 }
 

@@ -21,6 +21,8 @@
  *   matmul          W(K) eps |x| |y|; complex: four real products, twice as much
  *   attention       scores move by d = W(d) eps |scale| max|q_i| max|k_j| + 2 eps max|score|, each weight by 2 d + (W(m) + 12)
  *                   eps of itself, the result by twice that times max|v|; attention_weights: the weights
+ *   dct, dst        64 eps max|result|: the roots of unity are functions, of which transforms are made
+ *   hanning, ...    16 eps, kaiser: |beta| eps more
  *   convolution,    W(K) eps of the same of the magnitudes, K terms in a window; complex: twice as much
  *   avg_pool        the same, K elements in a window
  *   min, max, max_pool, any, all, argmin, argmax, shapes, windows, joins, take, astype, creation: none
@@ -248,6 +250,17 @@ static tme_array *bound_conditioned(tme_scope *s, const cell *c, tme_array *want
   return plus(s, times(s, tme_maximum(s, most, tme_number(s, 1)), 40 * (n + 4) * eps), 0);
 }
 
+/* Of all elements the same: so much of the largest one. */
+static tme_array *bound_largest(tme_scope *s, tme_array *want, double v) {
+  tme_array *zero = tme_zeros(s, (int64_t[]){1}, 1, TME_F64), *all = tme_reshape(s, wide(s, want), (int64_t[]){-1}, 1);
+  return times(s, tme_max(s, tme_concatenate(s, (tme_array *[]){zero, all}, 2, 0), NULL, TME_ALL, false), v);
+}
+
+static double window_bound(const cell *c) {
+  const cell_arg *beta = cell_get(c, "beta");
+  return 16 + (beta ? fabs(beta->f) : 0);
+}
+
 /* ---- the row's own bound --------------------------------------------------------------------------------------------------- */
 
 /* The expressions as written: what is in a row decides what can be promised of it. */
@@ -289,6 +302,8 @@ bool cell_bound(tme_scope *s, const cell *c, tme_array *const *in, tme_array *wa
   case FAMILY_softmin: out->array = times(s, wide(s, want), (walk((double)operand_size(&c->in[0])) + 12) * eps); break;
   case FAMILY_attention:
   case FAMILY_weights: out->array = bound_attention(s, c, want, eps); break;
+  case FAMILY_dct: out->array = bound_largest(s, want, 64 * eps); break;
+  case FAMILY_window: out->array = plus(s, times(s, wide(s, want), 0), window_bound(c) * eps); break;
   default:
     if (!op_is_conditioned(c->op)) return true;
     out->array = bound_conditioned(s, c, want, eps);

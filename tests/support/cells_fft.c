@@ -92,3 +92,95 @@ void cells_frequencies(matrix *m, int op) {
       matrix_add(m, &c);
     }
 }
+
+/* ---- signals ------------------------------------------------------------------------------------------------------------------ */
+
+void cells_dct(matrix *m, int op) {
+  static const dims blocks[] = {{2, {5, 8}}, {2, {4, 7}}, {1, {2}},   {3, {2, 3, 12}},
+                                {2, {0, 6}}, {1, {67}},   {2, {2, 3}}};
+  for (int i = 0; i < TME_DTYPE_COUNT; i++)
+    for (int k = 0; matrix_takes(m, (tme_dtype)i) && k < COUNT(blocks); k++)
+      for (int l = 0; l < LAYOUT_COUNT; l++) {
+        cell c;
+        cell_init(&c, op, !k || !l);
+        cell_in(&c, "x", (tme_dtype)i, blocks[k].rank, blocks[k].shape)->layout = (layout)l;
+        cell_int(&c, "type", 1 + (k + l) % 4);
+        if (l & 1) cell_int(&c, "n", k & 1 ? 6 : 9);
+        if (l & 2 && blocks[k].shape[0]) cell_int(&c, "axis", 0);
+        cell_word(&c, "norm", norms[l % COUNT(norms)]);
+        matrix_add(m, &c);
+      }
+}
+
+void cells_stft(matrix *m, int op) {
+  static const int64_t n_fft[] = {8, 6, 5, 1}, hop[] = {2, -1, 3, 1};
+  for (int i = 0; i < TME_DTYPE_COUNT; i++) {
+    tme_dtype t = (tme_dtype)i;
+    if (!matrix_takes(m, t) || (op == OP_stft && dtype_is_complex(t))) continue;
+    for (int k = 0; k < COUNT(n_fft); k++)
+      for (int l = 0; l < LAYOUT_COUNT; l++) {
+        int64_t spectra[] = {2, n_fft[k] / 2 + 1, 7}, signals[] = {2, 33};
+        cell c;
+        cell_init(&c, op, !k || !l);
+        cell_in(&c, "x", t, op == OP_stft ? 2 : 3, op == OP_stft ? signals : spectra)->layout = (layout)l;
+        cell_int(&c, "n_fft", n_fft[k]);
+        cell_int(&c, "hop", hop[k]);
+        if (l & 1) {
+          operand *w = cell_in(&c, "window", dtype_is_float(t) ? t : TME_F32, 1, &n_fft[k]);
+          w->lo = 0.5;
+          w->hi = 1;
+        }
+        if (l & 2) cell_int(&c, "center", 0);
+        if (l & 4 && op == OP_istft) cell_int(&c, "length", 40);
+        matrix_add(m, &c);
+      }
+  }
+}
+
+void cells_window(matrix *m, int op) {
+  static const int64_t n[] = {0, 1, 2, 5, 8, 300};
+  for (int i = 0; i < TME_DTYPE_COUNT; i++)
+    for (int k = 0; matrix_takes(m, (tme_dtype)i) && dtype_is_float((tme_dtype)i) && k < 2 * COUNT(n); k++) {
+      cell c;
+      cell_init(&c, op, true);
+      cell_int(&c, "n", n[k / 2]);
+      cell_int(&c, "dtype", i);
+      cell_int(&c, "periodic", k % 2);
+      if (cell_get(&c, "beta")) cell_float(&c, "beta", k % 3 * 7.5);
+      matrix_add(m, &c);
+    }
+}
+
+static const char *const modes[] = {"full", "same", "valid"};
+
+void cells_convolve(matrix *m, int op) {
+  static const int64_t n[][2] = {{300, 7}, {4, 9}, {1, 1}, {700, 650}, {5, 130}, {64, 6}};
+  for (int i = 0; i < TME_DTYPE_COUNT; i++)
+    for (int k = 0; matrix_takes(m, (tme_dtype)i) && i != TME_BOOL && k < COUNT(n); k++)
+      for (int l = 0; l < LAYOUT_COUNT; l++) {
+        cell c;
+        cell_init(&c, op, !k || !l);
+        cell_in(&c, "x", (tme_dtype)i, 1, &n[k][0])->layout = (layout)l;
+        cell_in(&c, "y", (tme_dtype)i, 1, &n[k][1])->layout = (layout)((5 * l + k) % LAYOUT_COUNT);
+        cell_word(&c, "mode", modes[(k + l) % COUNT(modes)]);
+        matrix_add(m, &c);
+      }
+}
+
+void cells_fftconvolve(matrix *m, int op) {
+  static const dims pairs[][2] = {
+      {{1, {30}}, {1, {7}}}, {{2, {6, 9}}, {2, {3, 4}}}, {{2, {2, 3}}, {2, {4, 5}}}, {{3, {2, 1, 8}}, {3, {2, 3, 5}}}};
+  for (int i = 0; i < TME_DTYPE_COUNT; i++)
+    for (int k = 0; matrix_takes(m, (tme_dtype)i) && k < COUNT(pairs); k++)
+      for (int l = 0; l < LAYOUT_COUNT; l++) {
+        int64_t last = -1;
+        cell c;
+        cell_init(&c, op, !k || !l);
+        cell_in(&c, "x", (tme_dtype)i, pairs[k][0].rank, pairs[k][0].shape)->layout = (layout)l;
+        cell_in(&c, "y", (tme_dtype)i, pairs[k][1].rank, pairs[k][1].shape)->layout =
+            (layout)((5 * l + k) % LAYOUT_COUNT);
+        if (k == 3) cell_ints(&c, "axes", 1, &last);
+        cell_word(&c, "mode", modes[(k + l) % COUNT(modes)]);
+        matrix_add(m, &c);
+      }
+}

@@ -1,6 +1,7 @@
 #include "backend/reference/fft_plan.h"
 #include "backend/reference/fft_rows.h"
 #include "base/lock.h"
+#include "base/smooth.h"
 #include "cache/lru.h"
 #include <math.h>
 #include <string.h>
@@ -23,18 +24,6 @@ c128 fft_root(int64_t k, int64_t n) {
   double c0 = cos(angle), s0 = sin(angle), c1 = c0 - rest * s0, s1 = s0 + rest * c0;
   double c = steep ? s1 : c1, s = steep ? c1 : s1;
   return (c128){left ? -c : c, below ? -s : s};
-}
-
-int64_t fft_good_length(int64_t n) {
-  int64_t best = INT64_MAX;
-  for (int64_t five = 1; five < best; five *= 5)
-    for (int64_t three = five; three < best; three *= 3) {
-      int64_t good = three;
-      while (good < n) good *= 2;
-      if (good < best) best = good;
-      if (three >= n) break;
-    }
-  return best;
 }
 
 /* ---- how a length is taken apart ------------------------------------------------------------------------------------------ */
@@ -232,7 +221,7 @@ static tme_status plan_shape(fft_plan *p, bool real, error *e) {
     return p->half ? TME_OK : e->code;
   }
   if (!factorize(n, &whole)) {
-    p->convolution = fft_plan_get(fft_good_length(2 * n - 1), p->wide, false, e);
+    p->convolution = fft_plan_get(smooth_length(2 * n - 1), p->wide, false, e);
     return p->convolution ? TME_OK : e->code;
   }
   int64_t rows = n <= FFT_SMALL ? 1 : choose_rows(n, p->lanes);

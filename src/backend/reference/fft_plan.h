@@ -50,8 +50,6 @@ void fft_plan_release(fft_plan *p);
 void fft_plans_use(void);
 void fft_plans_leave(void);
 
-/* A length of 2, 3 and 5 alone, not below n. */
-int64_t fft_good_length(int64_t n);
 /* For tests: how exact roots are. exp(-2 pi i k / n), 0 <= k < n. */
 c128 fft_root(int64_t k, int64_t n);
 
