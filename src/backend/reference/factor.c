@@ -21,6 +21,7 @@ static bool qr(const matrices *m, matrices_work *w, error *e) {
     dense_qr(w->t, rows, columns, w->in[0], w->spare);
   else if (!lapack_qr(w->t, rows, columns, w->in[0], w->spare, e))
     return false;
+  if (e->code != TME_OK) return true;
   memcpy(w->out[0], w->in[0], (size_t)(rows * k) * tme_dtype_size(w->t));
   upper_part(w->t, basis, columns, w->in[0], rows, w->out[1]);
   if (!w->lapack) dense_qr_basis(w->t, rows, basis, k, w->out[0], w->spare);

@@ -140,6 +140,7 @@ static void compute(const batch *b, int64_t matrix, thread *t) {
     load_all(b, offset, w);
     m->one(m, w, &t->err);
   }
+  if (t->err.code != TME_OK) return;
   if (w->failure && (!t->failure || matrix < t->failed_matrix)) {
     t->failure = w->failure;
     t->failed_matrix = matrix;
