@@ -73,6 +73,7 @@ enum { MOST = 16 };
 /* Something for each parameter that must be given: of arrays first x, then `more`. */
 static void plausible(const tme_op_info *op, tme_array *x, tme_array *more, tme_array *const *both, tme_arg *args) {
   static const int64_t extents[] = {4, 4}, borders[] = {1, 1};
+  int ints = 0;
   for (int i = 0; i < op->params; i++) {
     const tme_param_info *p = tme_op_param(op, i);
     args[i] = (tme_arg){.kind = TME_ARG_ABSENT};
@@ -83,7 +84,7 @@ static void plausible(const tme_op_info *op, tme_array *x, tme_array *more, tme_
     case TME_PARAM_INTS: args[i] = (tme_arg){.kind = TME_ARG_INTS, .n = 2, .u.ints = extents}; break;
     case TME_PARAM_PERDIM: args[i] = (tme_arg){.kind = TME_ARG_INTS, .n = 2, .u.ints = borders}; break;
     case TME_PARAM_DTYPE: args[i] = (tme_arg){.kind = TME_ARG_INT, .u.i = TME_F64}; break;
-    case TME_PARAM_INT: args[i] = (tme_arg){.kind = TME_ARG_INT, .u.i = 2}; break;
+    case TME_PARAM_INT: args[i] = (tme_arg){.kind = TME_ARG_INT, .u.i = ints++ ? 1 : 2}; break;
     case TME_PARAM_FLOAT: args[i] = (tme_arg){.kind = TME_ARG_FLOAT, .u.f = 1.5}; break;
     default: args[i] = (tme_arg){.kind = TME_ARG_INT, .u.i = 1}; break;
     }
@@ -131,10 +132,15 @@ static void defaults_are_what_stands(void **state) {
       tme_array *x = tme_remainder(s, test_matrix(s, 4, 4, 0), tme_integer(s, 4));
       x = tme_astype(s, tme_reshape(s, x, operands[k].shape, operands[k].rank), operands[k].dtype);
       if (operands[k].rank == 1) x = tme_sort(s, x, 0, false); /* as what is searched in is */
-      tme_array *both[] = {x, x};
-      tme_array *more = x;
+      /* positive definite, as what has a root is, and without zeros */
+      if (operands[k].vectors != TME_DTYPE_NONE) {
+        tme_array *square = tme_matmul(s, tme_transpose(s, x, NULL, TME_ALL), x), *one = tme_eye(s, 4, 4, 0, TME_F32);
+        x = tme_add(s, tme_add(s, square, one), tme_integer(s, 1));
+      }
+      tme_array *both[] = {x, x}, *more = x;
       if (operands[k].vectors != TME_DTYPE_NONE)
-        more = tme_astype(s, tme_take(s, x, tme_integer(s, 0), 0), operands[k].vectors);
+        more = tme_astype(s, tme_remainder(s, tme_take(s, x, tme_integer(s, 0), 0), tme_integer(s, 4)),
+                          operands[k].vectors);
       plausible(info, x, more, both, args);
       tme_clear_error(s);
       done = tme_apply_op(s, op, args, info->params, out) == TME_OK && tme_eval_all(s, out, info->outputs) == TME_OK;
