@@ -108,13 +108,9 @@ nearest() {
   echo "The five words nearest to each of: ${chosen[*]} (numbers $numbers), by the angle between the vectors:"
   local expression="w = $numbers
 n = x / sqrt(sum(x * x, axis=1, keepdims=true))
-c = n[w] @ n.T; k = arange(x.shape[0])
-c = where(k == stack([w], axis=1), -1, c); a = argmax(c, axis=1)
-c = where(k == a[:, none], -1, c); b = argmax(c, axis=1)
-c = where(k == b[:, none], -1, c); d = argmax(c, axis=1)
-c = where(k == d[:, none], -1, c); e = argmax(c, axis=1)
-c = where(k == e[:, none], -1, c); f = argmax(c, axis=1)
-stack([w, a, b, d, e, f], axis=1)"
+c = where(arange(x.shape[0]) == stack([w], axis=1), -1, n[w] @ n.T)
+cosine, k = topk(c, 5)
+concatenate([stack([w], axis=1), k], axis=1)"
   step eval --time "$expression" x=$matrix | tee $data/nearest.txt
   sed -n '/^ *\[/p' $data/nearest.txt | words_of
 }
