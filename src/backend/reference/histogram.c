@@ -24,7 +24,12 @@ typedef struct plane {
 } plane;
 
 static void load(const axis *a, int64_t from, int64_t n, double *to) {
-  convert_run(a->dtype, a->data + (size_t)from * tme_dtype_size(a->dtype), 1, TME_F64, to, 1, n);
+  const char *p = a->data + (size_t)from * tme_dtype_size(a->dtype);
+  const float *single = (const float *)(const void *)p;
+  if (a->dtype != TME_F32)
+    convert_run(a->dtype, p, 1, TME_F64, to, 1, n);
+  else /* the most frequent ones take half of the time */
+    for (int64_t i = 0; i < n; i++) to[i] = (double)single[i];
 }
 
 static int64_t search(const axis *a, double v) {

@@ -174,3 +174,22 @@ bool key_is_nan(tme_dtype t, const void *keys, int64_t at) {
   default: return ((const wide_key *)keys)[at].high > NAN_CLASS_64;
   }
 }
+
+static int64_t keys_below(const void *keys, size_t size, int64_t n, uint64_t key) {
+  int64_t lo = 0, hi = n;
+  while (lo < hi) {
+    int64_t mid = lo + (hi - lo) / 2;
+    bool less = size == sizeof(uint32_t) ? ((const uint32_t *)keys)[mid] < key : ((const uint64_t *)keys)[mid] < key;
+    *(less ? &lo : &hi) = less ? mid + 1 : mid;
+  }
+  return lo;
+}
+
+int64_t keys_before_zeros(tme_dtype t, const void *keys, int64_t n, bool descending, int64_t *zeros) {
+  static const char nothing[sizeof(uint64_t)] = {0};
+  uint64_t key = 0;
+  keys_make(t, nothing, 1, 1, descending, &key);
+  int64_t below = keys_below(keys, keys_size(t), n, key);
+  *zeros = keys_below(keys, keys_size(t), n, key + 1) - below;
+  return below;
+}

@@ -22,10 +22,18 @@ void keys_read(tme_dtype t, const void *keys, int64_t n, bool descending, char *
 void keys_of_array(threads *t, const ref_array *x, void *keys);
 /* Whether elements with that key are NaN, which equals nothing. `at`: the number of the key. */
 bool key_is_nan(tme_dtype t, const void *keys, int64_t at);
+/* How many of n sorted keys, of a dtype that is not complex, are below those of zeros; *zeros: how many are those of zeros. */
+int64_t keys_before_zeros(tme_dtype t, const void *keys, int64_t n, bool descending, int64_t *zeros);
+
 /* Whether an element of a dtype of floats, of so many bytes, is a zero of either sign. */
 static inline bool float_is_zero(const char *p, size_t size) {
-  uint64_t bits = 0;
-  memcpy(&bits, p, size); /* little-endian, as all machines that tme runs on */
+  uint64_t bits = 0; /* little-endian, as all machines that tme runs on */
+  switch (size) {
+  case 1: memcpy(&bits, p, 1); break;
+  case 2: memcpy(&bits, p, 2); break;
+  case 4: memcpy(&bits, p, 4); break;
+  default: memcpy(&bits, p, 8);
+  }
   return !(bits << (64 - 8 * size) << 1);
 }
 

@@ -1,6 +1,6 @@
 /* sort, argsort, topk: line by line, the lines on all threads, or each line on all where they are few. */
+#include "backend/reference/first_keys.h"
 #include "backend/reference/lines.h"
-#include "backend/reference/sort_radix.h"
 
 enum { GRAIN = 1 << 12 /* elements that are worth another thread */ };
 
@@ -8,7 +8,8 @@ typedef struct job job;
 struct job {
   tme_dtype dtype;
   bool descending;
-  int64_t k; /* of topk: how many */
+  int64_t k;        /* of topk: how many */
+  first_keys first; /* of topk, if it has parts: else all are sorted */
   lines from, values, places;
   radix radix;
   char *rooms;
@@ -33,17 +34,6 @@ static void put_zeros(const job *j, const char *from, char *to, int64_t first, i
   }
 }
 
-/* How many of n sorted keys are below `key`. */
-static int64_t below(const void *keys, size_t size, int64_t n, uint64_t key) {
-  int64_t lo = 0, hi = n;
-  while (lo < hi) {
-    int64_t mid = lo + (hi - lo) / 2;
-    bool less = size == sizeof(uint32_t) ? ((const uint32_t *)keys)[mid] < key : ((const uint64_t *)keys)[mid] < key;
-    *(less ? &lo : &hi) = less ? mid + 1 : mid;
-  }
-  return lo;
-}
-
 static void sort_line(const job *j, int64_t i, void *keys, char *room, const radix *r) {
   const lines *in = &j->from, *out = &j->values;
   const char *from = lines_at(in, i);
@@ -60,11 +50,8 @@ static void sort_line(const job *j, int64_t i, void *keys, char *room, const rad
     copy_elements(in->n, out->size, line, 1, to, out->step);
   }
   if (!dtype_is_float(j->dtype)) return;
-  const uint64_t nothing[2] = {0};
-  uint64_t zero = 0;
-  keys_make(j->dtype, (const char *)nothing, 1, 1, j->descending, &zero);
-  int64_t first = below(sorted, size, in->n, zero), end = below(sorted, size, in->n, zero + 1);
-  if (end > first) put_zeros(j, from, to, first, end);
+  int64_t zeros, first = keys_before_zeros(j->dtype, sorted, in->n, j->descending, &zeros);
+  if (zeros) put_zeros(j, from, to, first, first + zeros);
 }
 
 static void put_places(const job *j, int64_t i, const int64_t *place, int64_t n) {
@@ -95,38 +82,14 @@ static void sort_by_places(const job *j, int64_t i, void *keys, char *room, cons
   put_values(j, i, order_line(j, i, keys, room, r), j->from.n);
 }
 
-#define COLLECT(bits)                                                                                                  \
-  static void collect_##bits(const uint##bits##_t *keys, uint##bits##_t *spare, int64_t n, int64_t k, keyed *out) {    \
-    int64_t less, found = 0;                                                                                           \
-    memcpy(spare, keys, (size_t)n * sizeof *spare);                                                                    \
-    uint##bits##_t last = select_key_##bits(spare, spare + n, n, k - 1, &less);                                        \
-    int64_t equal = k - less;                                                                                          \
-    for (int64_t i = 0; found < k; i++) {                                                                              \
-      if (keys[i] > last || (keys[i] == last && equal-- <= 0)) continue;                                               \
-      out[found++] = (keyed){keys[i], (uint64_t)i};                                                                    \
-    }                                                                                                                  \
-  }
-COLLECT(32)
-COLLECT(64)
-
 static void topk_line(const job *j, int64_t i, void *keys, char *room, const radix *r) {
-  int64_t n = j->from.n, k = j->k, *place = (int64_t *)(void *)room;
-  if (!k) return;
-  if (k > n / 4) {
+  int64_t *place = (int64_t *)(void *)room;
+  if (j->first.parts)
+    first_keys_find(&j->first, lines_at(&j->from, i), r->threads, place + j->k, place);
+  else
     order_line(j, i, keys, room, r);
-  } else {
-    keyed *found = (keyed *)(void *)(place + n);
-    void *spare = found + 2 * k;
-    keys_make(j->dtype, lines_at(&j->from, i), j->from.step, n, j->descending, keys);
-    if (keys_size(j->dtype) == sizeof(uint32_t))
-      collect_32(keys, spare, n, k, found);
-    else
-      collect_64(keys, spare, n, k, found);
-    found = sort_keyed(found, found + k, k, r);
-    for (int64_t p = 0; p < k; p++) place[p] = (int64_t)found[p].place;
-  }
-  put_values(j, i, place, k);
-  put_places(j, i, place, k);
+  put_values(j, i, place, j->k);
+  put_places(j, i, place, j->k);
 }
 
 static void run_lines(void *user, int thread, int64_t t0, int64_t t1) {
@@ -137,21 +100,34 @@ static void run_lines(void *user, int thread, int64_t t0, int64_t t1) {
   for (int64_t i = t0; i < t1; i++) j->line(j, i, keys, keys + j->keys, &r);
 }
 
+/* The bytes of room for a line on those threads. False if there are not so many. */
+static bool plan_room(job *j, threads *t) {
+  int64_t n = j->from.n;
+  size_t places = (size_t)n * sizeof(int64_t);
+  j->radix_room = radix_bytes(&j->radix, t, n);
+  bool fits = mul_size((size_t)n, keys_size(j->dtype), &j->keys);
+  if (j->line == topk_line && j->k <= n / 4) {
+    j->first = (first_keys){.dtype = j->dtype, .descending = j->descending, .n = n, .step = j->from.step, .k = j->k};
+    j->room = first_keys_bytes(&j->first, t);
+    fits = fits && add_size(j->room, (size_t)j->k * sizeof(int64_t), &j->room);
+    j->keys = 0;
+  } else if (j->line == sort_line) {
+    j->room = j->keys;
+  } else {
+    fits = fits && sort_places_bytes(n, &j->room) && add_size(j->room, places, &j->room);
+  }
+  return fits && add_size(j->keys, (16 - j->keys % 16) % 16, &j->keys) &&
+         add_size(j->room, (16 - j->room % 16) % 16, &j->room);
+}
+
 static tme_status run_job(const ref_call *c, job *j, error *e) {
   int64_t n = j->from.n, count = j->from.others.size;
-  if (!n || !count) return TME_OK;
+  if (!n || !count || (j->line == topk_line && !j->k)) return TME_OK;
   int rooms = c->threads ? threads_count(c->threads) : 1;
   bool apart = count >= rooms;
   size_t one, all;
-  j->radix_room = radix_bytes(&j->radix, apart ? NULL : c->threads, n);
-  bool ordered = j->line != sort_line;
-  bool fits = sort_places_bytes(n, &j->room) && mul_size((size_t)n, keys_size(j->dtype), &j->keys) &&
-              add_size(j->room, ordered ? (size_t)n * sizeof(int64_t) : 0, &j->room);
-  if (!ordered) j->room = j->keys;
-  j->keys = (j->keys + 15) / 16 * 16;
-  j->room = (j->room + 15) / 16 * 16;
-  fits = fits && add_size(j->keys, j->room, &one) && add_size(one, j->radix_room, &one) &&
-         mul_size(one, apart ? (size_t)rooms : 1, &all);
+  bool fits = plan_room(j, apart ? NULL : c->threads) && add_size(j->keys, j->room, &one) &&
+              add_size(one, j->radix_room, &one) && mul_size(one, apart ? (size_t)rooms : 1, &all);
   j->rooms = fits ? mem_alloc(all) : NULL;
   if (!j->rooms) return fail_memory(e, op_name(c->op), fits ? all : SIZE_MAX);
   if (apart)

@@ -9,14 +9,35 @@ enum {
   BITS = 11,
   RADIX = 1 << BITS,
   PARALLEL_FROM = 1 << 15, /* keys of a line are worth a second thread */
-  MOST_BLOCKS = 64
+  MOST_BLOCKS = 64,
+  MOST_DIGITS = 64 / BITS_OF_FEW + 2 /* in threes */
 };
+
+/* Bits of a key. */
+typedef struct digit {
+  int shift;
+  uint64_t mask;
+} digit;
 
 size_t radix_bytes(radix *r, threads *t, int64_t n) {
   int blocks = t && n >= PARALLEL_FROM ? threads_count(t) : 1;
   r->threads = t;
   r->blocks = blocks < MOST_BLOCKS ? blocks : MOST_BLOCKS;
-  return (size_t)r->blocks * RADIX * sizeof *r->count;
+  return (size_t)(r->blocks > 3 ? r->blocks : 3) * RADIX * sizeof *r->count;
+}
+
+/* The digits, of at most so many bits, that have the bits in which keys differ; behind them such of which all keys have the same. */
+static int digits_of(uint64_t differing, int most, digit d[static MOST_DIGITS]) {
+  int n = 0;
+  while (differing) {
+    int low = __builtin_ctzll(differing), left = 64 - __builtin_clzll(differing) - low,
+        digits = (left + most - 1) / most;
+    int width = (left + digits - 1) / digits;
+    d[n++] = (digit){low, ((uint64_t)1 << width) - 1};
+    differing &= ~(d[n - 1].mask << low);
+  }
+  for (int k = n; k < MOST_DIGITS; k++) d[k] = (digit){0, 0};
+  return n;
 }
 
 /* Counts to places: of all blocks' elements with digit 0, block by block, then with digit 1, ... */
@@ -106,15 +127,15 @@ void sort_places(tme_dtype t, const void *keys, int64_t n, void *room, const rad
       for (int64_t i = 1; i < n && n > FEW; i++) differing |= a[i] ^ a[0];                                             \
       if (n <= FEW || !differing) break;                                                                               \
       int high = 64 - __builtin_clzll(differing), shift = high > BITS ? high - BITS : 0;                               \
-      int64_t count[RADIX] = {0}, digit = 0, kept = 0;                                                                 \
+      int64_t count[RADIX] = {0}, at = 0, kept = 0;                                                                    \
       for (int64_t i = 0; i < n; i++) count[a[i] >> shift & (RADIX - 1)]++;                                            \
-      while (rank >= count[digit]) {                                                                                   \
-        *below += count[digit];                                                                                        \
-        rank -= count[digit++];                                                                                        \
+      while (rank >= count[at]) {                                                                                      \
+        *below += count[at];                                                                                           \
+        rank -= count[at++];                                                                                           \
       }                                                                                                                \
       for (int64_t i = 0; i < n; i++) {                                                                                \
         spare[kept] = a[i];                                                                                            \
-        kept += (int64_t)(a[i] >> shift & (RADIX - 1)) == digit;                                                       \
+        kept += (int64_t)(a[i] >> shift & (RADIX - 1)) == at;                                                          \
       }                                                                                                                \
       uint##bits##_t *other = a;                                                                                       \
       a = spare;                                                                                                       \

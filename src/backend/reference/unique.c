@@ -35,14 +35,12 @@ static const char *element_at(const ref_array *x, int64_t i) {
 
 /* What is left has the first value, and is there 0 times. */
 static void pad(const results *r, int64_t found, size_t size) {
-  for (int64_t i = found; i < r->size; i++) {
-    if (i)
-      memcpy(r->values + (size_t)i * size, r->values, size);
-    else
-      memset(r->values, 0, size);
-    if (r->indices) r->indices[i] = i ? r->indices[0] : 0;
-    if (r->counts) r->counts[i] = 0;
-  }
+  if (!found && r->size) memset(r->values, 0, size);
+  if (!found && r->size && r->indices) r->indices[0] = 0;
+  if (r->counts && found < r->size) memset(r->counts + found, 0, (size_t)(r->size - found) * sizeof *r->counts);
+  const int64_t one = 0, step = 1, n = r->size - found;
+  if (n > 0) copy_strided(1, &n, size, r->values, &one, r->values + (size_t)found * size, &step);
+  for (int64_t i = found; i < r->size && r->indices; i++) r->indices[i] = r->indices[0];
 }
 
 /* With places: the first one of each group, which is the first such element of x. */
@@ -86,18 +84,15 @@ CLOSE_UP(32)
 CLOSE_UP(64)
 
 /* The zero among the values has the sign of the first one of x. */
-static void sign_zero(const ref_array *x, char *values, int64_t n) {
+static void sign_zero(const ref_array *x, char *value) {
   size_t size = tme_dtype_size(x->type.dtype);
-  int64_t at = 0;
-  while (at < n && !float_is_zero(values + (size_t)at * size, size)) at++;
-  if (at == n) return;
   const int64_t *strides[1] = {x->strides};
   ref_iter it;
   for (bool more = iter_start(&it, x->type.rank, x->type.shape, 1, strides); more; more = iter_next(&it))
     for (int64_t i = 0; i < it.inner; i++) {
       const char *p = x->data + (it.offset[0] + i * it.step[0]) * (int64_t)size;
       if (!float_is_zero(p, size)) continue;
-      memcpy(values + (size_t)at * size, p, size);
+      memcpy(value, p, size);
       return;
     }
 }
@@ -128,8 +123,9 @@ static tme_status by_keys(const ref_call *c, const results *r, error *e) {
   }
   int64_t kept = found < r->size ? found : r->size;
   keys_read(t, sorted, kept, false, r->values);
+  int64_t zeros = 0, at = dtype_is_float(t) ? keys_before_zeros(t, sorted, kept, false, &zeros) : 0;
+  if (zeros) sign_zero(x, r->values + (size_t)at * tme_dtype_size(t));
   mem_free(memory);
-  if (dtype_is_float(t)) sign_zero(x, r->values, kept);
   pad(r, found, tme_dtype_size(t));
   return TME_OK;
 }
