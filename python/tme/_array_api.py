@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "__array_namespace_info__", "arange", "astype", "bitwise_left_shift", "bitwise_right_shift", "broadcast_arrays", "can_cast",
-    "concat", "diff", "empty", "empty_like", "eye", "finfo", "full", "full_like", "iinfo", "isdtype", "linspace",
-    "matrix_transpose", "meshgrid", "moveaxis", "ones", "ones_like", "permute_dims", "prod", "repeat", "reshape", "result_type",
+    "concat", "empty", "empty_like", "eye", "finfo", "full", "full_like", "iinfo", "isdtype", "linspace",
+    "matrix_transpose", "mean", "meshgrid", "moveaxis", "ones", "ones_like", "permute_dims", "prod", "repeat", "reshape", "result_type",
     "roll", "sum", "tensordot", "tile", "tril", "triu", "unstack", "vecdot", "zeros", "zeros_like",
 ]  # fmt: skip
 
@@ -386,22 +386,15 @@ def prod(
     return _reduced(_core.prod, x, axis, keepdims, dtype)
 
 
-def diff(x: Array, /, *, axis: int = -1, n: int = 1, prepend: Array | None = None, append: Array | None = None) -> Array:
-    """Take differences of neighbours along an axis, n times.
-
-    >>> import tme
-    >>> tme.diff(tme.array([1, 4, 9, 16])).tolist()
-    [3, 5, 7]
-    """
-    axis = _axis(axis, x.ndim, "diff")
-    if n < 0:
-        raise ValueError(f"diff: {n} times")
-    parts = [part for part in (prepend, x, append) if part is not None]
-    if len(parts) > 1:
-        x = _core.concatenate(parts, axis=axis)
-    for _ in range(n):
-        x = _part(x, axis, 1, None) - _part(x, axis, None, -1)
-    return x
+def mean(
+    x: _ArrayLike,
+    /,
+    axis: _Ints | None = None,
+    keepdims: builtins.bool = False,
+    dtype: _DtypeLike | None = None,
+) -> Array:
+    """Average over the axes, over all without any. With a dtype the elements are converted first."""
+    return _reduced(_core.mean, x, axis, keepdims, dtype)
 
 
 # ---- products

@@ -153,6 +153,17 @@ tme_status infer_extents(op_call *c, const op_list *shape, op_type *out, error *
   return TME_OK;
 }
 
+tme_status infer_not_empty(const op_call *c, uint32_t axes, error *e) {
+  const op_type *x = c->in[0];
+  for (int d = 0; d < x->rank; d++) {
+    if (!(axes >> d & 1) || x->shape[d]) continue;
+    char shape[SHAPE_TEXT];
+    type_shape_text(x, shape);
+    return fail(e, TME_ERR_SHAPE, "%s: axis %d of shape %s has no elements", op_name(c->op), d, shape);
+  }
+  return TME_OK;
+}
+
 void infer_reduced(const op_type *x, uint32_t axes, bool keepdims, op_type *out) {
   out->rank = 0;
   for (int d = 0; d < x->rank; d++) {

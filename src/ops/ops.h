@@ -286,6 +286,8 @@ tme_status infer_matrices(op_call *c, int i, bool square, op_type *batch, error 
 static inline void type_append(op_type *t, int64_t extent) { t->shape[t->rank++] = extent; }
 /* Input 0 must be of a kind in `takes`. */
 tme_status infer_takes(const op_call *c, unsigned takes, const char *words, error *e);
+/* That there are elements along each of the axes: an extreme of none is no number. */
+tme_status infer_not_empty(const op_call *c, uint32_t axes, error *e);
 /* The shape after a reduction over the axes. */
 void infer_reduced(const op_type *x, uint32_t axes, bool keepdims, op_type *out);
 unsigned dtype_kind(tme_dtype t); /* its TAKES_* bit */

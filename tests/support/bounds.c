@@ -25,6 +25,10 @@
  *   hanning, ...    16 eps, kaiser: |beta| eps more
  *   convolution,    W(K) eps of the same of the magnitudes, K terms in a window; complex: twice as much
  *   avg_pool        the same, K elements in a window
+ *   nansum, nanprod those of sum and prod; nanmean, nanvar: W eps max|x| and W eps max|x|^2 4, nanstd the root of it
+ *   trapezoid       W eps of the sum of the areas' magnitudes
+ *   activations     8 units of the last place: expm1 and what is made of it
+ *   scans           none: one kernel computes them on all backends
  *   min, max, max_pool, any, all, argmin, argmax, shapes, windows, joins, take, astype, creation: none
  *   factors, equations and functions of well-conditioned matrices: 40 (n + 4) eps of the largest element, or of 1
  *   norms of vectors and matrices: (W + 20) eps of the largest element times the square root of their number
@@ -180,6 +184,26 @@ static tme_array *bound_neural(tme_scope *s, const cell *c, tme_array *want, dou
   return plus(s, times(s, wide(s, want), 0), units * eps);
 }
 
+/* `nansum` etc. of the magnitudes, in f64. */
+static tme_array *bound_nan(tme_scope *s, const cell *c, tme_array *x, tme_array *want, double eps) {
+  reduced r = reduced_of(c);
+  if (c->op == OP_nansum) return times(s, tme_nansum(s, wide(s, x), r.axes, r.n, r.keepdims), walk(r.count) * eps);
+  if (c->op == OP_nanprod) return times(s, wide(s, want), 8 * (r.count + 1) * eps);
+  if (r.count == 0 || (c->op != OP_nanmean && c->op != OP_nanvar && c->op != OP_nanstd)) return NULL;
+  tme_array *most = tme_nanmax(s, wide(s, x), r.axes, r.n, r.keepdims);
+  if (c->op == OP_nanmean) return times(s, most, (walk(r.count) + 2) * eps);
+  tme_array *b = times(s, tme_square(s, most), 4 * (walk(r.count) + 2) * eps * fmax(r.count, 2) / fmax(r.count - 1, 1));
+  return c->op == OP_nanstd ? tme_sqrt(s, b) : b;
+}
+
+static tme_array *bound_trapezoid(tme_scope *s, const cell *c, tme_array *const *in, double eps) {
+  const operand *y = &c->in[0];
+  int axis = (int)cell_get(c, "axis")->i;
+  const cell_arg *x = cell_get(c, "x");
+  double n = (double)y->shape[axis], width = x->kind == TME_ARG_ARRAY ? 16 : 1;
+  return times(s, tme_sum(s, wide(s, in[0]), &axis, 1, false), width * 4 * (walk(n) + 4) * eps);
+}
+
 /* ---- attention: one number for the whole result -------------------------------------------------------------------------- */
 
 /* The largest norm of a row along the last axis, and the largest magnitude. */
@@ -288,6 +312,9 @@ bool cell_bound(tme_scope *s, const cell *c, tme_array *const *in, tme_array *wa
   case FAMILY_elementwise: out->ulps = elementwise_ulps(c, t); return true;
   case FAMILY_reduce:
   case FAMILY_statistics: out->array = bound_reduction(s, c, in[0], want, eps); break;
+  case FAMILY_nan_reduce: out->array = bound_nan(s, c, in[0], want, eps); break;
+  case FAMILY_trapezoid: out->array = bound_trapezoid(s, c, in, eps); break;
+  case FAMILY_activation: out->ulps = 8; return true;
   case FAMILY_softmax: out->array = bound_softmax(s, c, in[0], want, eps); break;
   case FAMILY_norm: out->array = bound_norm(s, c, in, want, eps); break;
   case FAMILY_matmul: out->array = bound_matmul(s, c, in, want, eps); break;

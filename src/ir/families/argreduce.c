@@ -10,12 +10,8 @@ tme_status infer_argreduce(op_call *c, op_type *out, error *e) {
     return fail(e, TME_ERR_ARGUMENT, "%s: takes one axis or none, not %d", op_name(c->op), a->axes.list.n);
   s = infer_axes(c, &a->axes, x->rank, false, e);
   if (s != TME_OK) return s;
-  for (int d = 0; d < x->rank; d++) {
-    if (!(a->axes.mask >> d & 1) || x->shape[d]) continue;
-    char shape[SHAPE_TEXT];
-    type_shape_text(x, shape);
-    return fail(e, TME_ERR_SHAPE, "%s: axis %d of shape %s has no elements", op_name(c->op), d, shape);
-  }
+  s = infer_not_empty(c, a->axes.mask, e);
+  if (s != TME_OK) return s;
   out->dtype = TME_I64;
   infer_reduced(x, a->axes.mask, a->keepdims, out);
   return TME_OK;

@@ -14,12 +14,8 @@ tme_status infer_reduce(op_call *c, op_type *out, error *e) {
   } else {
     s = infer_takes(c, TAKES_BOOL | TAKES_INT | TAKES_FLOAT, "real numbers or booleans", e);
     if (s != TME_OK) return s;
-    for (int d = 0; d < x->rank; d++) {
-      if (!(a->axes.mask >> d & 1) || x->shape[d]) continue;
-      char shape[SHAPE_TEXT];
-      type_shape_text(x, shape);
-      return fail(e, TME_ERR_SHAPE, "%s: axis %d of shape %s has no elements", op_name(c->op), d, shape);
-    }
+    s = infer_not_empty(c, a->axes.mask, e);
+    if (s != TME_OK) return s;
   }
   infer_want(c, 0, t);
   out->dtype = t;
