@@ -124,10 +124,10 @@ def norm(x: Array, /, ord: float | str | None = None, axis: int | Sequence[int] 
     >>> tme.linalg.norm(tme.array([[3.0, 4.0], [0.0, 2.0]]), axis=1).tolist()
     [5.0, 2.0]
     """
-    if axis is None and (ord is None or x.ndim < 2):
-        return vector_norm(x, axis=axis, keepdims=keepdims, ord=2 if ord is None else ord)
     axes = tuple(range(x.ndim)) if axis is None else (axis,) if isinstance(axis, int) else tuple(axis)
-    if len(axes) == 1:
+    if len(axes) < 2 or (axis is None and ord is None):
+        if isinstance(ord, str):
+            raise ValueError(f"norm: ord is {ord!r}, expected a number for vectors")
         return vector_norm(x, axis=axes, keepdims=keepdims, ord=2 if ord is None else ord)
     if len(axes) != 2:
         raise ValueError(f"norm: {len(axes)} axes, expected one of vectors or two of matrices")

@@ -386,6 +386,7 @@ ONES, STACK = tme.ones((2, 2)), tme.stack([tme.eye(2), tme.ones((2, 2)), tme.zer
         (lambda: tme.multi_dot([ONES, tme.ones(2), ONES]), ValueError, "array 1 has 1 dimension"),
         (lambda: tme.multi_dot([ONES, tme.ones((3, 2))]), ValueError, "array 1 has 3 rows, expected 2"),
         (lambda: tme.linalg.norm(STACK, 2), ValueError, "3 axes"),
+        (lambda: tme.linalg.norm(tme.ones(2), "nuc"), ValueError, "expected a number for vectors"),
     ],
 )
 def test_what_has_no_result(call, error, words):
