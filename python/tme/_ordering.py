@@ -126,7 +126,7 @@ def histogram(
     """
     low, high = range or (None, None)
     count, edges = (bins, None) if isinstance(bins, int) else (10, bins)
-    return tuple(_core.histogram(x, count, edges, low, high, density, weights))
+    return _core.histogram(x, count, edges, low, high, density, weights)
 
 
 def histogram2d(
@@ -144,11 +144,11 @@ def histogram2d(
     >>> tme.histogram2d(tme.array([0.0, 1.0]), tme.array([0.0, 1.0]), bins=2)[0].tolist()
     [[1, 0], [0, 1]]
     """
-    both = [bins, bins] if isinstance(bins, int) else list(bins)
-    counts = [b if isinstance(b, int) else 10 for b in both]
-    edges = [None if isinstance(b, int) else b for b in both]
+    xbins, ybins = (bins, bins) if isinstance(bins, int) else bins
+    xcount, xedges = (xbins, None) if isinstance(xbins, int) else (10, xbins)
+    ycount, yedges = (ybins, None) if isinstance(ybins, int) else (10, ybins)
     (xlow, xhigh), (ylow, yhigh) = (r or (None, None) for r in range or (None, None))
-    return tuple(_core.histogram2d(x, y, *counts, *edges, xlow, xhigh, ylow, yhigh, density, weights))
+    return _core.histogram2d(x, y, xcount, ycount, xedges, yedges, xlow, xhigh, ylow, yhigh, density, weights)
 
 
 def _exactly(f: Callable[..., Array], x: _ArrayLike, q: _ArrayLike, *rest: object) -> Array:

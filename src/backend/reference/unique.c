@@ -2,6 +2,7 @@
 #include "backend/reference/distinct.h"
 #include "backend/reference/iter.h"
 #include "backend/reference/sort_radix.h"
+#include "backend/reference/tally.h"
 
 /* Which results are wanted: NULL where they are not. `size`: how many of each but the inverse. */
 typedef struct results {
@@ -24,15 +25,6 @@ static results results_of(const ref_call *c) {
   return r;
 }
 
-static const char *element_at(const ref_array *x, int64_t i) {
-  int64_t offset = 0;
-  for (int d = x->type.rank - 1; d >= 0; d--) {
-    offset += i % x->type.shape[d] * x->strides[d];
-    i /= x->type.shape[d];
-  }
-  return x->data + offset * (int64_t)tme_dtype_size(x->type.dtype);
-}
-
 /* What is left has the first value, and is there 0 times. */
 static void pad(const results *r, int64_t found, size_t size) {
   if (!found && r->size) memset(r->values, 0, size);
@@ -43,20 +35,34 @@ static void pad(const results *r, int64_t found, size_t size) {
   for (int64_t i = found; i < r->size && r->indices; i++) r->indices[i] = r->indices[0];
 }
 
+static void copy_element(char *to, const char *from, size_t size) {
+  switch (size) {
+  case 4: memcpy(to, from, 4); break;
+  case 8: memcpy(to, from, 8); break;
+  default: memcpy(to, from, size);
+  }
+}
+
 /* With places: the first one of each group, which is the first such element of x. */
 static tme_status by_places(const ref_call *c, const results *r, error *e) {
   const ref_array *x = c->in[0];
   size_t size = tme_dtype_size(x->type.dtype);
+  void *copy;
+  const char *elements = flat_elements(x, &copy, op_name(c->op), e);
+  if (!elements) return e->code;
   distinct d;
   tme_status s = distinct_make(&d, op_name(c->op), x, NULL, c->threads, e);
-  if (s != TME_OK) return s;
+  if (s != TME_OK) {
+    mem_free(copy);
+    return s;
+  }
   int64_t group = -1, begun = 0;
   for (int64_t i = 0; i < d.n; i++) {
     if (d.begins[i]) {
       if (r->counts && group >= 0 && group < r->size) r->counts[group] = i - begun;
       begun = i;
       if (++group < r->size) {
-        memcpy(r->values + (size_t)group * size, element_at(x, d.place[i]), size);
+        copy_element(r->values + (size_t)group * size, elements + (size_t)d.place[i] * size, size);
         if (r->indices) r->indices[group] = d.place[i];
       }
     }
@@ -64,6 +70,7 @@ static tme_status by_places(const ref_call *c, const results *r, error *e) {
   }
   if (r->counts && group >= 0 && group < r->size) r->counts[group] = d.n - begun;
   distinct_free(&d);
+  mem_free(copy);
   pad(r, group + 1, size);
   return TME_OK;
 }
