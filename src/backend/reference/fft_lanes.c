@@ -7,6 +7,7 @@
 #error "needs __builtin_shufflevector"
 #endif
 #define LIST(...) __VA_ARGS__
+#define INLINE static inline __attribute__((always_inline))
 
 #define REAL float
 #define COMPLEX c64
