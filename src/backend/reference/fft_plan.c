@@ -127,6 +127,7 @@ static void stage_tables(fft_stages *f, tables *t) {
     int64_t m = n / r;
     void *roots = take(t, m * (r - 1) + (is_known(r) ? 0 : r));
     f->roots[i] = roots;
+    f->rest[i] = m;
     for (int64_t p = 0; p < m && roots; p++)
       for (int k = 1; k < r; k++) put(t, roots, p * (r - 1) + k - 1, fft_root(p * k % n, n));
     for (int k = 0; k < r && roots && !is_known(r); k++) put(t, roots, m * (r - 1) + k, fft_root(k, r));

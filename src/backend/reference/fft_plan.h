@@ -16,6 +16,7 @@ enum {
 typedef struct fft_stages {
   int64_t n;
   int factors, factor[FFT_FACTORS];
+  int64_t rest[FFT_FACTORS]; /* the length that is left after each factor */
   /* Of each factor r, of a length r m: exp(-2 pi i p k / (r m)), p < m, 0 < k < r; then exp(-2 pi i k / r), k < r, where no
    * loop knows them. */
   const void *roots[FFT_FACTORS];
