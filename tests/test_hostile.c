@@ -83,7 +83,7 @@ static tme_array *mirrored(tme_scope *s, tme_array *x, int n) {
 static tme_array *pads(tme_scope *s, tme_array *x, int n) {
   for (int i = 0; i < n; i++) {
     int64_t before[] = {0, i % 4 == 0}, after[] = {i % 16 == 0, 0};
-    x = part(s, tme_pad(s, x, before, after, i % 3), TME_NONE, TME_NONE, -1);
+    x = part(s, tme_pad(s, x, before, after, i % 3, NULL), TME_NONE, TME_NONE, -1);
   }
   return x;
 }
@@ -94,7 +94,7 @@ static tme_array *pads_of_nothing(tme_scope *s, tme_array *x, int n) {
   for (int i = 0; i < n; i++) {
     tme_dtype t = (tme_dtype)(i % TME_DTYPE_COUNT);
     tme_array *none = tme_astype(s, tme_multiply(s, part(s, x, 0, 0, TME_NONE), tme_integer(s, i)), t);
-    none = tme_pad(s, none, (int64_t[]){0, i}, (int64_t[]){i % 2, 1}, 2);
+    none = tme_pad(s, none, (int64_t[]){0, i}, (int64_t[]){i % 2, 1}, 2, NULL);
     none = tme_sum(s, tme_real(s, none), NULL, TME_ALL, false);
     none = tme_astype(s, none, TME_F32);
     y = y ? tme_add(s, y, none) : none;
@@ -195,7 +195,7 @@ static void *evaluate_deep(void *given) {
   tme_scope *s = tme_scope_new(e);
   tme_array *x = matrix(s, ROWS, COLUMNS, 1);
   int64_t before[] = {0, 0}, after[] = {0, 1};
-  for (int i = 0; i < 500; i++) x = part(s, tme_pad(s, x, before, after, 1), 1, TME_NONE, TME_NONE);
+  for (int i = 0; i < 500; i++) x = part(s, tme_pad(s, x, before, after, 1, NULL), 1, TME_NONE, TME_NONE);
   for (int i = 0; i < 1500; i++) x = tme_add(s, x, tme_integer(s, 1));
   bool ok = tme_eval(s, x) == TME_OK;
   tme_scope_free(s);

@@ -71,8 +71,10 @@ static void table_is_signature(void **state) {
 enum { MOST = 16 };
 
 /* Something for each parameter that must be given: of arrays first x, then `more`. */
-static void plausible(const tme_op_info *op, tme_array *x, tme_array *more, tme_array *const *both, tme_arg *args) {
-  static const int64_t extents[] = {4, 4}, borders[] = {1, 1};
+static void plausible(const tme_op_info *op, int turn, tme_array *x, tme_array *more, tme_array *const *both,
+                      tme_arg *args) {
+  static const int64_t extents[][2] = {{4, 4}, {0, 1}, {1}}, borders[] = {1, 1};
+  static const int entries[] = {2, 2, 1};
   int ints = 0;
   for (int i = 0; i < op->params; i++) {
     const tme_param_info *p = tme_op_param(op, i);
@@ -81,11 +83,12 @@ static void plausible(const tme_op_info *op, tme_array *x, tme_array *more, tme_
     switch (p->kind) {
     case TME_PARAM_ARRAY: args[i] = (tme_arg){.kind = TME_ARG_ARRAY, .u.array = i ? more : x}; break;
     case TME_PARAM_ARRAYS: args[i] = (tme_arg){.kind = TME_ARG_ARRAYS, .n = 2, .u.arrays = both}; break;
-    case TME_PARAM_INTS: args[i] = (tme_arg){.kind = TME_ARG_INTS, .n = 2, .u.ints = extents}; break;
+    case TME_PARAM_INTS: args[i] = (tme_arg){.kind = TME_ARG_INTS, .n = entries[turn], .u.ints = extents[turn]}; break;
     case TME_PARAM_PERDIM: args[i] = (tme_arg){.kind = TME_ARG_INTS, .n = 2, .u.ints = borders}; break;
     case TME_PARAM_DTYPE: args[i] = (tme_arg){.kind = TME_ARG_INT, .u.i = TME_F64}; break;
     case TME_PARAM_INT: args[i] = (tme_arg){.kind = TME_ARG_INT, .u.i = ints++ ? 1 : 2}; break;
     case TME_PARAM_FLOAT: args[i] = (tme_arg){.kind = TME_ARG_FLOAT, .u.f = 1.5}; break;
+    case TME_PARAM_TEXT: args[i] = (tme_arg){.kind = TME_ARG_TEXT, .u.text = "ij,jk->ik"}; break;
     default: args[i] = (tme_arg){.kind = TME_ARG_INT, .u.i = 1}; break;
     }
   }
@@ -120,7 +123,9 @@ static void defaults_are_what_stands(void **state) {
                   {TME_F32, 4, {1, 4, 4, 1}, TME_DTYPE_NONE},
                   {TME_F32, 5, {1, 4, 2, 2, 1}, TME_DTYPE_NONE},
                   {TME_F32, 2, {4, 4}, TME_F32},
-                  {TME_F32, 2, {4, 4}, TME_I64}};
+                  {TME_F32, 2, {4, 4}, TME_I64},
+                  {TME_F32, 2, {4, 3}, TME_DTYPE_NONE},
+                  {TME_F32, 2, {1, 16}, TME_DTYPE_NONE}};
   for (int op = 0; op < tme_op_count(); op++) {
     const tme_op_info *info = tme_op_get(op);
     tme_scope *s = tme_scope_new(engine);
@@ -128,9 +133,11 @@ static void defaults_are_what_stands(void **state) {
     tme_array *out[MOST], *again[MOST];
     assert_true(info->params <= MOST && info->outputs <= MOST);
     bool done = false;
-    for (int k = 0; k < COUNT(operands) && !done; k++) {
+    for (int turn = 0; turn < 3 * COUNT(operands) && !done; turn++) {
+      int k = turn / 3;
       tme_array *x = tme_remainder(s, test_matrix(s, 4, 4, 0), tme_integer(s, 4));
-      x = tme_astype(s, tme_reshape(s, x, operands[k].shape, operands[k].rank), operands[k].dtype);
+      x = tme_as_strided(s, x, operands[k].shape, operands[k].rank, NULL, TME_ALL, 0);
+      x = tme_astype(s, x, operands[k].dtype);
       if (operands[k].rank == 1) x = tme_sort(s, x, 0, false); /* as what is searched in is */
       /* positive definite, as what has a root is, and without zeros */
       if (operands[k].vectors != TME_DTYPE_NONE) {
@@ -141,7 +148,7 @@ static void defaults_are_what_stands(void **state) {
       if (operands[k].vectors != TME_DTYPE_NONE)
         more = tme_astype(s, tme_remainder(s, tme_take(s, x, tme_integer(s, 0), 0), tme_integer(s, 4)),
                           operands[k].vectors);
-      plausible(info, x, more, both, args);
+      plausible(info, turn % 3, x, more, both, args);
       tme_clear_error(s);
       done = tme_apply_op(s, op, args, info->params, out) == TME_OK && tme_eval_all(s, out, info->outputs) == TME_OK;
       if (!done) continue;
@@ -193,7 +200,7 @@ static void wrong_kinds(void **state) {
         tme_arg args[MOST];
         tme_array *out[MOST];
         for (int o = 0; o < info->outputs; o++) out[o] = x;
-        plausible(info, x, x, both, args);
+        plausible(info, 0, x, x, both, args);
         args[i] = wrong[w];
         tme_status st = tme_apply_op(s, op, args, info->params, out);
         for (int o = 0; o < info->outputs; o++) assert_true((st == TME_OK) == (out[o] != NULL));

@@ -63,7 +63,7 @@ enum { PLAIN, FLIPPED, MIXED, PADDED, CASES };
 static tme_array *map_of(tme_scope *s, const struct shape *sh, tme_dtype t, const void *data, int kind) {
   tme_array *x = tme_wrap(s, t, sh->rank, sh->extent, NULL, data, NULL, NULL);
   if (kind == FLIPPED) x = tme_flip(s, x, (int[]){0, sh->rank - 1}, 2);
-  if (kind == PADDED) x = tme_pad(s, x, (int64_t[]){1, 0, 2}, (int64_t[]){0, 3, 1}, 1);
+  if (kind == PADDED) x = tme_pad(s, x, (int64_t[]){1, 0, 2}, (int64_t[]){0, 3, 1}, 1, NULL);
   tme_array *y = tme_transpose(s, x, sh->order, sh->rank);
   if (t == TME_BOOL) return tme_logical_not(s, y);
   if (kind != MIXED) return tme_add(s, y, tme_integer(s, 1));

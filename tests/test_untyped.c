@@ -137,7 +137,7 @@ static void misfits_of(tme_scope *s) {
   test_error(s, TME_ERR_ARGUMENT, "add: 18446744073709551615 does not fit in int64");
   tme_multiply(s, tme_from(s, TME_F32, 0, NULL, &(float){1}), tme_number(s, 1e300));
   test_error(s, TME_ERR_ARGUMENT, "multiply: 1e+300 does not fit in float32");
-  tme_pad(s, x, (int64_t[]){1}, (int64_t[]){1}, 300);
+  tme_pad(s, x, (int64_t[]){1}, (int64_t[]){1}, 300, NULL);
   test_error(s, TME_ERR_ARGUMENT, "pad: 300 does not fit in uint8");
   tme_full(s, (int64_t[]){2}, 1, -1, TME_U16);
   test_error(s, TME_ERR_ARGUMENT, "full: -1 does not fit in uint16");

@@ -230,8 +230,8 @@ static int place_of(const call *c, int p) {
 
 /* How many candidates a parameter has; puts number `k` in its place. */
 static int candidate(call *c, int p, int k) {
-  static const int64_t extents[][3] = {{3, 2}, {2, 2, 3}, {2}, {6}}, border[] = {1, 1};
-  static const int ranks[] = {2, 3, 1, 1};
+  static const int64_t extents[][3] = {{3, 2}, {2, 2, 3}, {2}, {6}, {1}}, border[] = {1, 1};
+  static const int ranks[] = {2, 3, 1, 1, 1};
   const tme_param_info *info = tme_op_param(c->info, p);
   given *g = &c->given[p];
   int place = place_of(c, p);
@@ -245,7 +245,7 @@ static int candidate(call *c, int p, int k) {
     set_operands(c, p, &forms[k], 1, place);
     return FORMS;
   case TME_PARAM_ARRAYS: set_operands(c, p, &forms[k], 2, place); return FORMS;
-  case TME_PARAM_INTS: set_ints(g, ranks[k], extents[k]); return 4;
+  case TME_PARAM_INTS: set_ints(g, ranks[k], extents[k]); return 5;
   case TME_PARAM_PERDIM: set_ints(g, 2 - k, border); return 2;
   case TME_PARAM_AXES: {
     int64_t last = 1 - k;

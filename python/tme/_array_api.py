@@ -4,7 +4,6 @@ several. Nothing is computed here either: the functions apply operations, which 
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Any
 
 from . import _core
@@ -17,10 +16,11 @@ if TYPE_CHECKING:
     from ._core import Array, _ArrayLike, _DtypeLike, _Ints, _Real
 
 __all__ = [
-    "__array_namespace_info__", "arange", "astype", "bitwise_left_shift", "bitwise_right_shift", "broadcast_arrays", "can_cast",
-    "concat", "empty", "empty_like", "eye", "finfo", "full", "full_like", "iinfo", "isdtype", "linspace",
-    "matrix_transpose", "mean", "meshgrid", "moveaxis", "ones", "ones_like", "permute_dims", "prod", "repeat", "reshape", "result_type",
-    "roll", "sum", "tensordot", "tile", "tril", "triu", "unstack", "vecdot", "zeros", "zeros_like",
+    "__array_namespace_info__", "arange", "array_split", "astype", "bitwise_left_shift", "bitwise_right_shift",
+    "broadcast_arrays", "can_cast", "choose", "compress", "concat", "einsum", "empty", "empty_like", "extract", "eye",
+    "finfo", "full", "full_like", "iinfo", "isdtype", "linspace", "mean", "meshgrid", "ones", "ones_like", "permute_dims",
+    "prod", "repeat", "reshape", "result_type", "select", "split", "sum", "take", "tensordot", "unstack", "zeros",
+    "zeros_like",
 ]  # fmt: skip
 
 _Number = bool | int | float | complex
@@ -108,7 +108,8 @@ def empty(shape: _Ints, dtype: _DtypeLike | None = None, device: str | None = No
     return zeros(shape, dtype, device)
 
 
-def _like(x: Array, value: _Number, dtype: _DtypeLike | None, device: str | None) -> Array:
+def _like(x: _ArrayLike, value: _Number, dtype: _DtypeLike | None, device: str | None) -> Array:
+    x = _core.asarray(x)
     return full(x.shape, value, dtype=x.dtype if dtype is None else dtype, device=device)
 
 
@@ -117,17 +118,17 @@ def empty_like(x: Array, /, *, dtype: _DtypeLike | None = None, device: str | No
     return _like(x, 0, dtype, device)
 
 
-def zeros_like(x: Array, /, *, dtype: _DtypeLike | None = None, device: str | None = None) -> Array:
+def zeros_like(x: _ArrayLike, /, *, dtype: _DtypeLike | None = None, device: str | None = None) -> Array:
     """Make an array of the shape and dtype of another one, of zeros."""
-    return _like(x, 0, dtype, device)
+    return _placed(_core.zeros_like(x, dtype), device)
 
 
-def ones_like(x: Array, /, *, dtype: _DtypeLike | None = None, device: str | None = None) -> Array:
+def ones_like(x: _ArrayLike, /, *, dtype: _DtypeLike | None = None, device: str | None = None) -> Array:
     """Make an array of the shape and dtype of another one, of ones."""
-    return _like(x, 1, dtype, device)
+    return _placed(_core.ones_like(x, dtype), device)
 
 
-def full_like(x: Array, /, fill_value: _Number, *, dtype: _DtypeLike | None = None, device: str | None = None) -> Array:
+def full_like(x: _ArrayLike, /, fill_value: _Number, *, dtype: _DtypeLike | None = None, device: str | None = None) -> Array:
     """Make an array of the shape and dtype of another one, of one value."""
     return _like(x, fill_value, dtype, device)
 
@@ -148,29 +149,6 @@ def meshgrid(*arrays: Array, indexing: str = "xy") -> list[Array]:
     axes = [1, 0, *range(2, n)][:n] if indexing == "xy" and n > 1 else list(range(n))
     lines = [_core.reshape(x, [-1 if d == axis else 1 for d in range(n)]) for x, axis in zip(arrays, axes, strict=True)]
     return broadcast_arrays(*lines)
-
-
-def _triangle(x: Array, k: int, lower: bool) -> Array:
-    if x.ndim < 2:
-        raise ValueError(f"{'tril' if lower else 'triu'}: the array has {x.ndim} dimensions, expected at least 2")
-    rows = _core.reshape(_core.arange(x.shape[-2]), (-1, 1)) + k
-    columns = _core.arange(x.shape[-1])
-    return _core.where(columns <= rows if lower else columns >= rows, x, zeros_like(x))
-
-
-def tril(x: Array, /, *, k: int = 0) -> Array:
-    """Put zeros above the k-th diagonal of each matrix.
-
-    >>> import tme
-    >>> tme.tril(tme.ones((2, 3))).tolist()
-    [[1.0, 0.0, 0.0], [1.0, 1.0, 0.0]]
-    """
-    return _triangle(x, k, True)
-
-
-def triu(x: Array, /, *, k: int = 0) -> Array:
-    """Put zeros below the k-th diagonal of each matrix."""
-    return _triangle(x, k, False)
 
 
 # ---- dtypes and shapes
@@ -231,35 +209,16 @@ def permute_dims(x: Array, /, axes: Sequence[int]) -> Array:
     return _core.transpose(x, axes)
 
 
-def matrix_transpose(x: Array, /) -> Array:
-    """Change the last two axes over."""
-    return x.mT
-
-
 def _axis(axis: int, rank: int, what: str) -> int:
     if not -rank <= axis < rank:
         raise _core.AxisError(f"{what}: axis {axis} of an array of {rank} dimensions")
     return axis % rank
 
 
-def _axes(axes: int | Sequence[int], rank: int, what: str) -> list[int]:
-    return [_axis(axis, rank, what) for axis in ((axes,) if isinstance(axes, int) else axes)]
-
-
-def moveaxis(x: Array, source: int | Sequence[int], destination: int | Sequence[int], /) -> Array:
-    """Move axes to other places; the others keep their order.
-
-    >>> import tme
-    >>> tme.moveaxis(tme.zeros((2, 3, 4)), 0, -1).shape
-    (3, 4, 2)
-    """
-    before, after = (_axes(axes, x.ndim, "moveaxis") for axes in (source, destination))
-    if len(before) != len(after) or len(set(before)) != len(before) or len(set(after)) != len(after):
-        raise ValueError(f"moveaxis: from {source} to {destination}, expected as many axes, each once")
-    order = [axis for axis in range(x.ndim) if axis not in before]
-    for place, axis in sorted(zip(after, before, strict=True)):
-        order.insert(place, axis)
-    return _core.transpose(x, order)
+def _part(x: Array, axis: int, start: int | None, stop: int | None) -> Array:
+    """Return the slice [start, stop) of one axis, which is not negative."""
+    key: list[Any] = [slice(None)] * axis
+    return x[(*key, slice(start, stop))]
 
 
 def unstack(x: Array, /, *, axis: int = 0) -> tuple[Array, ...]:
@@ -269,54 +228,42 @@ def unstack(x: Array, /, *, axis: int = 0) -> tuple[Array, ...]:
     >>> [row.tolist() for row in tme.unstack(tme.reshape(tme.arange(4), (2, 2)))]
     [[0, 1], [2, 3]]
     """
-    rows = moveaxis(x, axis, 0)
+    rows = _core.moveaxis(x, axis, 0)
     return tuple(rows[i] for i in range(rows.shape[0]))
 
 
-def _part(x: Array, axis: int, start: int | None, stop: int | None) -> Array:
-    """Return the slice [start, stop) of one axis, which is not negative."""
-    key: list[Any] = [slice(None)] * axis
-    return x[(*key, slice(start, stop))]
+def _split(x: Array, parts: int | Sequence[int], axis: int, what: str, even: builtins.bool) -> list[Array]:
+    axis = _axis(axis, x.ndim, what)
+    n = x.shape[axis]
+    if isinstance(parts, int):
+        if parts < 1:
+            raise ValueError(f"{what}: into {parts} parts, expected 1 or more")
+        if even and n % parts:
+            raise ValueError(f"{what}: {n} elements along axis {axis} are not {parts} equal parts")
+        short, longer = divmod(n, parts)
+        parts = [i * short + min(i, longer) for i in range(1, parts)]
+    ends = [*parts, None]
+    return [_part(x, axis, start, stop) for start, stop in zip([0, *parts], ends, strict=True)]
 
 
-def roll(x: Array, /, shift: int | Sequence[int], *, axis: int | Sequence[int] | None = None) -> Array:
-    """Move elements along an axis; those that leave it come in again at its other end. Without an axis, all in their order.
-
-    >>> import tme
-    >>> tme.roll(tme.arange(5), 2).tolist()
-    [3, 4, 0, 1, 2]
-    """
-    if axis is None:
-        if not isinstance(shift, int):
-            raise ValueError("roll: several shifts, but no axes")
-        return _core.reshape(roll(_core.reshape(x, (-1,)), shift, axis=0), x.shape)
-    axes = _axes(axis, x.ndim, "roll")
-    shifts = [shift] * len(axes) if isinstance(shift, int) else list(shift)
-    for by, along in zip(shifts, axes, strict=True):
-        n = x.shape[along]
-        if n and by % n:
-            x = _core.concatenate([_part(x, along, -(by % n), None), _part(x, along, None, -(by % n))], axis=along)
-    return x
-
-
-def tile(x: Array, repetitions: Sequence[int], /) -> Array:
-    """Repeat an array along each axis.
+def split(x: Array, parts: int | Sequence[int], /, axis: int = 0) -> list[Array]:
+    """Take an array apart along an axis: into so many equal parts, or at these places.
 
     >>> import tme
-    >>> tme.tile(tme.arange(2), (2, 2)).tolist()
-    [[0, 1, 0, 1], [0, 1, 0, 1]]
+    >>> [part.tolist() for part in tme.split(tme.arange(5), [2, 3])]
+    [[0, 1], [2], [3, 4]]
     """
-    rank = max(x.ndim, len(repetitions))
-    shape = (1,) * (rank - x.ndim) + x.shape
-    times = (1,) * (rank - len(repetitions)) + tuple(repetitions)
-    for axis, n in enumerate(times):
-        if n != 1:
-            # A new axis before this one, along which the array is repeated.
-            before, after = shape[:axis], shape[axis:]
-            x = _core.broadcast_to(_core.reshape(x, (*before, 1, *after)), (*before, n, *after))
-            shape = (*before, n * after[0], *after[1:])
-        x = _core.reshape(x, shape)
-    return x
+    return _split(x, parts, axis, "split", True)
+
+
+def array_split(x: Array, parts: int | Sequence[int], /, axis: int = 0) -> list[Array]:
+    """Take an array apart as split does; parts that cannot be equal are longer at the beginning.
+
+    >>> import tme
+    >>> [part.tolist() for part in tme.array_split(tme.arange(5), 2)]
+    [[0, 1, 2], [3, 4]]
+    """
+    return _split(x, parts, axis, "array_split", False)
 
 
 def repeat(x: Array, repeats: int | Array, /, *, axis: int | None = None) -> Array:
@@ -326,17 +273,101 @@ def repeat(x: Array, repeats: int | Array, /, *, axis: int | None = None) -> Arr
     >>> tme.repeat(tme.arange(3), 2).tolist()
     [0, 0, 1, 1, 2, 2]
     """
-    if axis is None:
-        return repeat(_core.reshape(x, (-1,)), repeats, axis=0)
-    axis = _axis(axis, x.ndim, "repeat")
-    n = x.shape[axis]
     if isinstance(repeats, int) or repeats.size == 1:
-        times = int(repeats)
-        return _core.take(x, _core.arange(n * times) // max(times, 1), axis=axis)
+        return _core.repeat(x, int(repeats), axis)
+    if axis is None:
+        x, axis = _core.ravel(x), 0
+    n = x.shape[_axis(axis, x.ndim, "repeat")]
     if repeats.shape != (n,):
         raise ValueError(f"repeat: {repeats.shape} repeats for {n} elements")
-    places = [i for i, times in enumerate(repeats.tolist()) for _ in range(times)]
+    counts = repeats.tolist()
+    if any(times < 0 for times in counts):
+        raise ValueError("repeat: a number of repetitions is negative")
+    places = [i for i, times in enumerate(counts) for _ in range(times)]
     return _core.take(x, _core.asarray(places, dtype=_core.int64), axis=axis)
+
+
+# ---- choosing
+
+
+def select(conditions: Sequence[Array], choices: Sequence[_ArrayLike], default: _ArrayLike = 0) -> Array:
+    """Take each element of the first of the choices whose condition is true there, of none the default.
+
+    >>> import tme
+    >>> x = tme.arange(4)
+    >>> tme.select([x < 1, x < 3], [x + 10, x + 20], -1).tolist()
+    [10, 21, 22, -1]
+    """
+    if len(conditions) != len(choices) or not choices:
+        raise ValueError(f"select: {len(conditions)} conditions and {len(choices)} choices, expected as many, one or more")
+    y = default
+    for condition, choice in zip(reversed(conditions), reversed(choices), strict=True):
+        y = _core.where(condition, choice, y)
+    return _core.asarray(y)
+
+
+def choose(x: Array, choices: Sequence[_ArrayLike], /, mode: str = "raise") -> Array:
+    """Take each element of that one of the choices, which broadcast to each other, whose number x holds.
+
+    >>> import tme
+    >>> tme.choose(tme.array([0, 1, 1]), [tme.arange(3), tme.arange(3) + 10]).tolist()
+    [0, 11, 12]
+    """
+    parts = broadcast_arrays(x, *(_core.asarray(choice) for choice in choices))
+    numbers, all_choices = parts[0], _core.stack(parts[1:])
+    return _core.take_along_axis(all_choices, _core.expand_dims(_places(numbers, len(choices), mode), 0), axis=0)[0]
+
+
+def _places(indices: Array, n: int, mode: str) -> Array:
+    """Return the indices, brought into range as the mode says."""
+    if mode == "raise":
+        return indices
+    if mode == "wrap":
+        return _core.remainder(_core.astype(indices, _core.int64), n)
+    if mode == "clip":
+        return _core.clip(_core.astype(indices, _core.int64), 0, n - 1)
+    raise ValueError(f"mode is {mode!r}, expected 'raise', 'wrap' or 'clip'")
+
+
+def take(x: _ArrayLike, indices: _ArrayLike, axis: int | None = 0, mode: str = "raise") -> Array:
+    """Take the elements with these numbers along an axis, with None of all in their order. Negative numbers count from the end;
+    others out of range are an error, or with mode "wrap" begin again, with "clip" are the nearest.
+
+    >>> import tme
+    >>> tme.take(tme.arange(5) * 10, tme.array([-1, 7, 2]), mode="wrap").tolist()
+    [40, 20, 20]
+    """
+    if axis is None:
+        x, axis = _core.ravel(x), 0
+    if mode != "raise":
+        x = _core.asarray(x)
+        indices = _places(_core.asarray(indices), x.shape[_axis(axis, x.ndim, "take")], mode)
+    return _core.take(x, indices, axis)
+
+
+def compress(condition: Array, x: Array, /, axis: int | None = None) -> Array:
+    """Take what stands where the vector of conditions is true along an axis, without one of all elements in their order.
+
+    >>> import tme
+    >>> tme.compress(tme.array([True, False, True]), tme.arange(4)).tolist()
+    [0, 2]
+    """
+    if axis is None:
+        x, axis = _core.ravel(x), 0
+    places = _core.argwhere(condition)
+    if condition.ndim != 1:
+        raise ValueError(f"compress: the condition has {condition.ndim} dimensions, expected 1")
+    return _core.take(x, places[:, 0], axis)
+
+
+def extract(condition: Array, x: Array, /) -> Array:
+    """Take the elements where the condition is true, as a vector.
+
+    >>> import tme
+    >>> tme.extract(tme.arange(6) % 2 == 1, tme.arange(6)).tolist()
+    [1, 3, 5]
+    """
+    return compress(_core.ravel(condition), x)
 
 
 # ---- arithmetic
@@ -400,24 +431,7 @@ def mean(
 # ---- products
 
 
-def vecdot(x1: Array, x2: Array, /, *, axis: int = -1) -> Array:
-    """Sum up products along an axis, of complex numbers with the first one conjugated.
-
-    >>> import tme
-    >>> tme.vecdot(tme.array([1, 2]), tme.array([3, 4])).item()
-    11
-    """
-    if not -min(x1.ndim, x2.ndim) <= axis < 0:
-        raise IndexError(f"vecdot: axis {axis}, expected one from the end that both arrays have: -1, -2, ...")
-    n, m = x1.shape[axis], x2.shape[axis]
-    if n != m:
-        raise ValueError(f"vecdot: {n} elements and {m} along axis {axis}")
-    x1, x2 = (_core.expand_dims(moveaxis(x, axis, -1), side) for x, side in ((x1, -2), (x2, -1)))
-    product = _core.matmul(_core.conj(x1) if x1.dtype.kind == "c" else x1, x2)
-    return product[..., 0, 0]
-
-
-def tensordot(x1: Array, x2: Array, /, *, axes: int | tuple[Sequence[int], Sequence[int]] = 2) -> Array:
+def tensordot(x1: Array, x2: Array, /, *, axes: int | tuple[_Ints, _Ints] = 2) -> Array:
     """Sum up products over axes of both: over the last ones of the first and the first ones of the second, or over those given.
 
     >>> import tme
@@ -425,16 +439,18 @@ def tensordot(x1: Array, x2: Array, /, *, axes: int | tuple[Sequence[int], Seque
     (2, 5)
     """
     if isinstance(axes, int):
-        if not 0 <= axes <= min(x1.ndim, x2.ndim):
-            raise ValueError(f"tensordot: {axes} axes of arrays of {x1.ndim} and {x2.ndim} dimensions")
-        left, right = list(range(x1.ndim - axes, x1.ndim)), list(range(axes))
-    else:
-        left, right = _axes(axes[0], x1.ndim, "tensordot"), _axes(axes[1], x2.ndim, "tensordot")
-    if [x1.shape[a] for a in left] != [x2.shape[a] for a in right]:
-        raise ValueError(f"tensordot: axes {left} of {x1.shape} and {right} of {x2.shape} differ in extents")
-    rows, columns = ([a for a in range(x.ndim) if a not in used] for x, used in ((x1, left), (x2, right)))
-    shape = [x1.shape[a] for a in rows], [x2.shape[a] for a in columns]
-    m, n, k = math.prod(shape[0]), math.prod(shape[1]), math.prod(x1.shape[a] for a in left)
-    first = _core.reshape(_core.transpose(x1, rows + left), (m, k))
-    second = _core.reshape(_core.transpose(x2, right + columns), (k, n))
-    return _core.reshape(_core.matmul(first, second), shape[0] + shape[1])
+        return _core.tensordot(x1, x2, axes)
+    return _core.tensordot(x1, x2, x_axes=axes[0], y_axes=axes[1])
+
+
+def einsum(subscripts: str | Sequence[_ArrayLike], /, *operands: Any) -> Array:
+    """Sum up products as the subscripts say it, in the order of pairs that takes the fewest multiplications. The operands may also
+    stand in front of the subscripts, in one list.
+
+    >>> import tme
+    >>> tme.einsum("ij,jk->ik", tme.ones((2, 3)), tme.ones((3, 4))).shape
+    (2, 4)
+    """
+    if isinstance(subscripts, str):
+        return _core.einsum(operands, subscripts)
+    return _core.einsum(subscripts, *operands)

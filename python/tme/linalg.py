@@ -6,7 +6,7 @@ from collections import namedtuple
 from typing import TYPE_CHECKING
 
 from . import _core
-from ._array_api import matrix_transpose, moveaxis, sum, tensordot, vecdot
+from ._array_api import tensordot
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,6 +33,9 @@ matrix_power = _core.matrix_power
 multi_dot = _core.multi_dot
 solve = _core.solve
 svdvals = _core.svdvals
+matrix_transpose = _core.matrix_transpose
+vecdot = _core.vecdot
+cross = _core.cross
 tri_inv = _core.tri_inv
 
 EigResult = namedtuple("EigResult", ["eigenvalues", "eigenvectors"])
@@ -57,7 +60,7 @@ def outer(x1: Array, x2: Array, /) -> Array:
     """Multiply each element of a vector with each of another one."""
     if x1.ndim != 1 or x2.ndim != 1:
         raise ValueError(f"outer: takes vectors, not arrays of {x1.ndim} and {x2.ndim} dimensions")
-    return _core.expand_dims(x1, 1) * x2
+    return _core.outer(x1, x2)
 
 
 def diagonal(x: Array, /, *, offset: int = 0) -> Array:
@@ -67,33 +70,12 @@ def diagonal(x: Array, /, *, offset: int = 0) -> Array:
     >>> tme.linalg.diagonal(tme.reshape(tme.arange(4), (2, 2))).tolist()
     [0, 3]
     """
-    if x.ndim < 2:
-        raise ValueError(f"diagonal: the array has {x.ndim} dimensions, expected at least 2")
-    rows, columns = x.shape[-2:]
-    first = max(-offset, 0) * columns + max(offset, 0)
-    n = max(min(rows - max(-offset, 0), columns - max(offset, 0)), 0)
-    flat = _core.reshape(x, (*x.shape[:-2], rows * columns))
-    return _core.take(flat, _core.arange(n) * (columns + 1) + (first if n else 0), axis=-1)
+    return _core.diagonal(x, offset, -2, -1)
 
 
 def trace(x: Array, /, *, offset: int = 0, dtype: _DtypeLike | None = None) -> Array:
     """Sum up the diagonal of each matrix."""
-    return sum(diagonal(x, offset=offset), axis=-1, dtype=dtype)
-
-
-def cross(x1: Array, x2: Array, /, *, axis: int = -1) -> Array:
-    """Take the cross products of vectors of three elements along an axis.
-
-    >>> import tme
-    >>> tme.linalg.cross(tme.array([1, 0, 0]), tme.array([0, 1, 0])).tolist()
-    [0, 0, 1]
-    """
-    if not -min(x1.ndim, x2.ndim) <= axis < 0 and x1.ndim != x2.ndim:
-        raise IndexError(f"cross: axis {axis}, expected one from the end that both arrays have: -1, -2, ...")
-    if x1.shape[axis] != 3 or x2.shape[axis] != 3:
-        raise ValueError(f"cross: {x1.shape[axis]} and {x2.shape[axis]} elements along axis {axis}, expected 3")
-    (a, b, c), (u, v, w) = ([moveaxis(x, axis, -1)[..., i] for i in range(3)] for x in (x1, x2))
-    return moveaxis(_core.stack([b * w - c * v, c * u - a * w, a * v - b * u], axis=-1), -1, axis)
+    return _core.trace(x, offset, -2, -1, dtype)
 
 
 def vector_norm(x: Array, /, *, axis: int | Sequence[int] | None = None, keepdims: bool = False, ord: float = 2) -> Array:
@@ -131,8 +113,8 @@ def norm(x: Array, /, ord: float | str | None = None, axis: int | Sequence[int] 
         return vector_norm(x, axis=axes, keepdims=keepdims, ord=2 if ord is None else ord)
     if len(axes) != 2:
         raise ValueError(f"norm: {len(axes)} axes, expected one of vectors or two of matrices")
-    of_matrices = matrix_norm(moveaxis(x, axes, (-2, -1)), keepdims=keepdims, ord=ord)
-    return moveaxis(of_matrices, (-2, -1), axes) if keepdims else of_matrices
+    of_matrices = matrix_norm(_core.moveaxis(x, axes, (-2, -1)), keepdims=keepdims, ord=ord)
+    return _core.moveaxis(of_matrices, (-2, -1), axes) if keepdims else of_matrices
 
 
 def cond(x: Array, /, p: float | str | None = None) -> Array:

@@ -406,6 +406,7 @@ tme_status apply(tme_scope *s, int op, const tme_arg *args, int nargs, tme_array
     return apply_many(&c, args, nargs, args[0].n, out);
   if (!take_all(&c, args, nargs)) return s->err.code;
   if (op == OP_round && attrs.elementwise.decimals) return compose_round(s, in[0], attrs.elementwise.decimals, out);
+  if (op == OP_pad && attrs.view.mode != VIEW_MODE_CONSTANT) return compose_pad(s, in[0], &attrs, out);
   if (sized_is_open(d, &attrs)) return sized_apply(s, op, args, nargs, in, c.nin, out);
   return is_comparison(d->rule) ? compare(&c, types, cast, out) : infer(&c, types, cast, out);
 }

@@ -63,3 +63,37 @@ tme_status compose_round(tme_scope *s, tme_array *x, int64_t decimals, tme_array
   *out = own ? scope_result(s, own, round_any(own, x, decimals)) : NULL;
   return *out ? TME_OK : s->err.code;
 }
+
+/* The elements of an axis of extent n that stand at -before ... n + after - 1. */
+static tme_array *pad_places(tme_scope *s, int mode, int64_t n, int64_t before, int64_t after) {
+  tme_array *i = tme_arange(s, (double)-before, (double)(n + after), 1, TME_I64);
+  tme_array *last = tme_integer(s, n - 1);
+  if (mode == VIEW_MODE_EDGE || n == 1) return tme_clip(s, i, tme_integer(s, 0), last);
+  if (mode == VIEW_MODE_WRAP) return tme_remainder(s, i, tme_integer(s, n));
+  /* There and back again: the place, or that counted from the end. */
+  int64_t period = mode == VIEW_MODE_SYMMETRIC ? 2 * n : 2 * (n - 1);
+  i = tme_remainder(s, i, tme_integer(s, period));
+  tme_array *back = tme_subtract(s, tme_integer(s, mode == VIEW_MODE_SYMMETRIC ? period - 1 : period), i);
+  return tme_minimum(s, i, back);
+}
+
+static tme_array *pad(tme_scope *s, tme_array *x, const view_attrs *a) {
+  /* What a border of zeros would be: the checks of its widths and sizes. */
+  tme_array *zeros = tme_pad(s, x, a->before.v, a->after.v, 0, "constant");
+  for (int d = 0; zeros && x && d < x->type.rank; d++) {
+    int64_t n = x->type.shape[d];
+    if (zeros->type.shape[d] == n) continue;
+    if (!n) {
+      fail(&s->err, TME_ERR_SHAPE, "pad: dimension %d has no elements to fill its border with", d);
+      return NULL;
+    }
+    x = tme_take(s, x, pad_places(s, a->mode, n, a->before.v[d], a->after.v[d]), d);
+  }
+  return zeros ? x : NULL;
+}
+
+tme_status compose_pad(tme_scope *s, tme_array *x, const op_attrs *attrs, tme_array **out) {
+  tme_scope *own = scope_between(s, "pad");
+  *out = own ? scope_result(s, own, pad(own, x, &attrs->view)) : NULL;
+  return *out ? TME_OK : s->err.code;
+}

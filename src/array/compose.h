@@ -8,5 +8,7 @@
 int compose_clip(tme_array **in, tme_dtype *cast, int *nin);
 /* round to decimals other than 0; the result belongs to the scope. */
 tme_status compose_round(tme_scope *s, tme_array *x, int64_t decimals, tme_array **out);
+/* pad with what x holds: in a mode other than constant. */
+tme_status compose_pad(tme_scope *s, tme_array *x, const op_attrs *attrs, tme_array **out);
 
 #endif

@@ -276,6 +276,8 @@ tme_status infer_bounds(op_call *c, op_list *start, op_list *stop, op_list *step
 tme_status infer_indices(op_call *c, int64_t *axis, error *e);
 /* The same, and the type of the elements that they name all along the axis, as take gives it. `what`: they, in a message. */
 tme_status infer_taken(op_call *c, int64_t *axis, const char *what, op_type *out, error *e);
+/* What diagonal() gives; its parameters in attrs->strided. */
+tme_status infer_diagonal(op_call *c, op_type *out, error *e);
 /* Updates (operand i) of part of the first operand: they broadcast to `part`, and are converted to its dtype. */
 tme_status infer_updates(op_call *c, int i, const op_type *part, error *e);
 tme_status infer_extents(op_call *c, const op_list *shape, op_type *out, error *e);

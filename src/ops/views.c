@@ -123,12 +123,20 @@ int64_t slice_extent(int64_t n, int64_t *start, int64_t *stop, int64_t *step) {
 
 bool op_is_view(int op) {
   const op_def *d = op_get(op);
-  return d && (d->family == FAMILY_view || d->family == FAMILY_dims || d->family == FAMILY_windows);
+  return d && (d->family == FAMILY_view || d->family == FAMILY_dims || d->family == FAMILY_windows ||
+               d->family == FAMILY_reshaped || d->family == FAMILY_strided);
 }
 
 bool op_view(int op, const op_type *x, const int64_t *strides, const op_attrs *attrs, const op_type *type,
              int64_t *offset, int64_t *out) {
   *offset = 0;
+  op_family family = op_get(op)->family;
+  if (family == FAMILY_reshaped) return reshape(x, strides, type, out);
+  if (family == FAMILY_strided) {
+    if (op == OP_as_strided && !strides_contiguous(x, strides)) return false;
+    strided_view(op, x, strides, attrs, type, offset, out);
+    return true;
+  }
   switch (op) {
   case OP_reshape:
   case OP_squeeze:

@@ -16,6 +16,12 @@ void strides_broadcast(const op_type *to, const op_type *x, const int64_t *strid
  * the last element, TME_NONE before element 0. */
 int64_t slice_extent(int64_t n, int64_t *start, int64_t *stop, int64_t *step);
 
+/* The axes of x, in their order in the result of moveaxis, swapaxes or matrix_transpose. */
+void strided_order(int op, const op_attrs *attrs, int rank, int order[AT_LEAST(TME_MAX_RANK)]);
+/* The result of a row of the family strided out of x with these strides; of as_strided they are x's row-major ones. */
+void strided_view(int op, const op_type *x, const int64_t *strides, const op_attrs *attrs, const op_type *type,
+                  int64_t *offset, int64_t *out);
+
 /* Whether results of `op` may be strided views of its operand. */
 bool op_is_view(int op);
 

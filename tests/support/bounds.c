@@ -19,6 +19,10 @@
  *   group_norm, instance_norm, batch_norm, rope, sinusoidal_positions, glu, losses
  *                   so many eps, of operands as the cells have them: see bound_neural
  *   matmul          W(K) eps |x| |y|; complex: four real products, twice as much
+ *   dot, einsum, .. W(n) eps of the same products of magnitudes, for each operand, n: elements of the largest one; trace, vander
+ *                   too
+ *   cross           64 eps: two products of numbers below 2
+ *   logspace, ..    16 ulps: exponentials
  *   attention       scores move by d = W(d) eps |scale| max|q_i| max|k_j| + 2 eps max|score|, each weight by 2 d + (W(m) + 12)
  *                   eps of itself, the result by twice that times max|v|; attention_weights: the weights
  *   dct, dst        64 eps max|result|: the roots of unity are functions, of which transforms are made
@@ -142,6 +146,19 @@ static tme_array *bound_matmul(tme_scope *s, const cell *c, tme_array *const *in
   const operand *x = &c->in[0];
   double k = (double)x->shape[x->rank - 1], parts = dtype_is_complex(tme_array_dtype(want)) ? 2 : 1;
   return times(s, tme_matmul(s, wide(s, in[0]), wide(s, in[1])), parts * walk(k) * eps);
+}
+
+/* Sums of products of so many operands: the operation itself on their magnitudes, of which no sum has more terms than these
+ * have elements. */
+static tme_array *bound_products(tme_scope *s, const cell *c, tme_array *const *in, tme_array *want, double eps) {
+  tme_array *size[CELL_INPUTS], *out;
+  double terms = 1, parts = dtype_is_complex(tme_array_dtype(want)) ? 2 : 1;
+  for (int i = 0; i < c->nin; i++) {
+    size[i] = dtype_kind(c->in[i].dtype) >= TAKES_FLOAT ? wide(s, in[i]) : in[i];
+    terms = fmax(terms, (double)operand_size(&c->in[i]));
+  }
+  if (cell_apply(s, c, size, &out) != TME_OK) return NULL;
+  return times(s, tme_astype(s, out, TME_F64), c->nin * parts * walk(terms) * eps);
 }
 
 /* ---- windows ----------------------------------------------------------------------------------------------------------------- */
@@ -327,6 +344,22 @@ bool cell_bound(tme_scope *s, const cell *c, tme_array *const *in, tme_array *wa
   case FAMILY_glu:
   case FAMILY_losses: out->array = bound_neural(s, c, want, eps); break;
   case FAMILY_softmin: out->array = times(s, wide(s, want), (walk((double)operand_size(&c->in[0])) + 12) * eps); break;
+  case FAMILY_dot:
+  case FAMILY_inner:
+  case FAMILY_outer:
+  case FAMILY_vecdot:
+  case FAMILY_vdot:
+  case FAMILY_tensordot:
+  case FAMILY_kron:
+  case FAMILY_einsum:
+  case FAMILY_addmm:
+  case FAMILY_gather_mm:
+  case FAMILY_block_masked_mm:
+  case FAMILY_trace:
+  case FAMILY_vander: out->array = bound_products(s, c, in, want, eps); break;
+  /* two products of numbers of the operands' bounds */
+  case FAMILY_cross: out->array = plus(s, times(s, wide(s, want), 0), 64 * eps); break;
+  case FAMILY_geometric: out->ulps = 16; return true;
   case FAMILY_attention:
   case FAMILY_weights: out->array = bound_attention(s, c, want, eps); break;
   case FAMILY_dct: out->array = bound_largest(s, want, 64 * eps); break;
