@@ -308,8 +308,9 @@ static tme_status along(const ref_call *c, const ref_array *x, const ref_array *
     w.x.along = -w.x.along;
     w.out.along = -w.out.along;
   }
-  /* Rows side by side as many as fill vectors; others, which share no lines of the cache, fewer. */
-  w.together = axis == rank - 1 ? 8 : COLUMNS;
+  /* Rows side by side as many as fill vectors; others, which share no lines of the cache, as many as hide the
+   * latency of their sums. */
+  w.together = axis == rank - 1 ? 4 : COLUMNS;
   if (w.columns < w.together) w.together = (int)w.columns;
   w.groups = (w.columns + w.together - 1) / w.together;
   int64_t tasks = w.groups;
