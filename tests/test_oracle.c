@@ -50,8 +50,9 @@ static bool operand_may_leave(const cell *c, const operand *x) {
     for (int p = 0; p < 2; p++) {
       if (!isfinite(v[p]) || v[p] == 0) continue;
       double exponent = logb(v[p]), reach = 2 * fabs(exponent);
-      if (c->op == OP_sum || c->op == OP_mean) reach = exponent + log2(count) + 1;
-      if (c->op == OP_prod) reach = count * fabs(exponent);
+      if (c->op == OP_sum || c->op == OP_mean || c->op == OP_nansum || c->op == OP_nanmean)
+        reach = exponent + log2(count) + 1;
+      if (c->op == OP_prod || c->op == OP_nanprod) reach = count * fabs(exponent);
       if (reach >= most) return true;
     }
   }
@@ -81,8 +82,8 @@ static bool product_may_leave(const cell *c) {
 static bool may_leave_range(const cell *c) {
   op_family f = op_get(c->op)->family;
   if (f == FAMILY_matmul) return product_may_leave(c);
-  bool ordered = f == FAMILY_statistics || f == FAMILY_attention || f == FAMILY_weights || c->op == OP_sum ||
-                 c->op == OP_prod,
+  bool ordered = f == FAMILY_statistics || f == FAMILY_nan_reduce || f == FAMILY_trapezoid || f == FAMILY_attention ||
+                 f == FAMILY_weights || c->op == OP_sum || c->op == OP_prod,
        may = false;
   for (int k = 0; k < c->nin && ordered; k++) may |= operand_may_leave(c, &c->in[k]);
   return may;
