@@ -13,6 +13,7 @@ typedef struct cli {
   const char *command; /* "eval", or NULL before a command was found */
   tme_options options;
   tme_engine *engine;
+  uint64_t seed;        /* of the engine's random numbers */
   bool precision_asked; /* by the option or the variable */
   int exit_code;        /* set when cli_option returns OPT_STOP */
 } cli;

@@ -3,6 +3,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,19 +23,31 @@ static const char global_help[] =
     "  --backend B      auto (default), cpu, mlx, nojit, reference\n"
     "                   D! and B!: an error, instead of another one with a warning, where it cannot be had\n"
     "  --threads N      threads that compute\n"
+    "  --seed N         of random numbers that are drawn without a key; default: 0\n"
     "  --cache-dir DIR  where compiled kernels are kept; '' for no cache on disk\n"
     "  --no-jit         compile nothing\n"
     "  --log LEVEL      error, warning (default), info, debug\n"
     "  --version        the version\n"
     "  -h, --help       this text\n";
 
-enum { OPT_PRECISION = 1000, OPT_DEVICE, OPT_BACKEND, OPT_THREADS, OPT_CACHE_DIR, OPT_NO_JIT, OPT_LOG, OPT_VERSION };
+enum {
+  OPT_PRECISION = 1000,
+  OPT_DEVICE,
+  OPT_BACKEND,
+  OPT_THREADS,
+  OPT_SEED,
+  OPT_CACHE_DIR,
+  OPT_NO_JIT,
+  OPT_LOG,
+  OPT_VERSION
+};
 
 static const struct option global_options[] = {
     {"precision", required_argument, NULL, OPT_PRECISION},
     {"device", required_argument, NULL, OPT_DEVICE},
     {"backend", required_argument, NULL, OPT_BACKEND},
     {"threads", required_argument, NULL, OPT_THREADS},
+    {"seed", required_argument, NULL, OPT_SEED},
     {"cache-dir", required_argument, NULL, OPT_CACHE_DIR},
     {"no-jit", no_argument, NULL, OPT_NO_JIT},
     {"log", required_argument, NULL, OPT_LOG},
@@ -175,6 +188,11 @@ static int global_option(cli *c, int option) {
       return stop(c, usage_error(c, "--threads: a whole number from 1 to 4096 expected, got '%s'", optarg));
     o->threads = (int)n;
     return 0;
+  case OPT_SEED:
+    if (!parse_integer(optarg, 0, LONG_MAX, &n))
+      return stop(c, usage_error(c, "--seed: a whole number, 0 or more, expected, got '%s'", optarg));
+    c->seed = (uint64_t)n;
+    return 0;
   case OPT_LOG:
     if (!log_level(optarg, &o->log_level))
       return stop(c, usage_error(c, "--log: error, warning, info or debug expected, got '%s'", optarg));
@@ -222,7 +240,10 @@ tme_engine *cli_engine(cli *c) {
   c->precision_asked = c->options.precision || (variable && *variable);
   if (!c->precision_asked) c->options.precision = "float32";
   c->engine = tme_engine_open(&c->options, why, sizeof why);
-  if (!c->engine) complain(c, "%s", *why ? why : "the engine could not be opened");
+  if (c->engine)
+    tme_seed(c->engine, c->seed);
+  else
+    complain(c, "%s", *why ? why : "the engine could not be opened");
   return c->engine;
 }
 

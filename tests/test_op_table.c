@@ -70,18 +70,31 @@ static void table_is_signature(void **state) {
 
 enum { MOST = 16 };
 
-/* Something for each parameter that must be given: of arrays first x, then `more`. */
-static void plausible(const tme_op_info *op, int turn, tme_array *x, tme_array *more, tme_array *const *both,
-                      tme_arg *args) {
+/* What only some operands may be; NULL: any. */
+static tme_array *special(tme_scope *s, const tme_op_info *op, const char *name) {
+  static const char *const whole[] = {"seed", "data", "low", "n"};
+  int64_t two = 2;
+  if (!strcmp(name, "key")) return tme_random_key(s, tme_integer(s, 5));
+  if (strncmp(op->name, "random_", 7)) return NULL;
+  for (int i = 0; i < COUNT(whole); i++)
+    if (!strcmp(name, whole[i])) return tme_integer(s, 3);
+  return !strcmp(name, "cov") ? tme_eye(s, 2, 2, 0, TME_F32) : tme_full(s, &two, 1, 0.5, TME_F32);
+}
+
+/* Something for each parameter that must be given: of arrays first x, then `more`; and a key. */
+static void plausible(tme_scope *s, const tme_op_info *op, int turn, tme_array *x, tme_array *more,
+                      tme_array *const *both, tme_arg *args) {
   static const int64_t extents[][2] = {{4, 4}, {0, 1}, {1}}, borders[] = {1, 1};
   static const int entries[] = {2, 2, 1};
   int ints = 0;
   for (int i = 0; i < op->params; i++) {
     const tme_param_info *p = tme_op_param(op, i);
     args[i] = (tme_arg){.kind = TME_ARG_ABSENT};
-    if (p->optional) continue;
+    if (p->optional && strcmp(p->name, "key")) continue;
+    tme_array *own = p->kind <= TME_PARAM_OPTIONAL_ARRAY ? special(s, op, p->name) : NULL;
     switch (p->kind) {
-    case TME_PARAM_ARRAY: args[i] = (tme_arg){.kind = TME_ARG_ARRAY, .u.array = i ? more : x}; break;
+    case TME_PARAM_OPTIONAL_ARRAY:
+    case TME_PARAM_ARRAY: args[i] = (tme_arg){.kind = TME_ARG_ARRAY, .u.array = own ? own : i ? more : x}; break;
     case TME_PARAM_ARRAYS: args[i] = (tme_arg){.kind = TME_ARG_ARRAYS, .n = 2, .u.arrays = both}; break;
     case TME_PARAM_INTS: args[i] = (tme_arg){.kind = TME_ARG_INTS, .n = entries[turn], .u.ints = extents[turn]}; break;
     case TME_PARAM_PERDIM: args[i] = (tme_arg){.kind = TME_ARG_INTS, .n = 2, .u.ints = borders}; break;
@@ -148,7 +161,7 @@ static void defaults_are_what_stands(void **state) {
       if (operands[k].vectors != TME_DTYPE_NONE)
         more = tme_astype(s, tme_remainder(s, tme_take(s, x, tme_integer(s, 0), 0), tme_integer(s, 4)),
                           operands[k].vectors);
-      plausible(info, turn % 3, x, more, both, args);
+      plausible(s, info, turn % 3, x, more, both, args);
       tme_clear_error(s);
       done = tme_apply_op(s, op, args, info->params, out) == TME_OK && tme_eval_all(s, out, info->outputs) == TME_OK;
       if (!done) continue;
@@ -200,7 +213,7 @@ static void wrong_kinds(void **state) {
         tme_arg args[MOST];
         tme_array *out[MOST];
         for (int o = 0; o < info->outputs; o++) out[o] = x;
-        plausible(info, 0, x, x, both, args);
+        plausible(s, info, 0, x, x, both, args);
         args[i] = wrong[w];
         tme_status st = tme_apply_op(s, op, args, info->params, out);
         for (int o = 0; o < info->outputs; o++) assert_true((st == TME_OK) == (out[o] != NULL));

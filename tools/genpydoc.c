@@ -54,11 +54,11 @@ static bool is_unique(const row *r, int outputs) { return outputs == 1 || classe
 
 /* ---- candidates for the arguments ------------------------------------------------------------------------------------ */
 
-enum { MOST = OP_MAX_PARAMS, FORMS = 11, ELEMENTS = 8, TEXT = 4096, RANKS = 5 };
+enum { MOST = OP_MAX_PARAMS, FORMS = 11, ELEMENTS = 9, TEXT = 4096, RANKS = 5 };
 
 /* An operand as a list: what kind of numbers, in which shape. */
 typedef struct form {
-  char kind; /* 'f', 'i', 'b' */
+  char kind; /* 'f', 'i', 'b'; 'k': a key */
   int rank;
   int64_t shape[RANKS];
   bool definite; /* a matrix that is positive definite */
@@ -163,6 +163,10 @@ static void append(char *to, size_t size, const char *format, ...) {
 }
 
 static void write_operand(char *to, size_t size, const operand *o) {
+  if (o->f.kind == 'k') {
+    append(to, size, "tme.random.key(%.0f)", o->v[1]);
+    return;
+  }
   int64_t n = size_of(&o->f);
   for (int64_t i = 0; i < n; i++) {
     char number[40];
@@ -180,9 +184,41 @@ static void write_operand(char *to, size_t size, const operand *o) {
 /* Of that dtype, or as lists of Python become operands. */
 static tme_array *make(tme_scope *s, const operand *o, tme_dtype as) {
   tme_array *a = tme_from(s, TME_F64, o->f.rank, o->f.shape, o->v);
+  if (o->f.kind == 'k') return tme_astype(s, a, as == TME_DTYPE_NONE ? TME_U32 : as);
   if (as != TME_DTYPE_NONE) return tme_astype(s, a, as);
   tme_dtype floating = tme_engine_default_dtype(tme_scope_engine(s));
   return tme_untyped(s, tme_astype(s, a, o->f.kind == 'f' ? floating : o->f.kind == 'b' ? TME_BOOL : TME_I64));
+}
+
+/* What only some operands may be. */
+static const struct {
+  const char *row, *parameter; /* row "": of all rows */
+  operand operand;
+} special[] = {
+    {"", "key", {{'k', 1, {2}, false}, {0, 42}}},
+    {"random_key", "seed", {{'i', 0, {0}, false}, {42}}},
+    {"random_fold_in", "data", {{'i', 0, {0}, false}, {7}}},
+    {"random_integers", "low", {{'i', 0, {0}, false}, {6}}},
+    {"random_binomial", "p", {{'f', 0, {0}, false}, {0.5}}},
+    {"random_multinomial", "p", {{'f', 1, {3}, false}, {0.25, 0.25, 0.5}}},
+    {"random_multivariate_normal", "cov", {{'f', 2, {3, 3}, false}, {2, 1, 0, 1, 2, 0, 0, 0, 1}}},
+};
+
+static const operand *special_of(const call *c, int p) {
+  for (size_t i = 0; i < sizeof special / sizeof *special; i++)
+    if (!strcmp(special[i].parameter, tme_op_param(c->info, p)->name) &&
+        (!*special[i].row || !strcmp(special[i].row, c->info->name)))
+      return &special[i].operand;
+  return NULL;
+}
+
+static void set_special(call *c, int p, const operand *o) {
+  given *g = &c->given[p];
+  g->arrays = 1;
+  g->array[0] = *o;
+  *g->text = 0;
+  write_operand(g->text, sizeof g->text, o);
+  g->set = true;
 }
 
 static void set_operands(call *c, int p, const form *f, int n, int place) {
@@ -238,6 +274,10 @@ static int candidate(call *c, int p, int k) {
   switch (info->kind) {
   case TME_PARAM_ARRAY:
   case TME_PARAM_OPTIONAL_ARRAY:
+    if (special_of(c, p)) {
+      set_special(c, p, special_of(c, p));
+      return 1;
+    }
     if (is_elementwise(c->row)) {
       set_operands(c, p, elementwise_form(c->row, p), 1, p);
       return 1;
@@ -289,7 +329,8 @@ static int candidate(call *c, int p, int k) {
 static char free_kind(const call *c) {
   char kind = 0;
   for (int p = 0; p < c->info->params; p++)
-    if (c->given[p].set && c->given[p].arrays && (!kind || c->given[p].array[0].f.kind == 'f'))
+    if (c->given[p].set && c->given[p].arrays && c->given[p].array[0].f.kind != 'k' &&
+        (!kind || c->given[p].array[0].f.kind == 'f'))
       kind = c->given[p].array[0].f.kind;
   return kind;
 }
@@ -341,6 +382,9 @@ static void embellish(tme_engine *e, call *c) {
   for (int p = 0; p < c->info->params; p++) {
     const tme_param_info *info = tme_op_param(c->info, p);
     if (!info->optional || c->given[p].set) continue;
+    if (special_of(c, p) && special_of(c, p)->f.kind == 'k') set_special(c, p, special_of(c, p));
+    if (!strncmp(c->info->name, "random_", 7) && !strcmp(info->name, "shape") && !c->given[0].set)
+      set_ints(&c->given[p], 1, (int64_t[]){3});
     if (info->kind != TME_PARAM_AXES && (info->kind != TME_PARAM_PERDIM || place_of(c, p))) continue;
     int n = candidate(c, p, 0), k = 0;
     while (!works(e, c) && ++k < n) candidate(c, p, k);
@@ -594,7 +638,8 @@ static bool print_row(tme_engine *exact, tme_engine *narrow, const tme_op_info *
   *dtypes = *shapes = *example = 0;
   failures f = {0};
   bool arrays = false;
-  for (int p = 0; p < info->params; p++) arrays |= c.given[p].set && c.given[p].arrays;
+  for (int p = 0; p < info->params; p++)
+    arrays |= c.given[p].set && c.given[p].arrays && c.given[p].array[0].f.kind != 'k';
   if (arrays) print_dtypes(narrow, &c, dtypes, sizeof dtypes);
   write_shapes(exact, &c, shapes, sizeof shapes);
   write_example(exact, &c, example, sizeof example);

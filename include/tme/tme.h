@@ -203,6 +203,10 @@ TME_API tme_dtype tme_engine_default_dtype(tme_engine *e);
 /* The folder chosen for the disk cache, which need not exist; "" for no cache on disk. Valid while the engine lives. */
 TME_API const char *tme_engine_cache_dir(tme_engine *e);
 TME_API int tme_engine_threads(tme_engine *e);
+/* What is drawn without a key takes the next one of the engine's stream, which this begins anew; an engine begins with seed 0. The
+ * i-th key is row i of random_split(random_key(seed), n). A function of tme_compile that draws without a key takes the next key with
+ * each call. By any thread; threads that draw at once share the keys in the order in which they come. */
+TME_API void tme_seed(tme_engine *e, uint64_t seed);
 /* The BLAS and LAPACK that answer the SVD, and products where there is no JIT: "openblas 0.3.21, core Zen", "" for none. The
  * JIT's products are the engine's own. *warning (NULL is allowed) says why that library is slow here, "" if it is not. Opens
  * the library; the texts live as long as the process. */

@@ -239,6 +239,15 @@ static PyObject *trim(PyObject *self, PyObject *unused) {
   Py_RETURN_NONE;
 }
 
+static PyObject *seed(PyObject *self, PyObject *value) {
+  PyObject *whole = PyNumber_Index(value);
+  uint64_t v = whole ? PyLong_AsUnsignedLongLongMask(whole) : 0;
+  Py_XDECREF(whole);
+  if (PyErr_Occurred()) return NULL;
+  tme_seed(((engine_object *)self)->engine, v);
+  Py_RETURN_NONE;
+}
+
 /* ---- with engine: ------------------------------------------------------------------------------------------------------ */
 
 /* Tokens of the blocks entered and not left yet, the innermost last, for each context by itself: a ContextVar too. */
@@ -334,6 +343,9 @@ static PyMethodDef methods[] = {
      "cache_stats($self, /)\n--\n\nCounts of the caches, plans and the memory pool: a dict."},
     {"clear_cache", (PyCFunction)(void (*)(void))clear_cache, METH_VARARGS | METH_KEYWORDS,
      "clear_cache($self, /, disk=False)\n--\n\nDrops compiled code and plans from memory, and from the disk too if asked."},
+    {"seed", seed, METH_O,
+     "seed($self, seed, /)\n--\n\nBegins anew, with a whole number, the stream of keys that random numbers without a key have. An engine "
+     "begins with 0."},
     {"trim", trim, METH_NOARGS, "trim($self, /)\n--\n\nGives the memory that the pool keeps back to the system."},
     {"__enter__", engine_enter, METH_NOARGS, NULL},
     {"__exit__", engine_exit, METH_VARARGS, NULL},

@@ -1,6 +1,7 @@
 /* From a call to a node: arguments, type inference, casts. */
 #include "array/apply.h"
 #include "array/compose.h"
+#include "array/random.h"
 #include "array/scope.h"
 #include "array/sized.h"
 #include "array/untyped.h"
@@ -318,7 +319,7 @@ static tme_status infer(application *c, const op_type **in, tme_dtype *cast, tme
                .cast = cast};
   /* Integers are not brought down to narrow floats: what is made of them is f32, and rounds once at the end. */
   tme_dtype narrow = TME_DTYPE_NONE;
-  if (dtype_is_narrow(o.default_float) && c->nin && !floats && c->def->family != FAMILY_cast) {
+  if (dtype_is_narrow(o.default_float) && c->nin && !floats && c->def->family != FAMILY_cast && c->def->key < 0) {
     narrow = o.default_float;
     o.default_float = dtype_wide(narrow);
   }
@@ -355,6 +356,16 @@ static tme_status compare(application *c, const op_type **in, tme_dtype *cast, t
     s = infer(c, in, cast, out);
   }
   node_release(own);
+  return s;
+}
+
+/* What is drawn with a key, of the engine's own where none is given. */
+static tme_status draw(application *c, const op_type **in, tme_dtype *cast, tme_array **out) {
+  tme_scope *between = scope_between(c->s, c->def->name);
+  if (!between) return c->s->err.code;
+  tme_status s = random_operands(c->s, between, c->def, c->in, c->attrs);
+  if (s == TME_OK) s = infer(c, in, cast, out);
+  tme_scope_free(between);
   return s;
 }
 
@@ -408,6 +419,7 @@ tme_status apply(tme_scope *s, int op, const tme_arg *args, int nargs, tme_array
   if (op == OP_round && attrs.elementwise.decimals) return compose_round(s, in[0], attrs.elementwise.decimals, out);
   if (op == OP_pad && attrs.view.mode != VIEW_MODE_CONSTANT) return compose_pad(s, in[0], &attrs, out);
   if (sized_is_open(d, &attrs)) return sized_apply(s, op, args, nargs, in, c.nin, out);
+  if (d->key >= 0) return draw(&c, types, cast, out);
   return is_comparison(d->rule) ? compare(&c, types, cast, out) : infer(&c, types, cast, out);
 }
 

@@ -16,6 +16,7 @@ tme_status context_open(context *c, const tme_options *o, void (*end)(context *c
   if (s != TME_OK) return s;
   atomic_init(&c->refs, 1);
   lock_init(&c->log_lock, LOCK_USERS);
+  lock_init(&c->keys.lock, LOCK_INNER);
   s = open_parts(c, e);
   if (s != TME_OK) context_close(c);
   return s;
@@ -27,5 +28,6 @@ void context_close(context *c) {
   error why = {.code = TME_OK};
   if (profile_free(c->profile, &why) != TME_OK) context_log(c, TME_LOG_WARNING, "%s", why.text);
   lock_end(&c->log_lock);
+  lock_end(&c->keys.lock);
   config_free(&c->config);
 }

@@ -2,7 +2,7 @@
 #ifndef TME_CONTEXT_H
 #define TME_CONTEXT_H
 
-#include "base/lock.h"
+#include "context/keys.h"
 #include "context/profile.h"
 #include "context/stop.h"
 #include "memory/buffer.h"
@@ -46,6 +46,7 @@ struct context {
   struct threads *threads;
   pool *pool;
   profile *profile; /* NULL: off */
+  key_stream keys;
   struct backend
       *fallback; /* the engine's last backend, which can do everything: "nojit", or "reference" if asked for */
   lock log_lock;

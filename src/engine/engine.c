@@ -61,6 +61,10 @@ tme_dtype tme_engine_default_dtype(tme_engine *e) { return e ? e->context.config
 const char *tme_engine_cache_dir(tme_engine *e) { return e ? e->context.config.cache_dir : ""; }
 int tme_engine_threads(tme_engine *e) { return e ? threads_count(e->context.threads) : 0; }
 
+void tme_seed(tme_engine *e, uint64_t seed) {
+  if (e) keys_seed(&e->context.keys, seed);
+}
+
 void tme_engine_trim(tme_engine *e) {
   if (e) pool_trim(e->context.pool);
 }

@@ -17,6 +17,7 @@ struct buffer {
   pool *pool;             /* owner of the block; NULL: `release` gives it back */
   void (*release)(void *user);
   void *user;
+  bool drawn;            /* a key from the engine's stream: context/keys.h */
   buffer *next;          /* the pool's free list */
   const char *failure;   /* a numerical failure found while computing it (static text), or NULL */
   const char *failed_op; /* in which operation (static text) */

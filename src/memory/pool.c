@@ -133,6 +133,7 @@ buffer *pool_get(pool *p, size_t bytes) {
   b->pool = p;
   b->ready = NULL;
   b->next = NULL;
+  b->drawn = false;
   b->failure = b->failed_op = NULL;
   b->failed_matrix = 0;
   return b;

@@ -115,6 +115,7 @@ static void parse_default(op_param *p, const char *s) {
 /* `p`: the row's first parameter; returns the first of the next row. Rows that break a limit do not build: tools/genops.c. */
 static op_param *parse(op_def *d, op_param *p) {
   d->params = p;
+  d->key = -1;
   d->attrs_size = offsetof(op_attrs, max_any) + sizeof(bool);
   for (const char *s = d->signature; *s; d->nparams++, p++) {
     size_t field = (size_t)(p - params);
@@ -135,6 +136,7 @@ static op_param *parse(op_def *d, op_param *p) {
       d->ninputs = -1;
     else if (p->kind == PARAM_ARRAY || p->kind == PARAM_OPTIONAL_ARRAY)
       p->input = d->ninputs++;
+    if (p->kind == PARAM_OPTIONAL_ARRAY && !strcmp(p->name, "key")) d->key = p->input;
     p->offset = fields[field].offset;
     size_t end = p->offset + fields[field].size;
     if (end > d->attrs_size) d->attrs_size = end;

@@ -133,6 +133,7 @@ typedef struct op_def {
   /* from the signature */
   int nparams, ninputs; /* arrays: array and array? parameters; -1 if it takes a list */
   size_t attrs_size;    /* bytes of op_attrs that its parameters reach */
+  int key;              /* which input is the key that is drawn where none is given; -1: none */
   const op_param *params;
 } op_def;
 

@@ -255,6 +255,9 @@ static tme_status bind(const tme_function *f, const part *p, eval_run *r, tme_ar
     *v = p->leaf[i];
     if (from.kind == LEAF_VALUE) {
       st = in_rows(f, &value[from.number], v, e);
+    } else if (!a && v->buf->drawn) {
+      v->buf = keys_next(&f->engine->context.keys, f->engine->context.pool);
+      if (!v->buf) st = fail_memory(e, "call", sizeof(uint64_t));
     } else if (!a) {
       buffer_retain(v->buf);
     } else {

@@ -127,8 +127,12 @@ const function_graph *function_trace(tme_function *f, error *e) {
 
 static node *node_of_view(tme_engine *e, const array_view *v) {
   op_type t = view_type(v);
-  node *n = node_new(e, OP_leaf, NULL, 0, NULL, &t, 1);
-  if (n) array_set(&n->out[0], buffer_retain(v->buf), v->offset, v->strides);
+  buffer *b = v->buf->drawn ? keys_next(&e->context.keys, e->context.pool) : buffer_retain(v->buf);
+  node *n = !b ? NULL : node_new(e, OP_leaf, NULL, 0, NULL, &t, 1);
+  if (n)
+    array_set(&n->out[0], b, v->offset, v->strides);
+  else
+    buffer_release(b);
   return n;
 }
 

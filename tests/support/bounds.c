@@ -27,6 +27,8 @@
  *                   eps of itself, the result by twice that times max|v|; attention_weights: the weights
  *   dct, dst        64 eps max|result|: the roots of unity are functions, of which transforms are made
  *   hanning, ...    16 eps, kaiser: |beta| eps more
+ *   random          32 eps (|result| + 1 + the parameters): functions of the same bits, of 2 ulp each
+ *   multivariate normal  16 sqrt(eps n) (|result| + 1 + |mean|): a root of singular values, the small ones of which are inexact
  *   convolution,    W(K) eps of the same of the magnitudes, K terms in a window; complex: twice as much
  *   avg_pool        the same, K elements in a window
  *   nansum, nanprod those of sum and prod; nanmean, nanvar: W eps max|x| and W eps max|x|^2 4, nanstd the root of it
@@ -302,6 +304,17 @@ static double window_bound(const cell *c) {
   return 16 + (beta ? fabs(beta->f) : 0);
 }
 
+/* ---- random numbers --------------------------------------------------------------------------------------------------------- */
+
+/* Together, all operands but the key. */
+static tme_array *bound_drawn(tme_scope *s, const cell *c, tme_array *const *in, tme_array *want, int params,
+                              double eps) {
+  tme_array *b = plus(s, wide(s, want), 1);
+  for (int i = 0; i < params; i++)
+    if (c->in[i].dtype != TME_U32) b = tme_add(s, b, wide(s, in[i]));
+  return times(s, b, eps);
+}
+
 /* ---- the row's own bound --------------------------------------------------------------------------------------------------- */
 
 /* The expressions as written: what is in a row decides what can be promised of it. */
@@ -362,6 +375,13 @@ bool cell_bound(tme_scope *s, const cell *c, tme_array *const *in, tme_array *wa
   case FAMILY_geometric: out->ulps = 16; return true;
   case FAMILY_attention:
   case FAMILY_weights: out->array = bound_attention(s, c, want, eps); break;
+  case FAMILY_random:
+    if (c->op == OP_random_uniform) return true;
+    out->array = bound_drawn(s, c, in, want, c->nin, 32 * eps);
+    break;
+  case FAMILY_random_multivariate_normal:
+    out->array = bound_drawn(s, c, in, want, 1, 16 * sqrt(eps * (double)c->in[0].shape[c->in[0].rank - 1]));
+    break;
   case FAMILY_dct: out->array = bound_largest(s, want, 64 * eps); break;
   case FAMILY_window: out->array = plus(s, times(s, wide(s, want), 0), window_bound(c) * eps); break;
   default:
