@@ -135,6 +135,7 @@ static void defaults_are_what_stands(void **state) {
                   {TME_F32, 3, {1, 4, 4}, TME_DTYPE_NONE},
                   {TME_F32, 4, {1, 4, 4, 1}, TME_DTYPE_NONE},
                   {TME_F32, 5, {1, 4, 2, 2, 1}, TME_DTYPE_NONE},
+                  {TME_F32, 3, {2, 2, 2}, TME_DTYPE_NONE},
                   {TME_F32, 2, {4, 4}, TME_F32},
                   {TME_F32, 2, {4, 4}, TME_I64},
                   {TME_F32, 2, {4, 3}, TME_DTYPE_NONE},

@@ -67,7 +67,7 @@ typedef struct form {
 /* Those of floats first: most operations take them, and all operands alike. */
 static const form forms[FORMS] = {
     {'f', 2, {2, 3}, false},    {'f', 2, {2, 2}, false},       {'f', 1, {3}, false},
-    {'f', 3, {1, 3, 1}, false}, {'f', 4, {1, 2, 2, 1}, false}, {'f', 5, {1, 1, 2, 2, 1}, false},
+    {'f', 3, {2, 2, 2}, false}, {'f', 4, {1, 2, 2, 1}, false}, {'f', 5, {1, 1, 2, 2, 1}, false},
     {'i', 1, {2}, false},       {'i', 2, {2, 2}, false},       {'b', 1, {3}, false},
     {'i', 1, {3}, false},       {'f', 2, {2, 2}, true}};
 enum { FLOAT_FORMS = 6, BOOLS = 8, WHOLE = 9 };

@@ -218,7 +218,65 @@ def test_extreme_losses():
     assert float(tme.log_cosh_loss(np.array([1e-4]), np.array([0.0]))) == pytest.approx(5e-9, rel=1e-6)
 
 
+# ---- mixtures of experts -------------------------------------------------------------------------------------------------
+
+
+def routed(logits, k, capacity=None):
+    chosen = np.argsort(-logits, axis=-1, kind="stable")[:, :k]
+    weights = np.exp(np.take_along_axis(logits, chosen, -1))
+    weights /= weights.sum(-1, keepdims=True)
+    used = np.zeros(logits.shape[-1], int)
+    for j in range(k):
+        for t in range(len(logits)):
+            if capacity is not None and used[chosen[t, j]] >= capacity:
+                weights[t, j] = 0
+            used[chosen[t, j]] += 1
+    p = np.exp(log_softmax(logits)).mean(0)
+    return weights, chosen, logits.shape[-1] * (used / used.sum() * p).sum()
+
+
+@pytest.mark.parametrize("k", [1, 2, 5])
+@pytest.mark.parametrize("capacity", [None, 0, 3])
+def test_routing(k, capacity):
+    logits, noise = normal(12, 5), normal(12, 5)
+    given = {} if capacity is None else {"capacity": capacity}
+    for got, want in zip(tme.moe_route(logits, k, noise, **given), routed(logits + noise, k, capacity), strict=True):
+        check(got, want)
+    weights, indices, loss = tme.moe_route(logits.reshape(3, 4, 5), k, **given)
+    want = routed(logits, k, capacity)
+    check(weights, want[0].reshape(3, 4, k))
+    check(indices, want[1].reshape(3, 4, k))
+    assert indices.dtype == tme.int64
+    assert loss.shape == ()
+
+
+def test_routing_of_what_is_alike_and_of_nan():
+    weights, indices, loss = tme.moe_route(np.zeros((8, 4)), 2)
+    check(indices, np.tile([0, 1], (8, 1)))
+    check(weights, np.full((8, 2), 0.5))
+    check(loss, 1.0)
+    weights, indices, _ = tme.moe_route(np.array([[np.nan, 1.0, 2.0]]), 2)
+    check(indices, [[2, 1]])
+    assert np.isnan(np.asarray(weights)).all()
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32", "float16"])
+def test_mixing(dtype):
+    x, experts = normal(7, 6), normal(4, 6, 3)
+    weights, indices, _ = routed(normal(7, 4), 2)
+    want = np.stack([sum(w * (x[t] @ experts[i]) for w, i in zip(weights[t], indices[t], strict=True)) for t in range(7)])
+    t = getattr(tme, dtype)
+    got = tme.moe_mix(*(tme.asarray(a).astype(t) for a in (x, weights, experts)), indices)
+    assert got.dtype == t
+    check(got.astype(tme.float64), want, {"float64": 1e-12, "float32": 1e-5, "float16": 0.02}[dtype])
+    twice = tme.moe_mix(x[0], np.array([0.5, 0.25]), experts, np.array([-1, 3]))
+    check(twice, 0.75 * x[0] @ experts[3])
+    every = normal(7, 4)
+    check(tme.moe_mix(x, every, experts), np.einsum("te,td,edo->to", every, x, experts))
+
+
 T = np.array([0, 1, 2, 3])
+E = np.ones((3, 6, 2))
 
 
 @pytest.mark.parametrize(
@@ -255,6 +313,16 @@ T = np.array([0, 1, 2, 3])
         (lambda: tme.eval(tme.cross_entropy(X, T + 5)), "out of range"),
         (lambda: tme.nll_loss(X, Y[:, 0]), "expected whole numbers"),
         (lambda: tme.mse_loss(X + 1j, Y), "takes real numbers"),
+        (lambda: tme.moe_route(X, 7), "k is 7, expected 1 to 6"),
+        (lambda: tme.moe_route(X, 0), "k is 0"),
+        (lambda: tme.moe_route(X, 1, Y[0]), "expected the same"),
+        (lambda: tme.moe_route(X, 1, capacity=-2), "capacity is -2"),
+        (lambda: tme.moe_route(X[0, 0], 1), "no axis of experts"),
+        (lambda: tme.moe_mix(X, Y[:, :2], E, T[:, None]), "another shape than the weights"),
+        (lambda: tme.moe_mix(X, Y[:, :1], E, Y[:, :1]), "indices must be integers"),
+        (lambda: tme.moe_mix(X, Y[:, :1], E[0], T[:, None]), "experts are matrices"),
+        (lambda: tme.moe_mix(X, Y[:, :1], E), "not a weight for each expert"),
+        (lambda: tme.eval(tme.moe_mix(X, Y[:, :1], E, T[:, None])), "out of range"),
     ],
 )
 def test_bad_input(call, words):

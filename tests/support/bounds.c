@@ -195,6 +195,7 @@ static tme_array *bound_neural(tme_scope *s, const cell *c, tme_array *want, dou
   switch (op_get(c->op)->family) {
   case FAMILY_channel_norm: units = 24 * (walk(n) + 12); break;
   case FAMILY_rope: units = 1000; break;
+  case FAMILY_moe_mix: units = 128 * walk(32); break; /* two experts, eight columns, of four experts in the sum */
   case FAMILY_losses:
     units = 16 * (walk(n) + 64) * (reduction->kind == TME_ARG_TEXT && !strcmp(reduction->word, "sum") ? n : 1);
     break;
@@ -355,6 +356,7 @@ bool cell_bound(tme_scope *s, const cell *c, tme_array *const *in, tme_array *wa
   case FAMILY_rope:
   case FAMILY_sinusoidal_positions:
   case FAMILY_glu:
+  case FAMILY_moe_mix:
   case FAMILY_losses: out->array = bound_neural(s, c, want, eps); break;
   case FAMILY_softmin: out->array = times(s, wide(s, want), (walk((double)operand_size(&c->in[0])) + 12) * eps); break;
   case FAMILY_dot:

@@ -178,3 +178,29 @@ static void lose(cell *c, tme_dtype t, int l, int k) {
 }
 
 void cells_losses(matrix *m, int op) { each_layout(m, op, false, lose, COUNT(rows)); }
+
+/* ---- mixtures of experts ---------------------------------------------------------------------------------------------------------- */
+
+static void routed(cell *c, tme_dtype t, int l, int k) {
+  static const dims logits[] = {{2, {9, 5}}, {3, {2, 4, 8}}, {1, {3}}, {2, {0, 4}}};
+  cell_in(c, "logits", t, logits[k].rank, logits[k].shape)->layout = (layout)l;
+  if (l & 1) cell_in(c, "noise", t, logits[k].rank, logits[k].shape);
+  cell_int(c, "k", 1 + l % 3);
+  if (l & 2) cell_int(c, "capacity", 2);
+}
+
+void cells_moe_route(matrix *m, int op) { each_layout(m, op, false, routed, 4); }
+
+static void mixed(cell *c, tme_dtype t, int l, int k) {
+  static const dims examples[] = {{2, {9, 5}}, {3, {2, 4, 8}}, {1, {3}}, {2, {0, 4}}};
+  dims x = examples[k], chosen = x;
+  int64_t experts[] = {4, x.shape[x.rank - 1], 6};
+  chosen.shape[x.rank - 1] = 2;
+  cell_in(c, "x", t, x.rank, x.shape)->layout = (layout)l;
+  cell_in(c, "weights", t, x.rank, chosen.shape);
+  if (l & 1) experts[0] = 2;
+  cell_in(c, "experts", t, 3, experts)->layout = (layout)(l * 2 % LAYOUT_COUNT);
+  if (!(l & 1)) places(c, "indices", x.rank, chosen.shape, 4);
+}
+
+void cells_moe_mix(matrix *m, int op) { each_layout(m, op, false, mixed, 4); }
