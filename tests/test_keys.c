@@ -199,6 +199,42 @@ static void test_threads(void **state) {
   tme_engine_free(e);
 }
 
+/* Allocations that fail, one after the other: the numbers are right or there is an error, and nothing is lost. */
+static void test_faults(void **state) {
+  (void)state;
+  static const int64_t shape[] = {3, 5};
+  uint64_t want[15] = {0};
+  long live = mem_live();
+  bool failed = true;
+  for (long k = 0; failed; k++) {
+    tme_engine *e = engine_of("nojit", 1);
+    tme_scope *s = tme_scope_new(e);
+    mem_fail_at(k, false);
+    tme_array *p = tme_full(s, shape + 1, 1, 0.2, TME_F64),
+              *key = tme_random_split(s, tme_random_bits(s, (int64_t[]){2}, 1, 4, NULL), 2);
+    tme_array *all[] = {
+        tme_random_choice(s, tme_integer(s, 9), shape, 2, true, NULL, 0, NULL),
+        tme_random_choice(s, tme_integer(s, 5), shape + 1, 1, false, p, 0, NULL),
+        tme_random_permutation(s, tme_integer(s, 5), 0, NULL),
+        tme_random_multinomial(s, tme_integer(s, 5), p, shape, 1, TME_I64, NULL),
+        tme_random_sobol(s, 5, 3, tme_random_bits(s, (int64_t[]){2}, 1, 4, NULL), TME_F64),
+        tme_random_gamma(s, p, shape, 2, NULL, TME_F64, NULL),
+        tme_random_bits(s, shape, 2, 8, NULL),
+    };
+    failed = tme_eval_all(s, all, COUNT(all)) != TME_OK || !key;
+    const uint64_t *got = failed ? NULL : tme_data(s, all[COUNT(all) - 1]);
+    mem_fail_at(0, false);
+    if (!got) failed = true;
+    if (failed) assert_true(tme_error_code(s) != TME_OK && *tme_error(s));
+    if (!k && got) memcpy(want, got, sizeof want);
+    if (!k) failed = true;
+    if (got) assert_memory_equal(got, want, sizeof want);
+    tme_scope_free(s);
+    tme_engine_free(e);
+    assert_int_equal(mem_live(), live);
+  }
+}
+
 /* ---- whole numbers beyond doubles ------------------------------------------------------------------------------------------ */
 
 static void test_wide_integers(void **state) {
@@ -235,9 +271,9 @@ static void test_wide_integers(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_known_answers), cmocka_unit_test(test_blocks),    cmocka_unit_test(test_same_numbers),
-      cmocka_unit_test(test_stream),        cmocka_unit_test(test_functions), cmocka_unit_test(test_threads),
-      cmocka_unit_test(test_wide_integers),
+      cmocka_unit_test(test_known_answers), cmocka_unit_test(test_blocks),        cmocka_unit_test(test_same_numbers),
+      cmocka_unit_test(test_stream),        cmocka_unit_test(test_functions),     cmocka_unit_test(test_threads),
+      cmocka_unit_test(test_faults),        cmocka_unit_test(test_wide_integers),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -17,7 +17,7 @@ static int rotate(graph *g, int x, int n) { return graph_bin(g, OP_bitwise_or, l
 
 static int word_of_key(graph *g, int key, int64_t i) {
   op_attrs at = {.view = {.start = {1, {i}}, .stop = {1, {i + 1}}, .step = {1, {1}}}};
-  return graph_reshape(g, graph_op(g, OP_slice, &key, 1, &at), 0, NULL);
+  return graph_reshape(g, graph_op(g, OP_slice, &key, 1, &at), 0, at.view.start.v);
 }
 
 g_block graph_threefry(graph *g, int key, g_block counter) {

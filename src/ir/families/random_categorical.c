@@ -32,15 +32,18 @@ tme_status infer_random_categorical(op_call *c, op_type *out, error *e) {
       type_shape_text(&rows, needed);
       return fail(e, TME_ERR_SHAPE, "%s: rows of shape %s do not broadcast to %s", op_name(c->op), needed, given);
     }
-    if (a->shape.n >= 0) return TME_OK;
   }
-  out->rank = rows.rank;
-  memcpy(out->shape, rows.shape, sizeof rows.shape);
-  if (a->num_samples >= 0) {
-    out->shape[out->rank++] = a->num_samples;
-    a->shape.n = -1;
+  if (a->shape.n < 0) {
+    out->rank = rows.rank;
+    memcpy(out->shape, rows.shape, sizeof rows.shape);
+    if (a->num_samples >= 0) out->shape[out->rank++] = a->num_samples;
   }
-  return TME_OK;
+  /* The noise has the axis too. */
+  op_type noisy = *out;
+  if (noisy.rank == TME_MAX_RANK)
+    return fail(e, TME_ERR_SHAPE, "%s: results have at most %d dimensions", op_name(c->op), TME_MAX_RANK - 1);
+  noisy.shape[noisy.rank++] = x->shape[a->axis];
+  return type_check_size(&noisy, op_name(c->op), e);
 }
 
 /* The axis moved to the end, with one before it for the samples. */
@@ -64,10 +67,6 @@ int decompose_random_categorical(graph *g, const g_site *s) {
   op_type noisy = s->node->type;
   tme_dtype t = graph_get(g, x)->type.dtype;
   int64_t n = graph_get(g, x)->type.shape[a->axis];
-  if (noisy.rank == TME_MAX_RANK) {
-    fail(&g->err, TME_ERR_UNSUPPORTED, "random_categorical: results have at most %d dimensions", TME_MAX_RANK - 1);
-    return -1;
-  }
   noisy.shape[noisy.rank++] = n;
   if (!type_size(&noisy))
     return graph_broadcast(g, graph_number(g, TME_I64, 0), s->node->type.rank, s->node->type.shape);
