@@ -27,6 +27,8 @@
  *                   eps of itself, the result by twice that times max|v|; attention_weights: the weights
  *   dct, dst        64 eps max|result|: the roots of unity are functions, of which transforms are made
  *   hanning, ...    16 eps, kaiser: |beta| eps more
+ *   average         (W + 8) eps (|result| + 1) 4, of numbers up to 2 and weights of 0.5 to 2
+ *   moments         order 4^order W eps, of numbers up to 2; skew, kurtosis, cov, corrcoef: 256 W eps (|result| + 1)
  *   random          32 eps (|result| + 1 + the parameters): functions of the same bits, of 2 ulp each
  *   multivariate normal  16 sqrt(eps n) (|result| + 1 + |mean|): a root of singular values, the small ones of which are inexact
  *   convolution,    W(K) eps of the same of the magnitudes, K terms in a window; complex: twice as much
@@ -305,6 +307,15 @@ static double window_bound(const cell *c) {
   return 16 + (beta ? fabs(beta->f) : 0);
 }
 
+/* ---- statistics of numbers up to 2 --------------------------------------------------------------------------------------------- */
+
+static tme_array *bound_statistics(tme_scope *s, const cell *c, tme_array *want, double eps) {
+  const cell_arg *order = cell_get(c, "order");
+  double n = walk((double)operand_size(&c->in[0])) + 8;
+  double factor = order ? (double)(order->i + 1) * pow(4, (double)order->i) : c->op == OP_average ? 4 : 256;
+  return times(s, plus(s, wide(s, want), 1), factor * n * eps);
+}
+
 /* ---- random numbers --------------------------------------------------------------------------------------------------------- */
 
 /* Together, all operands but the key. */
@@ -377,6 +388,9 @@ bool cell_bound(tme_scope *s, const cell *c, tme_array *const *in, tme_array *wa
   case FAMILY_geometric: out->ulps = 16; return true;
   case FAMILY_attention:
   case FAMILY_weights: out->array = bound_attention(s, c, want, eps); break;
+  case FAMILY_average:
+  case FAMILY_moments:
+  case FAMILY_covariance: out->array = bound_statistics(s, c, want, eps); break;
   case FAMILY_random:
     if (c->op == OP_random_uniform) return true;
     out->array = bound_drawn(s, c, in, want, c->nin, 32 * eps);
