@@ -83,8 +83,8 @@ message(STATUS "LLVM ${llvm_version}, ${llvm_linkage}: ${llvm_include}")
 
 # What the module uses of the library, compiled into it: it exports one symbol and imports none of the library's.
 file(GLOB llvm_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/emit/llvm/*.c)
-foreach(name base/error base/mem base/grow base/text base/dtype base/half base/convert base/clock base/libm kernel/ix kernel/kernel
-    kernel/kernel_verify)
+foreach(name base/error base/mem base/grow base/text base/dtype base/half base/convert base/clock base/libm base/special kernel/ix
+    kernel/kernel kernel/kernel_verify)
   list(APPEND llvm_sources ${PROJECT_SOURCE_DIR}/src/${name}.c)
 endforeach()
 

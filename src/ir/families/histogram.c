@@ -6,7 +6,7 @@
 static tme_status infer_edges(op_call *c, int edges, int64_t bins, double low, double high, tme_dtype t, op_type *out,
                               error *e) {
   const op_type *given = c->in[edges];
-  *out = (op_type){.dtype = t, .rank = 1, .shape = {bins + 1}};
+  *out = (op_type){.dtype = t, .rank = 1};
   if (given) {
     if (given->rank != 1 || given->shape[0] < 2)
       return fail(e, TME_ERR_SHAPE, "%s: edges are to be a vector of two or more", op_name(c->op));
@@ -22,6 +22,7 @@ static tme_status infer_edges(op_call *c, int edges, int64_t bins, double low, d
   if (low > high || isinf(low) || isinf(high))
     return fail(e, TME_ERR_ARGUMENT, "%s: the range is from %g to %g, expected finite ascending numbers",
                 op_name(c->op), low, high);
+  out->shape[0] = bins + 1;
   return TME_OK;
 }
 
