@@ -477,7 +477,7 @@ class Errors(Program):
         self.caret("1 + wieght", "unknown name 'wieght'; did you mean 'weight'?", "wieght", "weight=m.npy")
         self.caret("q", "unknown name 'q'", "q")
         self.caret("1 + gelu", "'gelu' is an operation", "gelu")
-        self.caret("2 * glu(3)", "no operation 'glu'; did you mean 'gelu'?", "glu")
+        self.caret("2 * gleu(3)", "no operation 'gleu'; did you mean 'gelu'?", "gleu")
         self.caret("sum(m, axes=0)", "no parameter 'axes'; did you mean 'axis'?", "axes", "m=m.npy")
         self.caret("sum()", "'x' is missing", "sum")
         self.caret("sum(1, 2, 3, 4)", "too many arguments", "4")

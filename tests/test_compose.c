@@ -78,7 +78,7 @@ static void decimals_of_integers(tme_scope *s) {
   assert_null(tme_round(s, integers(s, TME_I64, 1, x), -19));
   test_error(s, TME_ERR_ARGUMENT, "round: decimals is -19, expected at least -18 for int64");
   assert_null(tme_round(s, tme_boolean(s, true), 1));
-  test_error(s, TME_ERR_DTYPE, "round: takes real numbers, not bool");
+  test_error(s, TME_ERR_DTYPE, "round: takes numbers, not bool");
   assert_null(tme_round(s, NULL, 1));
   test_error(s, TME_ERR_ARGUMENT, "round");
 }

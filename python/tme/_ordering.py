@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "argsort", "histogram", "histogram2d", "nanpercentile", "nanquantile", "nonzero", "percentile", "quantile", "sort",
-    "unique_all", "unique_counts", "unique_inverse",
+    "unique_all", "unique_counts", "unique_inverse", "where",
 ]  # fmt: skip
 
 
@@ -105,6 +105,20 @@ def nonzero(x: _ArrayLike, /, size: int = -1) -> tuple[Array, ...]:
     if not places.shape[1]:
         raise ValueError("nonzero: the array has no axes, and so no indices")
     return tuple(places[:, axis] for axis in range(places.shape[1]))
+
+
+def where(condition: _ArrayLike, x: _ArrayLike | None = None, y: _ArrayLike | None = None, /) -> Array | tuple[Array, ...]:
+    """Take x where the condition is true, else y; of a condition alone, find where it is true, as nonzero does.
+
+    >>> import tme
+    >>> tme.where(tme.array([True, False]), 1, 2).tolist()
+    [1, 2]
+    """
+    if x is None and y is None:
+        return nonzero(condition)
+    if x is None or y is None:
+        raise TypeError("where: takes x and y both or none")
+    return _core.where(condition, x, y)
 
 
 _Range = tuple[float, float] | None

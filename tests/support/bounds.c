@@ -162,7 +162,7 @@ static tme_array *bound_products(tme_scope *s, const cell *c, tme_array *const *
     terms = fmax(terms, (double)operand_size(&c->in[i]));
   }
   if (cell_apply(s, c, size, &out) != TME_OK) return NULL;
-  return times(s, tme_astype(s, out, TME_F64), c->nin * parts * walk(terms) * eps);
+  return times(s, wide(s, out), c->nin * parts * walk(terms) * eps);
 }
 
 /* ---- windows ----------------------------------------------------------------------------------------------------------------- */

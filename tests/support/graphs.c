@@ -264,7 +264,9 @@ static bool try_call(maker *m) {
   tme_array *in[CELL_INPUTS] = {NULL}, *out[OP_MAX_OUTPUTS];
   if (!wanted(m, op)) return false;
   cell_init(&made.c, op, true);
-  bool drawn = m->kind == GRAPH_EVERY && (op_get(op)->family == FAMILY_create || below(m, 2));
+  bool keyed = op_get(op)->key >= 0; /* without a key each engine draws other numbers: cells have one */
+  if (keyed && m->kind != GRAPH_EVERY) return false;
+  bool drawn = m->kind == GRAPH_EVERY && (keyed || op_get(op)->family == FAMILY_create || below(m, 2));
   bool good = drawn ? draw_call(m, &made) : fill_call(m, &made);
   for (int k = 0; k < made.c.nin; k++) in[k] = m->v[made.src[k]];
   good = good && m->g->n < GRAPH_NODES && cell_apply(m->s, &made.c, in, out) == TME_OK && fits(m, out[0]);
