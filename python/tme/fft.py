@@ -1,36 +1,7 @@
 """Fourier transforms, by the names of the array API standard and of NumPy."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
-from . import _core
+from ._fft import fftfreq, rfftfreq
 from ._modules import members
 
-if TYPE_CHECKING:
-    from ._core import Array, _DtypeLike
-
 __all__ = sorted(members("fft"))
-globals().update(members("fft"))
-
-
-def fftfreq(n: int, /, *, d: float = 1.0, dtype: _DtypeLike | None = None, device: str | None = None) -> Array:
-    """Make the frequencies of the elements of fft, of samples at distances d: 0, 1, ..., then the negative ones, over n d.
-
-    >>> import tme
-    >>> tme.fft.fftfreq(4).tolist()
-    [0.0, 0.25, -0.5, -0.25]
-    """
-    numbers = _core.fftfreq(n, d, dtype)
-    return numbers if device is None else numbers.to_device(device)
-
-
-def rfftfreq(n: int, /, *, d: float = 1.0, dtype: _DtypeLike | None = None, device: str | None = None) -> Array:
-    """Make the frequencies of the elements of rfft, of samples at distances d: 0, 1, ... up to n / 2, over n d.
-
-    >>> import tme
-    >>> tme.fft.rfftfreq(4).tolist()
-    [0.0, 0.25, 0.5]
-    """
-    numbers = _core.rfftfreq(n, d, dtype)
-    return numbers if device is None else numbers.to_device(device)
+globals().update(members("fft") | {"fftfreq": fftfreq, "rfftfreq": rfftfreq})

@@ -21,6 +21,8 @@ const char *supports_reduce(int op, tme_dtype t) {
   return dtype_is_complex(t) && op != OP_sum ? "a reduction of complex numbers other than a sum" : NULL;
 }
 
+const char *supports_nan_reduce(int op, tme_dtype t) { return op == OP_nanprod ? supports_reduce(OP_prod, t) : NULL; }
+
 const char *op_supports(int op, tme_dtype t) {
   const char *why = dtype_no_kernels(t);
   static op_supports_fn *const families[FAMILY_COUNT] = {

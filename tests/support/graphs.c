@@ -101,6 +101,14 @@ static bool smooth(int op) {
   return false;
 }
 
+/* Whether some operand is to be indices of what is no "x" along axis 0: cells have such. */
+static bool has_other_indices(int op) {
+  const op_def *d = op_get(op);
+  for (int i = 0; i < d->nparams; i++)
+    if (strstr(d->params[i].name, "_indices") || !strcmp(d->params[i].name, "targets")) return true;
+  return d->family == FAMILY_moe_mix;
+}
+
 /* Whether values may be refused, as quantiles beyond 1 are. */
 static bool looks_at_values(int op) {
   op_family f = op_get(op)->family;
@@ -264,9 +272,10 @@ static bool try_call(maker *m) {
   tme_array *in[CELL_INPUTS] = {NULL}, *out[OP_MAX_OUTPUTS];
   if (!wanted(m, op)) return false;
   cell_init(&made.c, op, true);
-  bool keyed = op_get(op)->key >= 0; /* without a key each engine draws other numbers: cells have one */
-  if (keyed && m->kind != GRAPH_EVERY) return false;
-  bool drawn = m->kind == GRAPH_EVERY && (keyed || op_get(op)->family == FAMILY_create || below(m, 2));
+  /* Without a key each engine draws other numbers; cells have one. */
+  bool cells_alone = op_get(op)->key >= 0 || has_other_indices(op);
+  if (cells_alone && m->kind != GRAPH_EVERY) return false;
+  bool drawn = m->kind == GRAPH_EVERY && (cells_alone || op_get(op)->family == FAMILY_create || below(m, 2));
   bool good = drawn ? draw_call(m, &made) : fill_call(m, &made);
   for (int k = 0; k < made.c.nin; k++) in[k] = m->v[made.src[k]];
   good = good && m->g->n < GRAPH_NODES && cell_apply(m->s, &made.c, in, out) == TME_OK && fits(m, out[0]);

@@ -57,7 +57,8 @@ int decompose_diff(graph *g, const g_site *s) {
   if (x < 0) return -1;
   int64_t extent = graph_get(g, x)->type.shape[axis];
   if (a->n >= extent) return graph_part(g, x, axis, 0, 0);
+  x = graph_wide(g, x); /* 16-bit floats round once */
   for (int64_t k = 0; k < a->n; k++, extent--)
     x = graph_bin(g, OP_subtract, graph_part(g, x, axis, 1, extent), graph_part(g, x, axis, 0, extent - 1));
-  return x;
+  return graph_cast(g, x, s->node->type.dtype);
 }
