@@ -4,14 +4,14 @@ several. Nothing is computed here either: the functions apply operations, which 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from . import _core
 from ._info import __array_namespace_info__, can_cast, finfo, iinfo, isdtype, result_type
 
+TYPE_CHECKING = False  # as typing has it, whose import takes longer than that of all else
 if TYPE_CHECKING:
     import builtins
     from collections.abc import Callable, Sequence
+    from typing import Any
 
     from ._core import Array, _ArrayLike, _DtypeLike, _Ints, _Real
 

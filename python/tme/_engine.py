@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any
 
 from . import _core
+
+TYPE_CHECKING = False  # as typing has it, whose import takes longer than that of all else
+if TYPE_CHECKING:
+    from typing import Any
 
 
 def _median_ms(call: Callable[[], object], seconds: float = 0.3) -> float:

@@ -6,11 +6,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, BinaryIO
 
 from . import _core
 
+TYPE_CHECKING = False  # as typing has it, whose import takes longer than that of all else
 if TYPE_CHECKING:
+    from typing import Any, BinaryIO
+
     from typing_extensions import TypeIs
 
 _SIGNATURES = ((b"\x93NUMPY", ".npy"), (b"PK\x03\x04", ".npz"), (b"PK\x05\x06", ".npz"))

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from functools import reduce
-from typing import TYPE_CHECKING, Any
 
 from . import _core
 
+TYPE_CHECKING = False  # as typing has it, whose import takes longer than that of all else
 if TYPE_CHECKING:
+    from typing import Any
+
     from ._core import Array, Dtype
 
 __all__ = ["__array_namespace_info__", "can_cast", "finfo", "iinfo", "isdtype", "result_type"]

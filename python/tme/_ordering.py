@@ -4,10 +4,11 @@ arguments for them.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from collections import namedtuple
 
 from . import _core
 
+TYPE_CHECKING = False  # as typing has it, whose import takes longer than that of all else
 if TYPE_CHECKING:
     import builtins
     from collections.abc import Callable, Sequence
@@ -20,27 +21,9 @@ __all__ = [
 ]  # fmt: skip
 
 
-class UniqueAll(NamedTuple):
-    """What unique_all gives."""
-
-    values: Array
-    indices: Array
-    inverse_indices: Array
-    counts: Array
-
-
-class UniqueCounts(NamedTuple):
-    """What unique_counts gives."""
-
-    values: Array
-    counts: Array
-
-
-class UniqueInverse(NamedTuple):
-    """What unique_inverse gives."""
-
-    values: Array
-    inverse_indices: Array
+UniqueAll = namedtuple("UniqueAll", ["values", "indices", "inverse_indices", "counts"])
+UniqueCounts = namedtuple("UniqueCounts", ["values", "counts"])
+UniqueInverse = namedtuple("UniqueInverse", ["values", "inverse_indices"])
 
 
 def sort(x: _ArrayLike, /, axis: int | None = -1, descending: builtins.bool = False, stable: builtins.bool = True) -> Array:

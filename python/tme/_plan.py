@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from . import _core
+
+TYPE_CHECKING = False  # as typing has it, whose import takes longer than that of all else
+if TYPE_CHECKING:
+    from typing import Any
 
 
 def _arrays(tree: Any) -> list[_core.Array]:

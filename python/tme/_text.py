@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import contextvars
-from typing import TYPE_CHECKING, Any
 
 from . import _core
 
+TYPE_CHECKING = False  # as typing has it, whose import takes longer than that of all else
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import Any
 
 _options: contextvars.ContextVar[dict[str, Any]] = contextvars.ContextVar(
     "tme.printoptions",
