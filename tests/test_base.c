@@ -118,14 +118,16 @@ static void dtypes(void **state) {
   }
   static const struct {
     const char *a, *b, *promoted;
-  } table[] = {{"u8", "i8", "i16"},     {"u8", "i16", "i16"},    {"u8", "i64", "i64"},   {"u16", "i8", "i32"},
-               {"u16", "i16", "i32"},   {"u16", "i32", "i32"},   {"u32", "i8", "i64"},   {"u32", "i32", "i64"},
-               {"u32", "i64", "i64"},   {"u64", "i8", "f64"},    {"u64", "i64", "f64"},  {"u8", "u32", "u32"},
-               {"i8", "i32", "i32"},    {"i64", "f16", "f16"},   {"u64", "f32", "f32"},  {"i8", "bf16", "bf16"},
-               {"f16", "bf16", "f32"},  {"f16", "f32", "f32"},   {"bf16", "f64", "f64"}, {"f32", "f64", "f64"},
-               {"f16", "c64", "c64"},   {"f32", "c64", "c64"},   {"f64", "c64", "c128"}, {"i64", "c64", "c64"},
-               {"f64", "c128", "c128"}, {"c64", "c128", "c128"}, {"bool", "c64", "c64"}, {"bool", "u8", "u8"},
-               {"bool", "f16", "f16"},  {"bf16", "c128", "c128"}};
+  } table[] = {
+      {"u8", "i8", "i16"},         {"u8", "i16", "i16"},        {"u8", "i64", "i64"},     {"u16", "i8", "i32"},
+      {"u16", "i16", "i32"},       {"u16", "i32", "i32"},       {"u32", "i8", "i64"},     {"u32", "i32", "i64"},
+      {"u32", "i64", "i64"},       {"u64", "i8", "f64"},        {"u64", "i64", "f64"},    {"u8", "u32", "u32"},
+      {"i8", "i32", "i32"},        {"i64", "f16", "f16"},       {"u64", "f32", "f32"},    {"i8", "bf16", "bf16"},
+      {"f16", "bf16", "f32"},      {"f16", "f32", "f32"},       {"bf16", "f64", "f64"},   {"f32", "f64", "f64"},
+      {"f16", "c64", "c64"},       {"f32", "c64", "c64"},       {"f64", "c64", "c128"},   {"i64", "c64", "c64"},
+      {"f64", "c128", "c128"},     {"c64", "c128", "c128"},     {"bool", "c64", "c64"},   {"bool", "u8", "u8"},
+      {"f8e4m3", "f16", "f16"},    {"f8e4m3", "f8e5m2", "f32"}, {"f8e5m2", "f16", "f16"}, {"f8e5m2", "bf16", "bf16"},
+      {"i64", "f8e4m3", "f8e4m3"}, {"bool", "f16", "f16"},      {"bf16", "c128", "c128"}};
   for (int i = 0; i < COUNT(table); i++) {
     tme_dtype r = tme_dtype_promote(tme_dtype_parse(table[i].a), tme_dtype_parse(table[i].b));
     if (r != tme_dtype_parse(table[i].promoted)) fail_msg("%s with %s: %s", table[i].a, table[i].b, tme_dtype_name(r));
@@ -245,6 +247,47 @@ static void halves(void **state) {
   /* Through f32 this would round twice, down to 1. */
   assert_int_equal(f16_from_f64(1 + 0x1p-11 + 0x1p-40), 0x3c01);
   assert_int_equal(bf16_from_f64(1 + 0x1p-8 + 0x1p-40), 0x3f81);
+}
+
+/* Oracle: the values of floats of 8 bits by their definition. */
+static double value_of_8(int h, bool e4m3) {
+  int digits = e4m3 ? 3 : 2, a = h & 0x7f, exponent = a >> digits, m = a & ((1 << digits) - 1);
+  int bias = e4m3 ? 7 : 15;
+  if (e4m3 ? a == 0x7f : a > 0x7c) return NAN;
+  double v = exponent ? ldexp(m + (1 << digits), exponent - bias - digits) : ldexp(m, 1 - bias - digits);
+  if (!e4m3 && a == 0x7c) v = INFINITY;
+  return h & 0x80 ? -v : v;
+}
+
+static void bytes(void **state) {
+  (void)state;
+  for (int e4m3 = 0; e4m3 < 2; e4m3++) {
+    float (*to_f32)(uint8_t) = e4m3 ? f8e4m3_to_f32 : f8e5m2_to_f32;
+    uint8_t (*from_f32)(float) = e4m3 ? f8e4m3_from_f32 : f8e5m2_from_f32;
+    uint8_t (*from_f64)(double) = e4m3 ? f8e4m3_from_f64 : f8e5m2_from_f64;
+    int last = e4m3 ? 0x7e : 0x7b;
+    for (int h = 0; h < 256; h++) {
+      double v = value_of_8(h, e4m3), got = (double)to_f32((uint8_t)h);
+      if (isnan(v)) {
+        assert_true(isnan(got) && isnan(to_f32(from_f64(got))));
+        continue;
+      }
+      assert_true(got == v && signbit(got) == signbit(v) && from_f64(v) == h && from_f32((float)v) == h);
+      if ((h & 0x7f) > last) continue;
+      /* What follows the largest number is where the next one would be. */
+      double next = (h & 0x7f) < last ? value_of_8(h + 1, e4m3) : copysign(e4m3 ? 480 : 65536, v);
+      double middle = (v + next) / 2;
+      int even = h & 1 ? h + 1 : h;
+      assert_int_equal(from_f64(middle), even);
+      assert_int_equal(from_f32((float)middle), even);
+      assert_int_equal(from_f64(nextafter(middle, 0)), h);
+      assert_int_equal(from_f64(nextafter(middle, copysign(INFINITY, v))), h + 1);
+    }
+    assert_int_equal(from_f64(1e300), last + 1);
+    assert_int_equal(from_f64(-INFINITY), 0x80 | (last + 1));
+    assert_int_equal(from_f64(1e-300), 0);
+    assert_int_equal(from_f64(-0.0), 0x80);
+  }
 }
 
 static void environment(void **state) {
@@ -512,6 +555,7 @@ int main(void) {
       cmocka_unit_test(dtypes),
       cmocka_unit_test(dtype_limits),
       cmocka_unit_test(halves),
+      cmocka_unit_test(bytes),
       cmocka_unit_test(environment),
       cmocka_unit_test(c_library),
       cmocka_unit_test(clock_goes_on),

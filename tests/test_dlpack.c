@@ -68,11 +68,15 @@ static void all_dtypes(void **state) {
   static const struct {
     int code, bits;
   } want[TME_DTYPE_COUNT] = {
-      [TME_BOOL] = {kDLBool, 8},  [TME_U8] = {kDLUInt, 8},      [TME_U16] = {kDLUInt, 16},
-      [TME_U32] = {kDLUInt, 32},  [TME_U64] = {kDLUInt, 64},    [TME_I8] = {kDLInt, 8},
-      [TME_I16] = {kDLInt, 16},   [TME_I32] = {kDLInt, 32},     [TME_I64] = {kDLInt, 64},
-      [TME_F16] = {kDLFloat, 16}, [TME_BF16] = {kDLBfloat, 16}, [TME_F32] = {kDLFloat, 32},
-      [TME_F64] = {kDLFloat, 64}, [TME_C64] = {kDLComplex, 64}, [TME_C128] = {kDLComplex, 128},
+      [TME_BOOL] = {kDLBool, 8},          [TME_U8] = {kDLUInt, 8},
+      [TME_U16] = {kDLUInt, 16},          [TME_U32] = {kDLUInt, 32},
+      [TME_U64] = {kDLUInt, 64},          [TME_I8] = {kDLInt, 8},
+      [TME_I16] = {kDLInt, 16},           [TME_I32] = {kDLInt, 32},
+      [TME_I64] = {kDLInt, 64},           [TME_F16] = {kDLFloat, 16},
+      [TME_BF16] = {kDLBfloat, 16},       [TME_F32] = {kDLFloat, 32},
+      [TME_F64] = {kDLFloat, 64},         [TME_C64] = {kDLComplex, 64},
+      [TME_C128] = {kDLComplex, 128},     [TME_F8E4M3] = {kDLFloat8_e4m3fn, 8},
+      [TME_F8E5M2] = {kDLFloat8_e5m2, 8},
   };
   for (int k = 0; k < 2 * TME_DTYPE_COUNT; k++) {
     tme_dtype t = (tme_dtype)(k / 2);

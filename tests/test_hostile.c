@@ -95,8 +95,8 @@ static tme_array *pads_of_nothing(tme_scope *s, tme_array *x, int n) {
     tme_dtype t = (tme_dtype)(i % TME_DTYPE_COUNT);
     tme_array *none = tme_astype(s, tme_multiply(s, part(s, x, 0, 0, TME_NONE), tme_integer(s, i)), t);
     none = tme_pad(s, none, (int64_t[]){0, i}, (int64_t[]){i % 2, 1}, 2, NULL);
-    none = tme_sum(s, tme_real(s, none), NULL, TME_ALL, false);
-    none = tme_astype(s, none, TME_F32);
+    none = tme_astype(s, tme_real(s, none), TME_F32); /* 8 bits do not hold the sum */
+    none = tme_sum(s, none, NULL, TME_ALL, false);
     y = y ? tme_add(s, y, none) : none;
   }
   return y;

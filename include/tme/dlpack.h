@@ -31,7 +31,17 @@ typedef struct DLDevice {
   int32_t device_type, device_id;
 } DLDevice;
 
-enum { kDLInt, kDLUInt, kDLFloat, kDLOpaqueHandle, kDLBfloat, kDLComplex, kDLBool };
+enum {
+  kDLInt,
+  kDLUInt,
+  kDLFloat,
+  kDLOpaqueHandle,
+  kDLBfloat,
+  kDLComplex,
+  kDLBool,
+  kDLFloat8_e4m3fn = 10,
+  kDLFloat8_e5m2 = 12
+};
 
 typedef struct DLDataType {
   uint8_t code, bits;

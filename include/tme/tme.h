@@ -64,8 +64,10 @@ typedef enum tme_dtype {
   TME_BF16,
   TME_F32,
   TME_F64,
-  TME_C64,  /* two f32: real, imaginary */
-  TME_C128, /* two f64 */
+  TME_C64,    /* two f32: real, imaginary */
+  TME_C128,   /* two f64 */
+  TME_F8E4M3, /* a sign, 4 bits of exponent, 3 of mantissa; no infinities: what is more than 448 is NaN */
+  TME_F8E5M2, /* a sign, 5 bits of exponent, 2 of mantissa */
   TME_DTYPE_COUNT
 } tme_dtype;
 

@@ -1,11 +1,21 @@
 /* Python's buffer protocol, both ways. */
 #include "ext.h"
 
+/* Its format in the module struct, NULL if there is none, and no such dtype in NumPy. */
+const char *buffer_format(tme_dtype t) {
+  static const char *const formats[TME_DTYPE_COUNT] = {
+      [TME_BOOL] = "?", [TME_U8] = "B",  [TME_U16] = "H",  [TME_U32] = "I",  [TME_U64] = "Q",
+      [TME_I8] = "b",   [TME_I16] = "h", [TME_I32] = "i",  [TME_I64] = "q",  [TME_F16] = "e",
+      [TME_F32] = "f",  [TME_F64] = "d", [TME_C64] = "Zf", [TME_C128] = "Zd"};
+  return formats[t];
+}
+
 /* ---- their memory as an array ------------------------------------------------------------------------------------------- */
 
 static tme_dtype sized(char kind, Py_ssize_t size) {
   for (int t = 0; t < TME_DTYPE_COUNT; t++)
-    if (tme_dtype_kind((tme_dtype)t) == kind && t != TME_BF16 && tme_dtype_size((tme_dtype)t) == (size_t)size)
+    if (tme_dtype_kind((tme_dtype)t) == kind && buffer_format((tme_dtype)t) &&
+        tme_dtype_size((tme_dtype)t) == (size_t)size)
       return (tme_dtype)t;
   return TME_DTYPE_NONE;
 }
@@ -116,14 +126,6 @@ typedef struct exported {
   Py_ssize_t shape[TME_MAX_RANK + 1], strides[TME_MAX_RANK + 1];
 } exported;
 
-static const char *format_of(tme_dtype t) {
-  static const char *const formats[TME_DTYPE_COUNT] = {
-      [TME_BOOL] = "?", [TME_U8] = "B",  [TME_U16] = "H",  [TME_U32] = "I",  [TME_U64] = "Q",
-      [TME_I8] = "b",   [TME_I16] = "h", [TME_I32] = "i",  [TME_I64] = "q",  [TME_F16] = "e",
-      [TME_F32] = "f",  [TME_F64] = "d", [TME_C64] = "Zf", [TME_C128] = "Zd"};
-  return formats[t];
-}
-
 static void describe(exported *x, Py_buffer *view, tme_array *a, const void *data, int flags) {
   tme_dtype t = tme_array_dtype(a);
   int rank = tme_array_rank(a);
@@ -140,7 +142,7 @@ static void describe(exported *x, Py_buffer *view, tme_array *a, const void *dat
   view->len = (Py_ssize_t)tme_array_size(a) * view->itemsize;
   if (!view->len) view->buf = nothing;
   view->readonly = 1;
-  view->format = flags & PyBUF_FORMAT ? (char *)(uintptr_t)format_of(t) : NULL;
+  view->format = flags & PyBUF_FORMAT ? (char *)(uintptr_t)buffer_format(t) : NULL;
   /* Who wants no shape sees a row. */
   view->ndim = flags & PyBUF_ND || !rank ? rank : 1;
   view->shape = flags & PyBUF_ND ? x->shape : NULL;
@@ -157,7 +159,7 @@ int array_getbuffer(PyObject *self, Py_buffer *view, int flags) {
     return -1;
   }
   tme_dtype t = tme_array_dtype(o->array);
-  if (!format_of(t)) {
+  if (!buffer_format(t)) {
     PyErr_Format(PyExc_BufferError, "%s has no format in Python's buffers; take astype(tme.float32)",
                  tme_dtype_name(t));
     return -1;

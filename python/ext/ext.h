@@ -122,6 +122,7 @@ bool convert_init(PyObject *module);
 /* ---- memory shared with others: buffer.c, dlpack.c ------------------------------------------------------------------ */
 
 tme_array *array_of_buffer(tme_scope *s, PyObject *o, copy_mode copy);
+const char *buffer_format(tme_dtype t);
 int array_getbuffer(PyObject *self, Py_buffer *view, int flags);
 void array_releasebuffer(PyObject *self, Py_buffer *view);
 /* `o` has __dlpack__. */

@@ -249,16 +249,18 @@ static PyObject *restore(PyObject *module, PyObject *args) {
   return out;
 }
 
-/* NumPy's own array; float32 of bfloat16, which NumPy does not have. */
+/* NumPy's own array; float32 of a narrow float that NumPy does not have. */
 static PyObject *to_numpy(PyObject *self, PyObject *args, PyObject *kwargs) {
   static char *names[] = {"dtype", "copy", NULL};
   PyObject *dtype = Py_None, *copy = Py_None;
   if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|OO:__array__", names, &dtype, &copy)) return NULL;
-  bool held = tme_array_dtype(((array_object *)self)->array) != TME_BF16;
+  tme_dtype t = tme_array_dtype(((array_object *)self)->array);
+  bool held = buffer_format(t) != NULL;
   int wanted = copy == Py_None ? 0 : PyObject_IsTrue(copy);
   if (wanted < 0) return NULL;
   if (copy != Py_None && !wanted && !held)
-    return PyErr_Format(PyExc_ValueError, "__array__: NumPy has no bfloat16, and copy=False forbids to convert it");
+    return PyErr_Format(PyExc_ValueError, "__array__: NumPy has no %s, and copy=False forbids to convert it",
+                        tme_dtype_name(t));
   PyObject *source = held ? Py_NewRef(self) : PyObject_CallMethod(self, "astype", "s", "float32");
   PyObject *view = source ? PyMemoryView_FromObject(source) : NULL;
   PyObject *numpy = view ? PyImport_ImportModule("numpy") : NULL;

@@ -7,7 +7,7 @@ static uint64_t shift_round(uint64_t v, int shift) {
   return (v + (((uint64_t)1 << (shift - 1)) - 1) + ((v >> shift) & 1)) >> shift;
 }
 
-/* A double to a format of 16 bits with so many exponent and mantissa bits. */
+/* A double to a format of at most 16 bits, the sign the highest of 16, with so many exponent and mantissa bits. */
 static uint16_t narrow(double d, int exponent_bits, int mantissa_bits) {
   uint64_t b;
   memcpy(&b, &d, sizeof b);
@@ -34,6 +34,17 @@ static uint16_t narrow(double d, int exponent_bits, int mantissa_bits) {
 uint16_t f16_from_f64(double d) { return narrow(d, 5, 10); }
 
 uint16_t bf16_from_f64(double d) { return narrow(d, 8, 7); }
+
+/* As one of more exponents, which go on where those of e4m3 end. */
+uint8_t f8e4m3_from_f64(double d) {
+  int bits = narrow(d * 0x1p-8, 5, 3), a = bits & 0x7fff;
+  return (uint8_t)((bits >> 8 & 0x80) | (a < 0x7f ? a : 0x7f));
+}
+
+uint8_t f8e5m2_from_f64(double d) {
+  int bits = narrow(d, 5, 2);
+  return (uint8_t)((bits >> 8 & 0x80) | (bits & 0x7f));
+}
 
 /* Beyond 2^53 the low 11 bits become one bit that tells whether they were 0. */
 double int_to_odd(int64_t v) {

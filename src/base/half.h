@@ -8,6 +8,8 @@
 
 uint16_t f16_from_f64(double d);
 uint16_t bf16_from_f64(double d);
+uint8_t f8e4m3_from_f64(double d);
+uint8_t f8e5m2_from_f64(double d);
 
 static inline uint32_t bits_of_f32(float f) {
   uint32_t b;
@@ -43,5 +45,18 @@ static inline uint16_t bf16_from_f32(float f) {
   if ((b & INT32_MAX) > 0x7f800000) return (uint16_t)(b >> 16 | 0x40);
   return (uint16_t)((b + 0x7fff + ((b >> 16) & 1)) >> 16);
 }
+
+/* Floats of 8 bits, as the OCP specifies them: what e4m3 has no number for is NaN, e5m2 has infinities. */
+static inline float f8e4m3_to_f32(uint8_t h) {
+  uint32_t sign = (uint32_t)(h & 0x80) << 24, a = h & 0x7f;
+  if (a == 0x7f) return f32_of_bits(sign | 0x7fc00000);
+  return f32_of_bits(sign | bits_of_f32(f32_of_bits(a << 20) * 0x1p120f));
+}
+
+static inline uint8_t f8e4m3_from_f32(float f) { return f8e4m3_from_f64((double)f); }
+
+static inline float f8e5m2_to_f32(uint8_t h) { return f16_to_f32((uint16_t)(h << 8)); }
+
+static inline uint8_t f8e5m2_from_f32(float f) { return f8e5m2_from_f64((double)f); }
 
 #endif

@@ -8,7 +8,8 @@
 static const char *what_kind(char kind) {
   switch (kind) {
   case 'O': return ": Python objects";
-  case 'V': return ": raw bytes (bfloat16 loses its type in .npy files: save it as .safetensors, or cast it)";
+  case 'V':
+    return ": raw bytes (bfloat16 and float8 lose their type in .npy files: save them as .safetensors, or cast them)";
   case 'S':
   case 'a': return ": byte strings";
   case 'U': return ": text";
@@ -30,7 +31,7 @@ static tme_status parse_dtype(const io_place *at, const char *descr, tme_dtype *
       return TME_OK;
     }
   }
-  const char *kind = strcmp(code, "bfloat16") == 0 ? "V" : code;
+  const char *kind = strcmp(code, "bfloat16") == 0 || strncmp(code, "float8_", 7) == 0 ? "V" : code;
   return io_fail(at, TME_ERR_DTYPE, "dtype '%.60s' is not supported%s; expected b1, i1-i8, u1-u8, f2-f8, c8 or c16",
                  descr, what_kind(*kind));
 }

@@ -37,7 +37,7 @@ def test_finfo(dtype):
     assert (one + limits.eps).eval() > one and (one + limits.eps / 4).eval() == one
     assert tme.isfinite((one * limits.max).eval()) and not tme.isfinite((one * limits.max * 2).eval())
     assert limits.min == -limits.max
-    if limits.dtype.name != "bfloat16":
+    if limits.dtype.name != "bfloat16" and limits.bits > 8:
         np = pytest.importorskip("numpy")
         theirs = np.finfo(dtype.name)
         for name in ("bits", "eps", "max", "min", "smallest_normal"):

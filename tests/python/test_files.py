@@ -29,6 +29,18 @@ def test_several(tmp_path):
     assert loaded["w"].dtype == "bfloat16" and loaded["b"].shape == (1, 2)
 
 
+@pytest.mark.parametrize("dtype", ["float8_e4m3", "float8_e5m2"])
+def test_bytes_of_floats(tmp_path, dtype):
+    path, x = tmp_path / "m.safetensors", tme.array([[1, -2.5, 0.1], [448, 1e-9, tme.nan]], dtype=dtype)
+    tme.save_safetensors(path, {"w": x, "v": tme.ones(2)})
+    assert f'"F8_{dtype[7:].upper()}"'.encode() in path.read_bytes()
+    y = tme.load(path)["w"]
+    assert y.dtype == dtype and y.tolist()[0] == x.tolist()[0]
+    assert bytes(np.from_dlpack(y.astype("float32"))) == bytes(np.from_dlpack(x.astype("float32")))
+    with pytest.raises(TypeError, match=dtype):
+        tme.save(tmp_path / "x.npy", x)
+
+
 def test_file_objects(tmp_path):
     x = tme.arange(4)
     for write, read in ((tme.save, lambda a: a), (tme.savez, lambda a: a["arr_0"])):

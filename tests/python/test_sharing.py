@@ -95,11 +95,12 @@ def test_array_method():
         x.__array__(copy=False)
 
 
-def test_bfloat16():
-    x = tme.array([1.5], dtype="bfloat16")
-    with pytest.raises(BufferError, match="bfloat16"):
+@pytest.mark.parametrize("name", ["bfloat16", "float8_e4m3", "float8_e5m2"])
+def test_what_numpy_lacks(name):
+    x = tme.array([1.5], dtype=name)
+    with pytest.raises(BufferError, match=name):
         memoryview(x)
-    assert tme.from_dlpack(x).dtype == "bfloat16"
+    assert tme.from_dlpack(x).dtype == name and np.asarray(x).dtype == np.float32
 
 
 def test_capsules():

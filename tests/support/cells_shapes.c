@@ -361,7 +361,8 @@ static void create_ranges(matrix *m, int op, tme_dtype t) {
   for (int k = 0; k < COUNT(ranges); k++) {
     bool whole = k < 2 || k == 4 || k == 6;
     op_number stop = number_of_double(ranges[k][1]);
-    if (op == OP_arange && dtype_is_int(t) && !(whole && number_fits(&stop, t))) continue;
+    if (op == OP_arange && dtype_is_int(t) && !whole) continue;
+    if ((op == OP_arange || !dtype_is_int(t)) && !number_fits(&stop, t)) continue;
     cell c;
     cell_init(&c, op, true);
     cell_float(&c, "start", ranges[k][0]);

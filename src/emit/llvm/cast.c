@@ -72,6 +72,51 @@ static LLVMValueRef narrow_bf16(const width *w, LLVMValueRef v) {
   return LLVMBuildTrunc(w->b, r, type(w, TME_BF16), "");
 }
 
+static LLVMValueRef widen_f8e4m3(const width *w, LLVMValueRef v) {
+  LLVMValueRef h = LLVMBuildZExt(w->b, v, type(w, TME_U32), ""), a = LLVMBuildAnd(w->b, h, u32(w, 0x7f), "");
+  LLVMValueRef sign = LLVMBuildShl(w->b, LLVMBuildAnd(w->b, h, u32(w, 0x80), ""), u32(w, 24), "");
+  LLVMValueRef f = bits(w, LLVMBuildShl(w->b, a, u32(w, 20), ""), TME_F32);
+  f = LLVMBuildFMul(w->b, f, em_bits(w->e, TME_F32, w->lanes, 0x7b800000), ""); /* 2^120, exact for subnormals too */
+  LLVMValueRef r = pick(w, is(w, LLVMIntEQ, a, 0x7f), u32(w, 0x7fc00000), bits(w, f, TME_U32));
+  return bits(w, LLVMBuildOr(w->b, r, sign, ""), TME_F32);
+}
+
+static LLVMValueRef widen_f8e5m2(const width *w, LLVMValueRef v) {
+  LLVMValueRef h = LLVMBuildZExt(w->b, v, type(w, TME_U16), "");
+  return widen_f16(w, LLVMBuildShl(w->b, h, em_bits(w->e, TME_U16, w->lanes, 8), ""));
+}
+
+/* The magnitude of an f32 below a normal one of `least` (as bits), or so many mantissa bits fewer with the exponent moved by
+ * `rebias`; at most `most`. `half` is the f32 whose last bit is worth the least number. */
+static LLVMValueRef narrow_f8(const width *w, LLVMValueRef a, int drop, uint32_t least, uint32_t rebias, uint32_t half,
+                              uint32_t most) {
+  LLVMValueRef odd = LLVMBuildAnd(w->b, LLVMBuildLShr(w->b, a, u32(w, (uint32_t)drop), ""), u32(w, 1), "");
+  LLVMValueRef r = LLVMBuildAdd(w->b, a, u32(w, ((uint32_t)1 << (drop - 1)) - 1 - rebias), "");
+  r = LLVMBuildLShr(w->b, LLVMBuildAdd(w->b, r, odd, ""), u32(w, (uint32_t)drop), "");
+  LLVMValueRef small = LLVMBuildFAdd(w->b, bits(w, a, TME_F32), em_bits(w->e, TME_F32, w->lanes, half), "");
+  small = LLVMBuildSub(w->b, bits(w, small, TME_U32), u32(w, half), "");
+  r = pick(w, is(w, LLVMIntULT, a, least), small, r);
+  return pick(w, is(w, LLVMIntUGT, r, most), u32(w, most), r);
+}
+
+static LLVMValueRef with_sign(const width *w, LLVMValueRef r, LLVMValueRef u, int dtype) {
+  LLVMValueRef sign = LLVMBuildAnd(w->b, LLVMBuildLShr(w->b, u, u32(w, 24), ""), u32(w, 0x80), "");
+  return LLVMBuildTrunc(w->b, LLVMBuildOr(w->b, r, sign, ""), type(w, dtype), "");
+}
+
+static LLVMValueRef narrow_f8e4m3(const width *w, LLVMValueRef v) {
+  LLVMValueRef u = bits(w, v, TME_U32), a = LLVMBuildAnd(w->b, u, u32(w, 0x7fffffff), "");
+  return with_sign(w, narrow_f8(w, a, 20, 0x3c800000, (uint32_t)120 << 23, 0x46800000, 0x7f), u, TME_F8E4M3);
+}
+
+static LLVMValueRef narrow_f8e5m2(const width *w, LLVMValueRef v) {
+  LLVMValueRef u = bits(w, v, TME_U32), a = LLVMBuildAnd(w->b, u, u32(w, 0x7fffffff), "");
+  LLVMValueRef r = narrow_f8(w, a, 21, 0x38800000, (uint32_t)112 << 23, 0x43000000, 0x7c);
+  LLVMValueRef nan = LLVMBuildAnd(w->b, LLVMBuildLShr(w->b, a, u32(w, 21), ""), u32(w, 3), "");
+  nan = LLVMBuildOr(w->b, nan, u32(w, 0x7e), "");
+  return with_sign(w, pick(w, is(w, LLVMIntUGT, a, 0x7f800000), nan, r), u, TME_F8E5M2);
+}
+
 /* Of the dtypes that kernels hold. */
 #define CASE_BOOL(ID, value, kernels)
 #define CASE_UNSIGNED(ID, value, kernels)
