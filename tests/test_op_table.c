@@ -70,11 +70,19 @@ static void table_is_signature(void **state) {
 
 enum { MOST = 16 };
 
+/* Numbers of 4 bits in one group: words, a scale and a bias, and what is multiplied with them or quantized. */
+static tme_array *of_group(tme_scope *s, const char *name, bool packed) {
+  bool words = packed && !strcmp(name, "w"), one = !strcmp(name, "scales") || !strcmp(name, "biases");
+  int64_t shape[] = {1, one ? 1 : words ? 8 : 64};
+  return tme_full(s, shape, 2, 3, words ? TME_U32 : TME_F32);
+}
+
 /* What only some operands may be; NULL: any. */
 static tme_array *special(tme_scope *s, const tme_op_info *op, const char *name) {
   static const char *const whole[] = {"seed", "data", "low", "n"};
   int64_t two = 2;
   if (!strcmp(name, "key")) return tme_random_key(s, tme_integer(s, 5));
+  if (!strcmp(op->chapter, "Quantized weights")) return of_group(s, name, strcmp(op->name, "quantize") != 0);
   if (strncmp(op->name, "random_", 7)) return NULL;
   for (int i = 0; i < COUNT(whole); i++)
     if (!strcmp(name, whole[i])) return tme_integer(s, 3);

@@ -54,9 +54,9 @@ static bool is_unique(const row *r, int outputs) { return outputs == 1 || classe
 
 /* ---- candidates for the arguments ------------------------------------------------------------------------------------ */
 
-enum { MOST = OP_MAX_PARAMS, FORMS = 11, ELEMENTS = 9, TEXT = 4096, RANKS = 5 };
+enum { MOST = OP_MAX_PARAMS, FORMS = 17, ELEMENTS = 64, LONG = 8, TEXT = 4096, RANKS = 5 };
 
-/* An operand as a list: what kind of numbers, in which shape. */
+/* An operand as a list: what kind of numbers, in which shape. Long rows of whole numbers count. */
 typedef struct form {
   char kind; /* 'f', 'i', 'b'; 'k': a key */
   int rank;
@@ -69,7 +69,9 @@ static const form forms[FORMS] = {
     {'f', 2, {2, 3}, false},    {'f', 2, {2, 2}, false},       {'f', 1, {3}, false},
     {'f', 3, {2, 2, 2}, false}, {'f', 4, {1, 2, 2, 1}, false}, {'f', 5, {1, 1, 2, 2, 1}, false},
     {'i', 1, {2}, false},       {'i', 2, {2, 2}, false},       {'b', 1, {3}, false},
-    {'i', 1, {3}, false},       {'f', 2, {2, 2}, true}};
+    {'i', 1, {3}, false},       {'f', 2, {2, 2}, true},        {'i', 1, {64}, false},
+    {'i', 1, {8}, false},       {'f', 1, {1}, false},          {'i', 2, {1, 64}, false},
+    {'i', 2, {1, 8}, false},    {'f', 2, {1, 1}, false}};
 enum { FLOAT_FORMS = 6, BOOLS = 8, WHOLE = 9 };
 
 typedef struct operand {
@@ -107,6 +109,10 @@ static void values(const row *r, int place, operand *o) {
                                    {-0.25, 0.375, 0.75, 1.125, 2.5, 4, 6, 8}};
   if (r->first) r = row_of(r->first);
   int n = (int)size_of(&o->f), found = 0;
+  if (o->f.kind == 'i' && n >= LONG) {
+    for (int i = 0; i < n; i++) o->v[i] = i;
+    return;
+  }
   if (o->f.kind != 'f') {
     static const int whole[2][3] = {{12, 10, 6}, {1, 2, 3}};
     for (int i = 0; i < n; i++)
@@ -168,6 +174,10 @@ static void write_operand(char *to, size_t size, const operand *o) {
     return;
   }
   int64_t n = size_of(&o->f);
+  if (o->f.kind == 'i' && n >= LONG) {
+    append(to, size, "%.*s*range(%lld)%.*s", o->f.rank, "[[", (long long)n, o->f.rank, "]]");
+    return;
+  }
   for (int64_t i = 0; i < n; i++) {
     char number[40];
     int begun = 0, ended = 0; /* rows, at this element */

@@ -381,6 +381,7 @@ bool cell_bound(tme_scope *s, const cell *c, tme_array *const *in, tme_array *wa
   case FAMILY_addmm:
   case FAMILY_gather_mm:
   case FAMILY_block_masked_mm:
+  case FAMILY_qmm:
   case FAMILY_trace:
   case FAMILY_vander: out->array = bound_products(s, c, in, want, eps); break;
   /* two products of numbers of the operands' bounds */
