@@ -8,7 +8,9 @@ static bool ends_with(const char *s, const char *end) {
   return n >= m && !strcmp(s + n - m, end);
 }
 
-static bool holds_names(const char *path) { return ends_with(path, ".npz") || ends_with(path, ".safetensors"); }
+static bool holds_names(const char *path) {
+  return ends_with(path, ".npz") || ends_with(path, ".safetensors") || ends_with(path, ".gguf");
+}
 
 static bool same_file(const struct stat *a, const struct stat *b) {
   return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
@@ -45,7 +47,7 @@ int outputs_add(outputs *o, const cli *c, const char *text) {
     out = (struct output){.name = text, .name_len = (size_t)(equals - text), .path = equals + 1};
   if (!*out.path) return usage_error(c, "-o '%s': a file is missing", text);
   if (!holds_names(out.path) && !ends_with(out.path, ".npy"))
-    return usage_error(c, "-o '%s': a name that ends in .npy, .npz or .safetensors expected", text);
+    return usage_error(c, "-o '%s': a name that ends in .npy, .npz, .safetensors or .gguf expected", text);
   out.file = o->n;
   for (int i = 0; i < o->n; i++) {
     const struct output *other = &o->all[i];

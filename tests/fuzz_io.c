@@ -1,4 +1,5 @@
-/* libFuzzer's target for the readers of files: the first byte picks the format, the second whether one name is wanted. */
+/* libFuzzer's target for the readers of files: the first byte picks the format, the second whether one name
+ * is wanted, or .gguf's numbers of a few bits as they are. */
 #include "io/formats.h"
 #include <stdlib.h>
 #include <string.h>
@@ -26,7 +27,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   error e = {0};
   io_list l;
   io_format f = (io_format)(data[0] % IO_FORMAT_COUNT);
-  if (io_parse(f, "fuzz", b, data[1] & 1 ? "a" : NULL, data[1] & 2, &l, &e) == TME_OK) {
+  const io_place at = {"load", "fuzz", NULL, &e};
+  bool packed = f == IO_GGUF && data[1] & 4;
+  l = (io_list){0};
+  tme_status st = packed ? gguf_read(&at, b, NULL, GGUF_PACKED, &l)
+                         : io_parse(f, "fuzz", b, data[1] & 1 ? "a" : NULL, data[1] & 2, &l, &e);
+  if (st == TME_OK) {
     for (int i = 0; i < l.n; i++)
       if (l.a[i].data) touch(&l.a[i]); /* of several, only the names may have been wanted */
   } else if (!e.text[0] || e.code == TME_OK) {

@@ -28,6 +28,18 @@ def safetensors(header, data):
     return struct.pack("<Q", len(text)) + text + data
 
 
+def gguf(arrays, *, alignment=32):
+    keys = {"general.alignment": struct.pack("<II", 4, alignment), "name": struct.pack("<IQ", 8, 2) + b"it",
+            "list": struct.pack("<IIQ", 9, 8, 2) + 2 * (struct.pack("<Q", 1) + b"x")}
+    text = lambda s: struct.pack("<Q", len(s)) + s.encode()
+    head, data = b"GGUF" + struct.pack("<IQQ", 3, len(arrays), len(keys)), b""
+    head += b"".join(text(k) + v for k, v in keys.items())
+    for name, (dims, code, elements) in arrays.items():
+        head += text(name) + struct.pack(f"<I{len(dims)}QIQ", len(dims), *dims, code, len(data))
+        data += elements + bytes(-len(elements) % alignment)
+    return head + bytes(-len(head) % alignment) + data
+
+
 vector, matrix = npy("<f4", "(3,)", bytes(12)), npy("<i8", "(2, 2)", bytes(32), "True")
 two = {"a.npy": vector, "b.npy": matrix}
 tensors = {
@@ -43,6 +55,8 @@ readers = [
     b"\1\1" + npz(two, zipfile.ZIP_DEFLATED),
     b"\2\0" + safetensors(tensors, bytes(44)),
     b"\2\1" + safetensors({"a": tensors["a"]}, bytes(12)),
+    b"\3\0" + gguf({"a": ((3, 2), 0, bytes(24)), "b": ((64,), 2, bytes(36)), "c": ((32, 2), 8, bytes(68))}),
+    b"\3\4" + gguf({"a.weight": ((32, 2), 3, bytes(40)), "b": ((256,), 12, bytes(144)), "c": ((256,), 14, bytes(210))}),
 ]
 programs = [
     b"softmax(x @ w.T, axis=-1)[..., ::2, None]",

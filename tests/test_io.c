@@ -1,5 +1,6 @@
 /* Files: round trips, hand-made and hostile ones, mutations, failing allocations and failing writes. */
 #include "io/formats.h"
+#include "io/gguf_blocks.h"
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -194,9 +195,10 @@ static void refused(io_format f, const blob *b, const char *only, tme_status cod
 
 /* ---- round trips ------------------------------------------------------------------------------------------------- */
 
-static const char *const files[IO_FORMAT_COUNT] = {"x.npy", "x.npz", "x.safetensors"};
+static const char *const files[IO_FORMAT_COUNT] = {"x.npy", "x.npz", "x.safetensors", "x.gguf"};
 
 static bool has_form(io_format f, tme_dtype t) {
+  if (f == IO_GGUF) return gguf_type_of(t);
   return f == IO_SAFETENSORS ? dtype_get(t)->safetensors[0] : dtype_get(t)->npy[0];
 }
 
@@ -224,6 +226,7 @@ static void test_round_trips(void **state) {
     for (int t = 0; t < TME_DTYPE_COUNT; t++) {
       if (!has_form(f, (tme_dtype)t)) continue;
       for (int k = 0; k < COUNT(shapes); k++) {
+        if (f == IO_GGUF && shapes[k].rank > 4) continue;
         io_source src = {"w", (tme_dtype)t, shapes[k].rank, shapes[k].shape, data};
         error e = {0};
         if (io_write(in_dir(files[f]), &src, 1, &e) != TME_OK) fail_msg("%s", e.text);
@@ -267,7 +270,7 @@ static void test_many_names(void **state) {
   static const char *const names[] = {"b", "layer/0/weight", "", "gr\xc3\xb6\xc3\x9f/e", "q\"uo\\te\n", "a.npy", "a:b"};
   int64_t shape[1] = {3};
   static const uint8_t data[24] = {1, 0, 1, 1};
-  static const tme_dtype dtypes[] = {TME_U8, TME_F64, TME_F16, TME_I32, TME_BOOL, TME_I64, TME_F32};
+  static const tme_dtype dtypes[] = {TME_I8, TME_F64, TME_F16, TME_I32, TME_I16, TME_I64, TME_F32};
   io_source src[COUNT(names)];
   for (int i = 0; i < COUNT(names); i++) src[i] = (io_source){names[i], dtypes[i], 1, shape, data};
   for (io_format f = IO_NPZ; f < IO_FORMAT_COUNT; f++) {
@@ -334,7 +337,7 @@ static void test_bad_sources(void **state) {
     int n;
     const char *words;
   } rows[] = {
-      {"x.txt", {good}, 1, "unknown ending, expected .npy, .npz or .safetensors"},
+      {"x.txt", {good}, 1, "unknown ending, expected .npy, .npz, .safetensors or .gguf"},
       {"x.npy", {good, good}, 2, "holds one array"},
       {"x.npy", {good}, 0, "holds one array"},
       {"x.npz", {good, good}, 2, "two arrays are named 'w'"},
@@ -741,7 +744,7 @@ static void test_odd_files(void **state) {
               {"dir.npy", "it is a directory", TME_ERR_IO},
               {"fifo.npz", "not a regular file", TME_ERR_IO},
               {"none.safetensors", "No such file", TME_ERR_IO},
-              {"none.txt", "unknown ending, expected .npy, .npz or .safetensors", TME_ERR_ARGUMENT},
+              {"none.txt", "unknown ending, expected .npy, .npz, .safetensors or .gguf", TME_ERR_ARGUMENT},
               {"npy", "unknown ending", TME_ERR_ARGUMENT}};
   for (int i = 0; i < COUNT(rows); i++) {
     for (int copy = 0; copy < 2; copy++) {
@@ -839,7 +842,7 @@ static void test_failing_writes(void **state) {
   assert_int_equal(getrlimit(RLIMIT_FSIZE, &whole), 0);
   void (*old)(int) = signal(SIGXFSZ, SIG_IGN);
   for (io_format f = IO_NPY; f < IO_FORMAT_COUNT; f++) {
-    io_source src = {"w", TME_U8, 1, small, "x"};
+    io_source src = {"w", TME_I8, 1, small, "x"};
     error e = {0};
     assert_int_equal(io_write(in_dir(files[f]), &src, 1, &e), TME_OK);
     src.shape = large;
@@ -864,6 +867,56 @@ static void test_failing_writes(void **state) {
   signal(SIGXFSZ, old);
 }
 
+/* Words of 4 bits in groups of 32 are blocks in .gguf, and are given as numbers or as what they were. */
+static void test_quantized(void **state) {
+  (void)state;
+  uint32_t words[2 * 8];
+  uint16_t scales[4], biases[4];
+  for (int i = 0; i < 16; i++) words[i] = 0x12345678u * (uint32_t)(i + 1);
+  for (int i = 0; i < 4; i++) {
+    scales[i] = f16_from_f32((float)(i + 1));
+    biases[i] = f16_from_f32(i % 2 ? -8 * (float)(i + 1) : 0.5f);
+  }
+  int64_t packed[] = {2, 8}, groups[] = {2, 2};
+  const io_source src[] = {{"w.weight", TME_U32, 2, packed, words},
+                           {"w.scales", TME_F16, 2, groups, scales},
+                           {"w.biases", TME_F16, 2, groups, biases}};
+  for (int what = 0; what < 3; what++) {
+    bool done = false;
+    for (long k = 1; !done; k++) {
+      assert_true(k < 100);
+      long live = mem_live();
+      error e = {0};
+      io_list l = {0};
+      mem_fail_at(k, k % 2);
+      tme_status s = what == 0   ? io_write(in_dir("q.gguf"), src, 3, &e)
+                     : what == 1 ? io_read(in_dir("q.gguf"), NULL, false, &l, &e)
+                                 : io_read_packed(in_dir("q.gguf"), true, &l, &e);
+      mem_fail_at(0, false);
+      done = s == TME_OK;
+      if (!done) assert_int_equal(s, TME_ERR_MEMORY);
+      if (done && what == 1) {
+        assert_true(l.n == 1 && l.a[0].dtype == TME_F32 && l.a[0].shape[0] == 2 && l.a[0].shape[1] == 64);
+        for (int i = 0; i < 128; i++) {
+          float v,
+              want = (float)(words[i / 8] >> i % 8 * 4 & 15) * f16_to_f32(scales[i / 32]) + f16_to_f32(biases[i / 32]);
+          memcpy(&v, l.a[0].data + 4 * i, sizeof v);
+          assert_true(v == want);
+        }
+      }
+      if (done && what == 2) {
+        assert_int_equal(l.n, 3);
+        for (int i = 0; i < 3; i++) {
+          assert_string_equal(l.a[i].name, src[i].name);
+          check_equal(&l.a[i], &src[i]);
+        }
+      }
+      io_list_free(&l);
+      assert_int_equal(mem_live(), live);
+    }
+  }
+}
+
 static void test_failing_allocations(void **state) {
   (void)state;
   static blob b;
@@ -874,11 +927,11 @@ static void test_failing_allocations(void **state) {
   make_npy(&b, 1, "{'descr': '>i4', 'fortran_order': False, 'shape': (1,)}", "1234", 4);
   put_file(in_dir("big.npy"), b.p, b.n);
   int64_t shape[1] = {1};
-  const io_source src[] = {{"w", TME_U8, 1, shape, "x"}, {"v", TME_U8, 1, shape, "x"}};
+  const io_source src[] = {{"w", TME_I8, 1, shape, "x"}, {"v", TME_I8, 1, shape, "x"}};
   assert_int_equal(symlink("x.npy", in_dir("link.npy")), 0);
-  static const char *const names[] = {"x.npz", "x.safetensors", "x.npy", "link.npy", "packed.npz", "big.npy"};
+  static const char *const names[] = {"x.gguf", "x.npz", "x.safetensors", "x.npy", "link.npy", "packed.npz", "big.npy"};
   for (int i = 0; i < COUNT(names); i++) {
-    for (int what = i < 4 ? 0 : 1; what < 3; what++) { /* write, read mapped, read a copy */
+    for (int what = i < 5 ? 0 : 1; what < 3; what++) { /* write, read mapped, read a copy */
       bool done = false;
       for (long k = 1; !done; k++) {
         assert_true(k < 100);
@@ -887,7 +940,7 @@ static void test_failing_allocations(void **state) {
         io_list l = {0};
         int before_write = entries();
         mem_fail_at(k, k % 2);
-        tme_status s = what == 0 ? io_write(in_dir(names[i]), src, i < 2 ? 2 : 1, &e)
+        tme_status s = what == 0 ? io_write(in_dir(names[i]), src, i < 3 ? 2 : 1, &e)
                                  : io_read(in_dir(names[i]), NULL, what == 2, &l, &e);
         mem_fail_at(0, false);
         done = s == TME_OK;
@@ -963,16 +1016,13 @@ static void test_split(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      TEST(test_round_trips),      TEST(test_no_form),
-      TEST(test_many_names),       TEST(test_zip64_directory),
-      TEST(test_bad_sources),      TEST(test_npy_spellings),
-      TEST(test_npy_order),        TEST(test_npy_refused),
-      TEST(test_npz_members),      TEST(test_npz_refused),
-      TEST(test_safetensors_read), TEST(test_safetensors_refused),
-      TEST(test_mutations),        TEST(test_odd_files),
-      TEST(test_replacing),        TEST(test_several_files),
-      TEST(test_failing_writes),   TEST(test_failing_allocations),
-      TEST(test_shared_bytes),     TEST(test_split),
+      TEST(test_round_trips),     TEST(test_no_form),          TEST(test_many_names),
+      TEST(test_zip64_directory), TEST(test_bad_sources),      TEST(test_npy_spellings),
+      TEST(test_npy_order),       TEST(test_npy_refused),      TEST(test_npz_members),
+      TEST(test_npz_refused),     TEST(test_safetensors_read), TEST(test_safetensors_refused),
+      TEST(test_mutations),       TEST(test_odd_files),        TEST(test_replacing),
+      TEST(test_several_files),   TEST(test_failing_writes),   TEST(test_failing_allocations),
+      TEST(test_quantized),       TEST(test_shared_bytes),     TEST(test_split),
   };
   return cmocka_run_group_tests_name("io", tests, make_dir, remove_dir);
 }

@@ -401,11 +401,12 @@ enum {
 TME_API struct DLManagedTensor *tme_to_dlpack(tme_scope *s, tme_array *a, unsigned flags);
 TME_API struct DLManagedTensorVersioned *tme_to_dlpack_versioned(tme_scope *s, tme_array *a, unsigned flags);
 
-/* ---- files: .npy, .npz, .safetensors (by the ending of the path) --------------------------------------------------- */
+/* ---- files: .npy, .npz, .safetensors, .gguf (by the ending of the path) -------------------------------------------- */
 
 /* The file is mapped, not copied: truncating it while the array lives raises SIGBUS in its reader. "file.npz:name" and
  * "file.safetensors:name" name an array; without a name the file must hold exactly one. A member of an archive must agree
- * with its checksum, unless over 1 MiB lies behind the array in it: no more is read than the array needs. */
+ * with its checksum, unless over 1 MiB lies behind the array in it: no more is read than the array needs.
+ * .gguf: F32, F16, BF16, F64 and I8 to I64 are mapped, the numbers of Q8_0, Q4_0, Q4_1, Q4_K and Q6_K become float32. */
 TME_API tme_array *tme_load(tme_scope *s, const char *path);
 /* The same, read into memory. */
 TME_API tme_array *tme_load_copy(tme_scope *s, const char *path);
@@ -416,6 +417,9 @@ typedef struct tme_members {
   tme_array *const *arrays;
 } tme_members;
 TME_API tme_members *tme_load_all(tme_scope *s, const char *path, bool copy);
+/* The same, but what is Q8_0, Q4_0 or Q4_1 in a .gguf file stays quantized, in groups of 32 numbers of 8 or 4 bits as tme_quantize
+ * gives them: NAME.weight, NAME.scales and NAME.biases. Saved as .gguf they become what they were. */
+TME_API tme_members *tme_load_quantized(tme_scope *s, const char *path, bool copy);
 /* NULL is allowed. The arrays stay. */
 TME_API void tme_members_free(tme_members *m);
 /* Evaluates and writes one array (.npy, or the only member "arr_0" of .npz / .safetensors). Written to a temporary file

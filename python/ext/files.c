@@ -1,4 +1,4 @@
-/* tme.load, save, savez, save_safetensors; explain. */
+/* tme.load, save, savez, save_safetensors, save_gguf; explain. */
 #include "ext.h"
 
 /* The path as the file system has it, in bytes; a new reference. */
@@ -22,16 +22,16 @@ static PyObject *loaded(engine_object *e, tme_scope *s, const tme_members *m, co
 
 static PyObject *load(PyObject *module, PyObject *args, PyObject *kwargs) {
   (void)module;
-  static char *names[] = {"path", "copy", NULL};
+  static char *names[] = {"path", "copy", "quantized", NULL};
   PyObject *given, *bytes = NULL, *out = NULL;
-  int copy = 0;
-  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|$p:load", names, &given, &copy)) return NULL;
+  int copy = 0, quantized = 0;
+  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|$pp:load", names, &given, &copy, &quantized)) return NULL;
   const char *path = path_of(given, &bytes);
   engine_object *e = path ? engine_current() : NULL;
   tme_scope *s = e ? scope_open(e) : NULL;
   tme_members *m = NULL;
   if (s) {
-    Py_BEGIN_ALLOW_THREADS m = tme_load_all(s, path, copy);
+    Py_BEGIN_ALLOW_THREADS m = (quantized ? tme_load_quantized : tme_load_all)(s, path, copy);
     Py_END_ALLOW_THREADS out = m ? loaded(e, s, m, path) : scope_raise(s);
   }
   tme_members_free(m);
@@ -129,7 +129,7 @@ static PyObject *explain(PyObject *module, PyObject *args) {
 
 static PyMethodDef functions[] = {
     {"load_path", (PyCFunction)(void (*)(void))load, METH_VARARGS | METH_KEYWORDS,
-     "load_path(path, *, copy=False)\n--\n\nThe array of an .npy file, or all of an .npz or .safetensors file as a dict."},
+     "load_path(path, *, copy=False, quantized=False)\n--\n\nThe array of an .npy file, or all of another file as a dict."},
     {"save_named", save_named, METH_VARARGS,
      "save_named(path, arrays, /)\n--\n\nWrites a dict of arrays, by the path's ending."},
     {"explain_arrays", explain, METH_VARARGS, "explain_arrays(arrays, flags, /)\n--\n\nThe text of their plan."},

@@ -34,7 +34,7 @@ from ._core import (
 from ._engine import attention as _attention
 from ._engine import benchmark as _benchmark
 from ._engine import mul as _mul
-from ._files import load, save, save_safetensors, savez
+from ._files import load, save, save_gguf, save_safetensors, savez
 from ._integrate import integrate
 from ._modules import members
 from ._ordering import *  # noqa: F403
@@ -64,7 +64,7 @@ __all__ = sorted(
     {
         "Array", "AxisError", "CompiledFunction", "Dtype", "Engine", "Error", "Event", "FileError", "NumericError", "Plan", "TraceError",
         "array", "asarray", "async_eval", "compile", "current_engine", "dtypes", "e", "eval", "explain", "fft", "from_dlpack", "get_printoptions",
-        "inf", "integrate", "linalg", "load", "nan", "newaxis", "pi", "printoptions", "random", "save", "save_safetensors", "savez", "set_printoptions",
+        "inf", "integrate", "linalg", "load", "nan", "newaxis", "pi", "printoptions", "random", "save", "save_gguf", "save_safetensors", "savez", "set_printoptions",
     }
     | set(_operations)
     | set(_array_api_names)

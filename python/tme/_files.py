@@ -1,4 +1,4 @@
-"""Arrays in files: .npy, .npz and .safetensors."""
+"""Arrays in files: .npy, .npz, .safetensors and .gguf."""
 
 # What few calls need is imported by them: it would double the time of `import tme`.
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import TypeIs
 
-_SIGNATURES = ((b"\x93NUMPY", ".npy"), (b"PK\x03\x04", ".npz"), (b"PK\x05\x06", ".npz"))
+_SIGNATURES = ((b"\x93NUMPY", ".npy"), (b"PK\x03\x04", ".npz"), (b"PK\x05\x06", ".npz"), (b"GGUF", ".gguf"))
 
 
 def _is_path(file: Any) -> TypeIs[str | bytes | os.PathLike[str]]:
@@ -31,14 +31,15 @@ def _ending_of(start: bytes) -> str:
     return next((ending for signature, ending in _SIGNATURES if start.startswith(signature)), ".safetensors")
 
 
-def load(file: str | os.PathLike[str] | BinaryIO, *, copy: bool = False) -> Any:
-    """The array of an .npy file, or all arrays of an .npz or .safetensors file as a dict.
+def load(file: str | os.PathLike[str] | BinaryIO, *, copy: bool = False, quantized: bool = False) -> Any:
+    """The array of an .npy file, or all arrays of an .npz, .safetensors or .gguf file as a dict.
 
     A file that is given by its path is mapped, and must not be truncated while its arrays live; copy=True reads it instead.
-    What a file object gives is always read.
+    What a file object gives is always read. Numbers of a few bits in .gguf become float32; with quantized=True those of Q8_0, Q4_0
+    and Q4_1 stay as they are, as NAME.weight, NAME.scales and NAME.biases in groups of 32, which quantized_matmul takes.
     """
     if _is_path(file):
-        return _core.load_path(file, copy=copy)
+        return _core.load_path(file, copy=copy, quantized=quantized)
     _expect("load", file, "read")
     start = file.read(8)
     if not isinstance(start, bytes):
@@ -51,7 +52,7 @@ def load(file: str | os.PathLike[str] | BinaryIO, *, copy: bool = False) -> Any:
         with open(path, "wb") as out:
             out.write(start)
             shutil.copyfileobj(file, out)
-        return _core.load_path(path, copy=True)
+        return _core.load_path(path, copy=True, quantized=quantized)
 
 
 def _write(file: str | os.PathLike[str] | BinaryIO, ending: str, arrays: Mapping[str, Any]) -> None:
@@ -90,3 +91,11 @@ def savez(file: str | os.PathLike[str] | BinaryIO, *arrays: Any, **named: Any) -
 def save_safetensors(file: str | os.PathLike[str] | BinaryIO, arrays: Mapping[str, Any]) -> None:
     """Writes a dict of arrays as .safetensors."""
     _write(file, ".safetensors", arrays)
+
+
+def save_gguf(file: str | os.PathLike[str] | BinaryIO, arrays: Mapping[str, Any]) -> None:
+    """Writes a dict of arrays as .gguf: floats, signed integers, and what load(quantized=True) gives, or quantize of float16.
+
+    Words of 4 or 8 bits in groups of 32 are written as Q4_0, Q4_1 or Q8_0 with their scales and biases.
+    """
+    _write(file, ".gguf", arrays)

@@ -102,9 +102,9 @@ void tme_members_free(tme_members *all) {
   mem_free(m);
 }
 
-static tme_status load_members(tme_scope *s, const char *path, bool copy, members *m) {
+static tme_status load_members(tme_scope *s, const char *path, bool packed, bool copy, members *m) {
   error err = {.code = TME_OK};
-  tme_status st = io_read(path, NULL, copy, &m->list, &err);
+  tme_status st = packed ? io_read_packed(path, copy, &m->list, &err) : io_read(path, NULL, copy, &m->list, &err);
   if (st != TME_OK) return scope_fail(s, &err);
   int n = m->list.n;
   m->names = mem_alloc((size_t)n * sizeof *m->names + 1);
@@ -119,7 +119,7 @@ static tme_status load_members(tme_scope *s, const char *path, bool copy, member
   return TME_OK;
 }
 
-tme_members *tme_load_all(tme_scope *s, const char *path, bool copy) {
+static tme_members *load_all(tme_scope *s, const char *path, bool packed, bool copy) {
   if (!s) return NULL;
   if (!path) {
     scope_null(s, "load: the path");
@@ -130,10 +130,14 @@ tme_members *tme_load_all(tme_scope *s, const char *path, bool copy) {
     fail_memory(&s->err, "load", sizeof *m);
     return NULL;
   }
-  if (load_members(s, path, copy, m) == TME_OK) return &m->all;
+  if (load_members(s, path, packed, copy, m) == TME_OK) return &m->all;
   tme_members_free(&m->all);
   return NULL;
 }
+
+tme_members *tme_load_all(tme_scope *s, const char *path, bool copy) { return load_all(s, path, false, copy); }
+
+tme_members *tme_load_quantized(tme_scope *s, const char *path, bool copy) { return load_all(s, path, true, copy); }
 
 static tme_status check_file(tme_scope *s, const tme_file *f) {
   tme_status st = eval_list(s, "save", f->arrays, f->n);

@@ -7,7 +7,7 @@
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the readers take little-endian data as it is");
 
-typedef enum io_format { IO_UNKNOWN = -1, IO_NPY, IO_NPZ, IO_SAFETENSORS, IO_FORMAT_COUNT } io_format;
+typedef enum io_format { IO_UNKNOWN = -1, IO_NPY, IO_NPZ, IO_SAFETENSORS, IO_GGUF, IO_FORMAT_COUNT } io_format;
 /* By the ending of the first `len` bytes. */
 io_format io_format_of(const char *path, size_t len);
 
@@ -37,6 +37,9 @@ tme_status io_bytes_open(const io_place *at, bool copy, io_bytes **out);
 tme_status npy_read(const io_place *at, io_bytes *b, io_list *out);
 tme_status npz_read(const io_place *at, io_bytes *b, const char *only, bool one, io_list *out);
 tme_status safetensors_read(const io_place *at, io_bytes *b, const char *only, bool one, io_list *out);
+/* Of .gguf the arrays' names alone (but one array's elements), all arrays as numbers, or those that have an affine form in it. */
+typedef enum gguf_want { GGUF_NAMES, GGUF_NUMBERS, GGUF_PACKED } gguf_want;
+tme_status gguf_read(const io_place *at, io_bytes *b, const char *only, gguf_want want, io_list *out);
 /* One of them, with the answer for a name that is not there. */
 tme_status io_parse(io_format f, const char *path, io_bytes *b, const char *only, bool one, io_list *out, error *e);
 
@@ -72,6 +75,7 @@ bool io_put(io_sink *s, const void *p, size_t n);
 tme_status npy_write(const io_place *at, io_sink *s, const io_source *a);
 tme_status npz_write(const io_place *at, io_sink *s, const io_source *a, int n);
 tme_status safetensors_write(const io_place *at, io_sink *s, const io_source *a, int n);
+tme_status gguf_write(const io_place *at, io_sink *s, const io_source *a, int n);
 /* Bytes of all elements of a checked source. */
 size_t io_source_bytes(const io_source *a);
 

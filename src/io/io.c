@@ -6,7 +6,7 @@
 #include <string.h>
 #include <strings.h>
 
-static const char *const endings[IO_FORMAT_COUNT] = {".npy", ".npz", ".safetensors"};
+static const char *const endings[IO_FORMAT_COUNT] = {".npy", ".npz", ".safetensors", ".gguf"};
 
 io_format io_format_of(const char *path, size_t len) {
   for (int i = 0; i < IO_FORMAT_COUNT; i++) {
@@ -115,7 +115,8 @@ tme_status io_attach(const io_place *at, io_array *a, io_bytes *b, size_t start,
   return TME_OK;
 }
 
-tme_status io_parse(io_format f, const char *path, io_bytes *b, const char *only, bool one, io_list *out, error *e) {
+static tme_status parse(io_format f, const char *path, io_bytes *b, const char *only, bool one, bool packed,
+                        io_list *out, error *e) {
   io_place at = {"load", path, NULL, e};
   *out = (io_list){0};
   tme_status s = TME_OK;
@@ -129,9 +130,10 @@ tme_status io_parse(io_format f, const char *path, io_bytes *b, const char *only
     break;
   case IO_NPZ: s = npz_read(&at, b, only, one, out); break;
   case IO_SAFETENSORS: s = safetensors_read(&at, b, only, one, out); break;
+  case IO_GGUF: s = gguf_read(&at, b, only, packed ? GGUF_PACKED : one ? GGUF_NAMES : GGUF_NUMBERS, out); break;
   case IO_UNKNOWN:
   case IO_FORMAT_COUNT:
-    s = io_fail(&at, TME_ERR_ARGUMENT, "unknown ending, expected .npy, .npz or .safetensors");
+    s = io_fail(&at, TME_ERR_ARGUMENT, "unknown ending, expected .npy, .npz, .safetensors or .gguf");
     break;
   }
   if (s == TME_OK && only && out->n == 0) {
@@ -141,26 +143,35 @@ tme_status io_parse(io_format f, const char *path, io_bytes *b, const char *only
   return s;
 }
 
-static tme_status read_file(const char *path, const char *only, bool one, bool copy, io_list *out, error *e) {
+tme_status io_parse(io_format f, const char *path, io_bytes *b, const char *only, bool one, io_list *out, error *e) {
+  return parse(f, path, b, only, one, false, out, e);
+}
+
+static tme_status read_file(const char *path, const char *only, bool one, bool packed, bool copy, io_list *out,
+                            error *e) {
   *out = (io_list){0};
   io_place at = {"load", path ? path : "", NULL, e};
   if (!path) return io_fail(&at, TME_ERR_ARGUMENT, "no path was given");
   io_format f = io_format_of(path, strlen(path));
-  if (f == IO_UNKNOWN) return io_parse(f, path, NULL, only, one, out, e);
+  if (f == IO_UNKNOWN) return parse(f, path, NULL, only, one, packed, out, e);
   io_bytes *b;
   tme_status s = io_bytes_open(&at, copy, &b);
   if (s != TME_OK) return s;
-  s = io_parse(f, path, b, only, one, out, e);
+  s = parse(f, path, b, only, one, packed, out, e);
   io_bytes_release(b); /* the arrays hold their own references */
   return s;
 }
 
 tme_status io_read(const char *path, const char *only, bool copy, io_list *out, error *e) {
-  return read_file(path, only, false, copy, out, e);
+  return read_file(path, only, false, false, copy, out, e);
 }
 
 tme_status io_read_one(const char *path, const char *only, bool copy, io_list *out, error *e) {
-  return read_file(path, only, true, copy, out, e);
+  return read_file(path, only, true, false, copy, out, e);
+}
+
+tme_status io_read_packed(const char *path, bool copy, io_list *out, error *e) {
+  return read_file(path, NULL, false, true, copy, out, e);
 }
 
 tme_status io_split(const char *spec, char **path, char **name, error *e) {

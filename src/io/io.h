@@ -1,4 +1,4 @@
-/* Array files: .npy, .npz, .safetensors. Everything read is hostile input. */
+/* Array files: .npy, .npz, .safetensors, .gguf. Everything read is hostile input. */
 #ifndef TME_IO_H
 #define TME_IO_H
 
@@ -35,6 +35,8 @@ enum { IO_NAMES = 8 };
 /* The same where one array is wanted: of several, in a file and without a name, only the first IO_NAMES are listed, by
  * their names alone, and the rest are counted. */
 tme_status io_read_one(const char *path, const char *only, bool copy, io_list *out, error *e);
+/* All arrays; those of .gguf whose numbers have few bits stay so, where that loses nothing: their words, scales and biases. */
+tme_status io_read_packed(const char *path, bool copy, io_list *out, error *e);
 void io_list_free(io_list *l);
 
 /* One array to write: contiguous row-major data. */

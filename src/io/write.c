@@ -73,7 +73,8 @@ static tme_status check_names(const io_place *at, io_format f, const io_source *
 }
 
 static tme_status check(const io_place *at, io_format f, const io_source *a, int n) {
-  if (f == IO_UNKNOWN) return io_fail(at, TME_ERR_ARGUMENT, "unknown ending, expected .npy, .npz or .safetensors");
+  if (f == IO_UNKNOWN)
+    return io_fail(at, TME_ERR_ARGUMENT, "unknown ending, expected .npy, .npz, .safetensors or .gguf");
   if (n < 0 || (n > 0 && !a)) return io_fail(at, TME_ERR_ARGUMENT, "no arrays were given");
   for (int i = 0; i < n; i++) {
     io_place one = {at->verb, at->path, f == IO_NPY ? NULL : a[i].name, at->e};
@@ -93,6 +94,7 @@ static tme_status write_temp(const io_place *at, const io_file *f, io_target *t,
   switch (io_format_of(f->path, strlen(f->path))) {
   case IO_NPY: st = npy_write(at, &s, f->a); break;
   case IO_NPZ: st = npz_write(at, &s, f->a, f->n); break;
+  case IO_GGUF: st = gguf_write(at, &s, f->a, f->n); break;
   default: st = safetensors_write(at, &s, f->a, f->n); break;
   }
   return st == TME_OK ? io_target_finish(at, t) : st;
