@@ -12,16 +12,9 @@ const char *supports_elementwise(int op, tme_dtype t) {
   return NULL;
 }
 
-const char *supports_several(int op, tme_dtype t) {
-  const char *why = supports_elementwise(op_of_result(op, 0), t);
-  return why ? why : supports_elementwise(op_of_result(op, 1), t);
-}
-
 const char *supports_reduce(int op, tme_dtype t) {
   return dtype_is_complex(t) && op != OP_sum ? "a reduction of complex numbers other than a sum" : NULL;
 }
-
-const char *supports_nan_reduce(int op, tme_dtype t) { return op == OP_nanprod ? supports_reduce(OP_prod, t) : NULL; }
 
 const char *op_supports(int op, tme_dtype t) {
   const char *why = dtype_no_kernels(t);

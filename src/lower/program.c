@@ -1,10 +1,11 @@
 /* From a region to steps: decompose, split, simplify, fuse, lower each group. */
 #include "lower/program.h"
 #include "lower/lower.h"
+#include "ops/views.h"
 #include <stdio.h>
 #include <string.h>
 
-const char *program_supports(const graph *g, int i) {
+static const char *node_supported(const graph *g, int i) {
   const g_node *n = &g->node[i];
   const char *why = dtype_no_kernels(n->type.dtype);
   for (int k = 0; k < n->nin && !why; k++)
@@ -14,6 +15,45 @@ const char *program_supports(const graph *g, int i) {
   tme_dtype t =
       n->nin && graph_in(g, i, n->nin - 1) >= 0 ? g->node[graph_in(g, i, n->nin - 1)].type.dtype : n->type.dtype;
   return op_supports(n->op, t);
+}
+
+/* The node alone, its operands leaves. NULL on failure. */
+static graph *alone(const graph *g, int i, error *e) {
+  const g_node *n = &g->node[i];
+  graph *one = graph_new(n->outputs);
+  int *in = mem_alloc(((size_t)n->nin + 1) * sizeof *in);
+  bool ok = one && in;
+  for (int k = 0; ok && k < n->nin; k++) {
+    int of = graph_in(g, i, k);
+    int64_t strides[TME_MAX_RANK];
+    if (of >= 0) type_strides(&g->node[of].type, strides);
+    in[k] = of >= 0 ? graph_leaf(one, &g->node[of].type, strides, k) : -1;
+  }
+  int x = ok ? graph_copy_node(one, g, i, in) : -1;
+  for (int o = 0; x >= 0 && o < n->outputs; o++)
+    one->root[o] = n->outputs > 1 ? graph_pick(one, x, o, graph_output(g, i, o)) : x;
+  mem_free(in);
+  if (ok && x >= 0 && !one->failed) return one;
+  graph_free(one);
+  fail_memory(e, op_name(n->op), sizeof *one);
+  return NULL;
+}
+
+/* A composite can be lowered if all can that it is made of. */
+static const char *parts_supported(const graph *g, int i) {
+  error e = {0};
+  graph *one = alone(g, i, &e), *parts = one ? pass_decompose(one, NULL, &e) : NULL;
+  const char *why = parts ? NULL : "it could not be taken apart";
+  for (int k = 0; !why && k < parts->n; k++) why = node_supported(parts, k);
+  graph_free(parts);
+  graph_free(one);
+  return why;
+}
+
+const char *program_supports(const graph *g, int i) {
+  const char *why = node_supported(g, i);
+  bool composite = g->node[i].op < OP_PUBLIC_COUNT && op_classify(g->node[i].op) == CLASS_COMPOSITE;
+  return why || !composite ? why : parts_supported(g, i);
 }
 
 static tme_status lower_library(lowering *l, int gr, error *e) {
