@@ -150,16 +150,21 @@ int decompose_outer(graph *g, const g_site *s) {
                    graph_reshape(g, s->in[1], 2, (int64_t[]){1, n[1]}));
 }
 
-/* The axis from the end, which both have. */
+/* Makes it one from the end, -1 to -rank of both; an axis of arrays of the same rank may be counted from the start. */
+static tme_status axis_of_both(const op_call *c, int64_t *axis, error *e) {
+  const op_type *x = c->in[0], *y = c->in[1];
+  int least = x->rank < y->rank ? x->rank : y->rank;
+  if (*axis >= 0 && x->rank == y->rank && *axis < least) *axis -= x->rank;
+  if (*axis >= -least && *axis < 0) return TME_OK;
+  return fail(e, TME_ERR_AXIS, "%s: axis %lld is out of range, expected one from the end that both arrays have: -1, -2, ...",
+              op_name(c->op), (long long)*axis);
+}
+
 tme_status infer_vecdot(op_call *c, op_type *out, error *e) {
   const op_type *x = c->in[0], *y = c->in[1];
   int64_t *axis = &c->attrs->vecdot.axis;
-  int least = x->rank < y->rank ? x->rank : y->rank;
-  if (*axis >= 0 && x->rank == y->rank && *axis < least) *axis -= x->rank;
-  if (*axis < -least || *axis >= 0)
-    return fail(e, TME_ERR_AXIS,
-                "vecdot: axis %lld is out of range, expected one from the end that both arrays have: -1, -2, ...",
-                (long long)*axis);
+  tme_status s = axis_of_both(c, axis, e);
+  if (s != TME_OK) return s;
   op_type a = *x, b = *y, both;
   int at = (int)*axis, da = a.rank + at, db = b.rank + at;
   if (a.shape[da] != b.shape[db]) return differ(c, da, db, e);
@@ -225,16 +230,11 @@ int decompose_kron(graph *g, const g_site *s) {
   return graph_reshape(g, graph_bin(g, OP_multiply, part[0], part[1]), type->rank, type->shape);
 }
 
-/* The axis from the end, where it is -1 to -rank of both; axes of the same rank may be counted from the start. */
 tme_status infer_cross(op_call *c, op_type *out, error *e) {
   const op_type *x = c->in[0], *y = c->in[1];
   int64_t *axis = &c->attrs->cross.axis;
-  int least = x->rank < y->rank ? x->rank : y->rank;
-  if (*axis >= 0 && x->rank == y->rank && *axis < least) *axis -= x->rank;
-  if (*axis < -least || *axis >= 0)
-    return fail(e, TME_ERR_AXIS,
-                "cross: axis %lld is out of range, expected one from the end that both arrays have: -1, -2, ...",
-                (long long)*axis);
+  tme_status s = axis_of_both(c, axis, e);
+  if (s != TME_OK) return s;
   int64_t n = x->shape[x->rank + *axis], m = y->shape[y->rank + *axis];
   if (n != 3 || m != 3)
     return fail(e, TME_ERR_SHAPE, "cross: %lld and %lld elements along axis %lld, expected 3", (long long)n,
