@@ -2,7 +2,7 @@
  * other, and rounded once: many small updates of one element are not lost. */
 #include "backend/reference/combine.h"
 #include "backend/reference/iter.h"
-#include <stdlib.h>
+#include "backend/reference/sort_radix.h"
 #include <string.h>
 
 typedef struct scatter {
@@ -15,7 +15,6 @@ typedef struct scatter {
   int indices;                                       /* dimensions of the indices */
   int64_t shape[TME_MAX_RANK], stride[TME_MAX_RANK]; /* of the indices, in the updates */
   const char *updates;
-  int axis;
 } scatter;
 
 /* Where update i begins. */
@@ -73,64 +72,29 @@ static void set_all(const scatter *s) {
 
 /* ---- combining --------------------------------------------------------------------------------------------------------- */
 
-/* The updates in the order of their places, of each place in their own; its places, and where the updates of each begin. */
+/* The updates in the order of their places, of each place in their own; where those of each place begin. */
 typedef struct order {
-  int64_t *number, *place, *begin, places;
+  char *memory;
+  const keyed *update; /* key: the place, place: the update's number */
+  int64_t *begin, places;
 } order;
 
-static void order_free(order *o) {
-  mem_free(o->number);
-  mem_free(o->place);
-  mem_free(o->begin);
-}
-
-/* Counted, where there are not many more places than updates. */
-static bool order_counted(const scatter *s, int64_t extent, order *o) {
-  o->number = mem_alloc((size_t)s->n * sizeof *o->number);
-  o->place = mem_alloc((size_t)extent * sizeof *o->place);
-  o->begin = mem_calloc((size_t)extent + 1, sizeof *o->begin);
-  if (!o->number || !o->place || !o->begin) return false;
-  for (int64_t i = 0; i < s->n; i++) o->begin[s->index[i] + 1]++;
-  for (int64_t p = 0; p < extent; p++) {
-    o->place[p] = p;
-    o->begin[p + 1] += o->begin[p];
-  }
+static bool order_make(const scatter *s, threads *t, order *o) {
+  radix r;
+  size_t counts = radix_bytes(&r, t, s->n), n = (size_t)s->n, pairs, bytes;
+  bool fits = mul_size(2 * n, sizeof(keyed), &pairs) && add_size(pairs + counts, (n + 1) * sizeof *o->begin, &bytes);
+  o->memory = fits ? mem_alloc(bytes) : NULL;
+  if (!o->memory) return false;
+  keyed *a = (keyed *)(void *)o->memory;
+  r.count = (int64_t *)(void *)(o->memory + pairs);
+  o->begin = (int64_t *)(void *)(o->memory + pairs + counts);
+  for (int64_t i = 0; i < s->n; i++) a[i] = (keyed){(uint64_t)s->index[i], (uint64_t)i};
+  o->update = sort_keyed(a, a + n, s->n, &r);
+  o->places = 0;
   for (int64_t i = 0; i < s->n; i++)
-    o->number[o->begin[s->index[i]]++] = i; /* which moves the beginnings on by one place */
-  memmove(o->begin + 1, o->begin, (size_t)extent * sizeof *o->begin);
-  o->begin[0] = 0;
-  o->places = extent;
+    if (!i || o->update[i].key != o->update[i - 1].key) o->begin[o->places++] = i;
+  o->begin[o->places] = s->n;
   return true;
-}
-
-/* An update and the place that it goes to. */
-typedef struct update {
-  int64_t index, number;
-} update;
-
-static int by_place(const void *a, const void *b) {
-  const update *x = a, *y = b;
-  if (x->index != y->index) return x->index < y->index ? -1 : 1;
-  return (x->number > y->number) - (x->number < y->number);
-}
-
-static bool order_sorted(const scatter *s, order *o) {
-  update *u = mem_alloc((size_t)s->n * sizeof *u);
-  o->number = mem_alloc((size_t)s->n * sizeof *o->number);
-  o->place = mem_alloc((size_t)s->n * sizeof *o->place);
-  o->begin = mem_alloc(((size_t)s->n + 1) * sizeof *o->begin);
-  bool ok = u && o->number && o->place && o->begin;
-  for (int64_t i = 0; ok && i < s->n; i++) u[i] = (update){s->index[i], i};
-  if (ok) qsort(u, (size_t)s->n, sizeof *u, by_place);
-  for (int64_t i = 0; ok && i < s->n; i++) {
-    o->number[i] = u[i].number;
-    if (i && u[i].index == u[i - 1].index) continue;
-    o->place[o->places] = u[i].index;
-    o->begin[o->places++] = i;
-  }
-  if (ok) o->begin[o->places] = s->n;
-  mem_free(u);
-  return ok;
 }
 
 /* What combining works on; each thread has a slice that is wide, and one for an update. */
@@ -148,7 +112,7 @@ typedef struct combining {
 static void fetch_ahead(const combining *c, int64_t i) {
   enum { AHEAD = 4, LINE = 64, MOST = 512 };
   if (!c->plain || i + AHEAD >= c->s->n) return;
-  const char *from = update_at(c->s, c->o->number[i + AHEAD]);
+  const char *from = update_at(c->s, (int64_t)c->o->update[i + AHEAD].place);
   size_t bytes = (size_t)c->s->slice.size * tme_dtype_size(c->s->out->type.dtype);
   for (size_t b = 0; b < bytes && b < MOST; b += LINE) __builtin_prefetch(from + b);
 }
@@ -160,11 +124,10 @@ static void combine_places(void *user, int thread, int64_t p0, int64_t p1) {
   char *to = c->memory + 2 * (size_t)thread * c->bytes, *v = to + c->bytes;
   for (int64_t p = p0; p < p1; p++) {
     int64_t i = c->o->begin[p], end = c->o->begin[p + 1];
-    if (i == end) continue;
-    char *place = place_at(s, c->o->place[p]);
+    char *place = place_at(s, (int64_t)c->o->update[i].key);
     convert_strided(c->slice.rank, c->slice.shape, t, place, s->slice.stride, wide, to, c->rows);
     for (; i < end; i++) {
-      const char *from = update_at(s, c->o->number[i]);
+      const char *from = update_at(s, (int64_t)c->o->update[i].place);
       fetch_ahead(c, i);
       if (c->plain && t == TME_F32) {
         combine_f32(s->mode, (double *)(void *)to, from, s->slice.size);
@@ -178,11 +141,10 @@ static void combine_places(void *user, int thread, int64_t p0, int64_t p1) {
 }
 
 static tme_status combine_all(const scatter *s, threads *t, error *e) {
-  enum { MOST = 32, GRAIN = 4096 /* elements that are worth a task */ };
-  int64_t extent = s->out->type.shape[s->axis];
+  enum { GRAIN = 4096 /* elements that are worth a task */ };
   order o = {0};
   combining c = {.s = s, .o = &o, .slice = {.rank = s->slice.rank}, .plain = true};
-  bool ok = extent / MOST <= s->n ? order_counted(s, extent, &o) : order_sorted(s, &o);
+  bool ok = order_make(s, t, &o);
   for (int d = 0; d < c.slice.rank; d++) c.slice.shape[d] = s->slice.shape[d];
   type_strides(&c.slice, c.rows);
   for (int d = 0; d < c.slice.rank; d++) c.plain = c.plain && s->from[d] == c.rows[d];
@@ -191,13 +153,13 @@ static tme_status combine_all(const scatter *s, threads *t, error *e) {
   ok = ok && mul_size(c.bytes, 2 * (size_t)threads_count(t), &all);
   c.memory = ok ? mem_alloc(all) : NULL;
   if (c.memory) {
-    int64_t each = s->slice.size * (s->n / (o.places ? o.places : 1) + 1);
+    int64_t each = s->slice.size * (s->n / o.places + 1);
     threads_for(t, o.places, each >= GRAIN ? 1 : GRAIN / each, combine_places, &c);
   }
   ok = c.memory;
   mem_free(c.memory);
-  order_free(&o);
-  return ok ? TME_OK : fail_memory(e, "scatter", all + (size_t)s->n * 3 * sizeof(int64_t));
+  mem_free(o.memory);
+  return ok ? TME_OK : fail_memory(e, "scatter", all + 2 * (size_t)s->n * sizeof(keyed));
 }
 
 tme_status ref_scatter(ref_call *c, error *e) {
@@ -211,7 +173,6 @@ tme_status ref_scatter(ref_call *c, error *e) {
   s.index = index;
   s.step = out->strides[axis];
   s.slice = dims_of(&out->type, out->strides, ~(1u << axis));
-  s.axis = axis;
   op_type part = {.rank = x->type.rank - 1 + rank}; /* the updates, broadcast */
   int64_t strides[TME_MAX_RANK];
   for (int d = 0; d < part.rank; d++)
