@@ -38,18 +38,7 @@ static bool scenario(tme_engine *e, bool *failed) {
                           tme_sum(s, tme_diff(s, sums, 1, -1, NULL, NULL), NULL, TME_ALL, false),
                           tme_trapezoid(s, x, NULL, 0.5, 0), tme_nansum(s, x, NULL, TME_ALL, false)};
   static const double want[] = {LONG, 1 + 4 + 4 + 5 + 5 + 6, LONG - 1, 0.5 * (LONG - 1), LONG};
-  bool ok = true;
-  for (int i = 0; i < COUNT(results); i++) {
-    double got;
-    if (tme_item(s, results[i], &got) != TME_OK) {
-      ok = ok && tme_error_code(s) != TME_OK && *tme_error(s);
-      *failed = true;
-      break;
-    }
-    if (got == want[i]) continue;
-    printf("result %d is %g, not %g\n", i, got, want[i]);
-    ok = false;
-  }
+  bool ok = test_numbers(s, results, want, COUNT(results), failed);
   tme_scope_free(s);
   return ok;
 }
@@ -58,18 +47,7 @@ static void one_allocation_fails(void **state) {
   (void)state;
   long live = mem_live();
   tme_engine *e = engine_with(3);
-  bool failed = true;
-  assert_true(scenario(e, &failed) && !failed);
-  for (long k = 1; k < 20000; k++) {
-    mem_fail_at(k, false);
-    bool ok = scenario(e, &failed);
-    mem_fail_at(0, false);
-    if (!ok) fail_msg("wrong with allocation %ld failing", k);
-    bool again;
-    ok = scenario(e, &again) && !again; /* what is kept between calls is there by now */
-    if (!ok) fail_msg("wrong after allocation %ld failed", k);
-    if (!failed && k > 200) break;
-  }
+  test_allocations_fail(e, scenario);
   tme_engine_free(e);
   assert_int_equal(mem_live(), live);
 }

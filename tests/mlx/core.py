@@ -4,12 +4,8 @@ Nothing is computed here. What stands here is spelled otherwise in the two packa
 that a call chooses) of which there is one of a kind here; all else is tme's own.
 """
 
-import builtins
-
 import numpy
 import tme
-from tme import *  # noqa: F403
-from tme import fft, linalg, random  # noqa: F401
 
 globals().update({name: getattr(tme, name) for name in tme.__all__})
 
@@ -76,10 +72,6 @@ def clear_streams():
     pass
 
 
-def eval(*trees):
-    return tme.eval(*trees)
-
-
 def broadcast_shapes(*shapes):
     return numpy.broadcast_shapes(*shapes)
 
@@ -87,7 +79,6 @@ def broadcast_shapes(*shapes):
 # Names of which MLX has several, or the older one.
 _ALIASES = {
     "power": "pow", "arccos": "acos", "arccosh": "acosh", "arcsin": "asin", "arcsinh": "asinh", "arctan": "atan", "arctan2": "atan2",
-    "arctanh": "atanh", "conjugate": "conj", "concat": "concatenate", "cumsum": "cumulative_sum", "cumprod": "cumulative_prod",
+    "arctanh": "atanh", "conjugate": "conj",
 }  # fmt: skip
 globals().update({name: getattr(tme, own) for name, own in _ALIASES.items() if hasattr(tme, own) and not hasattr(tme, name)})
-del builtins

@@ -62,3 +62,31 @@ void test_error(tme_scope *s, tme_status code, const char *words) {
   if (!strstr(tme_error(s), words)) fail_msg("'%s' does not hold '%s'", tme_error(s), words);
   tme_clear_error(s);
 }
+
+bool test_numbers(tme_scope *s, tme_array *const *a, const double *want, int n, bool *failed) {
+  for (int i = 0; i < n; i++) {
+    double got;
+    if (tme_item(s, a[i], &got) != TME_OK) {
+      *failed = true;
+      return tme_error_code(s) != TME_OK && *tme_error(s);
+    }
+    if (got == want[i]) continue;
+    printf("result %d is %g, not %g\n", i, got, want[i]);
+    return false;
+  }
+  return true;
+}
+
+void test_allocations_fail(tme_engine *e, test_scenario_fn *scenario) {
+  enum { LEAST = 200, MOST = 20000 };
+  bool failed = true, again;
+  assert_true(scenario(e, &failed) && !failed);
+  for (long k = 1; k < MOST && (failed || k <= LEAST); k++) {
+    mem_fail_at(k, false);
+    bool ok = scenario(e, &failed);
+    mem_fail_at(0, false);
+    if (!ok) fail_msg("wrong with allocation %ld failing", k);
+    ok = scenario(e, &again) && !again; /* what is kept between calls is there by now */
+    if (!ok) fail_msg("wrong after allocation %ld failed", k);
+  }
+}

@@ -26,4 +26,12 @@ void test_equal(tme_scope *s, tme_array *a, const float *want, int64_t n);
 /* Fails the test unless the scope's error has this code and holds these words; clears it. */
 void test_error(tme_scope *s, tme_status code, const char *words);
 
+/* Whether n arrays of one element are these numbers; false with a line on the first that is not. An error is an answer: then
+ * *failed is set. */
+bool test_numbers(tme_scope *s, tme_array *const *a, const double *want, int n, bool *failed);
+/* Evaluates something with the engine: false if an answer is wrong. */
+typedef bool test_scenario_fn(tme_engine *e, bool *failed);
+/* Runs it with each of its allocations failing, and after each once more, when it must succeed. */
+void test_allocations_fail(tme_engine *e, test_scenario_fn *scenario);
+
 #endif

@@ -156,7 +156,8 @@ static tme_status axis_of_both(const op_call *c, int64_t *axis, error *e) {
   int least = x->rank < y->rank ? x->rank : y->rank;
   if (*axis >= 0 && x->rank == y->rank && *axis < least) *axis -= x->rank;
   if (*axis >= -least && *axis < 0) return TME_OK;
-  return fail(e, TME_ERR_AXIS, "%s: axis %lld is out of range, expected one from the end that both arrays have: -1, -2, ...",
+  return fail(e, TME_ERR_AXIS,
+              "%s: axis %lld is out of range, expected one from the end that both arrays have: -1, -2, ...",
               op_name(c->op), (long long)*axis);
 }
 
