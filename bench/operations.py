@@ -9,14 +9,11 @@ median of their rounds, in milliseconds. ROW: only those whose name contains it.
 import argparse
 import gc
 import importlib.util
-import os
 import sys
-import time
 
-os.environ.setdefault("TME_THREADS", "2")
-os.environ.setdefault("OMP_NUM_THREADS", "2")
+from python_door import measure  # which chooses the number of threads, before others are imported
 
-import numpy as np  # noqa: E402
+import numpy as np  # isort: skip
 
 RNG = np.random.default_rng(7)
 
@@ -70,15 +67,15 @@ ROWS = {
         "tme": "tme.scatter(x, i, u, mode='add')", "torch": "x.index_add(0, i, u)", "jax": "x.at[i].add(u)",
         "mlx": "x.at[i].add(u)"}),
     "einsum bij,bjk->bik 16x256^3": ({"x": normal(16, 256, 256), "y": normal(16, 256, 256)}, {
-        "tme": "tme.einsum('bij,bjk->bik', [x, y])", "numpy": "np.einsum('bij,bjk->bik', x, y, optimize=True)",
+        "tme": "tme.einsum('bij,bjk->bik', x, y)", "numpy": "np.einsum('bij,bjk->bik', x, y, optimize=True)",
         "torch": "torch.einsum('bij,bjk->bik', x, y)", "jax": "jnp.einsum('bij,bjk->bik', x, y)",
         "mlx": "mx.einsum('bij,bjk->bik', x, y)"}),
     "einsum ij,jk,kl->il 512": ({"x": normal(512, 512), "y": normal(512, 512), "z": normal(512, 64)}, {
-        "tme": "tme.einsum('ij,jk,kl->il', [x, y, z])", "numpy": "np.einsum('ij,jk,kl->il', x, y, z, optimize=True)",
+        "tme": "tme.einsum('ij,jk,kl->il', x, y, z)", "numpy": "np.einsum('ij,jk,kl->il', x, y, z, optimize=True)",
         "torch": "torch.einsum('ij,jk,kl->il', x, y, z)", "jax": "jnp.einsum('ij,jk,kl->il', x, y, z)",
         "mlx": "mx.einsum('ij,jk,kl->il', x, y, z)"}),
     "einsum bqhd,bkhd->bhqk": ({"x": normal(4, 256, 8, 64), "y": normal(4, 256, 8, 64)}, {
-        "tme": "tme.einsum('bqhd,bkhd->bhqk', [x, y])", "numpy": "np.einsum('bqhd,bkhd->bhqk', x, y, optimize=True)",
+        "tme": "tme.einsum('bqhd,bkhd->bhqk', x, y)", "numpy": "np.einsum('bqhd,bkhd->bhqk', x, y, optimize=True)",
         "torch": "torch.einsum('bqhd,bkhd->bhqk', x, y)", "jax": "jnp.einsum('bqhd,bkhd->bhqk', x, y)",
         "mlx": "mx.einsum('bqhd,bkhd->bhqk', x, y)"}),
     "fft 2^10": ({"x": normal(1 << 10)}, {
@@ -143,7 +140,7 @@ class Library:
 
         def moe(x, g, w):
             weights, indices, _ = tme.moe_route(g, k=2)
-            return tme.moe_mix(x, w, weights, indices)
+            return tme.moe_mix(x, weights, w, indices)
 
         self.convert, self.done = lambda x: tme.asarray(x), tme.eval
         self.names.update(tme=tme, moe=moe)
@@ -202,17 +199,6 @@ class Library:
         f = eval(f"lambda {', '.join(given)}: {expression.removeprefix('!')}", names)
         f = f if as_it_is else self.compile(f)
         return lambda: self.done(f(*given.values()))
-
-
-def measure(call, seconds):
-    """Seconds a call, of as many calls as fit into the time."""
-    begin, n = time.perf_counter(), 0
-    while True:
-        call()
-        n += 1
-        passed = time.perf_counter() - begin
-        if passed >= seconds:
-            return passed / n
 
 
 def main():
