@@ -50,7 +50,7 @@ graph *graph_clone(const graph *g);
 void graph_free(graph *g);
 static inline const g_node *graph_get(const graph *g, int i) { return &g->node[i]; }
 static inline int graph_in(const graph *g, int i, int k) { return g->in[g->node[i].first_in + k]; }
-/* NULL: it has none. No more of the structure is there than the operation's own: attrs_copy. */
+/* NULL: it has none. No more of the structure is there than its family has: attrs_copy. */
 static inline const op_attrs *graph_attrs(const graph *g, int i) {
   return g->node[i].attrs < 0 ? NULL : (const op_attrs *)(const void *)(g->attrs + g->node[i].attrs);
 }

@@ -158,10 +158,14 @@ static uint16_t *place_of(const char *name) {
 
 static void parse_all(void) {
   op_param *next = params;
+  size_t reach[FAMILY_COUNT] = {0};
   for (int i = 0; i < OP_PUBLIC_COUNT; i++) {
-    next = parse(&table[i], next);
-    *place_of(table[i].name) = (uint16_t)(i + 1);
+    op_def *d = &table[i];
+    next = parse(d, next);
+    *place_of(d->name) = (uint16_t)(i + 1);
+    if (d->attrs_size > reach[d->family]) reach[d->family] = d->attrs_size;
   }
+  for (int i = 0; i < OP_PUBLIC_COUNT; i++) table[i].attrs_size = reach[table[i].family];
 }
 
 static void parse_once(void) {

@@ -115,7 +115,7 @@ static inline op_axes axes_from_mask(uint32_t mask) {
 
 /* The parameters of a call that are no arrays: attrs->reduce.keepdims. A structure for each family, with a field for each
  * parameter that its rows have. Inference normalizes them: negative axes become positive, defaults are filled in, so that
- * equal calls have equal attributes. What holds them may end after those of its operation: attrs_copy. */
+ * equal calls have equal attributes. What holds them may end after those of its family: attrs_copy. */
 #include "ops/attrs_generated.h"
 typedef struct op_attrs {
   bool max_any; /* of max in the compiler's graph: graph_max_any */
@@ -132,7 +132,7 @@ typedef struct op_def {
   double lo, hi, ulp;
   /* from the signature */
   int nparams, ninputs; /* arrays: array and array? parameters; -1 if it takes a list */
-  size_t attrs_size;    /* bytes of op_attrs that its parameters reach */
+  size_t attrs_size;    /* bytes of op_attrs that the rows of its family reach; what a row has no parameter for is 0 */
   int key;              /* which input is the key that is drawn where none is given; -1: none */
   const op_param *params;
 } op_def;

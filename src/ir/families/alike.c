@@ -15,8 +15,7 @@ tme_status infer_alike(op_call *c, op_type *out, error *e) {
 int decompose_alike(graph *g, const g_site *s) {
   int op = s->node->op == OP_zeros_like ? OP_zeros : s->node->op == OP_ones_like ? OP_ones : OP_full;
   const op_type *type = &s->node->type;
-  op_attrs a = {.create = {.shape.n = type->rank, .dtype = type->dtype}};
-  if (op == OP_full) a.create.value = s->attrs->alike.value; /* the others' attributes end before it */
+  op_attrs a = {.create = {.shape.n = type->rank, .value = s->attrs->alike.value, .dtype = type->dtype}};
   for (int d = 0; d < type->rank; d++) a.create.shape.v[d] = type->shape[d];
   return graph_op(g, op, NULL, 0, &a);
 }
