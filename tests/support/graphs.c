@@ -104,8 +104,10 @@ static bool smooth(int op) {
 /* Whether some operand is to be indices of what is no "x" along axis 0: cells have such. */
 static bool has_other_indices(int op) {
   const op_def *d = op_get(op);
-  for (int i = 0; i < d->nparams; i++)
-    if (strstr(d->params[i].name, "_indices") || !strcmp(d->params[i].name, "targets")) return true;
+  for (int i = 0; i < d->nparams; i++) {
+    const char *name = d->params[i].name;
+    if (strstr(name, "_indices") || !strcmp(name, "targets") || !strcmp(name, "sorter")) return true;
+  }
   return d->family == FAMILY_moe_mix;
 }
 
