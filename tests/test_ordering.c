@@ -42,7 +42,7 @@ static bool scenario(tme_engine *e, bool *failed) {
                        tme_flatnonzero(s, x, -1)};
   static const double want[] = {20, 780, 15, 51, 5, 45, 180, 40, 3, 20, 20, 180, 0.5, 712};
   for (int i = 0; i < COUNT(sums); i++) sums[i] = tme_sum(s, sums[i], NULL, TME_ALL, false);
-  bool ok = test_numbers(s, sums, want, COUNT(sums), failed);
+  bool ok = test_scalars(s, sums, want, COUNT(sums), failed);
   tme_scope_free(s);
   return ok;
 }
@@ -51,7 +51,7 @@ static void one_allocation_fails(void **state) {
   (void)state;
   long live = mem_live();
   tme_engine *e = test_engine("nojit");
-  test_allocations_fail(e, scenario);
+  test_each_allocation_fails(e, scenario);
   tme_engine_free(e);
   assert_int_equal(mem_live(), live);
 }

@@ -38,7 +38,7 @@ static bool scenario(tme_engine *e, bool *failed) {
                           tme_sum(s, tme_diff(s, sums, 1, -1, NULL, NULL), NULL, TME_ALL, false),
                           tme_trapezoid(s, x, NULL, 0.5, 0), tme_nansum(s, x, NULL, TME_ALL, false)};
   static const double want[] = {LONG, 1 + 4 + 4 + 5 + 5 + 6, LONG - 1, 0.5 * (LONG - 1), LONG};
-  bool ok = test_numbers(s, results, want, COUNT(results), failed);
+  bool ok = test_scalars(s, results, want, COUNT(results), failed);
   tme_scope_free(s);
   return ok;
 }
@@ -47,7 +47,7 @@ static void one_allocation_fails(void **state) {
   (void)state;
   long live = mem_live();
   tme_engine *e = engine_with(3);
-  test_allocations_fail(e, scenario);
+  test_each_allocation_fails(e, scenario);
   tme_engine_free(e);
   assert_int_equal(mem_live(), live);
 }

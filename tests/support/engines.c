@@ -63,7 +63,7 @@ void test_error(tme_scope *s, tme_status code, const char *words) {
   tme_clear_error(s);
 }
 
-bool test_numbers(tme_scope *s, tme_array *const *a, const double *want, int n, bool *failed) {
+bool test_scalars(tme_scope *s, tme_array *const *a, const double *want, int n, bool *failed) {
   for (int i = 0; i < n; i++) {
     double got;
     if (tme_item(s, a[i], &got) != TME_OK) {
@@ -77,7 +77,7 @@ bool test_numbers(tme_scope *s, tme_array *const *a, const double *want, int n, 
   return true;
 }
 
-void test_allocations_fail(tme_engine *e, test_scenario_fn *scenario) {
+void test_each_allocation_fails(tme_engine *e, test_scenario_fn *scenario) {
   enum { LEAST = 200, MOST = 20000 };
   bool failed = true, again;
   assert_true(scenario(e, &failed) && !failed);

@@ -28,10 +28,10 @@ void test_error(tme_scope *s, tme_status code, const char *words);
 
 /* Whether n arrays of one element are these numbers; false with a line on the first that is not. An error is an answer: then
  * *failed is set. */
-bool test_numbers(tme_scope *s, tme_array *const *a, const double *want, int n, bool *failed);
+bool test_scalars(tme_scope *s, tme_array *const *a, const double *want, int n, bool *failed);
 /* Evaluates something with the engine: false if an answer is wrong. */
 typedef bool test_scenario_fn(tme_engine *e, bool *failed);
 /* Runs it with each of its allocations failing, and after each once more, when it must succeed. */
-void test_allocations_fail(tme_engine *e, test_scenario_fn *scenario);
+void test_each_allocation_fails(tme_engine *e, test_scenario_fn *scenario);
 
 #endif
