@@ -113,7 +113,8 @@ static tme_status lower_group(lowering *l, int gr, uint8_t *checked, error *e) {
   for (int k = l->f->users_of[G->seed]; k < l->f->users_of[G->seed + 1] && status == TME_OK; k++)
     if (g->node[l->f->users[k]].op == OP_pick) status = add_slot(l, l->f->users[k], &empty, e);
   if (status != TME_OK) return status;
-  if (empty) return TME_OK;
+  /* A call looks at what it is given, even where it gives nothing: a probability of 2 is refused. */
+  if (empty && G->kind != GROUP_LIBRARY) return TME_OK;
   switch (G->kind) {
   case GROUP_LIBRARY: return lower_library(l, gr, e);
   case GROUP_MATMUL: return l->t->product(l, gr, e);

@@ -257,6 +257,7 @@ def test_bad_input():
         (lambda: tme.eval(random.poisson(float("nan"))), "lam is "),
         (lambda: tme.eval(random.binomial(3, 1.25)), "p is 1.25"),
         (lambda: tme.eval(random.binomial(2.5, 0.5)), "n is 2.5"),
+        (lambda: tme.eval(random.binomial(tme.zeros((0, 3), dtype="int64"), 1.25)), "p is 1.25"),
         (lambda: tme.eval(random.dirichlet(tme.array([1.0, 0.0]))), "alpha is 0"),
         (lambda: tme.eval(random.multinomial(3, tme.array([0.5, 0.6]))), "add up to 1.1"),
         (lambda: tme.eval(random.choice(2, [3], p=tme.array([1.5, -0.5]))), "probability of 1 is -0.5"),
