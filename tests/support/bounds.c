@@ -27,8 +27,9 @@
  *                   eps of itself, the result by twice that times max|v|; attention_weights: the weights
  *   dct, dst        64 eps max|result|: the roots of unity are functions, of which transforms are made
  *   hanning, ...    16 eps, kaiser: |beta| eps more
- *   average         (W + 8) eps (|result| + 1) 4, of numbers up to 2 and weights of 0.5 to 2
- *   moments         order 4^order W eps, of numbers up to 2; skew, kurtosis, cov, corrcoef: 256 W eps (|result| + 1)
+ *   average         (W + 8) eps (|result| + 1) 2 m, of numbers up to m and weights of 0.5 to 2
+ *   moments         order (2 m)^order W eps, of numbers up to m; cov: 64 W eps (|result| + 1) m^2; skew, kurtosis and
+ *                   corrcoef, of numbers up to 2: 256 W eps (|result| + 1)
  *   random          32 eps (|result| + 1 + the parameters): functions of the same bits, of 2 ulp each
  *   multivariate normal  16 sqrt(eps n) (|result| + 1 + |mean|): a root of singular values, the small ones of which are inexact
  *   convolution,    W(K) eps of the same of the magnitudes, K terms in a window; complex: twice as much
@@ -157,8 +158,11 @@ static tme_array *bound_matmul(tme_scope *s, const cell *c, tme_array *const *in
 static tme_array *bound_products(tme_scope *s, const cell *c, tme_array *const *in, tme_array *want, double eps) {
   tme_array *size[CELL_INPUTS], *out;
   double terms = 1, parts = dtype_is_complex(tme_array_dtype(want)) ? 2 : 1;
+  op_family f = op_get(c->op)->family;
+  bool picks = f == FAMILY_gather_mm || f == FAMILY_qmm; /* by indices, which have no magnitudes */
   for (int i = 0; i < c->nin; i++) {
-    size[i] = dtype_kind(c->in[i].dtype) >= TAKES_FLOAT ? wide(s, in[i]) : in[i];
+    tme_dtype t = c->in[i].dtype;
+    size[i] = dtype_kind(t) >= TAKES_FLOAT || (dtype_is_signed(t) && !picks) ? wide(s, in[i]) : in[i];
     terms = fmax(terms, (double)operand_size(&c->in[i]));
   }
   if (cell_apply(s, c, size, &out) != TME_OK) return NULL;
@@ -307,12 +311,18 @@ static double window_bound(const cell *c) {
   return 16 + (beta ? fabs(beta->f) : 0);
 }
 
-/* ---- statistics of numbers up to 2 --------------------------------------------------------------------------------------------- */
+/* ---- statistics -------------------------------------------------------------------------------------------------------------- */
 
 static tme_array *bound_statistics(tme_scope *s, const cell *c, tme_array *want, double eps) {
   const cell_arg *order = cell_get(c, "order");
-  double n = walk((double)operand_size(&c->in[0])) + 8;
-  double factor = order ? (double)(order->i + 1) * pow(4, (double)order->i) : c->op == OP_average ? 4 : 256;
+  double n = walk((double)operand_size(&c->in[0])) + 8, factor = 256, most = 2, row, largest;
+  for (int i = 0; i < c->nin; i++) {
+    measure(&c->in[i], &row, &largest);
+    most = fmax(most, largest);
+  }
+  if (order) factor = (double)(order->i + 1) * pow(2 * most, (double)order->i);
+  if (c->op == OP_average) factor = 2 * most;
+  if (c->op == OP_cov) factor = 64 * most * most;
   return times(s, plus(s, wide(s, want), 1), factor * n * eps);
 }
 
