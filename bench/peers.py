@@ -6,6 +6,8 @@ A process a library, so that they do not disturb each other. Lines of JSON in, a
     (start)                  {"ready": "numpy 2.1", "compiles": false} or {"error": "why"}
     {"op": "matmul", "inputs": [{"shape": [64, 64], "scale": 1, "offset": 0}, ...], "dtype": ..., "file": ...}
                              {"ready": true, "first_ms": time of the first call} or {"ready": false, "error": "why"}
+    {"workload": what workloads.py drew, "expected": file with its values}
+                             the same answers; ready also says about_ms, the time of the second call
     {"run": 60}              {"ms": [...]}: samples of about 60 ms; or {"ms": [], "error": "why"}
 
 A sample is one call that ends when its result is in memory; calls below 20 us are timed in batches. Each turn begins
@@ -368,10 +370,14 @@ class Call:
         self.sets = [make_inputs(peer, op, inputs, dtype, seed) + shared for seed in (1, 2)]
         self.function = peer.compiled(getattr(peer, op.replace(" ", "_")), dtype)
         self.finish = peer.finish
+        self.begin()
+
+    def begin(self):
         self.first_ms = self.time(1, 0)
         ms = self.time(1, 1)
         if ms < LONG_MS:
             ms = self.time(1, 0)
+        self.about_ms = ms
         self.batch = 1 if ms > 20e-3 else math.ceil(100e-3 / max(ms, 1e-6))
 
     def time(self, calls, i):
@@ -390,6 +396,24 @@ class Call:
         while time.perf_counter() < end and len(samples) < 1000:
             samples.append(self.time(self.batch, len(samples)))
         return samples
+
+
+class Workload(Call):
+    """An expression in one library, whose values are checked."""
+
+    def __init__(self, peer, name, workload, expected):
+        import expressions
+        import numpy
+        numpy.seterr(all="ignore")
+        language = expressions.LANGUAGES[name](peer.xp)
+        language._prepare(workload)
+        self.sets = [expressions.make_inputs(language, workload["inputs"], which) for which in (0, 1)]
+        self.function = peer.compiled(expressions.function(workload, language), None)
+        self.finish = peer.finish
+        self.begin()
+        error = expressions.difference(language._numpy(self.finish(self.function(*self.sets[0]))), numpy.load(expected))
+        if not error <= workload["tolerance"]:
+            raise ArithmeticError(f"its values differ from NumPy's by {error:.1e}")
 
 
 def reason(e):
@@ -435,8 +459,8 @@ def serve(name, out):
             continue
         call = None
         try:
-            call = Call(peer, **question)
-            say({"ready": True, "first_ms": call.first_ms})
+            call = Workload(peer, name, **question) if "workload" in question else Call(peer, **question)
+            say({"ready": True, "first_ms": call.first_ms, "about_ms": call.about_ms})
         except Exception as e:  # what a library cannot do is left out of the table
             say({"ready": False, "error": reason(e)})
 

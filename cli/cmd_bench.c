@@ -22,6 +22,13 @@ static const char help[] =
     "what the kernels compute besides, as `tme explain` counts it, at the speed of the mixture of operations that an\n"
     "exponential is made of, without its dependences. The table has the share that is reached. The best of many short\n"
     "measurements between the calls counts; a share above 110 % is not given: then others used the machine meanwhile.\n\n"
+    "      --sweep          drawn workloads in place of the rows: expressions of 26 kinds, of random shapes, dtypes, axes and\n"
+    "                       layouts, beside the libraries of --vs (default: numpy,torch,jax,mlx), their values checked\n"
+    "                       against NumPy's. Prints how the ratios of the best peer's time to this engine's are\n"
+    "                       distributed, their geometric means by kind, and the worst twenty. --seed N draws others,\n"
+    "                       --only PATTERN those whose \"kind: expression; inputs\" contains PATTERN, --quick small ones\n"
+    "      --minutes N      the time a sweep takes (default: 1 without --count)\n"
+    "      --count N        its number of workloads\n"
     "      --quick          small shapes and few repetitions: a few seconds\n"
     "      --headline       matmul 1024, svd 512 and gelu 1024 alone\n"
     "      --all            every row: many shapes, whole networks, tiny calls, first calls of new processes\n"
@@ -40,7 +47,8 @@ static const char help[] =
     "      --json           a list of objects with op, shape, dtype, ms_nojit, ms_jit, factor, hash (XXH64 of the result:\n"
     "                       dtype, shape, contiguous elements), max_rel_error, peers, spread (median and quartiles),\n"
     "                       operations, bytes, limit_ms, limit, limit_share, limit_note, best_peer, vs_best_peer,\n"
-    "                       machine\n"
+    "                       machine; of a sweep an object with seed, seconds, threads, peers, summary, kinds and\n"
+    "                       workloads: index, kind, text, inputs, ms, peers, best_peer, vs_best_peer, error, left_out\n"
     "      --plot FILE.svg  draw the table, and a roofline\n";
 
 enum {
@@ -57,18 +65,22 @@ enum {
   OPT_NO_PLAIN,
   OPT_JSON,
   OPT_PLOT,
-  OPT_SERVE
+  OPT_SERVE,
+  OPT_SWEEP,
+  OPT_MINUTES,
+  OPT_COUNT
 };
 
 /* ---- who takes part ----------------------------------------------------------------------------------------------*/
 
-/* The path of this program, then of "../share/tme/peers.py" beside it, which is so in the build folder too. */
+/* The path of this program, then of the scripts in "../share/tme" beside it, which is so in the build folder too. */
 static bool find_paths(bench *b) {
   ssize_t n = readlink("/proc/self/exe", b->self, sizeof b->self - 1);
   if (n <= 0) return false;
   b->self[n] = '\0';
   const char *slash = strrchr(b->self, '/');
   snprintf(b->script, sizeof b->script, "%.*s/../share/tme/peers.py", (int)(slash - b->self), b->self);
+  snprintf(b->drawer, sizeof b->drawer, "%.*s/../share/tme/workloads.py", (int)(slash - b->self), b->self);
   return true;
 }
 
@@ -99,14 +111,23 @@ void peer_command(bench *b, const char *name, char **argv) {
   argv[n] = NULL;
 }
 
-static void add_peer(bench *b, const char *name) {
+bool start_peer(bench *b, worker *w, const char *name) {
   char *argv[PEER_WORDS];
-  worker *w = &b->table.peers[b->table.npeers];
   progress("starting %s", name);
   peer_command(b, name, argv);
   bool started = worker_start(w, b->c, name, argv);
   progress_end();
-  if (!started) return;
+  return started;
+}
+
+static void add_peer(bench *b, const char *name) {
+  worker *w = &b->table.peers[b->table.npeers];
+  if (!start_peer(b, w, name)) return;
+  if (b->sweep && w->routine) {
+    complain(b->c, "%s: it has products alone, a sweep has more; left out", name);
+    worker_stop(w);
+    return;
+  }
   b->table.npeers++;
   if (!b->json) printf("%s: %s\n", name, w->about);
 }
@@ -252,6 +273,9 @@ static int read_options(bench *b, int argc, char **argv, bool *done) {
                                               {"json", no_argument, NULL, OPT_JSON},
                                               {"plot", required_argument, NULL, OPT_PLOT},
                                               {"serve", required_argument, NULL, OPT_SERVE},
+                                              {"sweep", no_argument, NULL, OPT_SWEEP},
+                                              {"minutes", required_argument, NULL, OPT_MINUTES},
+                                              {"count", required_argument, NULL, OPT_COUNT},
                                               {0}};
   *done = true;
   for (int opt; (opt = cli_option(b->c, argc, argv, "", own_options)) != -1;) {
@@ -273,8 +297,21 @@ static int read_options(bench *b, int argc, char **argv, bool *done) {
       b->plot = optarg;
       break;
     case OPT_SERVE: b->serve = optarg; break;
+    case OPT_SWEEP: b->sweep = true; break;
+    case OPT_MINUTES: {
+      char *end;
+      b->minutes = strtod(optarg, &end);
+      if (end == optarg || *end || !(b->minutes > 0 && b->minutes <= 1e6))
+        return usage_error(b->c, "--minutes: a number above 0 expected, got '%s'", optarg);
+      break;
+    }
+    case OPT_COUNT:
+      if (!parse_integer(optarg, 1, 1000000, &b->count))
+        return usage_error(b->c, "--count: a whole number from 1 to 1000000 expected, got '%s'", optarg);
+      break;
     case OPT_DTYPE:
       b->dtype = tme_dtype_parse(optarg);
+      b->dtype_asked = true;
       if (b->dtype < TME_F16 || b->dtype > TME_F64)
         return usage_error(b->c, "--dtype: float32, float64, float16 or bfloat16 expected, got '%s'", optarg);
       break;
@@ -283,6 +320,9 @@ static int read_options(bench *b, int argc, char **argv, bool *done) {
   }
   if (argc > optind) return usage_error(b->c, "unexpected argument '%s'", argv[optind]);
   if (b->hash && (b->vs || b->plot)) return usage_error(b->c, "--hash: nothing is timed for --vs or --plot");
+  if (!b->sweep && (b->minutes > 0 || b->count)) return usage_error(b->c, "--minutes and --count are of --sweep");
+  if (b->sweep && (b->hash || b->plot || b->all || b->headline || b->dtype_asked || b->file))
+    return usage_error(b->c, "--sweep: --hash, --plot, --all, --headline, --dtype and --minilm are of the rows");
   *done = false;
   return 0;
 }
@@ -294,9 +334,14 @@ static int run(cli *c, int argc, char **argv) {
   int code = read_options(&b, argc, argv, &done);
   if (done) return code;
   if (b.serve) return serve(c, b.serve);
+  if (b.sweep) {
+    b.cblas = false;
+    b.vs = b.vs ? b.vs : "numpy,torch,jax,mlx";
+    c->options.untyped = 1; /* as in `tme eval`, whose language it is */
+  }
   if (!cli_engine(c) || !open_plain_engines(&b)) return EXIT_USAGE;
   code = start_peers(&b);
-  if (code == 0) code = run_rows(&b);
+  if (code == 0) code = b.sweep ? run_sweep(&b) : run_rows(&b);
   for (int i = 0; i < b.table.npeers; i++) worker_stop(&b.table.peers[i]);
   free(b.table.rows);
   if (b.before != b.reference) tme_engine_free(b.before);

@@ -6,7 +6,7 @@ install(TARGETS tme EXPORT tmeTargets
 install(FILES include/tme/tme.h include/tme/dlpack.h ${PROJECT_BINARY_DIR}/include/tme/ops.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/tme)
 
 install(TARGETS tme_program RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
-install(FILES bench/peers.py DESTINATION ${CMAKE_INSTALL_DATADIR}/tme)
+install(FILES ${bench_scripts} DESTINATION ${CMAKE_INSTALL_DATADIR}/tme)
 # The library opens its modules from its own folder alone.
 foreach(module tme-llvm tme-mlx)
   if(TARGET ${module})

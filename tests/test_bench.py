@@ -4,6 +4,7 @@
 ctest: timeout=240
 """
 import json
+import math
 import os
 import shutil
 import subprocess
@@ -13,6 +14,10 @@ import unittest
 import xml.etree.ElementTree as ET
 
 TME = os.environ.get("TME_PROGRAM", "build/bin/tme")
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(TME)), "..", "share", "tme"))
+import workloads  # noqa: E402
+
 KEYS = ["op", "shape", "dtype", "ms_nojit", "ms_jit", "factor", "hash", "max_rel_error", "peers", "spread", "operations", "bytes",
         "limit_ms", "limit", "limit_share", "limit_note", "best_peer", "vs_best_peer", "machine"]
 
@@ -181,6 +186,96 @@ class Bench(unittest.TestCase):
                            capture_output=True, text=True, cwd=self.dir, timeout=1000)
         self.assertEqual(r.returncode, 0, r.stderr)
         self.assertIn("minilm: it ended with exit code 1; left out", r.stderr)
+
+    def test_draws(self):
+        """The same seed and number give the same workload, others another one; each kind has its turn."""
+        kinds = list(workloads.KINDS)
+        drawn = [workloads.draw(5, i) for i in range(3 * len(kinds))]
+        self.assertEqual(drawn, [workloads.draw(5, i) for i in range(3 * len(kinds))])
+        self.assertEqual(drawn[7], workloads.draw(5, 7))
+        self.assertNotEqual(drawn, [workloads.draw(6, i) for i in range(3 * len(kinds))])
+        for turn in range(3):
+            part = drawn[turn * len(kinds):(turn + 1) * len(kinds)]
+            self.assertEqual(sorted(w["kind"] for w in part), sorted(kinds))
+        many = [workloads.draw(seed, i) for seed in range(20) for i in range(len(kinds))]
+        for w in many:
+            bytes_ = sum(math.prod(i["shape"]) * 8 for i in w["inputs"])
+            self.assertLess(bytes_, 1 << 29, w)
+            self.assertGreater(min(min(i["shape"]) for i in w["inputs"]), 0, w)
+        texts = " ".join(w["text"] for w in many)
+        for word in (".T", "::2", "broadcast_to(", "[3:", "axis=0", "axis=1", "axis=none", "argmin(", "argmax(", "any(", "all(",
+                     "// ", "% ", "** ", "astype(", "pad(", "pool(", "causal=true", "take(", "concatenate(", "stack("):
+            self.assertIn(word, texts)
+        for dtype in ("float32", "float64", "float16", "bfloat16", "complex64", "complex128", "int8", "uint8", "int32", "int64"):
+            self.assertIn(dtype, {i["dtype"] for w in many for i in w["inputs"]})
+
+    def test_sweep(self):
+        """Small workloads of all kinds have NumPy's values."""
+        count = 4 * len(workloads.KINDS)
+        r = self.bench("--sweep", "--seed", "3", "--count", str(count), "--vs", "numpy", "--json")
+        self.assertEqual((r.returncode, r.stderr), (0, ""))
+        sweep = json.loads(r.stdout)
+        self.assertEqual(list(sweep), ["seed", "seconds", "threads", "peers", "summary", "kinds", "workloads"])
+        self.assertEqual((sweep["seed"], list(sweep["peers"])), (3, ["numpy"]))
+        self.assertEqual({k["kind"] for k in sweep["kinds"]}, set(workloads.KINDS))
+        self.assertEqual(sum(k["workloads"] for k in sweep["kinds"]), count)
+        for i, w in enumerate(sweep["workloads"]):
+            drawn = workloads.draw(3, i, small=True)
+            self.assertEqual([w[k] for k in ("index", "kind", "text", "inputs")], [i, *(drawn[k] for k in ("kind", "text", "inputs"))])
+            self.assertLessEqual(w["error"], w["tolerance"], w)
+            self.assertGreater(w["ms"], 0)
+            if w["left_out"]:
+                self.assertTrue("bfloat16" in w["left_out"]["numpy"] or "scipy" in w["left_out"]["numpy"], w)
+                self.assertEqual((w["peers"], w["best_peer"], w["vs_best_peer"]), ({}, None, None))
+            else:
+                self.assertAlmostEqual(w["vs_best_peer"] * w["ms"] / w["peers"]["numpy"], 1, 3)
+        ratios = sorted(w["vs_best_peer"] for w in sweep["workloads"] if w["best_peer"])
+        summary = sweep["summary"]
+        self.assertEqual((summary["workloads"], summary["compared"]), (count, len(ratios)))
+        self.assertGreater(len(ratios), count * 0.7)
+        self.assertAlmostEqual(summary["least"], ratios[0], 4)
+        self.assertAlmostEqual(summary["at_least_1"], sum(r >= 1 for r in ratios) / len(ratios), 2)
+        self.assertAlmostEqual(math.log(summary["geometric_mean"]), sum(map(math.log, ratios)) / len(ratios), 2)
+
+    def test_sweep_summary(self):
+        r = self.bench("--sweep", "--minutes", "0.01", "--vs", "numpy", "--only", "products*float32")
+        self.assertEqual(r.returncode, 0, r.stderr)
+        for pattern in (r"\nmedian \d", r"\n  0\.00 to 0\.25 ", r"\nkind +n +geometric mean", r"\nthe worst \d+\n",
+                        r" numpy +\d+  .* @ .*; x float32 \d+x\d+, y float32 \d+"):
+            self.assertRegex(r.stdout, pattern)
+
+    def test_sweep_leaves_out_what_differs(self):
+        """A library whose values are others, that lacks something, or that ends."""
+        for text, message in (("exp = numpy.sin", "its values differ from NumPy's by"), ("del exp", "name 'exp' is not defined"),
+                              ("exp = lambda x: os._exit(1)", "it ended")):
+            with self.subTest(text):
+                shutil.rmtree(os.path.join(self.dir, "mlx"), ignore_errors=True)
+                self.peer("mlx.core", "import os, numpy\nfrom numpy import *\nfrom numpy import exp, min, max, abs\n"
+                          "cpu = bfloat16 = 0\narray = lambda a, dtype: a.astype(dtype)\n"
+                          "def set_default_device(d): pass\ndef eval(x): pass\ndef compile(f): return f\n"
+                          + text + "\n")
+                r = self.bench("--sweep", "--count", "2", "--json", "--vs", "numpy,mlx", "--only", "functions: exp(*float32",
+                               env={"PYTHONPATH": self.dir})
+                self.assertEqual(r.returncode, 0, r.stderr)
+                for w in json.loads(r.stdout)["workloads"]:
+                    self.assertIn(message, w["left_out"]["mlx"])
+                    self.assertEqual(w["best_peer"], "numpy")
+
+    def test_sweep_usage(self):
+        for args, code, message in ((("--minutes", "0"), 2, "--minutes: a number above 0 expected, got '0'"),
+                                    (("--minutes", "nan"), 2, "got 'nan'"), (("--minutes", "1h"), 2, "got '1h'"),
+                                    (("--count", "0"), 2, "from 1 to 1000000 expected, got '0'"),
+                                    (("--hash",), 2, "are of the rows"), (("--dtype", "float64"), 2, "are of the rows"),
+                                    (("--only", "nothing at all", "--vs", "numpy"), 2, "'nothing at all': no such workload"),
+                                    (("--vs", "nonsense"), 1, "nonsense: unknown library (known: numpy,"),
+                                    (("--vs", "nonsense"), 1, "there is no library to compare with")):
+            with self.subTest(args):
+                r = self.bench("--sweep", *args)
+                self.assertEqual(r.returncode, code, r.stderr)
+                self.assertIn(message, r.stderr)
+        r = self.bench("--minutes", "2")
+        self.assertEqual((r.returncode, r.stdout), (2, ""))
+        self.assertIn("--minutes and --count are of --sweep", r.stderr)
 
     def test_usage(self):
         for args, message in ((("--only", "nothing at all"), "names no row; --all has more"),

@@ -12,13 +12,15 @@ enum {
   BENCH_TOKENS = 30000
 };
 
-typedef enum fill { FILL_NORMAL, FILL_TOKENS, FILL_ONES } fill;
+/* The uniform and the whole are those of a sweep, which its peers make, too: bench/expressions.py. */
+typedef enum fill { FILL_NORMAL, FILL_TOKENS, FILL_ONES, FILL_UNIFORM, FILL_WHOLE } fill;
 
 typedef struct bench_input {
   int rank;
   int64_t shape[4];
   fill fill;
-  double scale, offset; /* of the normally distributed */
+  double scale, offset; /* of the normally distributed; of the others the span and the least */
+  tme_dtype dtype;      /* of the uniform and the whole */
   const char *name;     /* not NULL: the array of that name in the case's file */
   bool transposed;      /* it lies there as (output, input) */
   bool cut;             /* its first axis is that of the result */
@@ -41,17 +43,28 @@ typedef struct bench_case {
   bool products;     /* the operations are multiply-adds, to be held against the peak of these */
   double operations; /* that the mathematics needs, a transcendental function counting as one */
   double elements;   /* of inputs and results */
+  /* A workload of a sweep: the expression that is its graph, how it was drawn, and the file of the values that it should
+   * have, the largest difference from them in parts of the largest. */
+  const char *text;
+  json_t *drawn;
+  const char *expected;
+  double tolerance;
 } bench_case;
 
 /* All cases in the order of the table; the count in *n. */
 bench_case *bench_cases(int *n);
 int64_t bench_size(const bench_input *in);
-/* The numbers of input i of set `set`: the same in every run. */
+/* The numbers of input i of set `set`, of complex ones the two parts: the same in every run. */
 void bench_fill(const bench_case *k, int i, int set, double *out);
 
 /* model.c: the inputs of the sentence model, in the order in which its graph takes them. Their number. */
 int model_inputs(bench_input *in);
 tme_array *model_build(tme_scope *s, tme_array *const *in);
+
+/* expression.c: the graph of the case's expression, over inputs by the names that they were drawn with. False with a
+ * problem. */
+struct problem; /* expr.h */
+bool expression_build(const bench_case *k, tme_scope *s, tme_array *const *in, tme_array **out, struct problem *p);
 
 /* graphs.c: builds the case over its inputs; false with the error in the scope. */
 bool bench_build(const bench_case *k, tme_scope *s, tme_array *const *in, tme_array **out);

@@ -1,4 +1,5 @@
 #include "bench/own.h"
+#include "expr.h"
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,7 +13,10 @@ static bool out_of_memory(const cli *c) {
 }
 
 static bool failed(const cli *c, const bench_case *k, tme_scope *s) {
-  complain(c, "%s %s: %s", k->op, k->shape, tme_error(s));
+  if (k->text)
+    complain(c, "%s: %s", k->text, tme_error(s));
+  else
+    complain(c, "%s %s: %s", k->op, k->shape, tme_error(s));
   return false;
 }
 
@@ -20,10 +24,11 @@ static bool failed(const cli *c, const bench_case *k, tme_scope *s) {
  * awake. */
 static tme_array *from_doubles(tme_scope *s, tme_dtype dtype, const bench_input *in, const double *data) {
   int64_t n = bench_size(in);
-  bool tokens = in->fill == FILL_TOKENS;
+  bool tokens = in->fill == FILL_TOKENS || (in->fill == FILL_WHOLE && dtype == TME_I64);
   if (!tokens && dtype != TME_F32) {
-    tme_array *a = tme_from(s, TME_F64, in->rank, in->shape, data);
-    return dtype == TME_F64 ? a : tme_astype(s, a, dtype);
+    tme_dtype wide = tme_dtype_kind(dtype) == 'c' ? TME_C128 : TME_F64;
+    tme_array *a = tme_from(s, wide, in->rank, in->shape, data);
+    return dtype == wide ? a : tme_astype(s, a, dtype);
   }
   void *out = malloc((size_t)n * (tokens ? sizeof(int64_t) : sizeof(float)));
   if (!out) return NULL;
@@ -49,7 +54,8 @@ static tme_array *from_file(tme_scope *s, tme_dtype dtype, const bench_case *k, 
 
 static tme_array *make_input(own *o, const bench_case *k, tme_dtype dtype, int i, int set) {
   if (k->in[i].name) return set == 0 ? from_file(o->scope, dtype, k, &k->in[i]) : o->in[0][i];
-  double *data = malloc((size_t)bench_size(&k->in[i]) * sizeof *data);
+  if (k->in[i].fill == FILL_UNIFORM || k->in[i].fill == FILL_WHOLE) dtype = k->in[i].dtype;
+  double *data = malloc((size_t)bench_size(&k->in[i]) * 2 * sizeof *data); /* complex numbers have two */
   if (!data) return NULL;
   bench_fill(k, i, set, data);
   tme_array *a = from_doubles(o->scope, dtype, &k->in[i], data);
@@ -64,7 +70,13 @@ bool own_compile(own *o, const cli *c) {
     const tme_array *a = o->in[0][i];
     in[i] = tme_input(o->scope, tme_array_dtype(a), tme_array_rank(a), tme_array_shape(a));
   }
-  if (bench_build(k, o->scope, in, out)) o->function = tme_compile(o->scope, in, k->ninputs, out, k->noutputs);
+  problem p = {0};
+  bool built = k->text ? expression_build(k, o->scope, in, out, &p) : bench_build(k, o->scope, in, out);
+  if (p.set) {
+    complain(c, "%s: %s", k->text, p.text);
+    return false;
+  }
+  if (built) o->function = tme_compile(o->scope, in, k->ninputs, out, k->noutputs);
   return o->function || failed(c, k, o->scope);
 }
 
@@ -193,6 +205,48 @@ double own_error(own *o, const cli *c, tme_engine *plain) {
   tme_scope_free(mine);
   tme_scope_free(reference);
   return error;
+}
+
+static bool same_shape(const tme_array *a, const tme_array *b) {
+  return tme_array_rank(a) == tme_array_rank(b) &&
+         !memcmp(tme_array_shape(a), tme_array_shape(b), (size_t)tme_array_rank(a) * sizeof(int64_t));
+}
+
+/* max |x - y| / max |y|, or max |x - y| where all y are 0; what is infinite or no number in both is the same. */
+static double difference(const double *x, const double *y, int64_t n, bool pairs) {
+  double most = 0, largest = 0;
+  for (int64_t i = 0; i < n; i += pairs ? 2 : 1) {
+    double d = pairs ? hypot(x[i] - y[i], x[i + 1] - y[i + 1]) : fabs(x[i] - y[i]);
+    double size = pairs ? hypot(y[i], y[i + 1]) : fabs(y[i]);
+    bool same = x[i] == y[i] || (isnan(x[i]) && isnan(y[i]));
+    if (pairs) same = same && (x[i + 1] == y[i + 1] || (isnan(x[i + 1]) && isnan(y[i + 1])));
+    if (!same && !(d <= most)) most = isnan(d) ? (double)INFINITY : d;
+    if (isfinite(size) && size > largest) largest = size;
+  }
+  return largest > 0 ? most / largest : most;
+}
+
+static bool measure_difference(own *o, const cli *c, tme_scope *s, double *error) {
+  tme_array *out[BENCH_OUTPUTS];
+  o->set = 0;
+  if (!call(o, s, out)) return failed(c, o->k, s);
+  tme_array *right = tme_load(s, o->k->expected);
+  if (!right) return failed(c, o->k, s);
+  *error = (double)INFINITY;
+  if (!same_shape(out[0], right)) return true;
+  bool pairs = tme_dtype_kind(tme_array_dtype(right)) == 'c';
+  tme_dtype wide = pairs ? TME_C128 : TME_F64;
+  const double *x = tme_data(s, tme_astype(s, out[0], wide)), *y = tme_data(s, tme_astype(s, right, wide));
+  if (!x || !y) return failed(c, o->k, s);
+  *error = difference(x, y, tme_array_size(right) * (pairs ? 2 : 1), pairs);
+  return true;
+}
+
+bool own_difference(own *o, const cli *c, double *error) {
+  tme_scope *s = tme_scope_new(o->engine);
+  bool ok = s ? measure_difference(o, c, s, error) : out_of_memory(c);
+  tme_scope_free(s);
+  return ok;
 }
 
 /* The dtype by its name, the sizes as 64 bits. */

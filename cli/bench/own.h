@@ -25,6 +25,8 @@ double own_operations(own *o, const cli *c);
 double own_calls(own *o, const cli *c, int calls);
 /* max |x - reference| / max |reference|, the reference in f64 on `plain`. Negative after the message. */
 double own_error(own *o, const cli *c, tme_engine *plain);
+/* The same from the values in the case's file, of a workload. */
+bool own_difference(own *o, const cli *c, double *error);
 /* XXH64, in hexadecimal, of the dtypes, shapes and contiguous elements of all outputs over the first set of inputs. False
  * after the message. */
 bool own_hash(own *o, const cli *c, char hash[static BENCH_HASH]);

@@ -139,8 +139,7 @@ static json_t *receive(worker *w, const cli *c) {
   return answer;
 }
 
-/* Sends an object, which is consumed, and waits for the answer. */
-static json_t *ask(worker *w, const cli *c, json_t *question) {
+json_t *worker_ask(worker *w, const cli *c, json_t *question) {
   char *text = question ? json_dumps(question, JSON_COMPACT) : NULL;
   json_decref(question);
   bool sent = text && dprintf(w->to, "%s\n", text) > 0;
@@ -186,12 +185,12 @@ bool worker_start(worker *w, const cli *c, const char *name, char *const *argv) 
 static void explain(worker *w, const cli *c, const json_t *answer) {
   const char *why = text_of(answer, "error");
   if (!*why || !strcmp(why, w->said)) return;
-  complain(c, "%s: %s: %s; left out of this row", w->name, w->row, why);
+  if (!w->quiet) complain(c, "%s: %s: %s; left out of this row", w->name, w->row, why);
   snprintf(w->said, sizeof w->said, "%s", why);
 }
 
-bool worker_prepare(worker *w, const cli *c, const bench_case *k, tme_dtype dtype) {
-  if (w->pid <= 0) return false;
+static json_t *question_of(const bench_case *k, tme_dtype dtype) {
+  if (k->drawn) return json_pack("{s:O, s:s}", "workload", k->drawn, "expected", k->expected);
   json_t *inputs = json_array();
   for (int i = 0; i < k->ninputs && !k->in[i].name; i++) {
     json_t *shape = json_array();
@@ -199,12 +198,17 @@ bool worker_prepare(worker *w, const cli *c, const bench_case *k, tme_dtype dtyp
     json_array_append_new(
         inputs, json_pack("{s:o, s:f, s:f}", "shape", shape, "scale", k->in[i].scale, "offset", k->in[i].offset));
   }
-  json_t *answer = ask(w, c,
-                       json_pack("{s:s, s:o, s:s, s:s?}", "op", k->op, "inputs", inputs, "dtype", tme_dtype_name(dtype),
-                                 "file", k->file));
+  return json_pack("{s:s, s:o, s:s, s:s?}", "op", k->op, "inputs", inputs, "dtype", tme_dtype_name(dtype), "file",
+                   k->file);
+}
+
+bool worker_prepare(worker *w, const cli *c, const bench_case *k, tme_dtype dtype) {
+  if (w->pid <= 0) return false;
+  json_t *answer = worker_ask(w, c, question_of(k, dtype));
   if (!answer) return false;
   bool ready = json_is_true(json_object_get(answer, "ready"));
   w->first_ms = json_number_value(json_object_get(answer, "first_ms"));
+  w->about_ms = json_number_value(json_object_get(answer, "about_ms"));
   snprintf(w->row, sizeof w->row, "%s %s %s", k->op, k->shape, tme_dtype_name(dtype));
   if (!ready) explain(w, c, answer);
   json_decref(answer);
@@ -213,7 +217,7 @@ bool worker_prepare(worker *w, const cli *c, const bench_case *k, tme_dtype dtyp
 
 int worker_run(worker *w, const cli *c, double budget_ms, double *samples, int n) {
   if (w->pid <= 0) return n;
-  json_t *answer = ask(w, c, json_pack("{s:f}", "run", budget_ms));
+  json_t *answer = worker_ask(w, c, json_pack("{s:f}", "run", budget_ms));
   if (!answer) return n;
   explain(w, c, answer);
   size_t i;

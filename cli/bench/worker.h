@@ -18,6 +18,8 @@ typedef struct worker {
   size_t used, room;
   double first_ms; /* of the case it was prepared for */
   char row[80];    /* that case */
+  double about_ms; /* and of the second */
+  bool quiet;      /* reasons are kept, not said */
   char said[400];  /* the last reason for a row that it is left out of */
 } worker;
 
@@ -25,6 +27,8 @@ typedef struct worker {
 bool worker_start(worker *w, const cli *c, const char *name, char *const *argv);
 /* Makes it ready for the case; false if it can't do it. */
 bool worker_prepare(worker *w, const cli *c, const bench_case *k, tme_dtype dtype);
+/* Sends an object, which is consumed. Its answer, or NULL after the message: then it is not there any more. */
+json_t *worker_ask(worker *w, const cli *c, json_t *question);
 /* Appends samples (ms) taken for about budget_ms; the new count. */
 int worker_run(worker *w, const cli *c, double budget_ms, double *samples, int n);
 void worker_stop(worker *w);
