@@ -39,22 +39,36 @@ cmake_path(GET mlx_library PARENT_PATH mlx_folder)
 set(mlx_exports ${PROJECT_BINARY_DIR}/generated/mlx.map)
 file(WRITE ${mlx_exports} "{ global: tme_mlx_module; local: *; };\n")
 
-# tme_mlx_module(TARGET): the module, as its own library or once more for a test.
-function(tme_mlx_module target)
-  add_library(${target} MODULE ${mlx_sources})
+# The module is linked twice, with an other version for the test of the refusal: what knows no version is compiled once.
+set(mlx_version_source ${PROJECT_SOURCE_DIR}/src/backend/mlx/module.cpp)
+list(REMOVE_ITEM mlx_sources ${mlx_version_source})
+add_library(tme_mlx_objects OBJECT ${mlx_sources})
+
+# tme_mlx_common(TARGET): how the module's sources are compiled.
+function(tme_mlx_common target)
   target_include_directories(${target} SYSTEM PRIVATE ${mlx_include})
-  target_link_libraries(${target} PRIVATE tme_common Threads::Threads ${mlx_library})
+  target_link_libraries(${target} PRIVATE tme_common Threads::Threads)
+  set_target_properties(${target} PROPERTIES
+    CXX_STANDARD 20 CXX_STANDARD_REQUIRED ON CXX_EXTENSIONS OFF POSITION_INDEPENDENT_CODE ON)
+  add_dependencies(${target} tme_generated)
+endfunction()
+tme_mlx_common(tme_mlx_objects)
+
+# tme_mlx_module(TARGET): the module, as its own library or once more for the test.
+function(tme_mlx_module target)
+  add_library(${target} MODULE ${mlx_version_source} $<TARGET_OBJECTS:tme_mlx_objects>)
+  tme_mlx_common(${target})
+  target_link_libraries(${target} PRIVATE ${mlx_library})
   # Bound function by function: a library of another version is asked for its version before anything is missing there.
   target_link_options(${target} PRIVATE LINKER:--version-script=${mlx_exports} LINKER:-z,lazy)
   set_target_properties(${target} PROPERTIES
-    OUTPUT_NAME tme-mlx CXX_STANDARD 20 CXX_STANDARD_REQUIRED ON CXX_EXTENSIONS OFF
+    OUTPUT_NAME tme-mlx
     # The same when built and when installed: else CMake pads the built one with an empty entry, the current folder.
     INSTALL_RPATH ${mlx_folder} BUILD_WITH_INSTALL_RPATH ON)
-  add_dependencies(${target} tme_generated)
 endfunction()
 tme_mlx_module(tme-mlx)
 
-# The same with a version that no MLX has, for the test of the refusal.
+# The same with a version that no MLX has.
 if(TME_TESTS)
   tme_mlx_module(tme-mlx-other)
   target_compile_definitions(tme-mlx-other PRIVATE "TME_MLX_BUILT=\"0.0.0\"")

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The matrix of tests on the MLX backend: all cells of this run's share without MLX's compile, which takes half a second a
 # kernel, and a selection of rows with it.
-# ctest: mlx timeout=600
+# ctest: mlx timeout=1500
 set -uo pipefail
 
 if [[ ! -e $TME_BUILD_DIR/lib/libtme-mlx.so ]]; then

@@ -413,7 +413,7 @@ tme_status apply(tme_scope *s, int op, const tme_arg *args, int nargs, tme_array
   c.in = in;
   c.attrs = &attrs;
   memset(&attrs, 0, d->attrs_size);
-  if (d->ninputs < 0 && nargs > 0 && args[0].kind == TME_ARG_ARRAYS && args[0].n > FEW)
+  if (d->ninputs < 0 && nargs > 0 && args[0].kind == TME_ARG_ARRAYS && args[0].u.arrays && args[0].n > FEW)
     return apply_many(&c, args, nargs, args[0].n, out);
   if (!take_all(&c, args, nargs)) return s->err.code;
   if (op == OP_round && attrs.elementwise.decimals) return compose_round(s, in[0], attrs.elementwise.decimals, out);

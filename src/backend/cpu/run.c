@@ -24,6 +24,8 @@ typedef struct launcher {
 static atomic_bool finest;
 void launch_finest(bool on) { atomic_store(&finest, on); }
 bool launch_is_finest(void) { return atomic_load(&finest); }
+#else
+bool launch_is_finest(void) { return false; }
 #endif
 
 tme_status plan_launch(const step *s, int nthreads, launch *out, error *e) {

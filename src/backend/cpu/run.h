@@ -42,12 +42,10 @@ void executable_free(executable *x); /* NULL is allowed */
  * slots are found. False when out of memory. */
 bool concurrent_find(executable *x, int threads);
 
-#ifdef TME_TEST_HOOKS
-/* From now on all work is worth all threads, in the smallest pieces. */
-void launch_finest(bool on);
+/* Whether all work is worth all threads, in the smallest pieces: as tests want it. */
 bool launch_is_finest(void);
-#else
-static inline bool launch_is_finest(void) { return false; }
+#ifdef TME_TEST_HOOKS
+void launch_finest(bool on);
 #endif
 
 tme_status plan_launch(const step *s, int threads, launch *out, error *e);
