@@ -33,6 +33,20 @@ static void errors(void **state) {
   large[sizeof large - 1] = 0;
   (fail)(&e, TME_ERR_IO, "%s", large);
   assert_int_equal(strlen(e.text), sizeof e.text - 1);
+  /* A message is UTF-8, whatever is named in it and wherever it is cut. */
+  for (int cut = 0; cut < 6; cut++) {
+    e = (error){0};
+    (fail)(&e, TME_ERR_IO, "'%.*s' \xe9", cut, "\xc3\xa9\xe2\x82\xac\xff");
+    assert_true(utf8_valid(e.text, strlen(e.text)));
+    static const char *const cuts[] = {"'' ?",
+                                       "'?' ?",
+                                       "'\xc3\xa9' ?",
+                                       "'\xc3\xa9?' ?",
+                                       "'\xc3\xa9?"
+                                       "?' ?",
+                                       "'\xc3\xa9\xe2\x82\xac' ?"};
+    assert_string_equal(e.text, cuts[cut]);
+  }
   for (int s = 0; s < TME_STATUS_COUNT; s++) assert_string_not_equal(tme_status_name((tme_status)s), "unknown");
   assert_string_equal(tme_status_name(TME_STATUS_COUNT), "unknown");
   assert_string_equal(tme_version(), TME_VERSION);

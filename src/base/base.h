@@ -76,6 +76,8 @@ void text_bytes(text *t, const void *p, size_t n);
 void text_free(text *t);
 /* Without surrogates, overlong forms and values beyond Unicode. */
 bool utf8_valid(const char *from, size_t n);
+/* What is no such text, a byte at a time, becomes '?'. */
+void utf8_mend(char *s);
 
 /* Milliseconds of a clock that never goes back. */
 double now_ms(void);

@@ -6,6 +6,7 @@ tme_status vfail(error *e, tme_status code, const char *fmt, va_list ap) {
   if (e->code != TME_OK) return e->code;
   e->code = code;
   if (vsnprintf(e->text, sizeof e->text, fmt, ap) < 0) e->text[0] = 0;
+  utf8_mend(e->text); /* names of files may be any bytes, and long ones are cut */
   return code;
 }
 

@@ -54,19 +54,32 @@ void text_free(text *t) {
   *t = (text){0};
 }
 
+/* Bytes of the character that begins here, or 0 if none does. */
+static size_t character(const unsigned char *s, size_t n) {
+  size_t more = *s < 0x80 ? 0 : *s >> 5 == 6 ? 1 : *s >> 4 == 14 ? 2 : *s >> 3 == 30 ? 3 : n;
+  if (more >= n) return 0;
+  static const uint32_t least[] = {0, 0x80, 0x800, 0x10000};
+  uint32_t c = more ? *s & (0x3fu >> more) : *s;
+  for (size_t i = 1; i <= more; i++) {
+    if (s[i] >> 6 != 2) return 0;
+    c = c << 6 | (s[i] & 0x3fu);
+  }
+  return c < least[more] || c > 0x10ffff || (c >= 0xd800 && c <= 0xdfff) ? 0 : more + 1;
+}
+
 bool utf8_valid(const char *from, size_t n) {
-  const unsigned char *s = (const unsigned char *)from, *end = s + n;
-  while (s < end) {
-    int more = *s < 0x80 ? 0 : *s >> 5 == 6 ? 1 : *s >> 4 == 14 ? 2 : *s >> 3 == 30 ? 3 : -1;
-    if (more < 0 || end - s <= more) return false;
-    static const uint32_t least[] = {0, 0x80, 0x800, 0x10000};
-    uint32_t c = more ? *s & (0x3fu >> more) : *s;
-    s++;
-    for (int i = 0; i < more; i++, s++) {
-      if (*s >> 6 != 2) return false;
-      c = c << 6 | (*s & 0x3fu);
-    }
-    if (c < least[more] || c > 0x10ffff || (c >= 0xd800 && c <= 0xdfff)) return false;
+  for (size_t at = 0, length; at < n; at += length) {
+    length = character((const unsigned char *)from + at, n - at);
+    if (!length) return false;
   }
   return true;
+}
+
+void utf8_mend(char *s) {
+  for (size_t n = strlen(s), length; n; s += length, n -= length) {
+    length = character((unsigned char *)s, n);
+    if (length) continue;
+    *s = '?';
+    length = 1;
+  }
 }

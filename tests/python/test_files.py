@@ -64,6 +64,9 @@ def test_failures(tmp_path):
     assert isinstance(error.value, OSError) and isinstance(error.value, tme.Error)
     with pytest.raises(tme.FileError):
         tme.save(tmp_path / "none" / "x.npy", 1)
+    for name in ("\udce9.npy", "é" * 300 + ".npy", "x" + "é" * 300 + ".npy"):
+        with pytest.raises(tme.FileError):
+            tme.load(tmp_path / name)
     (tmp_path / "bad.npy").write_bytes(b"\x93NUMPY nonsense")
     with pytest.raises((ValueError, tme.Error)):
         tme.load(tmp_path / "bad.npy")
