@@ -244,6 +244,11 @@ class Bench(unittest.TestCase):
                         r" numpy +\d+  .* @ .*; x float32 \d+x\d+, y float32 \d+"):
             self.assertRegex(r.stdout, pattern)
 
+        r = self.bench("--sweep", "--seed", "2", "--vs", "numpy", "--only", "no. 7,", "--json")
+        self.assertEqual(r.returncode, 0, r.stderr)
+        w, = json.loads(r.stdout)["workloads"]
+        self.assertEqual((w["index"], w["text"]), (7, workloads.draw(2, 7, small=True)["text"]))
+
     def test_sweep_leaves_out_what_differs(self):
         """A library whose values are others, that lacks something, or that ends."""
         for text, message in (("exp = numpy.sin", "its values differ from NumPy's by"), ("del exp", "name 'exp' is not defined"),

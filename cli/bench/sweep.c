@@ -14,7 +14,7 @@ static const char *text_of(const json_t *o, const char *key) {
 static bool chosen(const bench *b, const workload *x) {
   char name[sizeof x->label + 80], pattern[200];
   if (!b->only) return true;
-  snprintf(name, sizeof name, "%s: %s", x->k.op, x->label);
+  snprintf(name, sizeof name, "no. %ld, %s: %s", x->index, x->k.op, x->label);
   snprintf(pattern, sizeof pattern, "*%s*", b->only);
   return fnmatch(pattern, name, 0) == 0;
 }
@@ -67,7 +67,7 @@ static bool read_workload(workload *x) {
 /* The values that it should have lie in a file while it is timed. False after the message. */
 static bool measure(sweep *w, workload *x) {
   bench *b = w->b;
-  progress("%s: NumPy", x->k.text);
+  progress("%.60s: NumPy", x->k.text);
   json_t *answer = worker_ask(&w->drawer, b->c, json_pack("{s:O}", "workload", x->drawn));
   x->k.expected = text_of(answer, "expected");
   bool ok = *x->k.expected;
@@ -151,6 +151,7 @@ static bool draw_and_measure(sweep *w) {
     }
     w->all[w->n++] = x;
     x->failed = !measure(w, x);
+    if (x->failed) complain(b->c, "this was no. %ld, %s: %s", i, x->k.op, x->label);
     b->failures += x->failed;
     note_peers(w, x);
     w->seconds = (clock_ms() - start) / 1e3;

@@ -149,7 +149,7 @@ bool measure_row(bench *b, const bench_case *k, bench_row *row) {
 /* Who is known to be that much slower has no turns: the best peer is another one, or the ratio as good as known. */
 static bool prepare_peer(bench *b, worker *peer, const bench_case *k, contestant *s, double mine) {
   enum { FACTOR = 6 };
-  progress("%s: %s", k->text, peer->name);
+  progress("%.60s: %s", k->text, peer->name);
   *peer->said = '\0';
   if (!worker_prepare(peer, b->c, k, TME_F32)) return false;
   if (!(peer->about_ms > FACTOR * mine)) return true;
@@ -162,7 +162,7 @@ bool measure_workload(bench *b, const bench_case *k, bench_row *row) {
   contestant *all = calloc(CONTESTANTS, sizeof *all);
   pace p = {.rounds = b->quick ? 2 : 5, .turn_ms = b->quick ? 2 : 6, .settle_us = b->quick ? 0 : 15000};
   *row = (bench_row){.k = k, .dtype = TME_F32, .error = (double)NAN, .limit_ms = (double)NAN};
-  progress("%s: inputs", k->text);
+  progress("%.60s: inputs", k->text);
   bool ok = all && own_prepare(mine, b->c, cli_engine(b->c), k, TME_F32) && own_compile(mine, b->c) &&
             own_difference(mine, b->c, &row->error);
   if (ok && !(row->error <= k->tolerance)) {

@@ -18,7 +18,7 @@ typedef struct worker {
   size_t used, room;
   double first_ms; /* of the case it was prepared for */
   char row[80];    /* that case */
-  double about_ms; /* and of the second */
+  double about_ms; /* and of a later call */
   bool quiet;      /* reasons are kept, not said */
   char said[400];  /* the last reason for a row that it is left out of */
 } worker;
