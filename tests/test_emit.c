@@ -699,6 +699,8 @@ static void blocks_that_begin_later(void **state) {
         check(t, sample_blocks(t, types[i], 3, n, 64, 1, false), 0);
         check(t, sample_blocks(t, types[i], 70, n, 10, 2, true), 0);
       }
+    for (int64_t first = 0; first <= 300; first += first < 100 ? 50 : first < 299 ? 199 : 1) /* to none at all */
+      for (int unroll = 0; unroll < 3; unroll++) check(t, sample_rest(t, TME_I32, 3, 300, first, unroll), 0);
   }
 }
 

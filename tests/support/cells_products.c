@@ -95,6 +95,8 @@ typedef struct attention {
 static const attention attentions[] = {
     {{2, {9, 8}}, {2, {11, 8}}, {2, {11, 5}}, {-1, {0}}, false, 0},
     {{3, {2, 33, 16}}, {3, {2, 33, 16}}, {3, {2, 33, 16}}, {-1, {0}}, true, 0},
+    {{2, {7, 3}}, {2, {1024, 3}}, {2, {1024, 2}}, {-1, {0}}, false, 0}, /* whole blocks of keys, and one key more */
+    {{2, {7, 3}}, {2, {1025, 3}}, {2, {1025, 2}}, {-1, {0}}, false, 0},
     {{4, {1, 4, 17, 8}}, {4, {1, 2, 19, 8}}, {4, {1, 2, 19, 8}}, {-1, {0}}, false, 0}, /* grouped heads */
     {{4, {2, 6, 5, 4}}, {4, {2, 3, 7, 4}}, {4, {2, 3, 7, 6}}, {2, {5, 7}}, false, 0.5},
     {{4, {2, 4, 9, 16}}, {4, {2, 1, 9, 16}}, {4, {2, 1, 9, 16}}, {4, {2, 1, 9, 9}}, false, 0},
@@ -107,6 +109,7 @@ static const attention attentions[] = {
     {{2, {4, 3}}, {2, {0, 3}}, {2, {0, 2}}, {-1, {0}}, false, 0}, /* no keys: zeros */
     {{2, {0, 3}}, {2, {4, 3}}, {2, {4, 2}}, {-1, {0}}, true, 0},
     {{2, {130, 32}}, {2, {200, 32}}, {2, {200, 32}}, {2, {130, 200}}, true, 0},
+    {{2, {7, 3}}, {2, {1536, 3}}, {2, {1536, 2}}, {-1, {0}}, true, 0},
     {{2, {9, 4}}, {2, {6, 4}}, {2, {6, 4}}, {-1, {0}}, true, 0}, /* causal, the first queries see no key */
 };
 
@@ -127,7 +130,7 @@ static void cells_of_attention(matrix *m, int op) {
     tme_dtype t = (tme_dtype)i;
     if (!dtype_is_float(t) || !matrix_takes(m, t)) continue;
     for (int k = 0; k < COUNT(attentions); k++) {
-      if (k > 4 && matrix_share() == SHARE_QUICK) break;
+      if (k > 6 && matrix_share() == SHARE_QUICK) break;
       for (int l = 0; l < LAYOUT_COUNT; l++) {
         attend(m, op, t, &attentions[k], false, (layout)l, !l);
         if (attentions[k].mask.rank >= 0) attend(m, op, t, &attentions[k], true, (layout)l, !l && t == TME_F32);

@@ -277,6 +277,21 @@ kernel *sample_blocks(const emit_target *t, tme_dtype type, int64_t rows, int64_
   return finish(k);
 }
 
+kernel *sample_rest(const emit_target *t, tme_dtype type, int64_t rows, int64_t columns, int64_t first, int unroll) {
+  kernel *k = kernel_new("rest");
+  int a = k_buf_add(k, BUF_IN, type, 0, rows * columns), b = k_buf_add(k, BUF_OUT, type, 0, rows);
+  int r = k_axis_add(k, rows, AXIS_PARALLEL, 1, 1);
+  int c = unroll ? k_axis_add(k, columns, AXIS_REDUCE | AXIS_VECTOR, sample_lanes(t, type), unroll)
+                 : k_axis_add(k, columns, AXIS_REDUCE, 1, 1);
+  k->axes[c].first = ix_const(k, first);
+  int section = k_loop(k, r), acc = k_emit(k, K_ACC, type, k_const_i(k, type, 3), K_ADD, -1, 0), l = k_loop(k, c);
+  k_emit(k, K_UPDATE, type, acc, load(k, a, ix_add(k, ix_mul(k, ix_axis(k, r), columns), ix_axis(k, c))), -1, 0);
+  k_end(k, l);
+  store(k, b, ix_axis(k, r), k_emit(k, K_READ, type, acc, -1, -1, 0));
+  k_end(k, section);
+  return finish(k);
+}
+
 kernel *sample_reshape(const emit_target *t, tme_dtype type, int64_t rows, int64_t columns, bool row_tasks) {
   kernel *k = kernel_new("reshape");
   int64_t n = rows * columns;

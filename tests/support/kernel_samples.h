@@ -40,6 +40,8 @@ kernel *sample_split(const emit_target *t, tme_dtype type, int64_t n, int64_t ch
 /* out[r] = the sum over c of a[r][c], or with `down` that of a[c][r], in blocks of so many c. */
 kernel *sample_blocks(const emit_target *t, tme_dtype type, int64_t rows, int64_t columns, int64_t block, int unroll,
                       bool down);
+/* out[r] = 3 + the sum over c >= first of a[r][c], `unroll` vectors at a time; 0: one number after the other. */
+kernel *sample_rest(const emit_target *t, tme_dtype type, int64_t rows, int64_t columns, int64_t first, int unroll);
 /* out[i] = a[(i % columns) * rows + i / columns]: the reshape of a transpose. */
 kernel *sample_reshape(const emit_target *t, tme_dtype type, int64_t rows, int64_t columns, bool row_tasks);
 /* out[i][j] = table[index[i]][j]. */

@@ -363,11 +363,11 @@ static void emit_sequential(emitter *e, int loop) {
       em_fail(e, "%%%d: its condition depends on a vector axis", loop);
     if (!e->failed) n = LLVMBuildSelect(e->b, em_value(e, cond), n, em_int(e, 0), "");
   }
-  int64_t count = 0;
-  bool known = LLVMIsConstant(first) && const_value(n, &count);
-  if (e->failed || (known && count <= 0)) return;
-  if (known && count == 1) {
-    at(e, axis, NULL, 0);
+  int64_t from = 0, to = 0;
+  bool known = const_value(first, &from) && const_value(n, &to);
+  if (e->failed || (known && from >= to)) return;
+  if (known && to - from == 1) {
+    at(e, axis, from ? first : NULL, 0);
     emit_body(e, loop + 1, e->end[loop]);
     return;
   }
