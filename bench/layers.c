@@ -21,7 +21,7 @@ static void check(tme_scope *s, bool ok) {
 }
 
 static tme_array *layers(tme_scope *s, tme_array *x, tme_array *w, tme_array *b, int count) {
-  for (int i = 0; i < count; i++) x = tme_softmax(s, tme_relu(s, tme_add(s, tme_matmul(s, x, w), b)), -1);
+  for (int i = 0; i < count; i++) x = tme_softmax(s, tme_relu(s, tme_add(s, tme_matmul(s, x, w), b)), (int[]){-1}, 1);
   return x;
 }
 

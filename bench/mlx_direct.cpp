@@ -41,7 +41,10 @@ const operation operations[] = {
     {"gelu", [](const arrays &in) { return arrays{gelu(in[0])}; },
      [](tme_scope *s, tme_array *x, tme_array *) { return tme_gelu(s, x); }},
     {"softmax", [](const arrays &in) { return arrays{mx::softmax(in[0], -1, true)}; },
-     [](tme_scope *s, tme_array *x, tme_array *) { return tme_softmax(s, x, -1); }},
+     [](tme_scope *s, tme_array *x, tme_array *) {
+       static const int last = -1;
+       return tme_softmax(s, x, &last, 1);
+     }},
     {"gelu(x @ y + y)", [](const arrays &in) { return arrays{gelu(mx::add(mx::matmul(in[0], in[1]), in[1]))}; },
      [](tme_scope *s, tme_array *x, tme_array *y) { return tme_gelu(s, tme_add(s, tme_matmul(s, x, y), y)); }},
 };

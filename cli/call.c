@@ -71,6 +71,7 @@ static bool to_argument(interp *in, const tme_op_info *op, const tme_param_info 
   case TME_PARAM_TEXT:
   case TME_PARAM_CHOICE: arg->kind = TME_ARG_TEXT; return value_text(in, v, at, what, &arg->u.text);
   case TME_PARAM_AXIS:
+  case TME_PARAM_OPTIONAL_AXIS:
   case TME_PARAM_INT: break;
   }
   arg->kind = TME_ARG_INT;

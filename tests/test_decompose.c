@@ -103,7 +103,7 @@ static void rows(void **state) {
                    array_new(reals[t], 1, (int64_t[]){4})};
     for (int i = 0; i < 3; i++) array_fill(&in[i], -4, 4, &seed);
     for (int axis = 0; axis < 3; axis++) {
-      op_attrs a = {.softmax = {axis}};
+      op_attrs a = {.softmax = {axes_from_mask(1u << axis)}};
       compare(OP_softmax, in, 1, &a);
       compare(OP_log_softmax, in, 1, &a);
     }
@@ -116,7 +116,7 @@ static void rows(void **state) {
     for (int i = 0; i < 3; i++) array_free(&in[i]);
   }
   array none = array_new(TME_F32, 2, (int64_t[]){3, 0});
-  op_attrs last = {.softmax = {1}}, first = {.softmax = {0}};
+  op_attrs last = {.softmax = {axes_from_mask(2)}}, first = {.softmax = {axes_from_mask(1)}};
   compare(OP_softmax, &none, 1, &last);
   compare(OP_softmax, &none, 1, &first);
   array_free(&none);
@@ -157,7 +157,7 @@ static void shapes(void **state) {
   array x = array_new(TME_F32, 3, (int64_t[]){3, 1, 4}), in[10];
   array_fill(&x, 0, 9, &seed);
   for (int i = 0; i < 4; i++) {
-    op_attrs axis = {.dims = {.axis = i}}, along = {.stack = {i}};
+    op_attrs axis = {.dims = {.axes = axes_from_mask(1u << i)}}, along = {.stack = {i}};
     compare(OP_expand_dims, &x, 1, &axis);
     for (int k = 0; k < 3; k++) in[k] = x;
     compare(OP_stack, in, 3, &along);
@@ -253,7 +253,7 @@ static void without_memory(void **state) {
     int y = -1;
     if (g) {
       int x = graph_leaf(g, &t, (int64_t[]){4, 1}, 0), in[10];
-      op_attrs a = {.stack = {1}}, along = {.softmax = {1}};
+      op_attrs a = {.stack = {1}}, along = {.softmax = {axes_from_mask(2)}};
       g_node n = {.op = OP_stack, .nin = 10, .type = {.dtype = TME_F16, .rank = 3, .shape = {3, 10, 4}}};
       for (int i = 0; i < 10; i++) in[i] = x;
       y = decompose_stack(g, &(g_site){.node = &n, .in = in, .attrs = &a});

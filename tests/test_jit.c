@@ -139,8 +139,8 @@ enum { ROWS = 64, WIDE = 45 };
 static void row_function(tme_engine *e, int op, const float *x, float *out, size_t n) {
   tme_scope *s = tme_scope_new(e);
   tme_array *a = tme_wrap(s, TME_F32, 2, (int64_t[]){ROWS, WIDE}, NULL, (void *)(uintptr_t)x, NULL, NULL);
-  tme_array *y = op == 0   ? tme_softmax(s, a, 1)
-                 : op == 1 ? tme_log_softmax(s, a, 1)
+  tme_array *y = op == 0   ? tme_softmax(s, a, (int[]){1}, 1)
+                 : op == 1 ? tme_log_softmax(s, a, (int[]){1}, 1)
                  : op == 2 ? tme_logsumexp(s, a, (int[]){1}, 1, false)
                            : tme_scaled_dot_product_attention(s, a, a, a, NULL, 0.01, false);
   if (tme_read(s, y, out, n * sizeof *out) != TME_OK) fail_msg("%s", tme_error(s));

@@ -25,7 +25,7 @@ static const int64_t square[] = {SIDE, SIDE};
 typedef tme_array *build_fn(tme_scope *s, tme_array *x, int n);
 
 static tme_array *layer(tme_scope *s, tme_array *x, tme_array *w) {
-  return tme_softmax(s, tme_relu(s, tme_add(s, tme_matmul(s, x, w), w)), -1);
+  return tme_softmax(s, tme_relu(s, tme_add(s, tme_matmul(s, x, w), w)), (int[]){-1}, 1);
 }
 
 static tme_array *chain(tme_scope *s, tme_array *x, int n) {

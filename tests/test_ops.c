@@ -11,6 +11,8 @@
 
 #include <cmocka.h>
 
+static op_axes axis_list(int64_t axis) { return (op_axes){.given = AXES_LIST, .list = {1, {axis}}}; }
+
 static void table(void **state) {
   (void)state;
   for (int i = 0; i < OP_PUBLIC_COUNT; i++) {
@@ -76,6 +78,7 @@ static op_attrs some_attrs(const op_def *d, int k) {
     case PARAM_OPTIONAL_ARRAY:
     case PARAM_ARRAYS: break;
     case PARAM_AXIS:
+    case PARAM_OPTIONAL_AXIS:
     case PARAM_INT: *(int64_t *)v = INT64_MAX - k; break;
     case PARAM_BOOL: *(bool *)v = k & 1; break;
     case PARAM_DTYPE: *(tme_dtype *)v = (tme_dtype)(k % (TME_DTYPE_COUNT + 1) - 1); break;
@@ -295,11 +298,11 @@ static void reductions(void **state) {
   gives(OP_mean, "i32(3,4)", NONE, "f32()");
   gives(OP_mean, "c64(3)", NONE, "c64()");
   refuses(OP_var, "c64(3)", NONE, TME_ERR_DTYPE,
-          "var: takes real numbers, not complex64: of complex ones take mean(square(abs(x - mean(x))))");
+          "var: takes real numbers, not complex64");
   refuses(OP_logsumexp, "c64(3)", NONE, TME_ERR_DTYPE,
           "logsumexp: takes real numbers, not complex64: complex ones have no largest one, and many logarithms");
-  gives(OP_softmax, "i32(3,4)", (op_attrs){.softmax = {-1}}, "f32(3,4)");
-  refuses(OP_softmax, "f32()", ((op_attrs){.softmax = {-1}}), TME_ERR_AXIS,
+  gives(OP_softmax, "i32(3,4)", (op_attrs){.softmax = {axis_list(-1)}}, "f32(3,4)");
+  refuses(OP_softmax, "f32()", ((op_attrs){.softmax = {axis_list(-1)}}), TME_ERR_AXIS,
           "softmax: axis -1 is out of range: the array has no axes");
 }
 
@@ -391,8 +394,8 @@ static void shapes(void **state) {
   gives(OP_squeeze, "f32(3)", NONE, "f32(3)");
   refuses(OP_squeeze, "f32(1,3)", AXES(dims, 1), TME_ERR_SHAPE,
           "squeeze: axis 1 of shape (1, 3) has extent 3, expected 1");
-  gives(OP_expand_dims, "f32(3)", (op_attrs){.dims = {.axis = -1}}, "f32(3,1)");
-  refuses(OP_expand_dims, "f32(3)", ((op_attrs){.dims = {.axis = 2}}), TME_ERR_AXIS,
+  gives(OP_expand_dims, "f32(3)", (op_attrs){.dims = {.axes = axis_list(-1)}}, "f32(3,1)");
+  refuses(OP_expand_dims, "f32(3)", ((op_attrs){.dims = {.axes = axis_list(2)}}), TME_ERR_AXIS,
           "expand_dims: axis 2 is out of range for 2 dimensions (expected -2 to 1)");
   gives(OP_flip, "f32(3,4)", NONE, "f32(3,4)");
   op_attrs pad = {.view = {.before = {2, {1, 2}}, .after = {2, {0, 3}}}};

@@ -243,7 +243,7 @@ static void test_epilogue_of_wide_sum(void **state) {
     tme_scope *s = tme_scope_new(cpu);
     int64_t before = 0, after = lengths[i] - ONES, ones = ONES, left[] = {16, lengths[i]}, right[] = {lengths[i], 16};
     tme_array *y = tme_pad(s, tme_ones(s, &ones, 1, TME_F16), &before, &after, 0, NULL);
-    y = tme_broadcast_to(s, tme_expand_dims(s, y, 1), right, 2);
+    y = tme_broadcast_to(s, tme_expand_dims(s, y, (int[]){1}, 1), right, 2);
     tme_array *x = tme_ones(s, left, 2, TME_F16);
     assert_int_equal(tme_eval_all(s, (tme_array *[]){x, y}, 2), TME_OK);
     tme_array *z = tme_subtract(s, tme_matmul(s, x, y), tme_integer(s, ONES - 1));

@@ -259,7 +259,7 @@ static void softmaxes(void **state) {
   int64_t shape[3] = {3, 20, 5};
   for (int k = 0; k < COUNT(types); k++) {
     array x = filled(types[k], 3, shape, -9, 9, &seed), v = array_layout(&x, LAYOUT_STRIDED);
-    op_attrs a = {.softmax = {1}};
+    op_attrs a = {.softmax = {axes_from_mask(2)}};
     array p = array_op(OP_softmax, &v, 1, &a), l = array_op(OP_log_softmax, &x, 1, &a);
     double eps = tme_dtype_epsilon(types[k]);
     for (int64_t i = 0; i < 15; i++) {
@@ -498,7 +498,7 @@ static void views(void **state) {
     assert_true(array_real(&y, i) == (inside ? (double)(at[0] * 12 + at[1] * 4 + at[2]) : -7));
   }
   array_free(&y);
-  op_attrs e = {.dims = {.axis = 1}};
+  op_attrs e = {.dims = {.axes = axes_from_mask(2)}};
   y = both_ways(OP_expand_dims, &x, &e);
   op_attrs q = {0};
   array z = both_ways(OP_squeeze, &y, &q);
@@ -621,7 +621,7 @@ static void without_memory(void **state) {
     const array *in;
     op_attrs a;
   } calls[] = {{OP_mean, 1, in, attrs_over(OP_mean, 1, false)},
-               {OP_softmax, 1, in, {.softmax = {0}}},
+               {OP_softmax, 1, in, {.softmax = {axes_from_mask(1)}}},
                {OP_layer_norm, 3, norm_in, {.norm = {1}}},
                {OP_matmul, 2, in, {0}},
                {OP_take, 2, take_in, {.take = {0}}},

@@ -303,7 +303,8 @@ static int candidate(call *c, int p, int k) {
     snprintf(g->text, sizeof g->text, "%lld", (long long)last);
     return 2;
   }
-  case TME_PARAM_AXIS: set_int(g, 0, "0"); return 1;
+  case TME_PARAM_AXIS:
+  case TME_PARAM_OPTIONAL_AXIS: set_int(g, 0, "0"); return 1;
   case TME_PARAM_INT: {
     static const char *const words[] = {"3", "1", "0", "2"};
     set_int(g, words[k][0] - '0', words[k]);
@@ -531,7 +532,7 @@ static void find_failures(tme_engine *e, call *c, failures *f) {
       c->given[p].array[0].f = f7;
       for (int i = 0; i < 7; i++) c->given[p].array[0].v[i] = f7.kind == 'f' ? 0.5 : i % 2;
       try_failure(e, c, TME_DTYPE_NONE, f);
-    } else if (info->kind == TME_PARAM_AXIS) {
+    } else if (info->kind == TME_PARAM_AXIS || info->kind == TME_PARAM_OPTIONAL_AXIS) {
       set_int(&c->given[p], 9, "9");
       try_failure(e, c, TME_DTYPE_NONE, f);
     } else if (info->kind == TME_PARAM_AXES || info->kind == TME_PARAM_INTS) {

@@ -56,7 +56,7 @@ static tme_array *build(const char *op, tme_scope *s, tme_array *const *in) {
   if (!strcmp(op, "matmul")) return tme_matmul(s, in[0], in[1]);
   if (!strcmp(op, "gelu")) return tme_gelu(s, in[0]);
   if (!strcmp(op, "add")) return tme_add(s, in[0], in[1]);
-  if (!strcmp(op, "softmax")) return tme_softmax(s, in[0], -1);
+  if (!strcmp(op, "softmax")) return tme_softmax(s, in[0], (int[]){-1}, 1);
   if (!strcmp(op, "layer_norm")) return tme_layer_norm(s, in[0], in[1], in[2], 1e-5);
   if (!strcmp(op, "sum axis 0")) return tme_sum(s, in[0], (int[]){0}, 1, false);
   if (!strcmp(op, "sum axis 1")) return tme_sum(s, in[0], (int[]){1}, 1, false);

@@ -62,7 +62,7 @@ def block(x: tme.Array, mask: tme.Array, w: Weights, name: str) -> tme.Array:
 def encode(numbers: tme.Array, mask: tme.Array, w: Weights) -> tme.Array:
     """Vectors of length 1, one for each text; mask is 1 where there is a token."""
     count = numbers.shape[1]
-    x = tme.take(w["embeddings.word_embeddings.weight"], numbers)
+    x = tme.take(w["embeddings.word_embeddings.weight"], numbers, axis=0)
     x = x + w["embeddings.position_embeddings.weight"][:count] + w["embeddings.token_type_embeddings.weight"][0]
     x = norm(x, w, "embeddings.LayerNorm")
     for layer in range(LAYERS):

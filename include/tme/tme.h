@@ -42,6 +42,8 @@ extern "C" {
 #define TME_NONE INT64_MIN
 /* For the number of axes of a reduction: all of them. */
 #define TME_ALL (-1)
+/* For the axis of an operation that may do without one: all elements in row-major order, as a vector. */
+#define TME_NO_AXIS INT32_MIN
 
 typedef struct tme_engine tme_engine;
 typedef struct tme_scope tme_scope;
@@ -473,7 +475,8 @@ typedef enum tme_param_kind {
   TME_PARAM_NUMBER,         /* a value of the result's dtype, which must hold it: FLOAT, INT or UINT */
   TME_PARAM_DTYPE,          /* INT: a tme_dtype */
   TME_PARAM_TEXT,           /* at most 127 bytes: TEXT */
-  TME_PARAM_CHOICE          /* one of those that `choices` lists: TEXT */
+  TME_PARAM_CHOICE,         /* one of those that `choices` lists: TEXT */
+  TME_PARAM_OPTIONAL_AXIS   /* one axis, or TME_NO_AXIS: INT */
 } tme_param_kind;
 
 typedef enum tme_arg_kind {

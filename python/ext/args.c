@@ -150,6 +150,7 @@ static bool take(op_args *a, int p) {
   case TME_PARAM_OPTIONAL_ARRAY: return take_array(a, p);
   case TME_PARAM_ARRAYS: return take_arrays(a, p);
   case TME_PARAM_AXIS:
+  case TME_PARAM_OPTIONAL_AXIS:
   case TME_PARAM_INT: return take_int(a, p);
   case TME_PARAM_AXES:
   case TME_PARAM_INTS:
@@ -164,11 +165,24 @@ static bool take(op_args *a, int p) {
   return expected(a, p, "of a kind that this module knows");
 }
 
+/* None where it is not the default: no axis, all axes. Elsewhere it stands for the default. */
+static bool take_none(op_args *a, int p) {
+  const tme_param_info *info = a->op->param[p];
+  if (info->kind == TME_PARAM_AXIS) return expected(a, p, "a whole number");
+  if (info->kind == TME_PARAM_OPTIONAL_AXIS) a->arg[p] = (tme_arg){.kind = TME_ARG_INT, .u.i = TME_NO_AXIS};
+  if (info->kind == TME_PARAM_AXES) a->arg[p] = (tme_arg){.kind = TME_ARG_INTS, .n = TME_ALL};
+  return true;
+}
+
 bool args_take(op_args *a) {
   for (int p = 0; p < a->op->info->params; p++) {
     const tme_param_info *info = a->op->param[p];
     a->arg[p] = (tme_arg){.kind = TME_ARG_ABSENT};
-    if (!a->given[p] || (a->given[p] == Py_None && info->optional)) {
+    if (a->given[p] == Py_None && (info->optional || info->kind == TME_PARAM_OPTIONAL_AXIS)) {
+      if (!take_none(a, p)) return false;
+      continue;
+    }
+    if (!a->given[p]) {
       if (info->optional) continue;
       PyErr_Format(PyExc_TypeError, "%s() needs '%s': %s(%s)", a->op->info->name, info->name, a->op->info->name,
                    a->op->info->signature);

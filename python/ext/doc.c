@@ -100,6 +100,7 @@ static const char *type_words(tme_param_kind kind) {
   case TME_PARAM_ARRAYS: return "sequence of array_like";
   case TME_PARAM_AXIS:
   case TME_PARAM_INT: return "int";
+  case TME_PARAM_OPTIONAL_AXIS: return "int or None";
   case TME_PARAM_AXES:
   case TME_PARAM_INTS: return "int or sequence of int";
   case TME_PARAM_PERDIM: return "sequence of int or None, one for each dimension";

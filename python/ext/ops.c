@@ -1,6 +1,7 @@
 /* The operations of the library's table as functions of Python. */
 #include "ext.h"
 #include <stdlib.h>
+#include <string.h>
 
 static op_record *ops;
 
@@ -40,9 +41,15 @@ static bool is_numpys_none(const bound_op *b, PyObject *name, PyObject *value) {
          (PyUnicode_CompareWithASCIIString(name, "out") == 0 || PyUnicode_CompareWithASCIIString(name, "dtype") == 0);
 }
 
+/* NumPy's word for the standard's. */
+static bool is_named(const op_args *a, int p, PyObject *name) {
+  if (a->op->name[p] == name || PyUnicode_Compare(a->op->name[p], name) == 0) return true;
+  return PyUnicode_CompareWithASCIIString(name, "ddof") == 0 && !strcmp(a->op->param[p]->name, "correction");
+}
+
 static bool take_keyword(op_args *a, const bound_op *b, PyObject *name, PyObject *value) {
   for (int p = 0; p < a->op->info->params; p++) {
-    if (a->op->name[p] != name && PyUnicode_Compare(a->op->name[p], name) != 0) continue;
+    if (!is_named(a, p, name)) continue;
     if (a->given[p]) {
       PyErr_Format(PyExc_TypeError, "%s() got two values for '%U'", a->op->info->name, name);
       return false;
@@ -58,7 +65,7 @@ static bool take_keyword(op_args *a, const bound_op *b, PyObject *name, PyObject
 
 /* x.reshape(2, 3): the whole numbers of a method's last argument may stand by themselves. */
 static bool takes_loose_ints(const bound_op *b, int first, Py_ssize_t n, PyObject *const *args) {
-  return b->to && is_array(b->to) && n > 1 && first < b->op->info->params &&
+  return b->to && is_array(b->to) && n > 1 && first == b->op->info->params - 1 &&
          b->op->param[first]->kind == TME_PARAM_INTS && PyLong_Check(args[0]);
 }
 

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from ._core import Array, _ArrayLike, _DtypeLike, _Ints, _Real
 
 __all__ = [
-    "__array_namespace_info__", "arange", "array_split", "astype", "bitwise_left_shift", "bitwise_right_shift",
-    "broadcast_arrays", "can_cast", "choose", "compress", "concat", "einsum", "empty", "empty_like", "extract", "eye",
-    "finfo", "full", "full_like", "iinfo", "isdtype", "linspace", "mean", "meshgrid", "ones", "ones_like", "permute_dims",
+    "__array_namespace_info__", "arange", "array_split", "astype", "atleast_1d", "atleast_2d", "atleast_3d", "bitwise_left_shift", "bitwise_right_shift",
+    "broadcast_arrays", "can_cast", "choose", "compress", "concat", "einsum", "einsum_path", "empty", "empty_like", "extract", "eye",
+    "finfo", "full", "full_like", "iinfo", "isdtype", "linspace", "mean", "meshgrid", "ones", "ones_like", "pad", "permute_dims",
     "prod", "repeat", "reshape", "result_type", "select", "split", "sum", "take", "tensordot", "unstack", "zeros",
     "zeros_like",
 ]  # fmt: skip
@@ -58,7 +58,7 @@ def arange(
 
 
 def linspace(
-    start: _Real, stop: _Real, /, num: int, endpoint: bool = True, dtype: _DtypeLike | None = None, device: str | None = None
+    start: _Real, stop: _Real, /, num: int = 50, endpoint: bool = True, dtype: _DtypeLike | None = None, device: str | None = None
 ) -> Array:
     """Make a vector of num numbers at equal distances, from start to stop, or to the place before it.
 
@@ -113,22 +113,22 @@ def _like(x: _ArrayLike, value: _Number, dtype: _DtypeLike | None, device: str |
     return full(x.shape, value, dtype=x.dtype if dtype is None else dtype, device=device)
 
 
-def empty_like(x: Array, /, *, dtype: _DtypeLike | None = None, device: str | None = None) -> Array:
+def empty_like(x: Array, /, dtype: _DtypeLike | None = None, device: str | None = None) -> Array:
     """Make an array of the shape and dtype of another one, of any values."""
     return _like(x, 0, dtype, device)
 
 
-def zeros_like(x: _ArrayLike, /, *, dtype: _DtypeLike | None = None, device: str | None = None) -> Array:
+def zeros_like(x: _ArrayLike, /, dtype: _DtypeLike | None = None, device: str | None = None) -> Array:
     """Make an array of the shape and dtype of another one, of zeros."""
     return _placed(_core.zeros_like(x, dtype), device)
 
 
-def ones_like(x: _ArrayLike, /, *, dtype: _DtypeLike | None = None, device: str | None = None) -> Array:
+def ones_like(x: _ArrayLike, /, dtype: _DtypeLike | None = None, device: str | None = None) -> Array:
     """Make an array of the shape and dtype of another one, of ones."""
     return _placed(_core.ones_like(x, dtype), device)
 
 
-def full_like(x: _ArrayLike, /, fill_value: _Number, *, dtype: _DtypeLike | None = None, device: str | None = None) -> Array:
+def full_like(x: _ArrayLike, /, fill_value: _Number, dtype: _DtypeLike | None = None, device: str | None = None) -> Array:
     """Make an array of the shape and dtype of another one, of one value."""
     return _like(x, fill_value, dtype, device)
 
@@ -199,9 +199,77 @@ def concat(arrays: Sequence[Array], /, *, axis: int | None = 0) -> Array:
     >>> tme.concat([tme.arange(2), tme.arange(3)]).tolist()
     [0, 1, 0, 1, 2]
     """
-    if axis is None:
-        return _core.concatenate([_core.reshape(x, (-1,)) for x in arrays])
-    return _core.concatenate(arrays, axis=axis)
+    return _core.concatenate(arrays, axis)
+
+
+def _each(f: Callable[[_ArrayLike], Array], arrays: tuple[_ArrayLike, ...]) -> Array | tuple[Array, ...]:
+    """Return the result for one array, a tuple of those for several."""
+    return f(arrays[0]) if len(arrays) == 1 else tuple(map(f, arrays))
+
+
+def atleast_1d(*arrays: _ArrayLike) -> Array | tuple[Array, ...]:
+    """Make of a number a vector of one element; others stay as they are. Of several arrays a tuple.
+
+    >>> import tme
+    >>> tme.atleast_1d(3).tolist()
+    [3]
+    """
+    return _each(_core.atleast_1d, arrays)
+
+
+def atleast_2d(*arrays: _ArrayLike) -> Array | tuple[Array, ...]:
+    """Make of a number or a vector a matrix of one row; others stay as they are. Of several arrays a tuple.
+
+    >>> import tme
+    >>> [x.shape for x in tme.atleast_2d(3, tme.arange(4))]
+    [(1, 1), (1, 4)]
+    """
+    return _each(_core.atleast_2d, arrays)
+
+
+def atleast_3d(*arrays: _ArrayLike) -> Array | tuple[Array, ...]:
+    """Give an array three axes at least: a vector of n elements has the shape (1, n, 1), a matrix one more axis at its end. Of
+    several arrays a tuple.
+
+    >>> import tme
+    >>> tme.atleast_3d(tme.arange(4)).shape
+    (1, 4, 1)
+    """
+    return _each(_core.atleast_3d, arrays)
+
+
+def pad(
+    x: _ArrayLike,
+    pad_width: int | Sequence[int] | Sequence[Sequence[int]],
+    after: Sequence[int] | str | None = None,
+    value: _Real = 0,
+    mode: str = "constant",
+    *,
+    constant_values: _Real | None = None,
+) -> Array:
+    """Give an array a border. Its width is one number, a pair (before, after) for all axes, or a pair for each; or one list of what
+    comes before each axis and one of what comes after. Its elements are the value, or those of the modes "edge", "reflect",
+    "symmetric" and "wrap". NumPy's order of arguments is taken, too: the mode after the width.
+
+    >>> import tme
+    >>> tme.pad(tme.arange(3), (2, 1), "reflect").tolist()
+    [2, 1, 0, 1, 2, 1]
+    """
+    if isinstance(after, str):
+        mode, after = after, None
+    if constant_values is not None:
+        value = constant_values
+    if after is not None:
+        return _core.pad(x, pad_width, after, value, mode)
+    x = _core.asarray(x)
+    widths: list[Any] = [pad_width] if hasattr(pad_width, "__index__") else list(pad_width)
+    if widths and all(hasattr(n, "__index__") for n in widths):
+        widths = [widths]  # of all axes
+    pairs = [2 * tuple(pair) if len(pair) == 1 else tuple(pair) for pair in widths]
+    pairs = pairs * x.ndim if len(pairs) == 1 else pairs
+    if len(pairs) != x.ndim or any(len(pair) != 2 for pair in pairs):
+        raise ValueError(f"pad: the width {pad_width} is no number, pair, or pair for each of {x.ndim} dimensions")
+    return _core.pad(x, [before for before, _ in pairs], [after for _, after in pairs], value, mode)
 
 
 def permute_dims(x: Array, /, axes: Sequence[int]) -> Array:
@@ -329,19 +397,18 @@ def _places(indices: Array, n: int, mode: str) -> Array:
     raise ValueError(f"mode is {mode!r}, expected 'raise', 'wrap' or 'clip'")
 
 
-def take(x: _ArrayLike, indices: _ArrayLike, axis: int | None = 0, mode: str = "raise") -> Array:
-    """Take the elements with these numbers along an axis, with None of all in their order. Negative numbers count from the end;
+def take(x: _ArrayLike, indices: _ArrayLike, axis: int | None = None, mode: str = "raise") -> Array:
+    """Take the elements with these numbers along an axis, without one of all in their order. Negative numbers count from the end;
     others out of range are an error, or with mode "wrap" begin again, with "clip" are the nearest.
 
     >>> import tme
     >>> tme.take(tme.arange(5) * 10, tme.array([-1, 7, 2]), mode="wrap").tolist()
     [40, 20, 20]
     """
-    if axis is None:
-        x, axis = _core.ravel(x), 0
     if mode != "raise":
         x = _core.asarray(x)
-        indices = _places(_core.asarray(indices), x.shape[_axis(axis, x.ndim, "take")], mode)
+        n = x.size if axis is None else x.shape[_axis(axis, x.ndim, "take")]
+        indices = _places(_core.asarray(indices), n, mode)
     return _core.take(x, indices, axis)
 
 
@@ -352,8 +419,6 @@ def compress(condition: Array, x: Array, /, axis: int | None = None) -> Array:
     >>> tme.compress(tme.array([True, False, True]), tme.arange(4)).tolist()
     [0, 2]
     """
-    if axis is None:
-        x, axis = _core.ravel(x), 0
     places = _core.argwhere(condition)
     if condition.ndim != 1:
         raise ValueError(f"compress: the condition has {condition.ndim} dimensions, expected 1")
@@ -454,3 +519,17 @@ def einsum(subscripts: str | Sequence[_ArrayLike], /, *operands: Any) -> Array:
     if isinstance(subscripts, str):
         return _core.einsum(operands, subscripts)
     return _core.einsum(subscripts, *operands)
+
+
+def einsum_path(subscripts: str | Sequence[_ArrayLike], /, *operands: Any) -> tuple[list[Any], str]:
+    """Tell in which order einsum multiplies: a list as NumPy's, of the places of each pair among the operands that are left, whose
+    product becomes the last of them; and the same in words. The shapes of the operands decide alone.
+
+    >>> import tme
+    >>> tme.einsum_path("ij,jk,kl->il", tme.ones((9, 2)), tme.ones((2, 9)), tme.ones((9, 2)))[0]
+    ['einsum_path', (1, 2), (0, 1)]
+    """
+    arrays, text = (operands, subscripts) if isinstance(subscripts, str) else (subscripts, *operands)
+    pairs = [tuple(pair) for pair in _core.einsum_order(arrays, text).tolist()] or [(0,)]
+    lines = [f"{i}. operands {' and '.join(map(str, pair))} of {len(arrays) - i}" for i, pair in enumerate(pairs)]
+    return ["einsum_path", *pairs], "\n".join([f"einsum {text!r}:", *lines])

@@ -77,7 +77,7 @@ class finfo(_Limits):
     def __init__(self, type: Dtype | Array, /) -> None:
         dtype = _dtype_of(type)
         if dtype.kind not in "fc":
-            raise TypeError(f"finfo: {dtype} is no floating dtype")
+            raise ValueError(f"finfo: {dtype} is no floating dtype")
         real = _real(dtype)
         super().__init__(
             bits=8 * real.itemsize,
@@ -105,7 +105,7 @@ class iinfo(_Limits):
     def __init__(self, type: Dtype | Array, /) -> None:
         dtype = _dtype_of(type)
         if dtype.kind not in "iu":
-            raise TypeError(f"iinfo: {dtype} is no integer dtype")
+            raise ValueError(f"iinfo: {dtype} is no integer dtype")
         bits = 8 * dtype.itemsize
         signed = dtype.kind == "i"
         super().__init__(bits=bits, max=2 ** (bits - signed) - 1, min=-(2 ** (bits - 1)) if signed else 0, dtype=dtype)

@@ -33,7 +33,7 @@ def sort(x: _ArrayLike, /, axis: int | None = -1, descending: builtins.bool = Fa
     >>> tme.sort(tme.array([3, 1, 2]), descending=True).tolist()
     [3, 2, 1]
     """
-    return _core.sort(_core.reshape(x, (-1,)), 0, descending) if axis is None else _core.sort(x, axis, descending)
+    return _core.sort(x, axis, descending)
 
 
 def argsort(x: _ArrayLike, /, axis: int | None = -1, descending: builtins.bool = False, stable: builtins.bool = True) -> Array:
@@ -43,7 +43,7 @@ def argsort(x: _ArrayLike, /, axis: int | None = -1, descending: builtins.bool =
     >>> tme.argsort(tme.array([3, 1, 2])).tolist()
     [1, 2, 0]
     """
-    return _core.argsort(_core.reshape(x, (-1,)), 0, descending) if axis is None else _core.argsort(x, axis, descending)
+    return _core.argsort(x, axis, descending)
 
 
 def unique_all(x: _ArrayLike, /, size: int = -1) -> UniqueAll:

@@ -46,14 +46,14 @@ SlogdetResult = namedtuple("SlogdetResult", ["sign", "logabsdet"])
 SVDResult = namedtuple("SVDResult", ["U", "S", "Vh"])
 
 
-def svd(x: Array, /, *, full_matrices: bool = True) -> SVDResult:
-    """Factor each matrix as U diag(S) Vh, with falling singular values S.
+def svd(x: Array, /, full_matrices: bool = True, compute_uv: bool = True) -> SVDResult | Array:
+    """Factor each matrix as U diag(S) Vh, with falling singular values S, or compute these alone.
 
     >>> import tme
     >>> tme.linalg.svd(tme.eye(2)).S.tolist()
     [1.0, 1.0]
     """
-    return SVDResult(*_core.svd(x, full_matrices))
+    return SVDResult(*_core.svd(x, full_matrices)) if compute_uv else _core.svdvals(x)
 
 
 def outer(x1: Array, x2: Array, /) -> Array:

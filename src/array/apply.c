@@ -145,8 +145,12 @@ static bool take_number(application *c, const op_param *p, const tme_arg *a, op_
 }
 
 static bool take_axes(application *c, const op_param *p, const tme_arg *a, op_axes *v) {
-  v->given = a->kind == TME_ARG_ABSENT ? AXES_NONE : AXES_LIST;
-  return take_list(c, p, a, &v->list);
+  tme_arg one = {.kind = TME_ARG_INT, .u.i = (int64_t)p->value};
+  if (a->kind == TME_ARG_ABSENT && p->has_default && !p->none) a = &one;
+  bool all = a->kind == TME_ARG_INTS && a->n == TME_ALL;
+  v->given = a->kind == TME_ARG_ABSENT || all ? AXES_NONE : AXES_LIST;
+  v->list.n = -1;
+  return all || take_list(c, p, a, &v->list);
 }
 
 static bool take(application *c, const op_param *p, const tme_arg *a) {
@@ -171,6 +175,7 @@ static bool take(application *c, const op_param *p, const tme_arg *a) {
   case PARAM_FLOAT: return take_float(c, p, a, v);
   case PARAM_NUMBER: return take_number(c, p, a, v);
   case PARAM_AXIS:
+  case PARAM_OPTIONAL_AXIS:
   case PARAM_INT: return take_int(c, p, a, v);
   case PARAM_BOOL: return take_bool(c, p, a, v);
   case PARAM_DTYPE: return take_dtype(c, p, a, v);
@@ -359,6 +364,41 @@ static tme_status compare(application *c, const op_type **in, tme_dtype *cast, t
   return s;
 }
 
+/* Whether an axis may be left out, and is: then it is that of all elements. */
+static bool takes_no_axis(application *c) {
+  for (int p = 0; p < c->def->nparams; p++) {
+    if (c->def->params[p].kind != PARAM_OPTIONAL_AXIS) continue;
+    int64_t *axis = attrs_at(c->attrs, &c->def->params[p]);
+    if (*axis != TME_NO_AXIS) return false;
+    *axis = 0;
+    return true;
+  }
+  return false;
+}
+
+/* Of the first operand, or of all in a list, the elements in row-major order; what changes some of x has the shape of x. */
+static tme_status infer_of_all(application *c, const op_type **in, tme_dtype *cast, tme_array **out) {
+  tme_scope *between = scope_between(c->s, c->def->name);
+  if (!between) return c->s->err.code;
+  tme_array *x = c->in[0];
+  tme_status s = TME_OK;
+  for (int i = 0; i < (c->def->ninputs < 0 ? c->nin : 1) && s == TME_OK; i++) {
+    c->in[i] = tme_ravel(between, c->in[i]);
+    if (!c->in[i]) s = scope_fail(c->s, &between->err);
+  }
+  if (s == TME_OK) s = infer(c, in, cast, out);
+  if (s == TME_OK && (c->op == OP_scatter || c->op == OP_put_along_axis)) {
+    out[0] = tme_reshape(c->s, out[0], x->type.shape, x->type.rank);
+    if (!out[0]) s = c->s->err.code;
+  }
+  tme_scope_free(between);
+  return s;
+}
+
+static tme_status infer_all(application *c, const op_type **in, tme_dtype *cast, tme_array **out) {
+  return takes_no_axis(c) ? infer_of_all(c, in, cast, out) : infer(c, in, cast, out);
+}
+
 /* What is drawn with a key, of the engine's own where none is given. */
 static tme_status draw(application *c, const op_type **in, tme_dtype *cast, tme_array **out) {
   tme_scope *between = scope_between(c->s, c->def->name);
@@ -385,7 +425,7 @@ static tme_status apply_many(application *c, const tme_arg *args, int nargs, int
   if (!c->in || !types || !cast)
     s = fail_memory(&c->s->err, c->def->name, (size_t)most * sizeof *types);
   else
-    s = take_all(c, args, nargs) ? infer(c, types, cast, out) : c->s->err.code;
+    s = take_all(c, args, nargs) ? infer_all(c, types, cast, out) : c->s->err.code;
   mem_free(c->in);
   mem_free(types);
   mem_free(cast);
@@ -418,9 +458,12 @@ tme_status apply(tme_scope *s, int op, const tme_arg *args, int nargs, tme_array
   if (!take_all(&c, args, nargs)) return s->err.code;
   if (op == OP_round && attrs.elementwise.decimals) return compose_round(s, in[0], attrs.elementwise.decimals, out);
   if (op == OP_pad && attrs.view.mode != VIEW_MODE_CONSTANT) return compose_pad(s, in[0], &attrs, out);
+  if ((op == OP_var || op == OP_std) && dtype_is_complex(in[0]->type.dtype))
+    return compose_variance(s, op, in[0], args, nargs, out);
+  if (op == OP_linspace && dtype_is_int(attrs.create.dtype)) return compose_linspace(s, &attrs, out);
   if (sized_is_open(d, &attrs)) return sized_apply(s, op, args, nargs, in, c.nin, out);
   if (d->key >= 0) return draw(&c, types, cast, out);
-  return is_comparison(d->rule) ? compare(&c, types, cast, out) : infer(&c, types, cast, out);
+  return is_comparison(d->rule) ? compare(&c, types, cast, out) : infer_all(&c, types, cast, out);
 }
 
 tme_status tme_apply_op(tme_scope *s, int op, const tme_arg *args, int nargs, tme_array **out) {

@@ -20,7 +20,7 @@ static inline tme_arg arg_ints(const int64_t *v, int n) {
 }
 /* `room` has TME_MAX_RANK places; more axes than that are refused by their count. */
 static inline tme_arg arg_axes(const int *axes, int n, int64_t *room) {
-  if (n == TME_ALL || (!axes && n != 0)) return (tme_arg){.kind = TME_ARG_ABSENT};
+  if (!axes && n != 0) n = TME_ALL;
   for (int i = 0; i < n && i < TME_MAX_RANK; i++) room[i] = axes[i];
   return (tme_arg){.kind = TME_ARG_INTS, .n = n, .u.ints = room};
 }

@@ -1,6 +1,8 @@
 #include "array/compose.h"
+#include "array/apply.h"
 #include "array/scope.h"
 #include <math.h>
+#include <string.h>
 
 int compose_clip(tme_array **in, tme_dtype *cast, int *nin) {
   if (in[1] && in[2]) return OP_clip;
@@ -64,6 +66,15 @@ tme_status compose_round(tme_scope *s, tme_array *x, int64_t decimals, tme_array
   return *out ? TME_OK : s->err.code;
 }
 
+tme_status compose_linspace(tme_scope *s, const op_attrs *attrs, tme_array **out) {
+  const create_attrs *a = &attrs->create;
+  tme_scope *own = scope_between(s, "linspace");
+  if (!own) return s->err.code;
+  tme_array *y = tme_linspace(own, number_value(&a->start), number_value(&a->stop), a->num, a->endpoint, TME_F64);
+  *out = scope_result(s, own, tme_astype(own, tme_floor(own, y), a->dtype));
+  return *out ? TME_OK : s->err.code;
+}
+
 /* The elements of an axis of extent n that stand at -before ... n + after - 1. */
 static tme_array *pad_places(tme_scope *s, int mode, int64_t n, int64_t before, int64_t after) {
   tme_array *i = tme_arange(s, (double)-before, (double)(n + after), 1, TME_I64);
@@ -95,5 +106,20 @@ static tme_array *pad(tme_scope *s, tme_array *x, const view_attrs *a) {
 tme_status compose_pad(tme_scope *s, tme_array *x, const op_attrs *attrs, tme_array **out) {
   tme_scope *own = scope_between(s, "pad");
   *out = own ? scope_result(s, own, pad(own, x, &attrs->view)) : NULL;
+  return *out ? TME_OK : s->err.code;
+}
+
+tme_status compose_variance(tme_scope *s, int op, tme_array *x, const tme_arg *args, int nargs, tme_array **out) {
+  tme_scope *own = scope_between(s, op_name(op));
+  if (!own) return s->err.code;
+  tme_arg of_part[OP_MAX_PARAMS];
+  memcpy(of_part, args, sizeof *args * (size_t)nargs);
+  tme_array *part[] = {tme_real(own, x), tme_imag(own, x)}, *y[2] = {0};
+  for (int k = 0; k < 2; k++) {
+    of_part[0] = arg_array(part[k]);
+    apply(own, OP_var, of_part, nargs, &y[k]);
+  }
+  tme_array *sum = tme_add(own, y[0], y[1]);
+  *out = scope_result(s, own, op == OP_std ? tme_sqrt(own, sum) : sum);
   return *out ? TME_OK : s->err.code;
 }

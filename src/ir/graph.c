@@ -370,6 +370,7 @@ static void add_attr(const op_param *p, const void *value, text *out) {
   case PARAM_DTYPE: text_add(out, "%s", tme_dtype_name(*(const tme_dtype *)value)); break;
   case PARAM_BOOL: text_add(out, "%s", *(const bool *)value ? "true" : "false"); break;
   case PARAM_AXIS:
+  case PARAM_OPTIONAL_AXIS:
   case PARAM_INT: text_add(out, "%lld", (long long)*(const int64_t *)value); break;
   case PARAM_TEXT: text_add(out, "'%s'", (const char *)value); break;
   case PARAM_CHOICE: {

@@ -27,6 +27,7 @@ static int write_one(const op_param *p, const void *from, uint64_t *to) {
   case PARAM_OPTIONAL_ARRAY:
   case PARAM_ARRAYS: return 0;
   case PARAM_AXIS:
+  case PARAM_OPTIONAL_AXIS:
   case PARAM_INT: *to = (uint64_t) * (const int64_t *)from; return 1;
   case PARAM_BOOL: *to = *(const bool *)from; return 1;
   case PARAM_DTYPE: *to = (uint64_t) * (const tme_dtype *)from; return 1;
@@ -93,6 +94,7 @@ static int read_one(const op_param *p, const uint64_t *w, int n, void *to) {
   case PARAM_OPTIONAL_ARRAY:
   case PARAM_ARRAYS: return 0;
   case PARAM_AXIS:
+  case PARAM_OPTIONAL_AXIS:
   case PARAM_INT: *(int64_t *)to = (int64_t)*w; return 1;
   case PARAM_BOOL: *(bool *)to = *w != 0; return 1;
   case PARAM_DTYPE: *(tme_dtype *)to = (tme_dtype)(int)*w; return 1;

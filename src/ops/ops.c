@@ -104,7 +104,10 @@ static void parse_default(op_param *p, const char *s) {
   if (p->kind == PARAM_CHOICE) {
     p->value = choice_find(p, s);
   } else if (p->none) {
-    p->value = p->kind == PARAM_FLOAT ? NAN : p->kind == PARAM_DTYPE ? TME_DTYPE_NONE : 0;
+    p->value = p->kind == PARAM_FLOAT           ? NAN
+               : p->kind == PARAM_DTYPE         ? TME_DTYPE_NONE
+               : p->kind == PARAM_OPTIONAL_AXIS ? TME_NO_AXIS
+                                                : 0;
   } else if (!strcmp(s, "true")) {
     p->value = 1;
   } else if (strcmp(s, "false")) {

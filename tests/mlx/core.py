@@ -36,6 +36,7 @@ class Dtype(metaclass=_DtypeClass):
     pass
 
 
+tme.Dtype.size = tme.Dtype.itemsize
 bool_ = tme.bool
 cpu, gpu = "cpu", "gpu"
 
@@ -74,6 +75,36 @@ def clear_streams():
 
 def broadcast_shapes(*shapes):
     return numpy.broadcast_shapes(*shapes)
+
+
+def _named(function, **names):
+    """Call a function by MLX's names of parameters, and leave those out that have no counterpart."""
+
+    def call(*values, **given):
+        given = {names.get(name, name): value for name, value in given.items()}
+        given.pop(None, None)
+        return function(*values, **given)
+
+    return call
+
+
+clip = _named(tme.clip, a_min="min", a_max="max")
+full = _named(tme.full, vals="fill_value")
+softmax = _named(tme.softmax, precise=None)  # it always is
+gather_qmm = _named(tme.gather_qmm, sorted_indices=None)  # a hint
+
+
+def contiguous(x, allow_col_major=False):
+    """Arrays are values here: of what lies how in memory nothing is seen."""
+    return x
+
+
+def to_fp8(x):
+    return x.astype(tme.float8_e4m3)
+
+
+def from_fp8(x, dtype=tme.bfloat16):
+    return x.astype(dtype)
 
 
 # Names of which MLX has several, or the older one.

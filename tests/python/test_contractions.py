@@ -263,3 +263,23 @@ def test_products_refuse():
         tme.vecdot(x, x, axis=2)
     with pytest.raises(IndexError):
         tme.tensordot(x, x, axes=((2,), (0,)))
+
+
+def test_einsum_path():
+    rng = np.random.default_rng(3)
+    for _ in range(30):
+        n = int(rng.integers(1, 11))
+        labels = ["".join(rng.choice(list("abcdef"), size=int(rng.integers(1, 4)), replace=False)) for _ in range(n)]
+        extent = {label: int(rng.integers(1, 5)) for label in "abcdef"}
+        x = [np.ones([extent[c] for c in term], "float32") for term in labels]
+        subscripts = ",".join(labels) + "->" + labels[0]
+        path, text = tme.einsum_path(subscripts, *map(tme.asarray, x))
+        assert text.count("\n") == len(path) - 1 == max(n - 1, 1)
+        np.testing.assert_allclose(np.einsum(subscripts, *x, optimize=path), np.einsum(subscripts, *x), rtol=1e-5)
+    chain = [tme.zeros((50, 2)), tme.zeros((2, 60)), tme.zeros((60, 3))]
+    assert tme.einsum_path("ij,jk,kl", *chain)[0] == np.einsum_path("ij,jk,kl", *chain, optimize="optimal")[0]
+    assert tme.einsum_path([tme.ones(3)], "i->")[0] == ["einsum_path", (0,)]
+    with pytest.raises(ValueError, match="at least 1 array"):
+        tme.einsum_path("->")
+    with pytest.raises(ValueError, match="for 2 operands"):
+        tme.einsum_path("ij", *chain[:2])

@@ -182,3 +182,10 @@ def test_frequencies_and_shifts():
 def test_methods():
     x = tme.arange(4.0)
     assert x.fft().tolist() == tme.fft.fft(x).tolist() and x.rfft(n=2).shape == (2,)
+
+
+@pytest.mark.parametrize("name", ["fft2", "ifft2", "rfft2", "irfft2"])
+def test_two_axes_or_all(name):
+    x = (np.arange(24).reshape(2, 3, 4) * 7 % 11).astype("float64")
+    for given in ({}, {"axes": None}, {"axes": (0, 2)}, {"s": (4, 2)}, {"s": (4, 2), "axes": (1, 0)}, {"norm": "ortho", "axes": None}):
+        np.testing.assert_allclose(getattr(tme.fft, name)(tme.asarray(x), **given), getattr(np.fft, name)(x, **given), atol=1e-12)

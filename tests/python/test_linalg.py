@@ -411,3 +411,10 @@ def test_threads_change_no_bit():
         x, y = (getattr(e, name)(a) for e in (many, one))
         for p, q in zip(x if isinstance(x, tuple) else [x], y if isinstance(y, tuple) else [y], strict=True):
             np.testing.assert_array_equal(np.asarray(p), np.asarray(q))
+
+
+def test_singular_values_alone():
+    x = np.arange(12.0).reshape(4, 3)
+    np.testing.assert_allclose(
+        tme.linalg.svd(tme.asarray(x), compute_uv=False), np.linalg.svd(x, compute_uv=False), atol=1e-13, rtol=1e-13
+    )

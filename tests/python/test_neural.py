@@ -328,3 +328,25 @@ E = np.ones((3, 6, 2))
 def test_bad_input(call, words):
     with pytest.raises((tme.Error, ValueError, TypeError, IndexError), match=words):
         call()
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "float16"])
+def test_softmax_over_axes(dtype):
+    x = np.linspace(-3, 4, 60).reshape(3, 4, 5)[:, ::-1].astype(dtype)
+    wide = x.astype("float64")
+    for axis in (None, 0, (0, 1), (-1, 0), (0, 1, 2), ()):
+        p = np.exp(wide - wide.max(axis=axis, keepdims=True))
+        p /= p.sum(axis=axis, keepdims=True)
+        close = {"rtol": 4e-3 if dtype == "float16" else 2e-6, "atol": 1e-3 if dtype == "float16" else 1e-7}
+        for backend in ("auto", "reference"):
+            with tme.Engine(dtype, backend=backend):
+                y = tme.asarray(x)
+                np.testing.assert_allclose(np.asarray(tme.softmax(y, axis)), p, **close)
+                np.testing.assert_allclose(np.asarray(y.log_softmax(axis)), np.log(p), **close)
+                np.testing.assert_allclose(np.asarray((-y).softmin(axis=axis)), p, **close)
+    np.testing.assert_array_equal(np.asarray(tme.softmax(tme.asarray(x))), np.asarray(tme.softmax(tme.asarray(x), -1)))
+    assert tme.softmax(tme.asarray(x[0, 0, 0]), None).item() == 1
+    with pytest.raises(IndexError, match="no axes"):
+        tme.softmax(tme.asarray(x[0, 0, 0]))
+    with pytest.raises(ValueError, match="twice"):
+        tme.softmax(tme.asarray(x), (0, -3))

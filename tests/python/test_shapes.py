@@ -156,6 +156,19 @@ def test_pad(mode, before, after):
         both(lambda m, x: tme.pad(x, before, after, mode=mode), lambda m, x: np.pad(x, width, mode=mode), shape, dtypes=DTYPES)
 
 
+def test_pad_by_numpys_arguments():
+    x = made((2, 3), "int32")
+    y = tme.asarray(x)
+    for width in (2, (2,), (1, 2), [(1, 2)], ((1, 2), (0, 3)), np.int64(1)):
+        same(tme.pad(y, width), np.pad(x, width))
+        same(tme.pad(y, width, "edge"), np.pad(x, width, "edge"))
+        same(tme.pad(y, width, mode="constant", constant_values=7), np.pad(x, width, constant_values=7))
+    same(tme.pad(tme.asarray(5), ()), np.asarray(5))
+    for width in ((1, 2, 3), [(1, 2)] * 3, [(1, 2, 3), (1, 2, 3)]):
+        with pytest.raises(ValueError, match="pair for each of 2"):
+            tme.pad(y, width)
+
+
 def test_pad_refuses():
     x = tme.zeros((2, 0))
     same(tme.pad(x, (1, 0), (0, 0), mode="edge"), np.zeros((3, 0), "float32"))
@@ -226,8 +239,12 @@ def test_choosing():
         (ValueError, "at least 2", lambda x: tme.tril(x[0])),
         (ValueError, "ascending", lambda x: tme.flatten(x, 1, 0)),
         (ValueError, "cannot hold", lambda x: tme.unflatten(x, 1, (3, 2))),
-        (ValueError, "shifts", lambda x: tme.roll(x, (1, 2), axis=0)),
-        (ValueError, "shifts", lambda x: tme.roll(x, (1, 2))),
+        (ValueError, "shifts", lambda x: tme.roll(x, (1, 2), axis=(0, 1, 1))),
+        (ValueError, "given twice", lambda x: tme.expand_dims(x, (0, -4))),
+        (IndexError, "axis 4", lambda x: tme.expand_dims(x, (0, 4))),
+        (ValueError, "no whole ones", lambda x: x.view("complex64")),
+        (ValueError, "there is none", lambda x: x[0, 0].view("int16")),
+        (TypeError, "whole number", lambda x: tme.fft.fft(x, axis=None)),
         (ValueError, "expected 2", lambda x: tme.rot90(x, 1, (0,))),
         (ValueError, "twice", lambda x: tme.rot90(x, 1, (0, -2))),
         (ValueError, "expected 0 or more", lambda x: tme.tile(x, (-1,))),
@@ -247,3 +264,68 @@ def test_choosing():
 def test_refused(error, match, call):
     with pytest.raises(error, match=match):
         call(tme.zeros((2, 3)))
+
+
+def test_without_an_axis():
+    x = made((3, 4), "float32")
+    y = tme.asarray(x)
+    places = np.array([5, -1, 0, 5])
+    for made_by in (tme, None):
+
+        def call(name, *arguments, **keywords):
+            return getattr(made_by, name)(y, *arguments, **keywords) if made_by else getattr(y, name)(*arguments, **keywords)
+
+        same(call("sort", axis=None), np.sort(x, None))
+        same(call("argsort", axis=None), np.argsort(x, None))
+        same(call("partition", 3, axis=None), np.sort(x, None))
+        same(call("topk", 2, axis=None)[0], np.sort(x, None)[:-3:-1])
+        same(call("take", tme.asarray(places)), np.take(x, places))
+        same(call("take_along_axis", tme.asarray(places), axis=None), np.take_along_axis(x, places, None))
+        put = x.copy()
+        np.put_along_axis(put, places[1:3], np.float32(9), None)
+        same(call("put_along_axis", tme.asarray(places[1:3]), 9, axis=None), put)
+        same(call("scatter", tme.asarray(places[1:3]), 9, axis=None), put)
+    same(tme.concatenate([y, y[:, :2]], axis=None), np.concatenate([x, x[:, :2]], axis=None))
+    same(tme.concatenate([y] * 20, axis=None), np.concatenate([x] * 20, axis=None))
+    with pytest.raises(ValueError, match="do not fit"):
+        tme.take_along_axis(y, tme.zeros((3, 1), dtype="int64"), axis=None)
+
+
+def test_axes_of_methods():
+    x = made((2, 3, 4), "int16")
+    y = tme.asarray(x)
+    same(y.moveaxis(0, 2), np.moveaxis(x, 0, 2))
+    same(y.roll(1, 0), np.roll(x, 1, 0))
+    same(y.transpose(2, 0, 1), x.transpose(2, 0, 1))
+    same(y.expand_dims((0, -1)), np.expand_dims(x, (0, -1)))
+    same(tme.expand_dims(y, ()), x)
+    for shift, axis in [((1, 2), 0), ((3, -5, 1), None), (2, (0, 0)), ((1, 2), (2, 2)), ((), None)]:
+        same(tme.roll(y, shift, axis), np.roll(x, shift, axis) if shift else x)
+
+
+@pytest.mark.parametrize("dtype", ["bool", "int8", "uint16", "float16", "int32", "float32", "complex64", "float64", "complex128"])
+def test_view(dtype):
+    x = made((3, 4), dtype)
+    for layout in (x, x[:, ::-1], np.broadcast_to(x, (2, 3, 4))):
+        for to in ("uint8", "int16", "float32", "int64", "complex64", "float16"):
+            if layout.shape[-1] * layout.itemsize % np.dtype(to).itemsize == 0:
+                ours = np.asarray(tme.asarray(layout).view(to))
+                assert ours.dtype == to and ours.tobytes() == np.ascontiguousarray(layout).view(to).tobytes()
+    assert tme.asarray(x).view(bool).tolist() == (np.ascontiguousarray(x).view("uint8") != 0).tolist()
+
+
+def test_atleast_of_several():
+    arrays = [3, [1, 2], [[1], [2]], np.zeros((1, 2, 3, 4))]
+    for name in ("atleast_1d", "atleast_2d", "atleast_3d"):
+        ours, theirs = getattr(tme, name)(*map(tme.asarray, arrays)), getattr(np, name)(*arrays)
+        assert type(ours) is tuple
+        for a, b in zip(ours, theirs, strict=True):
+            same(a, b)
+
+
+def test_linspace_of_whole_numbers():
+    for start, stop, n, endpoint in [(0, 10, 5, True), (0, 10, 3, False), (-7, 2.5, 8, True), (3, 3, 4, True), (0, 1, 0, True)]:
+        for dtype in ("int8", "int32", "int64"):
+            want = np.linspace(start, stop, n, endpoint=endpoint, dtype=dtype)
+            same(tme.linspace(start, stop, n, endpoint, dtype), want)
+    assert tme.linspace(0, 1).shape == (50,)

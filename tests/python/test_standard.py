@@ -142,7 +142,7 @@ def test_linalg():
         (lambda: tme.broadcast_arrays(tme.zeros(2), tme.zeros(3)), ValueError, r"\(2,\), \(3,\)"),
         (lambda: tme.moveaxis(tme.zeros((2, 2)), 2, 0), IndexError, "axis 2"),
         (lambda: tme.moveaxis(tme.zeros((2, 2)), (0, 0), (0, 1)), ValueError, "twice"),
-        (lambda: tme.roll(tme.arange(3), (1, 2)), ValueError, "no axes"),
+        (lambda: tme.roll(tme.zeros((2, 2)), (1, 2), (0, 1, 1)), ValueError, "2 shifts for 3 axes"),
         (lambda: tme.repeat(tme.arange(3), tme.array([1, 2])), ValueError, "3 elements"),
         (lambda: tme.diff(tme.arange(3), n=-1), ValueError, "n is -1"),
         (lambda: tme.vecdot(tme.zeros(2), tme.zeros(3)), ValueError, "differ"),

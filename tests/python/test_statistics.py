@@ -96,3 +96,22 @@ def test_integrate_bad_input():
         with pytest.raises(ValueError) as caught:
             call()
         assert words in str(caught.value)
+
+
+@pytest.mark.parametrize("dtype", ["complex64", "complex128"])
+def test_variance_of_complex_numbers(dtype):
+    x = (np.arange(24) * 7 % 23 + 1j * (np.arange(24) * 5 % 17)).reshape(4, 6).astype(dtype)
+    y = tme.asarray(x)
+    for axis in (None, 0, (0, 1)):
+        for name in ("var", "std"):
+            for given in ({}, {"correction": 1}, {"ddof": 1, "keepdims": True}):
+                ours = getattr(tme, name)(y, axis, **given)
+                theirs = getattr(np, name)(x, axis, **({"ddof": given["correction"]} if "correction" in given else given))
+                assert ours.dtype.name == theirs.dtype.name and ours.shape == theirs.shape
+                np.testing.assert_allclose(np.asarray(ours), theirs, rtol=1e-6)
+    np.testing.assert_allclose(np.std(y, ddof=1), np.std(x, ddof=1), rtol=1e-6)
+
+
+def test_two_words_for_the_correction():
+    with pytest.raises(TypeError, match="two values"):
+        tme.var(tme.arange(3), correction=1, ddof=1)

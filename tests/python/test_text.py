@@ -77,3 +77,10 @@ def test_as_numpy(dtype):
         assert ours == theirs
         if shape:
             assert str(y) == str(x)
+
+
+def test_format():
+    assert f"{tme.array(0.35487):.1f}" == "0.4" and f"{tme.arange(3)[2]:4d}" == "   2"
+    assert f"{tme.arange(3)}" == "[0 1 2]"
+    with pytest.raises(TypeError, match="'.2f'"):
+        format(tme.arange(3), ".2f")

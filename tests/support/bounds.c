@@ -72,9 +72,12 @@ static reduced reduced_of(const cell *c) {
   const cell_arg *axis = cell_get(c, "axis"), *keep = cell_get(c, "keepdims");
   const operand *x = &c->in[0];
   reduced r = {.n = TME_ALL, .keepdims = keep && keep->i, .count = 1};
+  bool last = axis->kind == TME_ARG_ABSENT && op_get(c->op)->family == FAMILY_softmax;
   if (axis->kind == TME_ARG_INTS) r.n = axis->n;
+  if (axis->kind == TME_ARG_INT || last) r.n = 1;
   for (int k = 0; k < r.n; k++) {
-    int64_t d = axis->ints[k] < 0 ? axis->ints[k] + x->rank : axis->ints[k];
+    int64_t d = last ? -1 : axis->kind == TME_ARG_INT ? axis->i : axis->ints[k];
+    if (d < 0) d += x->rank;
     r.axes[k] = (int)d;
     r.count *= (double)x->shape[d];
   }
@@ -122,13 +125,11 @@ static tme_array *bound_reduction(tme_scope *s, const cell *c, tme_array *x, tme
 }
 
 static tme_array *bound_softmax(tme_scope *s, const cell *c, tme_array *x, tme_array *want, double eps) {
-  int axis = (int)cell_get(c, "axis")->i;
-  const operand *o = &c->in[0];
-  int64_t n = o->shape[axis < 0 ? axis + o->rank : axis];
-  double w = (walk((double)n) + 12) * eps;
+  reduced r = reduced_of(c);
+  double w = (walk(r.count) + 12) * eps;
   if (c->op == OP_softmax) return times(s, wide(s, want), w);
   tme_array *b = plus(s, times(s, wide(s, want), 4 * eps), w);
-  return n ? tme_add(s, b, times(s, tme_max(s, wide(s, x), &axis, 1, true), 4 * eps)) : b;
+  return r.count > 0 ? tme_add(s, b, times(s, tme_max(s, wide(s, x), r.axes, r.n, true), 4 * eps)) : b;
 }
 
 static tme_array *bound_norm(tme_scope *s, const cell *c, tme_array *const *in, tme_array *want, double eps) {

@@ -134,6 +134,14 @@ void cells_softmax(matrix *m, int op) {
           matrix_add(m, &c);
         }
       }
+      for (int l = 0; l < LAYOUT_COUNT && s->rank > 1; l++) {
+        static const int64_t axes[] = {0, -1};
+        cell c;
+        cell_init(&c, op, k < CORE_SHAPES && !l);
+        cell_in(&c, "x", t, s->rank, s->shape)->layout = (layout)l;
+        cell_ints(&c, "axis", COUNT(axes), axes);
+        matrix_add(m, &c);
+      }
     }
   }
 }

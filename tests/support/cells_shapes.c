@@ -93,6 +93,14 @@ static void new_axes(matrix *m, tme_dtype t) {
         cell_int(&c, "axis", axis);
         matrix_add(m, &c);
       }
+  for (int l = 0; l < LAYOUT_COUNT; l++) {
+    static const int64_t places[] = {0, -2};
+    cell c;
+    cell_init(&c, OP_expand_dims, !l);
+    cell_in(&c, "x", t, 2, shapes[0].shape)->layout = (layout)l;
+    cell_ints(&c, "axis", 2, places);
+    matrix_add(m, &c);
+  }
 }
 
 static void cells_of_shape(matrix *m, int op) {
@@ -334,6 +342,19 @@ void cells_slice_update(matrix *m, int op) {
         matrix_add(m, &c);
       }
   }
+}
+
+void cells_reinterpret(matrix *m, int op) {
+  static const dims shapes[] = {{2, {9, 16}}, {1, {64}}, {3, {3, 0, 16}}};
+  for (int i = 0; i < TME_DTYPE_COUNT; i++)
+    for (int to = 0; matrix_takes(m, (tme_dtype)i) && to < TME_DTYPE_COUNT; to++)
+      for (int k = 0; k < COUNT(shapes); k++) {
+        cell c;
+        cell_init(&c, op, !k && (i == to || to == TME_U8));
+        cell_in(&c, "x", (tme_dtype)i, shapes[k].rank, shapes[k].shape)->layout = (layout)((i + to + k) % LAYOUT_COUNT);
+        cell_int(&c, "dtype", to);
+        matrix_add(m, &c);
+      }
 }
 
 /* ---- creation ------------------------------------------------------------------------------------------------------------- */

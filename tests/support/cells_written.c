@@ -19,7 +19,7 @@ static const written moves[] = {
     {OP_matrix_transpose, "x=9x17"},
     {OP_matrix_transpose, "x=2x5x3"},
     {OP_flatten, "x=3x4x5"},
-    {OP_flatten, "x=2x3x4x5 start=1 end=-2"},
+    {OP_flatten, "x=2x3x4x5 start_axis=1 end_axis=-2"},
     {OP_flatten, "x=-"},
     {OP_ravel, "x=3x70"},
     {OP_ravel, "x=-"},
@@ -40,6 +40,8 @@ static const written moves[] = {
     {OP_roll, "x=9x17 shift=3,-5 axis=0,1"},
     {OP_roll, "x=9x17 shift=40"},
     {OP_roll, "x=4x0 shift=1 axis=1"},
+    {OP_roll, "x=9x17 shift=40,-3,1000"},
+    {OP_roll, "x=9x17 shift=4,-30 axis=1"},
     {OP_roll, "x=40 shift=1,2,1000 axis=0,0,-1"},
     {OP_rot90, "x=5x9"},
     {OP_rot90, "x=3x4x5 k=-1 axes=2,0"},
@@ -115,6 +117,9 @@ static const written products[] = {
     {OP_einsum, "arrays=4 arrays=3 subscripts=i,j->ji"},
     {OP_einsum, "arrays=4x3 arrays=1x3 subscripts=ij,ij->i"},
     {OP_einsum, "arrays=4x0 arrays=0x3 subscripts=ij,jk->ik"},
+    {OP_einsum_order, "arrays=4x3 arrays=3x5 arrays=5x2 arrays=2 subscripts=ab,bc,cd,d->a"},
+    {OP_einsum_order, "arrays=9x17 arrays=17x5 subscripts=ij,jk->ik"},
+    {OP_einsum_order, "arrays=7x7 subscripts=ii"},
     {OP_addmm, "c=9x5 x=9x17 y=17x5"},
     {OP_addmm, "c=5 x=2x3x4 y=2x4x5 alpha=2 beta=3"},
     {OP_addmm, "c=- x=4 y=4x3 beta=0"},
@@ -242,6 +247,7 @@ void cells_tensordot(matrix *m, int op) { multiplied(m, op); }
 void cells_kron(matrix *m, int op) { multiplied(m, op); }
 void cells_cross(matrix *m, int op) { multiplied(m, op); }
 void cells_einsum(matrix *m, int op) { multiplied(m, op); }
+void cells_einsum_order(matrix *m, int op) { multiplied(m, op); }
 void cells_addmm(matrix *m, int op) { multiplied(m, op); }
 void cells_gather_mm(matrix *m, int op) { multiplied(m, op); }
 void cells_block_masked_mm(matrix *m, int op) { multiplied(m, op); }

@@ -119,7 +119,8 @@ static bool looks_at_values(int op) {
 
 static bool wanted(const maker *m, int op) {
   const op_def *d = op_get(op);
-  if (op_is_conditioned(op)) return false;
+  /* Bits of what is rounded elsewhere have no bounds. */
+  if (op_is_conditioned(op) || op == OP_view) return false;
   if (m->kind == GRAPH_EVERY) return true;
   if (d->outputs != 1 || op_has_identities(op) || d->family == FAMILY_create || looks_at_values(op)) return false;
   return m->kind != GRAPH_SMOOTH || smooth(op);
@@ -216,7 +217,8 @@ static bool fill_call(maker *m, graph_node *n) {
       for (int k = 0; k < 2; k++)
         if (!set_array(m, n, p)) return false;
       break;
-    case PARAM_AXIS: cell_int(c, p->name, takes_indices(d) ? 0 : below(m, 4) - 2); break;
+    case PARAM_AXIS:
+    case PARAM_OPTIONAL_AXIS: cell_int(c, p->name, takes_indices(d) ? 0 : below(m, 4) - 2); break;
     case PARAM_AXES: random_axes(m, c, p, x); break;
     case PARAM_INTS: random_shape(m, c, p->name, x); break;
     case PARAM_PERDIM: random_perdim(m, c, p, x); break;

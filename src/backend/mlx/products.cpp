@@ -69,7 +69,7 @@ array attention(values &v, int i, bool weights) {
     array row = mx::reshape(mx::arange(keys - rows, keys, 1), {rows, 1});
     s = mx::where(mx::less_equal(mx::arange(0, keys, 1), row), s, never);
   }
-  array p = s.size() ? softmax_along(c, s, -1) : s;
+  array p = s.size() ? softmax_along(c, s, {-1}) : s;
   if (weights) return narrow(p, t);
   array values_of_keys = repeat_heads(widen(input(v, i, 2), t), heads);
   return narrow(masked || causal ? sums_of_seen(p, values_of_keys) : mx::matmul(p, values_of_keys), t);

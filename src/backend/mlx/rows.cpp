@@ -101,15 +101,15 @@ array search(values &v, int i) {
 
 array softmax(values &v, int i) {
   const g_node &n = v.g->node[i];
-  int axis = static_cast<int>(graph_attrs(v.g, i)->softmax.axis);
+  std::vector<int> axes = axes_of(graph_attrs(v.g, i)->softmax.axes.mask);
   tme_dtype t = n.type.dtype;
   array x = input(v, i, 0);
   if (is_empty(n.type)) return x;
   context c = {is_half(t) ? TME_F32 : t, v.gpu, false};
-  if (n.op == OP_softmax) return narrow(softmax_along(c, x, axis), t);
+  if (n.op == OP_softmax) return narrow(softmax_along(c, x, axes), t);
   x = widen(x, t);
-  array d = mx::subtract(x, mx::max(x, axis, true));
-  return narrow(mx::subtract(d, mx::log(sum_over(p_exp(c, d), {axis}, true))), t);
+  array d = mx::subtract(x, mx::max(x, axes, true));
+  return narrow(mx::subtract(d, mx::log(sum_over(p_exp(c, d), axes, true))), t);
 }
 
 array norm(values &v, int i) {
@@ -142,11 +142,13 @@ array norm(values &v, int i) {
 } // namespace
 
 // MLX's own adds up a row in few accumulators.
-array softmax_along(const context &c, const array &x, int axis) {
+array softmax_along(const context &c, const array &x, const std::vector<int> &axes) {
   constexpr int MOST_SOFTMAX = 1024;
-  if (c.type != TME_F64 && x.shape(axis) <= MOST_SOFTMAX) return mx::softmax(x, axis, true);
-  array wide = mx::astype(x, dtype_of(c.type)), p = p_exp(c, mx::subtract(wide, mx::max(wide, axis, true)));
-  return mx::divide(p, sum_over(p, {axis}, true));
+  int row = 1;
+  for (int axis : axes) row = std::min(row * std::min(x.shape(axis), MOST_SOFTMAX + 1), MOST_SOFTMAX + 1);
+  if (c.type != TME_F64 && row <= MOST_SOFTMAX) return mx::softmax(x, axes, true);
+  array wide = mx::astype(x, dtype_of(c.type)), p = p_exp(c, mx::subtract(wide, mx::max(wide, axes, true)));
+  return mx::divide(p, sum_over(p, axes, true));
 }
 
 std::vector<array> mlx_reduce(values &v, int i) {

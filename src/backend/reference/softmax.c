@@ -1,4 +1,4 @@
-/* softmax, log_softmax along one axis. */
+/* softmax, log_softmax over axes. */
 #include "backend/reference/rows.h"
 #include <math.h>
 
@@ -24,7 +24,7 @@ SOFTMAX(f32, float)
 SOFTMAX(f64, double)
 
 tme_status ref_softmax(ref_call *c, error *e) {
-  rows r = {.x = c->in[0], .axes = 1u << c->attrs->softmax.axis, .out = &c->out[0], .whole = true};
+  rows r = {.x = c->in[0], .axes = c->attrs->softmax.axes.mask, .out = &c->out[0], .whole = true};
   bool log = c->op == OP_log_softmax;
   r.f32 = log ? log_softmax_f32 : softmax_f32;
   r.f64 = log ? log_softmax_f64 : softmax_f64;

@@ -133,8 +133,9 @@ static tme_status read_all(subscripts *p, const op_type *const *in, int nin, int
   return explicit(p, s + 2, e);
 }
 
-tme_status infer_einsum(op_call *c, op_type *out, error *e) {
-  subscripts p = {.text = c->attrs->einsum.subscripts};
+/* *out: the shape of the result. */
+static tme_status infer_subscripts(op_call *c, const char *words, op_type *out, error *e) {
+  subscripts p = {.text = words};
   int8_t *label = mem_alloc((size_t)c->nin * TME_MAX_RANK);
   if (!label) return fail_memory(e, "einsum", (size_t)c->nin * TME_MAX_RANK);
   tme_status s = TME_OK;
@@ -142,8 +143,13 @@ tme_status infer_einsum(op_call *c, op_type *out, error *e) {
     if (!c->in[i]) s = fail(e, TME_ERR_ARGUMENT, "einsum: array %d is missing", i);
   if (s == TME_OK) s = read_all(&p, c->in, c->nin, label, e);
   mem_free(label);
-  if (s != TME_OK) return s;
   *out = p.out;
+  return s;
+}
+
+tme_status infer_einsum(op_call *c, op_type *out, error *e) {
+  tme_status s = infer_subscripts(c, c->attrs->einsum.subscripts, out, e);
+  if (s != TME_OK) return s;
   out->dtype = infer_promote(c, 0, c->nin);
   if (out->dtype == TME_BOOL) return fail(e, TME_ERR_DTYPE, "einsum: takes numbers, not bool");
   for (int i = 0; i < c->nin; i++) infer_want(c, i, out->dtype);
@@ -176,5 +182,83 @@ end:
   mem_free(term);
   mem_free(label);
   mem_free(in);
+  return y;
+}
+
+/* ---- einsum_order: the order of the products ------------------------------------------------------------------------ */
+
+tme_status infer_einsum_order(op_call *c, op_type *out, error *e) {
+  op_type y;
+  tme_status s = infer_subscripts(c, c->attrs->einsum_order.subscripts, &y, e);
+  *out = (op_type){.dtype = TME_I64, .rank = 2, .shape = {c->nin - 1, 2}};
+  return s;
+}
+
+/* Where each of a pair is among the operands left, the earlier one first; both are taken out, and the product is the last. */
+static void take_pair(int *left, int n, int a, int b, int product, int64_t *place) {
+  int at = 0, kept = 0;
+  for (int i = 0; i < n; i++) {
+    if (left[i] == a || left[i] == b)
+      place[at++] = i;
+    else
+      left[kept++] = left[i];
+  }
+  left[kept] = product;
+}
+
+/* `place`: two for each product. */
+static bool find_path(const subscripts *p, const op_type *const *in, int n, const int8_t *label, int64_t *place) {
+  uint64_t *set = mem_calloc((size_t)n, sizeof *set), out = 0;
+  int(*pair)[2] = mem_alloc(sizeof *pair * (size_t)n), *left = mem_alloc(sizeof *left * (size_t)n);
+  int *stands = mem_alloc(sizeof *stands * (size_t)n); /* contract_order's operands by their numbers here */
+  bool ok = set && pair && left && stands;
+  if (ok) {
+    double extent[MOST_LABELS];
+    for (int i = 0; i < MOST_LABELS; i++) extent[i] = (double)p->extent[i];
+    for (int d = 0; d < p->out.rank; d++) out |= (uint64_t)1 << p->result[d];
+    for (int i = 0; i < n; i++) {
+      left[i] = stands[i] = i;
+      for (int d = 0; d < in[i]->rank; d++) set[i] |= (uint64_t)1 << label[(size_t)i * TME_MAX_RANK + (size_t)d];
+    }
+    contract_order(set, n, out, extent, pair);
+    for (int k = 0; k < n - 1; k++) {
+      int *a = &stands[pair[k][0]], *b = &stands[pair[k][1]];
+      take_pair(left, n - k, *a, *b, n + k, place + 2 * k);
+      *a = n + k;
+      *b = stands[n - k - 1];
+    }
+  }
+  mem_free(set);
+  mem_free(pair);
+  mem_free(left);
+  mem_free(stands);
+  return ok;
+}
+
+int decompose_einsum_order(graph *g, const g_site *s) {
+  const op_type *type = &s->node->type;
+  int n = s->node->nin, y = -1;
+  int8_t *label = mem_alloc((size_t)n * TME_MAX_RANK);
+  const op_type **in = mem_alloc(sizeof *in * (size_t)n);
+  int64_t *place = mem_alloc(sizeof *place * 2 * (size_t)n);
+  int *item = mem_alloc(sizeof *item * 2 * (size_t)n);
+  subscripts p = {.text = s->attrs->einsum_order.subscripts};
+  error e = {0};
+  bool ok = label && in && place && item;
+  for (int i = 0; ok && i < n; i++) in[i] = &graph_get(g, s->in[i])->type;
+  ok = ok && read_all(&p, in, n, label, &e) == TME_OK && find_path(&p, in, n, label, place);
+  if (!ok) {
+    g->failed = true;
+  } else if (n == 1) {
+    y = graph_broadcast(g, graph_number(g, TME_I64, 0), type->rank, type->shape);
+  } else {
+    op_attrs along = {.stack = {0}};
+    for (int i = 0; i < 2 * (n - 1); i++) item[i] = graph_number(g, TME_I64, (double)place[i]);
+    y = graph_reshape(g, graph_op(g, OP_stack, item, 2 * (n - 1), &along), type->rank, type->shape);
+  }
+  mem_free(label);
+  mem_free(in);
+  mem_free(place);
+  mem_free(item);
   return y;
 }

@@ -168,7 +168,7 @@ static int entropy(const loss *l, int x, int targets, int weights, bool classes)
   graph *g = l->g;
   int axis = (int)l->a->axis, y;
   double smooth = l->a->label_smoothing, n = (double)graph_get(g, x)->type.shape[axis];
-  op_attrs along = {.softmax = {.axis = axis}};
+  op_attrs along = {.softmax = {.axes = axes_from_mask(1u << axis)}};
   int p = graph_op(g, OP_log_softmax, &x, 1, &along);
   if (classes) {
     y = times(l, at_classes(l, p, targets), smooth - 1);

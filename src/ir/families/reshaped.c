@@ -6,20 +6,20 @@ static tme_status infer_flatten(op_call *c, op_type *out, error *e) {
   const op_type *x = c->in[0];
   reshaped_attrs *a = &c->attrs->reshaped;
   if (!x->rank) {
-    tme_status s = infer_axis(c, &a->start, 1, e);
-    if (s == TME_OK) s = infer_axis(c, &a->end, 1, e);
+    tme_status s = infer_axis(c, &a->start_axis, 1, e);
+    if (s == TME_OK) s = infer_axis(c, &a->end_axis, 1, e);
     out->rank = 1;
     out->shape[0] = 1;
     return s;
   }
-  tme_status s = infer_axis(c, &a->start, x->rank, e);
-  if (s == TME_OK) s = infer_axis(c, &a->end, x->rank, e);
+  tme_status s = infer_axis(c, &a->start_axis, x->rank, e);
+  if (s == TME_OK) s = infer_axis(c, &a->end_axis, x->rank, e);
   if (s != TME_OK) return s;
-  if (a->start > a->end)
+  if (a->start_axis > a->end_axis)
     return fail(e, TME_ERR_ARGUMENT, "flatten: from axis %lld to %lld, expected axes in ascending order",
-                (long long)a->start, (long long)a->end);
+                (long long)a->start_axis, (long long)a->end_axis);
   for (int d = 0; d < x->rank; d++) {
-    if (d > a->start && d <= a->end)
+    if (d > a->start_axis && d <= a->end_axis)
       out->shape[out->rank - 1] *= x->shape[d];
     else
       out->shape[out->rank++] = x->shape[d];

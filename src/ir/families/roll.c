@@ -8,15 +8,15 @@ tme_status infer_roll(op_call *c, op_type *out, error *e) {
   *out = *x;
   bool flat = axis->n < 0;
   int n = flat ? 1 : axis->n;
-  if (shift->n != n && shift->n != 1)
-    return flat ? fail(e, TME_ERR_ARGUMENT, "roll: %d shifts, but no axes", shift->n)
-                : fail(e, TME_ERR_ARGUMENT, "roll: %d shifts for %d ax%s", shift->n, n, n == 1 ? "is" : "es");
+  if (shift->n != n && shift->n != 1 && n != 1)
+    return fail(e, TME_ERR_ARGUMENT, "roll: %d shifts for %d axes", shift->n, n);
   int64_t by[TME_MAX_RANK] = {0};
-  for (int i = 0; i < n; i++) {
-    int64_t to = 0;
-    tme_status s = flat ? TME_OK : infer_axis(c, &axis->v[i], x->rank, e);
+  for (int i = 0; !flat && i < n; i++) {
+    tme_status s = infer_axis(c, &axis->v[i], x->rank, e);
     if (s != TME_OK) return s;
-    if (!flat) to = axis->v[i];
+  }
+  for (int i = 0; i < (n == 1 ? shift->n : n); i++) {
+    int64_t to = flat ? 0 : axis->v[n == 1 ? 0 : i];
     int64_t extent = flat ? type_size(x) : x->shape[to], v = shift->v[shift->n == 1 ? 0 : i];
     if (extent) by[to] = (by[to] + (v % extent + extent) % extent) % extent;
   }

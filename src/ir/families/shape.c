@@ -123,14 +123,17 @@ static tme_status infer_squeeze(op_call *c, op_type *out, error *e) {
 
 static tme_status infer_expand_dims(op_call *c, op_type *out, error *e) {
   const op_type *x = c->in[0];
-  if (x->rank == TME_MAX_RANK)
-    return fail(e, TME_ERR_SHAPE, "expand_dims: the array has %d dimensions already, the most supported", TME_MAX_RANK);
-  tme_status s = infer_axis(c, &c->attrs->dims.axis, x->rank + 1, e);
+  op_axes *axes = &c->attrs->dims.axes;
+  bool list = axes->given == AXES_LIST && axes->list.n >= 0;
+  int rank = x->rank + (list ? axes->list.n : axes->given == AXES_MASK ? __builtin_popcount(axes->mask) : 0);
+  if (!list && axes->given != AXES_MASK) return fail(e, TME_ERR_ARGUMENT, "expand_dims: which axes are new must be said");
+  if (rank > TME_MAX_RANK)
+    return fail(e, TME_ERR_SHAPE, "expand_dims: the result would have %d dimensions, more than the %d supported", rank,
+                TME_MAX_RANK);
+  tme_status s = infer_axes(c, axes, rank, true, e);
   if (s != TME_OK) return s;
-  for (int d = 0; d <= x->rank; d++) {
-    if (d == c->attrs->dims.axis) out->shape[out->rank++] = 1;
-    if (d < x->rank) out->shape[out->rank++] = x->shape[d];
-  }
+  const int64_t *extent = x->shape;
+  for (int d = 0; d < rank; d++) out->shape[out->rank++] = axes->mask >> d & 1 ? 1 : *extent++;
   return TME_OK;
 }
 

@@ -6,11 +6,9 @@ tme_status infer_statistics(op_call *c, op_type *out, error *e) {
   const op_type *x = c->in[0];
   statistics_attrs *a = &c->attrs->statistics;
   if (c->op != OP_mean) {
-    static const char squares[] = "of complex ones take mean(square(abs(x - mean(x))))";
     if (dtype_is_complex(x->dtype))
-      return fail(e, TME_ERR_DTYPE, "%s: takes real numbers, not %s: %s%s", op_name(c->op), tme_dtype_name(x->dtype),
-                  c->op == OP_logsumexp ? "complex ones have no largest one, and many logarithms" : squares,
-                  c->op == OP_std ? ", and its square root" : "");
+      return fail(e, TME_ERR_DTYPE, "%s: takes real numbers, not %s%s", op_name(c->op), tme_dtype_name(x->dtype),
+                  c->op == OP_logsumexp ? ": complex ones have no largest one, and many logarithms" : "");
   }
   tme_status s = infer_axes(c, &a->axes, x->rank, false, e);
   if (s != TME_OK) return s;
