@@ -297,8 +297,7 @@ static void reductions(void **state) {
   gives(OP_argmin, "bool(3,4)", NONE, "i64()");
   gives(OP_mean, "i32(3,4)", NONE, "f32()");
   gives(OP_mean, "c64(3)", NONE, "c64()");
-  refuses(OP_var, "c64(3)", NONE, TME_ERR_DTYPE,
-          "var: takes real numbers, not complex64");
+  refuses(OP_var, "c64(3)", NONE, TME_ERR_DTYPE, "var: takes real numbers, not complex64");
   refuses(OP_logsumexp, "c64(3)", NONE, TME_ERR_DTYPE,
           "logsumexp: takes real numbers, not complex64: complex ones have no largest one, and many logarithms");
   gives(OP_softmax, "i32(3,4)", (op_attrs){.softmax = {axis_list(-1)}}, "f32(3,4)");

@@ -178,7 +178,8 @@ static PyObject *to_complex(PyObject *self, PyObject *unused) {
 static PyObject *format(PyObject *self, PyObject *spec) {
   bool single = tme_array_rank(((array_object *)self)->array) == 0;
   if (!single && PyUnicode_GetLength(spec) > 0)
-    return PyErr_Format(PyExc_TypeError, "an array of several elements has no format '%U': use str, or tme.printoptions", spec);
+    return PyErr_Format(PyExc_TypeError,
+                        "an array of several elements has no format '%U': use str, or tme.printoptions", spec);
   PyObject *v = single ? only(self, "format") : PyObject_Str(self);
   PyObject *out = v ? PyObject_Format(v, spec) : NULL;
   Py_XDECREF(v);

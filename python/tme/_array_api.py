@@ -11,7 +11,7 @@ TYPE_CHECKING = False  # as typing has it, whose import takes longer than that o
 if TYPE_CHECKING:
     import builtins
     from collections.abc import Callable, Sequence
-    from typing import Any
+    from typing import Any, overload
 
     from ._core import Array, _ArrayLike, _DtypeLike, _Ints, _Real
 
@@ -58,7 +58,13 @@ def arange(
 
 
 def linspace(
-    start: _Real, stop: _Real, /, num: int = 50, endpoint: bool = True, dtype: _DtypeLike | None = None, device: str | None = None
+    start: _Real,
+    stop: _Real,
+    /,
+    num: int = 50,
+    endpoint: bool = True,
+    dtype: _DtypeLike | None = None,
+    device: str | None = None,
 ) -> Array:
     """Make a vector of num numbers at equal distances, from start to stop, or to the place before it.
 
@@ -207,6 +213,14 @@ def _each(f: Callable[[_ArrayLike], Array], arrays: tuple[_ArrayLike, ...]) -> A
     return f(arrays[0]) if len(arrays) == 1 else tuple(map(f, arrays))
 
 
+if TYPE_CHECKING:
+
+    @overload
+    def atleast_1d(x: _ArrayLike, /) -> Array: ...
+    @overload
+    def atleast_1d(x: _ArrayLike, y: _ArrayLike, /, *others: _ArrayLike) -> tuple[Array, ...]: ...
+
+
 def atleast_1d(*arrays: _ArrayLike) -> Array | tuple[Array, ...]:
     """Make of a number a vector of one element; others stay as they are. Of several arrays a tuple.
 
@@ -217,6 +231,14 @@ def atleast_1d(*arrays: _ArrayLike) -> Array | tuple[Array, ...]:
     return _each(_core.atleast_1d, arrays)
 
 
+if TYPE_CHECKING:
+
+    @overload
+    def atleast_2d(x: _ArrayLike, /) -> Array: ...
+    @overload
+    def atleast_2d(x: _ArrayLike, y: _ArrayLike, /, *others: _ArrayLike) -> tuple[Array, ...]: ...
+
+
 def atleast_2d(*arrays: _ArrayLike) -> Array | tuple[Array, ...]:
     """Make of a number or a vector a matrix of one row; others stay as they are. Of several arrays a tuple.
 
@@ -225,6 +247,14 @@ def atleast_2d(*arrays: _ArrayLike) -> Array | tuple[Array, ...]:
     [(1, 1), (1, 4)]
     """
     return _each(_core.atleast_2d, arrays)
+
+
+if TYPE_CHECKING:
+
+    @overload
+    def atleast_3d(x: _ArrayLike, /) -> Array: ...
+    @overload
+    def atleast_3d(x: _ArrayLike, y: _ArrayLike, /, *others: _ArrayLike) -> tuple[Array, ...]: ...
 
 
 def atleast_3d(*arrays: _ArrayLike) -> Array | tuple[Array, ...]:
@@ -255,21 +285,23 @@ def pad(
     >>> tme.pad(tme.arange(3), (2, 1), "reflect").tolist()
     [2, 1, 0, 1, 2, 1]
     """
+    given: Any = pad_width
+    how: Any = mode
     if isinstance(after, str):
-        mode, after = after, None
+        how, after = after, None
     if constant_values is not None:
         value = constant_values
     if after is not None:
-        return _core.pad(x, pad_width, after, value, mode)
+        return _core.pad(x, given, after, value, how)
     x = _core.asarray(x)
-    widths: list[Any] = [pad_width] if hasattr(pad_width, "__index__") else list(pad_width)
+    widths = [given] if hasattr(given, "__index__") else list(given)
     if widths and all(hasattr(n, "__index__") for n in widths):
         widths = [widths]  # of all axes
     pairs = [2 * tuple(pair) if len(pair) == 1 else tuple(pair) for pair in widths]
     pairs = pairs * x.ndim if len(pairs) == 1 else pairs
     if len(pairs) != x.ndim or any(len(pair) != 2 for pair in pairs):
         raise ValueError(f"pad: the width {pad_width} is no number, pair, or pair for each of {x.ndim} dimensions")
-    return _core.pad(x, [before for before, _ in pairs], [after for _, after in pairs], value, mode)
+    return _core.pad(x, [before for before, _ in pairs], [after for _, after in pairs], value, how)
 
 
 def permute_dims(x: Array, /, axes: Sequence[int]) -> Array:

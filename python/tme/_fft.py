@@ -6,7 +6,11 @@ from . import _core
 
 TYPE_CHECKING = False  # as typing has it, whose import takes longer than that of all else
 if TYPE_CHECKING:
+    from typing import Literal
+
     from ._core import Array, _ArrayLike, _DtypeLike, _Ints
+
+    _Norm = Literal["backward", "ortho", "forward"]
 
 
 def fftfreq(n: int, /, *, d: float = 1.0, dtype: _DtypeLike | None = None, device: str | None = None) -> Array:
@@ -31,7 +35,7 @@ def rfftfreq(n: int, /, *, d: float = 1.0, dtype: _DtypeLike | None = None, devi
     return numbers if device is None else numbers.to_device(device)
 
 
-def fft2(x: _ArrayLike, /, s: _Ints | None = None, axes: _Ints | None = (-2, -1), norm: str = "backward") -> Array:
+def fft2(x: _ArrayLike, /, s: _Ints | None = None, axes: _Ints | None = (-2, -1), norm: _Norm = "backward") -> Array:
     """Transform along two axes, the last ones unless told otherwise; with None along all, as fftn.
 
     >>> import tme
@@ -41,7 +45,7 @@ def fft2(x: _ArrayLike, /, s: _Ints | None = None, axes: _Ints | None = (-2, -1)
     return (_core.fftn if axes is None else _core.fft2)(x, s, axes, norm)
 
 
-def ifft2(x: _ArrayLike, /, s: _Ints | None = None, axes: _Ints | None = (-2, -1), norm: str = "backward") -> Array:
+def ifft2(x: _ArrayLike, /, s: _Ints | None = None, axes: _Ints | None = (-2, -1), norm: _Norm = "backward") -> Array:
     """Invert fft2.
 
     >>> import tme
@@ -51,7 +55,7 @@ def ifft2(x: _ArrayLike, /, s: _Ints | None = None, axes: _Ints | None = (-2, -1
     return (_core.ifftn if axes is None else _core.ifft2)(x, s, axes, norm)
 
 
-def rfft2(x: _ArrayLike, /, s: _Ints | None = None, axes: _Ints | None = (-2, -1), norm: str = "backward") -> Array:
+def rfft2(x: _ArrayLike, /, s: _Ints | None = None, axes: _Ints | None = (-2, -1), norm: _Norm = "backward") -> Array:
     """Transform real numbers along two axes, as fft2 does it, without the half that follows from the other.
 
     >>> import tme
@@ -61,7 +65,7 @@ def rfft2(x: _ArrayLike, /, s: _Ints | None = None, axes: _Ints | None = (-2, -1
     return (_core.rfftn if axes is None else _core.rfft2)(x, s, axes, norm)
 
 
-def irfft2(x: _ArrayLike, /, s: _Ints | None = None, axes: _Ints | None = (-2, -1), norm: str = "backward") -> Array:
+def irfft2(x: _ArrayLike, /, s: _Ints | None = None, axes: _Ints | None = (-2, -1), norm: _Norm = "backward") -> Array:
     """Invert rfft2: the result is real.
 
     >>> import tme

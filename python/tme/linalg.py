@@ -10,7 +10,7 @@ from ._array_api import tensordot
 TYPE_CHECKING = False  # as typing has it, whose import takes longer than that of all else
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from typing import Literal
+    from typing import Literal, overload
 
     from ._core import Array, _DtypeLike
 
@@ -44,6 +44,14 @@ LstsqResult = namedtuple("LstsqResult", ["x", "residuals", "rank", "s"])
 QRResult = namedtuple("QRResult", ["Q", "R"])
 SlogdetResult = namedtuple("SlogdetResult", ["sign", "logabsdet"])
 SVDResult = namedtuple("SVDResult", ["U", "S", "Vh"])
+
+
+if TYPE_CHECKING:
+
+    @overload
+    def svd(x: Array, /, full_matrices: bool = True, compute_uv: Literal[True] = True) -> SVDResult: ...
+    @overload
+    def svd(x: Array, /, full_matrices: bool = True, *, compute_uv: Literal[False]) -> Array: ...
 
 
 def svd(x: Array, /, full_matrices: bool = True, compute_uv: bool = True) -> SVDResult | Array:

@@ -187,5 +187,14 @@ def test_methods():
 @pytest.mark.parametrize("name", ["fft2", "ifft2", "rfft2", "irfft2"])
 def test_two_axes_or_all(name):
     x = (np.arange(24).reshape(2, 3, 4) * 7 % 11).astype("float64")
-    for given in ({}, {"axes": None}, {"axes": (0, 2)}, {"s": (4, 2)}, {"s": (4, 2), "axes": (1, 0)}, {"norm": "ortho", "axes": None}):
-        np.testing.assert_allclose(getattr(tme.fft, name)(tme.asarray(x), **given), getattr(np.fft, name)(x, **given), atol=1e-12)
+    for given in (
+        {},
+        {"axes": None},
+        {"axes": (0, 2)},
+        {"s": (4, 2)},
+        {"s": (4, 2), "axes": (1, 0)},
+        {"norm": "ortho", "axes": None},
+    ):
+        np.testing.assert_allclose(
+            getattr(tme.fft, name)(tme.asarray(x), **given), getattr(np.fft, name)(x, **given), atol=1e-12
+        )

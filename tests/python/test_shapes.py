@@ -303,7 +303,9 @@ def test_axes_of_methods():
         same(tme.roll(y, shift, axis), np.roll(x, shift, axis) if shift else x)
 
 
-@pytest.mark.parametrize("dtype", ["bool", "int8", "uint16", "float16", "int32", "float32", "complex64", "float64", "complex128"])
+@pytest.mark.parametrize(
+    "dtype", ["bool", "int8", "uint16", "float16", "int32", "float32", "complex64", "float64", "complex128"]
+)
 def test_view(dtype):
     x = made((3, 4), dtype)
     for layout in (x, x[:, ::-1], np.broadcast_to(x, (2, 3, 4))):

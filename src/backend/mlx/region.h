@@ -48,7 +48,7 @@ array narrow(const array &x, tme_dtype t);
 // Sums of numbers: axes in ascending order; of many terms, in blocks.
 array sum_over(const array &x, const std::vector<int> &axes, bool keepdims);
 // In the type of the context; 16-bit floats may come and go as such.
-array softmax_along(const context &c, const array &x, int axis);
+array softmax_along(const context &c, const array &x, const std::vector<int> &axes);
 
 } // namespace tme_mlx
 

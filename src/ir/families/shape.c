@@ -126,7 +126,8 @@ static tme_status infer_expand_dims(op_call *c, op_type *out, error *e) {
   op_axes *axes = &c->attrs->dims.axes;
   bool list = axes->given == AXES_LIST && axes->list.n >= 0;
   int rank = x->rank + (list ? axes->list.n : axes->given == AXES_MASK ? __builtin_popcount(axes->mask) : 0);
-  if (!list && axes->given != AXES_MASK) return fail(e, TME_ERR_ARGUMENT, "expand_dims: which axes are new must be said");
+  if (!list && axes->given != AXES_MASK)
+    return fail(e, TME_ERR_ARGUMENT, "expand_dims: which axes are new must be said");
   if (rank > TME_MAX_RANK)
     return fail(e, TME_ERR_SHAPE, "expand_dims: the result would have %d dimensions, more than the %d supported", rank,
                 TME_MAX_RANK);
