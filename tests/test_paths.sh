@@ -26,7 +26,7 @@ option() { sed -n "s/^$1:[A-Z]*=//p" build/CMakeCache.txt; }
 cmake -G Ninja -B build -DCMAKE_BUILD_TYPE=Release -DTME_LLVM=OFF -DTME_MLX=OFF >log || { cat log; exit 1; }
 check "tests by default" OFF "$(option TME_TESTS)"
 # Where headers are generated, and where they are not.
-targets=(genops CMakeFiles/tme.dir/src/base/half.c.o CMakeFiles/tme.dir/src/ops/ops.c.o)
+targets=(genops CMakeFiles/tme_objects.dir/src/base/half.c.o CMakeFiles/tme_objects.dir/src/ops/ops.c.o)
 cmake --build build --target "${targets[@]}" >log || { cat log; exit 1; }
 again=$(cmake --build build --target "${targets[@]}")
 check "a second build" "ninja: no work to do." "$(tail -n 1 <<<"$again")"
