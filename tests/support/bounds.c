@@ -194,6 +194,21 @@ static tme_array *bound_pooling(tme_scope *s, const cell *c, tme_array *const *i
 
 /* ---- neural networks: one number for the whole result ------------------------------------------------------------------------- */
 
+bool op_has_domain(int op) {
+  switch (op_get(op)->family) {
+  case FAMILY_channel_norm:
+  case FAMILY_rope:
+  case FAMILY_sinusoidal_positions:
+  case FAMILY_glu:
+  case FAMILY_moe_mix:
+  case FAMILY_losses:
+  case FAMILY_trapezoid:
+  case FAMILY_cross:
+  case FAMILY_geometric: return true;
+  default: return false;
+  }
+}
+
 /* Operands are at most 2 (var and eps at least 0.6 together, or eps 0.125; positions at most 40, whose angles move by as much), so
  * that no term is larger than about 16; a loss of n elements is a sum of as many. */
 static tme_array *bound_neural(tme_scope *s, const cell *c, tme_array *want, double eps) {

@@ -262,7 +262,8 @@ static bool draw_call(maker *m, graph_node *n) {
     if (operand_size(&n->c.in[k]) > LARGEST) return false;
   for (int k = 0; k < n->c.nin; k++) {
     operand *o = &n->c.in[k];
-    n->src[k] = o->fill == FILL_INDEX || !below(m, 4) ? -1 : pick_like(m, o);
+    bool own = o->fill == FILL_INDEX || op_has_domain(n->c.op) || !below(m, 4);
+    n->src[k] = own ? -1 : pick_like(m, o);
     if (n->src[k] < 0 && m->g->n < GRAPH_NODES - 1) n->src[k] = add_leaf(m, o);
     if (n->src[k] < 0) return false;
   }
@@ -279,7 +280,8 @@ static bool try_call(maker *m) {
   /* Without a key each engine draws other numbers; cells have one. */
   bool cells_alone = op_get(op)->key >= 0 || has_other_indices(op);
   if (cells_alone && m->kind != GRAPH_EVERY) return false;
-  bool drawn = m->kind == GRAPH_EVERY && (cells_alone || op_get(op)->family == FAMILY_create || below(m, 2));
+  cells_alone |= op_has_domain(op) || op_get(op)->family == FAMILY_create;
+  bool drawn = m->kind == GRAPH_EVERY && (cells_alone || below(m, 2));
   bool good = drawn ? draw_call(m, &made) : fill_call(m, &made);
   for (int k = 0; k < made.c.nin; k++) in[k] = m->v[made.src[k]];
   good = good && m->g->n < GRAPH_NODES && cell_apply(m->s, &made.c, in, out) == TME_OK && fits(m, out[0]);

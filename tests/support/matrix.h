@@ -110,6 +110,8 @@ bool check_svd(const cell *c, const tme_array *const *out, const void *const *da
 bool check_eigen(const cell *c, const tme_array *const *out, const void *const *data, char why[static 200]);
 /* How exact results are depends on the condition of the operands: random ones do not do. */
 bool op_is_conditioned(int op);
+/* Bounds that are one number, for operands as the cells have them. */
+bool op_has_domain(int op);
 
 typedef struct matrix matrix;
 void matrix_add(matrix *m, cell *c);             /* the generators call it for each cell */
