@@ -400,6 +400,13 @@ static int apply_libm1(kernel *k, const int *v) {
 static int apply_libm2(kernel *k, const int *v) {
   return k_emit(k, K_LIBM, (tme_dtype)k->inst[v[0]].dtype, v[0], v[1], -1, (uint64_t)the_function);
 }
+/* Of a square root, which half of the samples has not. */
+static int apply_rest1(kernel *k, const int *v) {
+  return k_emit(k, K_LIBM_REST, TME_F64, k_un(k, K_SQRT, v[0]), v[0], v[0], (uint64_t)the_function);
+}
+static int apply_rest2(kernel *k, const int *v) {
+  return k_emit(k, K_LIBM_REST, TME_F64, k_un(k, K_SQRT, v[0]), v[0], v[1], (uint64_t)the_function);
+}
 
 static bool takes(k_op op, tme_dtype t) {
   bool f = dtype_is_float(t), b = t == TME_BOOL;
@@ -494,6 +501,7 @@ static void calls_of_the_c_library(void **state) {
       if (n > 2) continue; /* for the emitter alone */
       check(t, sample_map(t, n, single, TME_F32, 77, 1, n == 1 ? apply_libm1 : apply_libm2), 0);
       check(t, sample_map(t, n, twice, TME_F64, 77, 1, n == 1 ? apply_libm1 : apply_libm2), 0);
+      check(t, sample_map(t, n, twice, TME_F64, 77, 3, n == 1 ? apply_rest1 : apply_rest2), 0);
     }
   }
 }

@@ -185,6 +185,12 @@ static void put_inst(text *out, const kernel *k, int i) {
     put_kept(out, k, &k->inst[in->a], false);
     break;
   case K_LIBM: text_add(out, in->b >= 0 ? "%s(v%d, v%d)" : "%s(v%d)", libm_name((libm_id)in->imm), in->a, in->b); break;
+  case K_LIBM_REST:
+    text_add(out, "v%d != v%d && v%d == v%d && v%d == v%d ? ", in->a, in->a, in->b, in->b, in->c, in->c);
+    text_add(out, libm_arity((libm_id)in->imm) == 2 ? "%s(v%d, v%d)" : "%s(v%d)", libm_name((libm_id)in->imm), in->b,
+             in->c);
+    text_add(out, " : v%d", in->a);
+    break;
   default: put_prim(out, in); break;
   }
   text_add(out, ";\n");

@@ -132,7 +132,7 @@ static void print_inst(const kernel *k, int i, text *out) {
     break;
   default: {
     int32_t v[3] = {in->a, in->b, in->c};
-    if (in->op == K_LIBM) text_add(out, " %s", libm_name((libm_id)in->imm));
+    if (in->op == K_LIBM || in->op == K_LIBM_REST) text_add(out, " %s", libm_name((libm_id)in->imm));
     if (in->op == K_UPDATE && in->imm) {
       text_add(out, " ");
       print_name((k_op)in->imm, out);

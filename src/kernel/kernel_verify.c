@@ -264,15 +264,15 @@ static bool check_acc_use(const check *c) {
 enum { ON_BOOL = 1, ON_INT = 2, ON_FLOAT = 4, ON_NUMBER = ON_INT | ON_FLOAT, ON_BITS = ON_BOOL | ON_INT, ON_ALL = 7 };
 
 static const uint8_t works_on[K_OP_COUNT] = {
-    [K_ADD] = ON_NUMBER,  [K_SUB] = ON_NUMBER, [K_MUL] = ON_NUMBER,    [K_DIV] = ON_FLOAT,
-    [K_IDIV] = ON_INT,    [K_IREM] = ON_INT,   [K_FMA] = ON_NUMBER,    [K_NEG] = ON_NUMBER,
-    [K_ABS] = ON_NUMBER,  [K_SQRT] = ON_FLOAT, [K_FLOOR] = ON_FLOAT,   [K_CEIL] = ON_FLOAT,
-    [K_TRUNC] = ON_FLOAT, [K_RINT] = ON_FLOAT, [K_SCALE] = ON_FLOAT,   [K_SCALE_DOWN] = ON_FLOAT,
-    [K_MIN] = ON_NUMBER,  [K_MAX] = ON_NUMBER, [K_EQ] = ON_ALL,        [K_NE] = ON_ALL,
-    [K_LT] = ON_ALL,      [K_LE] = ON_ALL,     [K_GT] = ON_ALL,        [K_GE] = ON_ALL,
-    [K_AND] = ON_BITS,    [K_OR] = ON_BITS,    [K_XOR] = ON_BITS,      [K_NOT] = ON_BITS,
-    [K_SHL] = ON_INT,     [K_SHR] = ON_INT,    [K_LARGER] = ON_FLOAT,  [K_SMALLER] = ON_FLOAT,
-    [K_SELECT] = ON_ALL,  [K_LIBM] = ON_FLOAT, [K_FMA_ONCE] = ON_FLOAT};
+    [K_ADD] = ON_NUMBER,  [K_SUB] = ON_NUMBER, [K_MUL] = ON_NUMBER,     [K_DIV] = ON_FLOAT,
+    [K_IDIV] = ON_INT,    [K_IREM] = ON_INT,   [K_FMA] = ON_NUMBER,     [K_NEG] = ON_NUMBER,
+    [K_ABS] = ON_NUMBER,  [K_SQRT] = ON_FLOAT, [K_FLOOR] = ON_FLOAT,    [K_CEIL] = ON_FLOAT,
+    [K_TRUNC] = ON_FLOAT, [K_RINT] = ON_FLOAT, [K_SCALE] = ON_FLOAT,    [K_SCALE_DOWN] = ON_FLOAT,
+    [K_MIN] = ON_NUMBER,  [K_MAX] = ON_NUMBER, [K_EQ] = ON_ALL,         [K_NE] = ON_ALL,
+    [K_LT] = ON_ALL,      [K_LE] = ON_ALL,     [K_GT] = ON_ALL,         [K_GE] = ON_ALL,
+    [K_AND] = ON_BITS,    [K_OR] = ON_BITS,    [K_XOR] = ON_BITS,       [K_NOT] = ON_BITS,
+    [K_SHL] = ON_INT,     [K_SHR] = ON_INT,    [K_LARGER] = ON_FLOAT,   [K_SMALLER] = ON_FLOAT,
+    [K_SELECT] = ON_ALL,  [K_LIBM] = ON_FLOAT, [K_FMA_ONCE] = ON_FLOAT, [K_LIBM_REST] = ON_FLOAT};
 
 static bool check_conversion(const check *c) {
   const k_inst *in = &c->k->inst[c->at];
@@ -306,6 +306,8 @@ static bool check_prim(const check *c) {
     return bad(c, "does not work on %s", tme_dtype_name(t));
   if (in->op == K_LIBM && (in->imm >= LIBM_COUNT || libm_arity((libm_id)in->imm) != n))
     return bad(c, "no function %llu of %d operands", (unsigned long long)in->imm, n);
+  if (in->op == K_LIBM_REST && (t != TME_F64 || in->imm >= LIBM_COUNT || libm_arity((libm_id)in->imm) > 2))
+    return bad(c, "no function %llu of %s", (unsigned long long)in->imm, tme_dtype_name(t));
   return true;
 }
 

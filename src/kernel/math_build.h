@@ -75,11 +75,24 @@ static inline int m_libm(kernel *k, libm_id f, int a, int b) {
   return k_cast(k, t, k_emit(k, K_LIBM, TME_F64, x, y, -1, (uint64_t)f));
 }
 
+/* r, and the C library's value where that is NaN but no operand is: for rare arguments. All are f64; b is -1 for one operand. */
+static inline int m_libm_rest(kernel *k, libm_id f, int r, int a, int b) {
+  return k_emit(k, K_LIBM_REST, TME_F64, r, a, b < 0 ? a : b, (uint64_t)f);
+}
+
 /* ---- parts that several functions are made of ---- */
 
 /* exp(x) where it and x are far from denormal and infinite, or NaN: |x| <= 87 in f32, 700 in f64. `terms` of the
  * series in f64: 13 for its full precision, 8 for 2^-32; f32 has its own polynomial. */
 int m_exp_normal(kernel *k, int x, int terms);
+/* sin, cos, tan and so on of f64, in files of their own. */
+int m_sin_f64(kernel *k, int x);
+int m_cos_f64(kernel *k, int x);
+int m_tan_f64(kernel *k, int x);
+int m_asin_f64(kernel *k, int x);
+int m_acos_f64(kernel *k, int x);
+int m_atan_f64(kernel *k, int x);
+int m_atan2_f64(kernel *k, int y, int x);
 /* Natural logarithm of an f64 that is not denormal, with all special values. */
 int m_log_f64(kernel *k, int x);
 

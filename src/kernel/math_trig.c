@@ -1,4 +1,4 @@
-/* Trigonometric functions and their inverses. */
+/* Trigonometric functions and their inverses: of f32, by way of f64 where that is cheaper. */
 #include "kernel/math_build.h"
 #include <math.h>
 
@@ -81,20 +81,20 @@ static int quadrant(kernel *k, const reduced *d, int n, int sign) {
 }
 
 int math_sin(kernel *k, int x) {
-  if (!is_f32(k, x)) return m_libm(k, LIBM_sin, x, -1);
+  if (!is_f32(k, x)) return m_sin_f64(k, x);
   reduced d = reduce(k, x);
   return quadrant(k, &d, d.n, m_sign(k, x));
 }
 
 int math_cos(kernel *k, int x) {
-  if (!is_f32(k, x)) return m_libm(k, LIBM_cos, x, -1);
+  if (!is_f32(k, x)) return m_cos_f64(k, x);
   reduced d = reduce(k, x);
   return quadrant(k, &d, m_add(k, d.n, m_int(k, d.n, 1)), -1);
 }
 
 /* The polynomial of FreeBSD's k_tanf, in f64. */
 int math_tan(kernel *k, int x) {
-  if (!is_f32(k, x)) return m_libm(k, LIBM_tan, x, -1);
+  if (!is_f32(k, x)) return m_tan_f64(k, x);
   reduced d = reduce(k, x);
   int z = m_mul(k, d.r, d.r);
   int p = M_POLY(k, z, 0x15554d3418c99f.0p-54, 0x1112fd38999f72.0p-55, 0x1b54c91d865afe.0p-57, 0x191df3908c33ce.0p-58,
@@ -125,14 +125,14 @@ static halves arc(kernel *k, int x) {
 }
 
 int math_asin(kernel *k, int x) {
-  if (!is_f32(k, x)) return m_libm(k, LIBM_asin, x, -1);
+  if (!is_f32(k, x)) return m_asin_f64(k, x);
   halves h = arc(k, x);
   int large = m_addn(k, m_fman(k, h.v, m_num(k, x, -2), (float)PI_2), PI_2 - (float)PI_2);
   return m_with_sign(k, m_sel(k, h.large, large, h.v), m_sign(k, x));
 }
 
 int math_acos(kernel *k, int x) {
-  if (!is_f32(k, x)) return m_libm(k, LIBM_acos, x, -1);
+  if (!is_f32(k, x)) return m_acos_f64(k, x);
   halves h = arc(k, x);
   int negative = m_ltn(k, x, 0), twice = m_add(k, h.v, h.v),
       signed_v = m_unbits(k, m_xor(k, m_bits(k, h.v), m_sign(k, x)));
@@ -159,7 +159,7 @@ static int arctangent_f64(kernel *k, int t) {
 }
 
 int math_atan(kernel *k, int x) {
-  if (!is_f32(k, x)) return m_libm(k, LIBM_atan, x, -1);
+  if (!is_f32(k, x)) return m_atan_f64(k, x);
   int a = m_abs(k, x), steep = m_gtn(k, a, 1), t = m_sel(k, steep, m_div(k, m_num(k, a, 1), a), a);
   int v = arctangent_f32(k, t);
   int rest = m_addn(k, m_sub(k, m_num(k, x, (float)PI_2), v), PI_2 - (float)PI_2);
@@ -167,7 +167,7 @@ int math_atan(kernel *k, int x) {
 }
 
 int math_atan2(kernel *k, int y, int x) {
-  if (!is_f32(k, y)) return m_libm(k, LIBM_atan2, y, x);
+  if (!is_f32(k, y)) return m_atan2_f64(k, y, x);
   int ay = k_cast(k, TME_F64, m_abs(k, y)), ax = k_cast(k, TME_F64, m_abs(k, x));
   int top = k_bin(k, K_MAX, ay, ax), low = k_bin(k, K_MIN, ay, ax), zero = m_num(k, ax, 0);
   /* equal ones may be 0/0 or inf/inf */

@@ -190,18 +190,22 @@ static uint64_t arithmetic(int op, tme_dtype t, uint64_t a, uint64_t b, uint64_t
   return cut(t, int_prim(op, t, a, b, c));
 }
 
-static uint64_t call_libm(const k_inst *in, tme_dtype t, uint64_t a, uint64_t b) {
+static double libm_of(uint64_t f, double x, double y) {
   double (*f1)(double), (*f2)(double, double);
-  const void *p = libm_table[in->imm];
-  double r, x = any_as_f64(t, a);
-  if (in->b < 0) {
-    memcpy(&f1, &p, sizeof f1);
-    r = f1(x);
-  } else {
-    memcpy(&f2, &p, sizeof f2);
-    r = f2(x, any_as_f64(t, b));
-  }
-  return cast((tme_dtype)in->dtype, TME_F64, of_f64(r));
+  const void *p = libm_table[f];
+  memcpy(&f1, &p, sizeof f1);
+  memcpy(&f2, &p, sizeof f2);
+  return libm_arity((libm_id)f) == 1 ? f1(x) : f2(x, y);
+}
+
+static uint64_t call_libm(const k_inst *in, tme_dtype t, uint64_t a, uint64_t b) {
+  double y = in->b < 0 ? 0 : any_as_f64(t, b);
+  return cast((tme_dtype)in->dtype, TME_F64, of_f64(libm_of(in->imm, any_as_f64(t, a), y)));
+}
+
+static uint64_t libm_rest(const k_inst *in, uint64_t r, uint64_t x, uint64_t y) {
+  double a = any_as_f64(TME_F64, x), b = any_as_f64(TME_F64, y);
+  return !isnan(any_as_f64(TME_F64, r)) || isnan(a) || isnan(b) ? r : of_f64(libm_of(in->imm, a, b));
 }
 
 /* The high half first, as the processor does; it flushes denormals besides. */
@@ -224,6 +228,7 @@ static uint64_t prim(const interp *m, const k_inst *in) {
   case K_DOT_BF16:
   case K_DOT_I16: return dot(in->op, a, b, c);
   case K_LIBM: return call_libm(in, t, a, b);
+  case K_LIBM_REST: return libm_rest(in, a, b, c);
   case K_EQ:
   case K_NE:
   case K_LT:

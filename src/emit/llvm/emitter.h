@@ -198,6 +198,7 @@ LLVMValueRef em_dot(emitter *e, int op, LLVMValueRef a, LLVMValueRef b, LLVMValu
 LLVMValueRef em_cast(emitter *e, int to, int from, LLVMValueRef v, int lanes);
 LLVMValueRef em_round(emitter *e, int op, int dtype, LLVMValueRef v, int lanes);
 LLVMValueRef em_libm(emitter *e, int inst, int lanes);
+LLVMValueRef em_libm_rest(emitter *e, int inst, int lanes);
 /* r where `known` holds for all lanes, else function f (libm_id) of the n operands, all f64. */
 LLVMValueRef em_libm_unless(emitter *e, int f, LLVMValueRef known, LLVMValueRef r, LLVMValueRef *x, int n, int lanes);
 

@@ -92,3 +92,17 @@ LLVMValueRef em_libm_unless(emitter *e, int f, LLVMValueRef known, LLVMValueRef 
   LLVMValueRef last = LLVMBuildSelect(e->b, all, em_int(e, 0), em_int(e, lanes), "");
   return call_lanes(e, (libm_id)f, x, n, lanes, last, r);
 }
+
+/* Each lane has what it would have next to any others. */
+LLVMValueRef em_libm_rest(emitter *e, int inst, int lanes) {
+  const k_inst *in = &e->k->inst[inst];
+  LLVMBuilderRef b = e->b;
+  LLVMValueRef r = em_operand(e, in->a, lanes), x[] = {em_operand(e, in->b, lanes), em_operand(e, in->c, lanes)};
+  LLVMValueRef nan = LLVMBuildFCmp(b, LLVMRealUNO, x[0], x[1], "");
+  LLVMValueRef known = LLVMBuildOr(b, nan, LLVMBuildFCmp(b, LLVMRealORD, r, r, ""), "");
+  int f = (int)in->imm;
+  LLVMValueRef rest = em_libm_unless(e, f, known, r, x, libm_arity((libm_id)f), lanes);
+  LLVMTypeRef bits = em_type(e, TME_U64, lanes); /* as integers: see choose() in value.c */
+  r = LLVMBuildSelect(b, known, LLVMBuildBitCast(b, r, bits, ""), LLVMBuildBitCast(b, rest, bits, ""), "");
+  return LLVMBuildBitCast(b, r, LLVMTypeOf(rest), "");
+}

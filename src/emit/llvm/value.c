@@ -258,6 +258,7 @@ LLVMValueRef em_prim(emitter *e, int inst, int lanes) {
   const k_inst *in = &e->k->inst[inst];
   LLVMBuilderRef b = e->b;
   if (in->op == K_LIBM) return em_libm(e, inst, lanes);
+  if (in->op == K_LIBM_REST) return em_libm_rest(e, inst, lanes);
   if (in->op >= K_EQ && in->op <= K_GE) {
     LLVMValueRef v = compare_indices(e, in, lanes);
     if (v) return v;

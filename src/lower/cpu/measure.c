@@ -45,7 +45,7 @@ static bool is_expensive(int op) { return op == K_DIV || op == K_SQRT || op == K
 static int arithmetic(const k_inst *n, bool longest) {
   if (n->op == K_UPDATE) return n->c < 0;
   if (n->op == K_SCALE || n->op == K_SCALE_DOWN) return longest ? 1 : n->op == K_SCALE ? 6 : 3;
-  return op_is_prim(n->op) && !op_is_compare(n->op) && n->op != K_BITCAST && n->op != K_LIBM;
+  return op_is_prim(n->op) && !op_is_compare(n->op) && n->op != K_BITCAST && n->op != K_LIBM && n->op != K_LIBM_REST;
 }
 
 /* Iterations of one loop over an axis: blocks share the extent. */
