@@ -89,7 +89,7 @@ FITS = {
         13,
     ),
     "erf_far": (lambda a: mp.log(mp.erfc(a)), lambda a: mp.erfc(a) / mp.erf(a), 1, 6, 17),
-    "erfc": (lambda q: scaled_erfc(q) - 1, lambda q: 1 / scaled_erfc(q), -mpf("0.75"), mpf("0.7728"), 21),
+    "erfc": (lambda q: scaled_erfc(q) - 1, lambda q: 1 / scaled_erfc(q), -mpf("0.75"), mpf("0.7728"), 22),
 }
 
 

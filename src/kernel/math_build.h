@@ -9,6 +9,8 @@
 #define PI_2 0x1.921fb54442d18p+0
 #define PI_2_LO 0x1.1a62633145c07p-54 /* pi/2 - PI_2 */
 #define LN2 0x1.62e42fefa39efp-1
+#define LN2_HI 6.93147180369123816490e-01 /* so short that its products with exponents are exact */
+#define LN2_LO 1.90821492927058770002e-10 /* LN2 - LN2_HI */
 #define LOG2_E 0x1.71547652b82fep+0
 
 static inline tme_dtype m_type(const kernel *k, int x) {
@@ -93,6 +95,12 @@ int m_asin_f64(kernel *k, int x);
 int m_acos_f64(kernel *k, int x);
 int m_atan_f64(kernel *k, int x);
 int m_atan2_f64(kernel *k, int y, int x);
+/* x = 2^e m with m in [sqrt(1/2), sqrt(2)), of what is positive and finite. */
+typedef struct m_split {
+  int e; /* as a float */
+  int m;
+} m_split;
+m_split m_exponent(kernel *k, int x);
 /* Natural logarithm of an f64 that is not denormal, with all special values. */
 int m_log_f64(kernel *k, int x);
 

@@ -2,8 +2,13 @@
 #include "kernel/math_build.h"
 #include <math.h>
 
-/* erf(x) / x - 1 for |x| < 0.93, of s = x^2. */
+/* erf(x) / x - 1 of s = x^2, for |x| < 0.93, in f64 |x| < 1 (tools/minimax.py, as all coefficients of f64). */
 static int erf_near(kernel *k, int s) {
+  if (m_type(k, s) == TME_F64)
+    return M_POLY(k, s, 0.1283791670955126, -0.376126389031841, 0.11283791670971098, -0.026866170648031148,
+                  0.005223977652692704, -0.0008548328535813432, 0.00012055386194162536, -1.4926881489541329e-05,
+                  1.6481059406052604e-06, -1.6557136922068243e-07, 1.601329149860824e-08, -1.6465048198893545e-09,
+                  1.4344191966052913e-10);
   return M_POLY(k, s, 1.28379166e-1, -3.76125336e-1, 1.12819925e-1, -2.67681349e-2, 4.99119423e-3, -5.96761703e-4);
 }
 
@@ -24,18 +29,43 @@ static int erf_f32(kernel *k, int x) {
   return m_with_sign(k, m_sel(k, m_gtn(k, a, 0.927734375), far, near), m_sign(k, x));
 }
 
-int math_erf(kernel *k, int x) { return m_type(k, x) == TME_F32 ? erf_f32(k, x) : m_libm(k, LIBM_erf, x, -1); }
+/* The same with the logarithm of 1 - erf as polynomial; from 6 on nothing is left of that. */
+static int erf_f64(kernel *k, int x) {
+  int a = m_abs(k, x), far = m_at_most(k, a, 6);
+  int t = M_POLY(k, far, -1.0637884960099919e-06, -1.1283687103055198, -0.6366675872266063, -0.10263762661925804,
+                 0.018865340361439647, 0.0005841257726427754, -0.002098842039894007, 0.0009200003590225195,
+                 -0.00023068612902884706, 2.8017754281441278e-05, 3.6033284158901737e-06, -2.670803702361491e-06,
+                 6.872920970532288e-07, -1.0815107500137724e-07, 1.0896096729824129e-08, -6.513548816585262e-10,
+                 1.7690777547923128e-11);
+  far = m_sub(k, m_num(k, x, 1), m_exp_normal(k, t, 13));
+  int near = k_fma(k, erf_near(k, m_mul(k, x, x)), a, a);
+  return m_with_sign(k, m_sel(k, m_gtn(k, a, 1), far, near), m_sign(k, x));
+}
 
-/* (1 + 2a) exp(a^2) erfc(a) = 1 + p(q) with q = (a - 4) / (a + 4) (Shepherd & Laframboise, "Chebyshev approximation of
- * (1 + 2x) exp(x^2) erfc x in 0 <= x < infinity", 1981), p an own fit for a <= 10.06, where erfc ends in f32: 2^-26. Both
+int math_erf(kernel *k, int x) { return m_type(k, x) == TME_F32 ? erf_f32(k, x) : erf_f64(k, x); }
+
+static int erfc_poly(kernel *k, int q) {
+  if (m_type(k, q) == TME_F64)
+    return M_POLY(k, q, 0.2423492448711544, -0.14000918013762015, -0.010555596332222236, 0.09751909515335126,
+                  -0.11508959815995017, 0.08798315382139368, -0.04882332583361763, 0.019099331002107818,
+                  -0.004215019839521373, -0.000302268442386891, 0.0005643839516117479, -0.00012150920437768621,
+                  -4.278030202701912e-05, 2.424944325870337e-05, 2.3233818512916804e-06, -3.7884662406224152e-06,
+                  -3.664721714233668e-08, 5.642985519018763e-07, -1.4396316030209083e-08, -6.52444107820016e-08,
+                  2.911826038955029e-09, 1.1746025001533628e-09);
+  return M_POLY(k, q, 0.23299512267112732, -0.13962113857269287, 0.015379668213427067, 0.06809791177511215,
+                -0.10103863477706909, 0.09371957927942276, -0.0663495808839798, 0.03723636269569397,
+                -0.016026875004172325, 0.005006870254874229, -0.0011739868205040693, -0.0006538794259540737);
+}
+
+/* (1 + 2a) exp(a^2) erfc(a) = 1 + p(q) with q = (a - c) / (a + c) (Shepherd & Laframboise, "Chebyshev approximation of
+ * (1 + 2x) exp(x^2) erfc x in 0 <= x < infinity", 1981), p an own fit from 1/2 to where erfc ends: in f32 2^-26. Both
  * quotients get their remainders, and so does a^2. */
 static int erfc_far(kernel *k, int a) {
-  int one = m_num(k, a, 1), r = m_div(k, one, m_addn(k, a, 4)), q = m_mul(k, m_addn(k, a, -4), r);
-  int rest = k_fma_once(k, q, m_neg(k, a), k_fma_once(k, m_addn(k, q, 1), m_num(k, a, -4), a));
+  double centre = m_type(k, a) == TME_F32 ? 4 : 3.5;
+  int one = m_num(k, a, 1), r = m_div(k, one, m_addn(k, a, centre)), q = m_mul(k, m_addn(k, a, -centre), r);
+  int rest = k_fma_once(k, q, m_neg(k, a), k_fma_once(k, m_addn(k, q, 1), m_num(k, a, -centre), a));
   q = k_fma(k, r, rest, q);
-  int p = M_POLY(k, q, 0.23299512267112732, -0.13962113857269287, 0.015379668213427067, 0.06809791177511215,
-                 -0.10103863477706909, 0.09371957927942276, -0.0663495808839798, 0.03723636269569397,
-                 -0.016026875004172325, 0.005006870254874229, -0.0011739868205040693, -0.0006538794259540737);
+  int p = erfc_poly(k, q);
   r = m_div(k, one, k_fma(k, a, m_num(k, a, 2), one));
   int y = k_fma(k, p, r, r), minus = m_neg(k, a);
   rest = k_fma_once(k, k_fma_once(k, y, minus, m_num(k, a, 0.5)), m_num(k, a, 2), m_sub(k, p, y));
@@ -44,14 +74,12 @@ static int erfc_far(kernel *k, int a) {
   return k_fma(k, y, e, m_mul(k, m_mul(k, y, e), low));
 }
 
-static int erfc_f32(kernel *k, int x) {
-  int far = erfc_far(k, m_at_most(k, m_abs(k, x), 10.06));
+int math_erfc(kernel *k, int x) {
+  int far = erfc_far(k, m_at_most(k, m_abs(k, x), m_type(k, x) == TME_F32 ? 10.06 : 27.3));
   far = m_sel(k, m_ltn(k, x, 0), m_sub(k, m_num(k, x, 2), far), far);
   int near = m_sub(k, m_num(k, x, 1), k_fma(k, erf_near(k, m_mul(k, x, x)), x, x));
   return m_sel(k, m_ltn(k, m_abs(k, x), 0.5), near, far);
 }
-
-int math_erfc(kernel *k, int x) { return m_type(k, x) == TME_F32 ? erfc_f32(k, x) : m_libm(k, LIBM_erfc, x, -1); }
 
 /* A polynomial in v with the coefficients `near` or `far`. */
 static int poly_of_two(kernel *k, int is_near, int v, int n, const double *near, const double *far) {

@@ -1,7 +1,8 @@
 /* exp and its relatives: x = n ln2 + r (Cody & Waite), a polynomial in r, scaling by exponent bits. n is found by
  * adding 1.5 * 2^(mantissa bits), which leaves it in the low bits of the sum, and there already biased as an exponent.
- * Coefficients in f32: own minimax fits, rounded one after the other; expm1: Cephes, expf. */
-#include "kernel/math_build.h"
+ * Coefficients in f32: own minimax fits, rounded one after the other; expm1: Cephes, expf. Those of sinh and cosh in f64:
+ * tools/minimax.py. */
+#include "kernel/math_two.h"
 #include <math.h>
 
 static bool is_f32(const kernel *k, int x) { return m_type(k, x) == TME_F32; }
@@ -46,8 +47,8 @@ static reduced reduce(kernel *k, int x, double base) {
   reduced d;
   d.shifted = m_fman(k, x, m_num(k, x, LOG2_E), base);
   d.n = m_addn(k, d.shifted, -base);
-  d.r = k_fma(k, d.n, m_num(k, x, f32 ? -0.693359375 : -6.93147180369123816490e-01), x);
-  d.r = k_fma(k, d.n, m_num(k, x, f32 ? 2.12194440e-4 : -1.90821492927058770002e-10), d.r);
+  d.r = k_fma(k, d.n, m_num(k, x, f32 ? -0.693359375 : -LN2_HI), x);
+  d.r = k_fma(k, d.n, m_num(k, x, f32 ? 2.12194440e-4 : -LN2_LO), d.r);
   return d;
 }
 
@@ -74,6 +75,16 @@ int math_exp(kernel *k, int x) {
   int c = m_at_most(k, m_at_least(k, x, f32 ? -104 : -746), f32 ? 89 : 710);
   reduced d = reduce(k, c, scale_base(k, x));
   return k_bin(k, K_SCALE, exp_series(k, d.r, 13, 1), d.shifted);
+}
+
+/* Beyond the clamps, which the low part is not worth a thought, it may be NaN. */
+int m_exp_two(kernel *k, two x) {
+  int c = m_at_most(k, m_at_least(k, x.hi, -746), 710), low = m_sel(k, m_eq(k, c, x.hi), x.lo, m_num(k, c, 0));
+  int shifted = m_fman(k, c, m_num(k, c, LOG2_E), K_SCALE_BASE_F64), n = m_addn(k, shifted, -K_SCALE_BASE_F64);
+  two s = two_sum(k, k_fma(k, n, m_num(k, c, -LN2_HI), c), m_muln(k, n, -LN2_LO));
+  two r = two_sum(k, s.hi, m_add(k, s.lo, low)), u = two_sum(k, m_num(k, c, 1), r.hi);
+  int q = k_fma(k, m_mul(k, r.hi, r.hi), rest_series(k, r.hi, 12, 1), r.lo);
+  return k_bin(k, K_SCALE, m_add(k, u.hi, m_add(k, u.lo, q)), shifted);
 }
 
 /* 2^f on [-1/2, 1/2] times a power of two. */
@@ -170,8 +181,29 @@ static int sinh_small(kernel *k, int a) {
   return k_fma(k, m_mul(k, p, z), a, a);
 }
 
+/* Of n ln2 + r, by the sums of arguments: cosh(n ln2) and sinh(n ln2) are sums of powers of two, a half of which is used, so that
+ * they do not overflow before the result; cosh(r) and sinh(r), polynomials. */
+static int hyperbolic_f64(kernel *k, int x, bool odd) {
+  int a = m_at_most(k, m_abs(k, x), 710.7);
+  double base = magic(k, x, one_exponent(k, x) - 2);
+  reduced d = reduce(k, a, base);
+  int up = power(k, d.shifted), down = power(k, m_sub(k, m_num(k, x, base), m_at_most(k, d.n, 100)));
+  int z = m_mul(k, d.r, d.r), sinh_p, cosh_p;
+  sinh_p = M_POLY(k, z, 0.16666666666666677, 0.008333333333321386, 0.00019841269886814553, 2.75572434556094e-06,
+                  2.5109318382972446e-08);
+  cosh_p = M_POLY(k, z, 0.041666666666602487, 0.001388888892740586, 2.4801507904055756e-05, 2.7625500299043387e-07);
+  int sinh_r = k_fma(k, m_mul(k, z, d.r), sinh_p, d.r);
+  int cosh_r_1 = k_fma(k, m_mul(k, z, z), cosh_p, m_muln(k, z, 0.5)); /* cosh(r) - 1 */
+  int plus = m_add(k, up, down), minus = m_sub(k, up, down), with_cosh = odd ? minus : plus;
+  int v = k_fma(k, odd ? plus : minus, sinh_r, m_mul(k, with_cosh, cosh_r_1));
+  return m_muln(k, m_add(k, with_cosh, v), 2);
+}
+
 int math_sinh(kernel *k, int x) {
-  if (!is_f32(k, x)) return m_libm(k, LIBM_sinh, x, -1);
+  if (!is_f32(k, x)) { /* small numbers, also denormal ones, are their own */
+    int v = m_with_sign(k, hyperbolic_f64(k, x, true), m_sign(k, x));
+    return m_sel(k, m_ltn(k, m_abs(k, x), 0x1p-28), x, v);
+  }
   int a = m_at_most(k, k_cast(k, TME_F64, m_abs(k, x)), 100), e = m_exp_normal(k, a, 8);
   int r = m_muln(k, m_sub(k, e, m_div(k, m_num(k, e, 1), e)), 0.5);
   r = m_sel(k, m_ltn(k, a, 1), sinh_small(k, a), r);
@@ -179,7 +211,7 @@ int math_sinh(kernel *k, int x) {
 }
 
 int math_cosh(kernel *k, int x) {
-  if (!is_f32(k, x)) return m_libm(k, LIBM_cosh, x, -1);
+  if (!is_f32(k, x)) return hyperbolic_f64(k, x, false);
   int a = m_at_most(k, k_cast(k, TME_F64, m_abs(k, x)), 100), e = m_exp_normal(k, a, 8);
   return k_cast(k, TME_F32, m_muln(k, m_add(k, e, m_div(k, m_num(k, e, 1), e)), 0.5));
 }

@@ -1,5 +1,5 @@
-/* pow, roots and remainders; f32 by way of f64. */
-#include "kernel/math_build.h"
+/* pow, roots and remainders; f32 by way of f64, f64 by way of two numbers. */
+#include "kernel/math_two.h"
 #include <math.h>
 
 static bool is_f32(const kernel *k, int x) { return m_type(k, x) == TME_F32; }
@@ -9,13 +9,22 @@ static int exp_to_f32(kernel *k, int t) {
   return k_cast(k, TME_F32, m_exp_normal(k, m_at_most(k, m_at_least(k, t, -200), 200), 8));
 }
 
+static int power_f32(kernel *k, int a, int y, int unit) {
+  int t = m_mul(k, m_log_f64(k, k_cast(k, TME_F64, a)), k_cast(k, TME_F64, y));
+  return exp_to_f32(k, m_sel(k, unit, m_num(k, t, 0), t));
+}
+
+static int power_f64(kernel *k, int a, int y, int unit) {
+  two l = m_log_two(k, a), t = two_product(k, y, l.hi);
+  t.lo = k_fma(k, y, l.lo, t.lo);
+  return m_exp_two(k, two_select(k, unit, two_num(k, a, 0, 0), t));
+}
+
 /* |x|^y = exp(y log|x|) gives what C asks for zeros and infinities too, but for 1^inf, and 0^0, inf^0. */
 int math_pow(kernel *k, int x, int y) {
-  if (!is_f32(k, x)) return m_libm(k, LIBM_pow, x, y);
-  int a = m_abs(k, x), one = m_num(k, x, 1), zero = m_num(k, x, 0), yd = k_cast(k, TME_F64, y);
-  int t = m_mul(k, m_log_f64(k, k_cast(k, TME_F64, a)), yd);
+  int a = m_abs(k, x), one = m_num(k, x, 1), zero = m_num(k, x, 0);
   int unit = m_and(k, m_eq(k, a, one), m_eq(k, y, y));
-  int r = exp_to_f32(k, m_sel(k, unit, m_num(k, t, 0), t));
+  int r = is_f32(k, x) ? power_f32(k, a, y, unit) : power_f64(k, a, y, unit);
 
   int half = m_muln(k, y, 0.5), whole = m_eq(k, k_un(k, K_TRUNC, y), y); /* halving loses bits only below 1 */
   int odd = m_and(k, whole, k_bin(k, K_NE, k_un(k, K_TRUNC, half), half));
@@ -26,8 +35,32 @@ int math_pow(kernel *k, int x, int y) {
   return m_sel(k, m_or(k, m_eq(k, y, zero), m_eq(k, x, one)), one, r);
 }
 
+/* Of w = 2^(e mod 3) m, by way of y = w^(-1/3): a polynomial (tools/minimax.py) within 2^-17, a step of third order, and one of
+ * Newton's for the root itself, whose rest is known to twice its digits. */
+static int cbrt_f64(kernel *k, int x) {
+  int a = m_abs(k, x), one = m_num(k, x, 1);
+  m_split d = m_exponent(k, a);
+  double base = 0x1.8p52 + 1023;
+  int shifted = m_fman(k, d.e, m_num(k, x, 1.0 / 3), base);
+  int mod = k_fma(k, m_addn(k, shifted, -base), m_num(k, x, -3), d.e), up = m_gtn(k, mod, 0.5),
+      down = m_ltn(k, mod, -0.5);
+  int w = m_mul(k, d.m, m_sel(k, up, m_num(k, x, 2), m_sel(k, down, m_num(k, x, 0.5), one)));
+  int y = M_POLY(k, d.m, 1.9992007458500347, -2.486055322520921, 2.792449607543525, -1.89833860536604,
+                 0.7008260083536559, -0.10807858522103096);
+  y = m_mul(k, y, m_sel(k, up, m_num(k, x, 0.7937005259840998), m_sel(k, down, m_num(k, x, 1.2599210498948732), one)));
+  int h = k_fma(k, m_neg(k, m_mul(k, w, y)), m_mul(k, y, y), one);
+  y = k_fma(k, m_mul(k, y, h), m_fman(k, h, m_num(k, x, 2.0 / 9), 1.0 / 3), y);
+  int square = m_mul(k, y, y), t = m_mul(k, w, square);
+  two tt = two_product(k, t, t);
+  int rest = k_fma(k, tt.lo, t, k_fma_once(k, tt.hi, t, m_neg(k, w)));
+  t = k_fma(k, rest, m_muln(k, square, -1.0 / 3), t);
+  int r = m_mul(k, t, m_unbits(k, m_shl(k, m_bits(k, shifted), 52)));
+  int plain = m_and(k, m_gtn(k, a, 0), m_ltn(k, a, INFINITY));
+  return m_sel(k, plain, m_with_sign(k, r, m_sign(k, x)), x);
+}
+
 int math_cbrt(kernel *k, int x) {
-  if (!is_f32(k, x)) return m_libm(k, LIBM_cbrt, x, -1);
+  if (!is_f32(k, x)) return cbrt_f64(k, x);
   int t = m_muln(k, m_log_f64(k, k_cast(k, TME_F64, m_abs(k, x))), 1.0 / 3);
   return m_with_sign(k, exp_to_f32(k, t), m_sign(k, x));
 }

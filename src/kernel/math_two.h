@@ -41,4 +41,7 @@ static inline int two_from(kernel *k, two base, int t, int low) {
   return m_add(k, s.hi, m_add(k, s.lo, m_add(k, base.lo, low)));
 }
 
+two m_log_two(kernel *k, int x); /* the natural logarithm within 2^-65; hi has all special values */
+int m_exp_two(kernel *k, two x);
+
 #endif
