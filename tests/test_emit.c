@@ -402,10 +402,12 @@ static int apply_libm2(kernel *k, const int *v) {
 }
 /* Of a square root, which half of the samples has not. */
 static int apply_rest1(kernel *k, const int *v) {
-  return k_emit(k, K_LIBM_REST, TME_F64, k_un(k, K_SQRT, v[0]), v[0], v[0], (uint64_t)the_function);
+  return k_emit(k, K_LIBM_REST, (tme_dtype)k->inst[v[0]].dtype, k_un(k, K_SQRT, v[0]), v[0], v[0],
+                (uint64_t)the_function);
 }
 static int apply_rest2(kernel *k, const int *v) {
-  return k_emit(k, K_LIBM_REST, TME_F64, k_un(k, K_SQRT, v[0]), v[0], v[1], (uint64_t)the_function);
+  return k_emit(k, K_LIBM_REST, (tme_dtype)k->inst[v[0]].dtype, k_un(k, K_SQRT, v[0]), v[0], v[1],
+                (uint64_t)the_function);
 }
 
 static bool takes(k_op op, tme_dtype t) {
@@ -501,6 +503,7 @@ static void calls_of_the_c_library(void **state) {
       if (n > 2) continue; /* for the emitter alone */
       check(t, sample_map(t, n, single, TME_F32, 77, 1, n == 1 ? apply_libm1 : apply_libm2), 0);
       check(t, sample_map(t, n, twice, TME_F64, 77, 1, n == 1 ? apply_libm1 : apply_libm2), 0);
+      check(t, sample_map(t, n, single, TME_F32, 77, 3, n == 1 ? apply_rest1 : apply_rest2), 0);
       check(t, sample_map(t, n, twice, TME_F64, 77, 3, n == 1 ? apply_rest1 : apply_rest2), 0);
     }
   }

@@ -21,6 +21,16 @@ double erfinv(double x) {
   return copysign(y, x);
 }
 
+/* ---- the cube root -------------------------------------------------------------------------------------------------- */
+
+/* A step of Newton's, with what the third power loses. */
+double cube_root(double x) {
+  if (fabs(x) < 0x1p-900 && x != 0) return cube_root(x * 0x1p162) * 0x1p-54;
+  double t = cbrt(x), square = t * t, lost = fma(t, t, -square);
+  double rest = fma(square, t, -x) + lost * t;
+  return x == 0 || !isfinite(x) ? t : t - rest / (3 * square);
+}
+
 /* ---- digamma --------------------------------------------------------------------------------------------------------- */
 
 /* On [1, 2]: the distance from its root, whose digits go on in the second number, times a quotient of polynomials in x - 1 (own

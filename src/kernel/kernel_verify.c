@@ -306,8 +306,8 @@ static bool check_prim(const check *c) {
     return bad(c, "does not work on %s", tme_dtype_name(t));
   if (in->op == K_LIBM && (in->imm >= LIBM_COUNT || libm_arity((libm_id)in->imm) != n))
     return bad(c, "no function %llu of %d operands", (unsigned long long)in->imm, n);
-  if (in->op == K_LIBM_REST && (t != TME_F64 || in->imm >= LIBM_COUNT || libm_arity((libm_id)in->imm) > 2))
-    return bad(c, "no function %llu of %s", (unsigned long long)in->imm, tme_dtype_name(t));
+  if (in->op == K_LIBM_REST && (in->imm >= LIBM_COUNT || libm_arity((libm_id)in->imm) > 2))
+    return bad(c, "no function %llu of at most two operands", (unsigned long long)in->imm);
   return true;
 }
 

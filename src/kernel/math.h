@@ -3,7 +3,7 @@
  * Operands are f32 or f64 values of one dtype; so is the result. Each function has C's special values (NaN,
  * infinities, signed zeros, denormal arguments and results). f32 results are within 2.6 ulp, most within 1; f64 ones
  * within 3 ulp, most within 1, or as good as the C library's where it is called: lgamma, gamma, Bessel functions, hypot, ldexp;
- * sin, cos, tan beyond 2^40, and fmod where the quotient is. */
+ * sin, cos, tan beyond 2^40, and fmod of quotients beyond 2^52. */
 #ifndef TME_MATH_H
 #define TME_MATH_H
 

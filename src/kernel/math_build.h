@@ -77,9 +77,9 @@ static inline int m_libm(kernel *k, libm_id f, int a, int b) {
   return k_cast(k, t, k_emit(k, K_LIBM, TME_F64, x, y, -1, (uint64_t)f));
 }
 
-/* r, and the C library's value where that is NaN but no operand is: for rare arguments. All are f64; b is -1 for one operand. */
+/* r, and the C library's value where that is NaN but no operand is: for rare arguments. b is -1 for one operand. */
 static inline int m_libm_rest(kernel *k, libm_id f, int r, int a, int b) {
-  return k_emit(k, K_LIBM_REST, TME_F64, r, a, b < 0 ? a : b, (uint64_t)f);
+  return k_emit(k, K_LIBM_REST, m_type(k, r), r, a, b < 0 ? a : b, (uint64_t)f);
 }
 
 /* ---- parts that several functions are made of ---- */

@@ -73,25 +73,14 @@ int math_hypot(kernel *k, int x, int y) {
   return m_sel(k, m_or(k, m_eq(k, ax, inf), m_eq(k, ay, inf)), inf, r);
 }
 
-/* One step of those below: a quotient below 2^52 is whole, or one too large. */
-static int fmod_f64(kernel *k, int x, int y) {
+/* A quotient below 2^52, whole, or one too large: the remainder of both is exact. The sign of x. */
+int math_fmod(kernel *k, int x, int y) {
+  if (is_f32(k, x)) return k_cast(k, TME_F32, math_fmod(k, k_cast(k, TME_F64, x), k_cast(k, TME_F64, y)));
   int a = m_abs(k, x), b = m_abs(k, y), q = k_un(k, K_TRUNC, m_div(k, a, b)), r = k_fma_once(k, q, m_neg(k, b), a);
   r = m_sel(k, m_ltn(k, r, 0), m_add(k, r, b), r);
   r = m_sel(k, m_ltn(k, q, 0x1p52), r, m_num(k, x, NAN));
   r = m_sel(k, m_lt(k, a, b), a, r); /* of an infinite b, too */
   return m_libm_rest(k, LIBM_fmod, m_with_sign(k, r, m_sign(k, x)), x, y);
-}
-
-/* Each step takes a quotient of 53 bits off, exactly: what is left is a multiple of the operands' units and has fewer
- * bits than an f64. Six steps cover the range of f32. A quotient that was rounded up leaves a negative rest. */
-int math_fmod(kernel *k, int x, int y) {
-  if (!is_f32(k, x)) return fmod_f64(k, x, y);
-  int a = k_cast(k, TME_F64, m_abs(k, x)), b = k_cast(k, TME_F64, m_abs(k, y)), r = a, minus = m_neg(k, b);
-  for (int i = 0; i < 6; i++) r = k_fma_once(k, k_un(k, K_TRUNC, m_div(k, r, b)), minus, r);
-  r = m_sel(k, m_ltn(k, r, 0), m_add(k, r, b), r);
-  r = m_sel(k, k_bin(k, K_GE, r, b), m_sub(k, r, b), r);
-  int unchanged = m_and(k, m_eqn(k, b, INFINITY), m_ltn(k, a, INFINITY));
-  return m_with_sign(k, k_cast(k, TME_F32, m_sel(k, unchanged, a, r)), m_sign(k, x));
 }
 
 /* ---- powers of two ------------------------------------------------------------------------------------------------- */

@@ -11,51 +11,15 @@ typedef struct reduced {
   int r; /* f64 in [-pi/4, pi/4] */
 } reduced;
 
-/* Cody & Waite in two parts, by fma: for a < 2^28. */
-static reduced reduce_moderate(kernel *k, int a) {
+/* Cody & Waite in two parts, by fma, for a < 2^45: a multiple of pi/2 is 2^-30 away at least from all f32. NaN beyond. */
+static reduced reduce(kernel *k, int x) {
+  int a = k_cast(k, TME_F64, m_abs(k, x));
+  a = m_sel(k, m_ltn(k, a, 0x1p45), a, m_num(k, a, NAN));
   int shifted = m_fman(k, a, m_num(k, a, 2 / PI), 0x1.8p52), n = m_addn(k, shifted, -0x1.8p52);
   reduced d;
   d.r = k_fma_once(k, n, m_num(k, a, -PI_2), a);
   d.r = k_fma(k, n, m_num(k, a, -PI_2_LO), d.r);
   d.n = k_cast(k, TME_I32, m_bits(k, shifted));
-  return d;
-}
-
-static int u64(kernel *k, uint64_t v) { return k_const_i(k, TME_U64, (int64_t)v); }
-
-/* Bits s to s + 63 of the pair of words a, b. */
-static int window(kernel *k, int a, int b, int s) {
-  int left = m_sub(k, u64(k, 64), s);
-  return m_or(k, k_bin(k, K_SHL, a, s), k_bin(k, K_SHR, b, left));
-}
-
-/* Payne & Hanek for a >= 2^28, given the bits of the f32. With a = m 2^q, the bits of 2/pi that lie above 2^(1-q) add
- * multiples of 4 to the product: of those that remain 96 are enough, as no f32 comes closer to a multiple of pi/2 than
- * 2^-30. The product is kept modulo 4, with 62 bits behind the point. */
-static reduced reduce_large(kernel *k, int bits) {
-  int b = k_cast(k, TME_U64, bits);
-  int m = m_or(k, m_and(k, b, u64(k, 0x7fffff)), u64(k, 0x800000));
-  int offset = m_sub(k, m_shr(k, b, 23), u64(k, 152)), s = m_and(k, offset, u64(k, 63));
-  int far = m_gt(k, offset, u64(k, 63));
-  int w0 = u64(k, 0xa2f9836e4e441529), w1 = u64(k, 0xfc2757d1f534ddc0), w2 = u64(k, 0xdb6295993c439041),
-      w3 = u64(k, 0xfe5163abdebbc561);
-  int a0 = m_sel(k, far, w1, w0), a1 = m_sel(k, far, w2, w1), a2 = m_sel(k, far, w3, w2);
-  int low = m_shr(k, window(k, a1, a2, s), 32);
-  int p = m_add(k, m_mul(k, m, window(k, a0, a1, s)), m_shr(k, m_mul(k, m, low), 32));
-  int n = m_shr(k, m_add(k, p, u64(k, UINT64_C(1) << 61)), 62);
-  int f = m_sub(k, p, m_shl(k, n, 62)); /* signed */
-  /* To f64 by halves: 64-bit conversions are slow on most processors. */
-  int high = k_cast(k, TME_F64, k_cast(k, TME_I32, m_shr(k, f, 32)));
-  int rest = m_or(k, m_and(k, f, u64(k, 0xffffffff)), u64(k, 0x4330000000000000));
-  int v = k_fma(k, high, k_const_f(k, TME_F64, 0x1p32), m_addn(k, k_bitcast(k, TME_F64, rest), -0x1p52));
-  return (reduced){.n = k_cast(k, TME_I32, n), .r = m_muln(k, v, PI_2 * 0x1p-62)};
-}
-
-static reduced reduce(kernel *k, int x) {
-  int a = m_abs(k, x), moderate = m_ltn(k, a, 0x1p28), finite = m_ltn(k, a, INFINITY);
-  reduced s = reduce_moderate(k, k_cast(k, TME_F64, a)), l = reduce_large(k, m_bits(k, a)), d;
-  d.n = m_sel(k, moderate, s.n, l.n);
-  d.r = m_sel(k, moderate, s.r, m_sel(k, finite, l.r, k_const_f(k, TME_F64, NAN)));
   return d;
 }
 
@@ -83,13 +47,13 @@ static int quadrant(kernel *k, const reduced *d, int n, int sign) {
 int math_sin(kernel *k, int x) {
   if (!is_f32(k, x)) return m_sin_f64(k, x);
   reduced d = reduce(k, x);
-  return quadrant(k, &d, d.n, m_sign(k, x));
+  return m_libm_rest(k, LIBM_sin, quadrant(k, &d, d.n, m_sign(k, x)), x, -1);
 }
 
 int math_cos(kernel *k, int x) {
   if (!is_f32(k, x)) return m_cos_f64(k, x);
   reduced d = reduce(k, x);
-  return quadrant(k, &d, m_add(k, d.n, m_int(k, d.n, 1)), -1);
+  return m_libm_rest(k, LIBM_cos, quadrant(k, &d, m_add(k, d.n, m_int(k, d.n, 1)), -1), x, -1);
 }
 
 /* The polynomial of FreeBSD's k_tanf, in f64. */
@@ -102,7 +66,7 @@ int math_tan(kernel *k, int x) {
   int t = k_fma(k, m_mul(k, p, z), d.r, d.r);
   int odd = m_eq(k, m_and(k, d.n, m_int(k, d.n, 1)), m_int(k, d.n, 1));
   int r = k_cast(k, TME_F32, m_sel(k, odd, m_div(k, m_num(k, t, -1), t), t));
-  return m_unbits(k, m_xor(k, m_bits(k, r), m_sign(k, x)));
+  return m_libm_rest(k, LIBM_tan, m_unbits(k, m_xor(k, m_bits(k, r), m_sign(k, x))), x, -1);
 }
 
 /* ---- inverses ---------------------------------------------------------------------------------------------------- */

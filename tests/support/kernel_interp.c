@@ -203,9 +203,10 @@ static uint64_t call_libm(const k_inst *in, tme_dtype t, uint64_t a, uint64_t b)
   return cast((tme_dtype)in->dtype, TME_F64, of_f64(libm_of(in->imm, any_as_f64(t, a), y)));
 }
 
-static uint64_t libm_rest(const k_inst *in, uint64_t r, uint64_t x, uint64_t y) {
-  double a = any_as_f64(TME_F64, x), b = any_as_f64(TME_F64, y);
-  return !isnan(any_as_f64(TME_F64, r)) || isnan(a) || isnan(b) ? r : of_f64(libm_of(in->imm, a, b));
+static uint64_t libm_rest(const k_inst *in, tme_dtype t, uint64_t r, uint64_t x, uint64_t y) {
+  double a = any_as_f64(t, x), b = any_as_f64(t, y);
+  if (!isnan(any_as_f64(t, r)) || isnan(a) || isnan(b)) return r;
+  return cast(t, TME_F64, of_f64(libm_of(in->imm, a, b)));
 }
 
 /* The high half first, as the processor does; it flushes denormals besides. */
@@ -228,7 +229,7 @@ static uint64_t prim(const interp *m, const k_inst *in) {
   case K_DOT_BF16:
   case K_DOT_I16: return dot(in->op, a, b, c);
   case K_LIBM: return call_libm(in, t, a, b);
-  case K_LIBM_REST: return libm_rest(in, a, b, c);
+  case K_LIBM_REST: return libm_rest(in, t, a, b, c);
   case K_EQ:
   case K_NE:
   case K_LT:

@@ -85,24 +85,38 @@ LLVMValueRef em_libm(emitter *e, int inst, int lanes) {
   return em_cast(e, in->dtype, TME_F64, r, lanes);
 }
 
-LLVMValueRef em_libm_unless(emitter *e, int f, LLVMValueRef known, LLVMValueRef r, LLVMValueRef *x, int n, int lanes) {
+/* 0 where the lanes of a mask are all set, else n. */
+static LLVMValueRef none_or(emitter *e, LLVMValueRef lanes_set, int n, int lanes) {
   LLVMTypeRef mask = LLVMIntTypeInContext(e->ctx, (unsigned)lanes);
-  LLVMValueRef all =
-      LLVMBuildICmp(e->b, LLVMIntEQ, LLVMBuildBitCast(e->b, known, mask, ""), LLVMConstAllOnes(mask), "");
-  LLVMValueRef last = LLVMBuildSelect(e->b, all, em_int(e, 0), em_int(e, lanes), "");
-  return call_lanes(e, (libm_id)f, x, n, lanes, last, r);
+  LLVMValueRef bits = LLVMBuildBitCast(e->b, lanes_set, mask, "");
+  LLVMValueRef all = LLVMBuildICmp(e->b, LLVMIntEQ, bits, LLVMConstAllOnes(mask), "");
+  return LLVMBuildSelect(e->b, all, em_int(e, 0), em_int(e, n), "");
 }
 
-/* Each lane has what it would have next to any others. */
+LLVMValueRef em_libm_unless(emitter *e, int f, LLVMValueRef known, LLVMValueRef r, LLVMValueRef *x, int n, int lanes) {
+  return call_lanes(e, (libm_id)f, x, n, lanes, none_or(e, known, lanes, lanes), r);
+}
+
+/* Calls are off the way. Each lane has what it would have next to any others. */
 LLVMValueRef em_libm_rest(emitter *e, int inst, int lanes) {
   const k_inst *in = &e->k->inst[inst];
   LLVMBuilderRef b = e->b;
   LLVMValueRef r = em_operand(e, in->a, lanes), x[] = {em_operand(e, in->b, lanes), em_operand(e, in->c, lanes)};
   LLVMValueRef nan = LLVMBuildFCmp(b, LLVMRealUNO, x[0], x[1], "");
   LLVMValueRef known = LLVMBuildOr(b, nan, LLVMBuildFCmp(b, LLVMRealORD, r, r, ""), "");
-  int f = (int)in->imm;
-  LLVMValueRef rest = em_libm_unless(e, f, known, r, x, libm_arity((libm_id)f), lanes);
-  LLVMTypeRef bits = em_type(e, TME_U64, lanes); /* as integers: see choose() in value.c */
-  r = LLVMBuildSelect(b, known, LLVMBuildBitCast(b, r, bits, ""), LLVMBuildBitCast(b, rest, bits, ""), "");
-  return LLVMBuildBitCast(b, r, LLVMTypeOf(rest), "");
+  region_begin(e, em_int(e, 0), none_or(e, known, 1, lanes), 1, true, true, -1);
+  if (e->failed) return r;
+  LLVMBasicBlockRef before = e->frames[e->depth].entry;
+  libm_id f = (libm_id)in->imm;
+  for (int i = 0; i < 2; i++) x[i] = em_cast(e, TME_F64, in->dtype, x[i], lanes);
+  LLVMValueRef v = call_lanes(e, f, x, libm_arity(f), lanes, em_int(e, lanes), NULL);
+  LLVMTypeRef bits = em_type(e, in->dtype == TME_F64 ? TME_U64 : TME_U32, lanes), t = LLVMTypeOf(r);
+  v = LLVMBuildBitCast(b, em_cast(e, in->dtype, TME_F64, v, lanes), bits, "");
+  v = LLVMBuildSelect(b, known, LLVMBuildBitCast(b, r, bits, ""), v, ""); /* as integers: see choose() in value.c */
+  v = LLVMBuildBitCast(b, v, t, "");
+  LLVMBasicBlockRef after = LLVMGetInsertBlock(b);
+  region_end(e);
+  LLVMValueRef phi = LLVMBuildPhi(b, t, "");
+  LLVMAddIncoming(phi, (LLVMValueRef[]){r, v}, (LLVMBasicBlockRef[]){before, after}, 2);
+  return phi;
 }
