@@ -44,7 +44,7 @@ static void body(tme_scope *s, tme_array *x, tme_array *y, tme_array **out) {
   tme_array *c = test_matrix(s, 4, 4, 3);
   tme_array *scaled = tme_multiply(s, tme_transpose(s, c, NULL, TME_ALL), tme_number(s, 0.3));
   out[0] = tme_tanh(s, tme_multiply(s, tme_add(s, tme_matmul(s, x, y), scaled), tme_number(s, 0.5)));
-  out[1] = tme_sum(s, out[0], NULL, TME_ALL, false);
+  out[1] = tme_sum(s, out[0], NULL, TME_ALL, false, TME_DTYPE_NONE);
 }
 
 static tme_function *make(tme_scope *s) {
@@ -262,7 +262,7 @@ static void test_plans(void **unused) {
 /* ---- barriers ---------------------------------------------------------------------------------------------------- */
 
 static void barriers(tme_scope *s) {
-  tme_array *x = small(s, 1), *y = tme_exp(s, x), *sum = tme_sum(s, y, NULL, TME_ALL, false);
+  tme_array *x = small(s, 1), *y = tme_exp(s, x), *sum = tme_sum(s, y, NULL, TME_ALL, false, TME_DTYPE_NONE);
   tme_array *again = tme_exp(s, array_barrier(s, x));
   tme_array *got[] = {tme_multiply(s, again, sum), array_barrier(s, array_barrier(s, tme_tanh(s, again))),
                       array_barrier(s, tme_number(s, 0.25)), array_barrier(s, x)};
@@ -364,7 +364,7 @@ static bool scenario(tme_engine *e) {
   if (!s) return false;
   tme_array *in = tme_input(s, TME_F32, 2, square), *x = test_matrix(s, 4, 4, -3), *a[2] = {NULL}, *b[2] = {NULL};
   tme_array *out[2] = {tme_add(s, tme_abs(s, in), tme_multiply(s, x, tme_number(s, 0.3))), NULL};
-  out[1] = tme_sum(s, out[0], NULL, TME_ALL, false);
+  out[1] = tme_sum(s, out[0], NULL, TME_ALL, false, TME_DTYPE_NONE);
   tme_function *f = in && x && out[0] && out[1] ? tme_compile(s, &in, 1, out, 2) : NULL;
   bool ok = f && function_apply(s, f, &x, 1, a) == TME_OK &&
             function_apply(s, f, (tme_array *[]){array_barrier(s, a[0])}, 1, b) == TME_OK;

@@ -480,7 +480,7 @@ class Errors(Program):
         self.caret("2 * gleu(3)", "no operation 'gleu'; did you mean 'gelu'?", "gleu")
         self.caret("sum(m, axes=0)", "no parameter 'axes'; did you mean 'axis'?", "axes", "m=m.npy")
         self.caret("sum()", "'x' is missing", "sum")
-        self.caret("sum(1, 2, 3, 4)", "too many arguments", "4")
+        self.caret("sum(1, 2, 3, f32, 4)", "too many arguments", "4")
         self.caret("sum(1, x=2)", "given twice", "x=2")
         self.caret("m.shap", ".shape", "shap", "m=m.npy")
 
@@ -715,7 +715,8 @@ class Commands(Program):
         self.assertEqual(ops["sum"]["parameters"], [
             {"name": "x", "kind": "array", "optional": False},
             {"name": "axis", "kind": "axes", "optional": True, "default": None},
-            {"name": "keepdims", "kind": "bool", "optional": True, "default": False}])
+            {"name": "keepdims", "kind": "bool", "optional": True, "default": False},
+            {"name": "dtype", "kind": "dtype", "optional": True, "default": None}])
         self.assertEqual(ops["layer_norm"]["parameters"][3]["default"], 1e-5)
         self.assertEqual(ops["softmax"]["parameters"][1]["default"], -1)
         self.assertIn("gelu(x)", self.run_ok("ops", "gelu"))

@@ -36,7 +36,7 @@ static void *evaluate_shared(void *user) {
   bool ok = z && y;
   for (int i = 0; ok && i < LENGTH; i++) ok = y[i] == 2 * (float)i && z[i] == 4 * (float)i;
   /* What hangs on shared arrays, each thread for itself. */
-  tme_array *mine = tme_sum(s, tme_add(s, sh->z, sh->y), NULL, TME_ALL, false);
+  tme_array *mine = tme_sum(s, tme_add(s, sh->z, sh->y), NULL, TME_ALL, false, TME_DTYPE_NONE);
   double sum = 0;
   ok = ok && tme_item(s, mine, &sum) == TME_OK && sum == 6.0 * (double)LENGTH * (double)(LENGTH - 1) / 2;
   tme_scope_free(s);

@@ -217,7 +217,7 @@ static void texts(void **state) {
                              "%1 = literal float32 () 0.5\n"
                              "%2 = astype float32 (3, 4) dtype=float32 %0\n"
                              "%3 = add float32 (3, 4) %2 %1\n"
-                             "%4 = sum float32 (3, 1) axis=(1) keepdims=true %3\n"
+                             "%4 = sum float32 (3, 1) axis=(1) keepdims=true dtype=none %3\n"
                              "%5 = literal float32 () argument 0\n"
                              "%6 = divide float32 (3, 1) %4 %5\n"
                              "roots %6\n");

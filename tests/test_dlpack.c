@@ -125,7 +125,7 @@ static void strides_come_in(void **state) {
     lent l = lend(t);
     tme_array *a = take_in(s, &l, k);
     test_equal(s, a, (float[]){3, 6, 4, 7, 5, 8}, 6);
-    test_equal(s, tme_sum(s, a, (int[]){1}, 1, false), (float[]){9, 11, 13}, 3);
+    test_equal(s, tme_sum(s, a, (int[]){1}, 1, false, TME_DTYPE_NONE), (float[]){9, 11, 13}, 3);
     /* From the end to the beginning, and one number for all. */
     t.strides = (int64_t[]){-1, 0};
     lent back = lend(t);
@@ -206,7 +206,7 @@ static void nothing_in_them(void **state) {
     lent l = lend(t);
     tme_array *a = take_in(s, &l, k);
     assert_int_equal(tme_array_size(a), 0);
-    test_equal(s, tme_sum(s, a, (int[]){0}, 1, false), (float[]){0, 0, 0}, 3);
+    test_equal(s, tme_sum(s, a, (int[]){0}, 1, false, TME_DTYPE_NONE), (float[]){0, 0, 0}, 3);
     given g = give_out(s, a, 0, k);
     assert_null(g.t->data);
     assert_memory_equal(g.t->shape, ((int64_t[]){0, 3}), 2 * sizeof(int64_t));
@@ -268,7 +268,7 @@ static void deleted_once(void **state) {
     /* While it is computed with. */
     s = tme_scope_new(engine);
     l = lend(matrix_of(v, (int64_t[]){2, 3}));
-    a = tme_sum(s, take_in(s, &l, k), NULL, TME_ALL, false);
+    a = tme_sum(s, take_in(s, &l, k), NULL, TME_ALL, false, TME_DTYPE_NONE);
     tme_event *ev = tme_eval_async(s, &a, 1);
     a = tme_retain(a);
     tme_scope_free(s);

@@ -81,7 +81,7 @@ static void broken_arguments(void **state) {
   test_error(s, TME_ERR_ARGUMENT, "17 dimensions");
   assert_null(tme_softmax(s, x, (int[]){2}, 1));
   test_error(s, TME_ERR_AXIS, "axis 2");
-  assert_null(tme_sum(s, x, (int[TME_MAX_RANK + 1]){0}, TME_MAX_RANK + 1, false));
+  assert_null(tme_sum(s, x, (int[TME_MAX_RANK + 1]){0}, TME_MAX_RANK + 1, false, TME_DTYPE_NONE));
   test_error(s, TME_ERR_ARGUMENT, "17 entries");
   assert_int_equal(tme_apply(s, "nothing", NULL, 0, out), TME_ERR_ARGUMENT);
   test_error(s, TME_ERR_ARGUMENT, "no operation 'nothing'");
@@ -229,7 +229,7 @@ static void empty_arrays(void **state) {
   tme_array *x = tme_zeros(s, (int64_t[]){0, 3}, 2, TME_F32);
   assert_int_equal(tme_eval(s, tme_add(s, x, tme_number(s, 1))), TME_OK);
   assert_int_equal(tme_read(s, x, NULL, 0), TME_OK);
-  test_equal(s, tme_sum(s, x, (int[]){0}, 1, false), (float[]){0, 0, 0}, 3);
+  test_equal(s, tme_sum(s, x, (int[]){0}, 1, false, TME_DTYPE_NONE), (float[]){0, 0, 0}, 3);
   assert_non_null(tme_wrap(s, TME_F32, 1, (int64_t[]){0}, NULL, NULL, NULL, NULL));
   tme_scope_free(s);
 }
@@ -310,7 +310,7 @@ static void numerical_failure(void **state) {
     tme_scope *s = tme_scope_new(e);
     float v[8] = {1, 2, 3, 4, NAN, 1, 1, 1}, got[4];
     tme_array *sv = tme_svdvals(s, tme_from(s, TME_F32, 3, (int64_t[]){2, 2, 2}, v));
-    tme_array *sum = tme_sum(s, sv, NULL, TME_ALL, false);
+    tme_array *sum = tme_sum(s, sv, NULL, TME_ALL, false, TME_DTYPE_NONE);
     if (quiet) {
       assert_int_equal(tme_read(s, sv, got, sizeof got), TME_OK);
       assert_true(isnan(got[2]) && !isnan(got[0]));
@@ -454,7 +454,8 @@ static void asking_for_itself(void **state) {
   tme_scope *s = tme_scope_new(engine), *inner = tme_scope_new(engine);
   tme_array *x = test_matrix(s, 8, 8, 0), *y = x;
   for (int i = 0; i < 4; i++) y = tme_matmul(s, y, x);
-  own_value v = {.s = inner, .running = y, .other = tme_sum(s, tme_matmul(s, x, x), NULL, TME_ALL, false)};
+  own_value v = {
+      .s = inner, .running = y, .other = tme_sum(s, tme_matmul(s, x, x), NULL, TME_ALL, false, TME_DTYPE_NONE)};
   tme_scope_set_stop(s, ask_for_own_value, &v);
   assert_int_equal(tme_eval(s, y), TME_OK);
   assert_true(v.calls >= 3);

@@ -16,8 +16,9 @@ static bool scenario(tme_engine *e, bool *failed) {
   tme_array *x = test_matrix(s, 4, 4, 1), *many[10];
   for (int i = 0; i < COUNT(many); i++) many[i] = x;
   tme_array *y = tme_add(s, tme_matmul(s, x, tme_transpose(s, x, NULL, TME_ALL)), tme_number(s, 0.25));
-  tme_array *z = tme_tanh(s, tme_multiply(s, tme_sum(s, y, (int[]){0}, 1, true), tme_full(s, NULL, 0, 1e-9, TME_F32)));
-  tme_array *c = tme_sum(s, tme_concatenate(s, many, COUNT(many), 1), NULL, TME_ALL, false);
+  tme_array *z = tme_tanh(
+      s, tme_multiply(s, tme_sum(s, y, (int[]){0}, 1, true, TME_DTYPE_NONE), tme_full(s, NULL, 0, 1e-9, TME_F32)));
+  tme_array *c = tme_sum(s, tme_concatenate(s, many, COUNT(many), 1), NULL, TME_ALL, false, TME_DTYPE_NONE);
   tme_array *small = tme_add(s, tme_from(s, TME_U8, 0, NULL, &(uint8_t){250}), /* the sum is computed: does it fit? */
                              tme_add(s, tme_integer(s, 2), tme_integer(s, 3)));
   tme_array *least = tme_from(s, TME_I64, 0, NULL, &(int64_t){-1});

@@ -17,14 +17,14 @@ static tme_function *make(tme_scope *s) {
   tme_array *in[2], *out[2], *c = test_matrix(s, 4, 4, 3);
   for (int i = 0; i < 2; i++) in[i] = tme_input(s, TME_F32, 2, square);
   out[0] = tme_add(s, tme_matmul(s, in[0], in[1]), tme_multiply(s, c, tme_number(s, 0.25)));
-  out[1] = tme_sum(s, out[0], NULL, TME_ALL, false);
+  out[1] = tme_sum(s, out[0], NULL, TME_ALL, false, TME_DTYPE_NONE);
   return tme_compile(s, in, 2, out, 2);
 }
 
 static void expect(tme_scope *s, tme_array *x, tme_array *y, tme_array *const *got) {
   tme_array *c = test_matrix(s, 4, 4, 3), *want[2];
   want[0] = tme_add(s, tme_matmul(s, x, y), tme_multiply(s, c, tme_number(s, 0.25)));
-  want[1] = tme_sum(s, want[0], NULL, TME_ALL, false);
+  want[1] = tme_sum(s, want[0], NULL, TME_ALL, false, TME_DTYPE_NONE);
   assert_int_equal(tme_eval_all(s, want, 2), TME_OK);
   for (int i = 0; i < 2; i++) {
     size_t bytes = (size_t)tme_array_size(want[i]) * sizeof(float);
@@ -98,7 +98,7 @@ static void bad_functions(void **state) {
   test_error(s, tme_error_code(s), "an input of tme_compile has no value");
   assert_int_equal(tme_eval(s, x), TME_ERR_NO_VALUE);
   test_error(s, tme_error_code(s), "an input of tme_compile has no value");
-  assert_null(tme_data(s, tme_sum(s, y, NULL, TME_ALL, false)));
+  assert_null(tme_data(s, tme_sum(s, y, NULL, TME_ALL, false, TME_DTYPE_NONE)));
   test_error(s, tme_error_code(s), "an input of tme_compile has no value");
   tme_event *ev = tme_eval_async(s, &y, 1);
   assert_int_equal(tme_event_wait(ev), TME_ERR_NO_VALUE);

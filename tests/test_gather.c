@@ -44,7 +44,7 @@ static tme_array *column_beside(tme_scope *s, tme_array *x, tme_array *v) {
   return tme_multiply(s, tme_sin(s, v), counted(s));
 }
 static tme_array *summed(tme_scope *s, tme_array *x, tme_array *v) {
-  return tme_add(s, tme_sum(s, x, (int[]){0}, 1, true), v);
+  return tme_add(s, tme_sum(s, x, (int[]){0}, 1, true, TME_DTYPE_NONE), v);
 }
 static tme_array *halves(tme_scope *s, tme_array *x, tme_array *v) {
   (void)v;

@@ -41,7 +41,8 @@ static tme_array *concatenated(tme_scope *s, tme_array *x, int n) {
 
 static tme_array *stacked_sums(tme_scope *s, tme_array *x, int n) {
   tme_array *list[500];
-  for (int i = 0; i < n; i++) list[i] = tme_sum(s, tme_add(s, x, tme_integer(s, i + 10)), (int[]){1}, 1, false);
+  for (int i = 0; i < n; i++)
+    list[i] = tme_sum(s, tme_add(s, x, tme_integer(s, i + 10)), (int[]){1}, 1, false, TME_DTYPE_NONE);
   return tme_stack(s, list, n, 0);
 }
 
@@ -77,7 +78,7 @@ static tme_array *stencils(tme_scope *s, tme_array *x, int n) {
 static tme_array *mirrored(tme_scope *s, tme_array *x, int n) {
   for (int i = 0; i < n; i++)
     x = tme_remainder(s, tme_add(s, x, part(s, x, TME_NONE, TME_NONE, -1)), tme_integer(s, 5));
-  return tme_sum(s, x, NULL, TME_ALL, false);
+  return tme_sum(s, x, NULL, TME_ALL, false, TME_DTYPE_NONE);
 }
 
 static tme_array *pads(tme_scope *s, tme_array *x, int n) {
@@ -96,7 +97,7 @@ static tme_array *pads_of_nothing(tme_scope *s, tme_array *x, int n) {
     tme_array *none = tme_astype(s, tme_multiply(s, part(s, x, 0, 0, TME_NONE), tme_integer(s, i)), t);
     none = tme_pad(s, none, (int64_t[]){0, i}, (int64_t[]){i % 2, 1}, 2, NULL);
     none = tme_astype(s, tme_real(s, none), TME_F32); /* 8 bits do not hold the sum */
-    none = tme_sum(s, none, NULL, TME_ALL, false);
+    none = tme_sum(s, none, NULL, TME_ALL, false, TME_DTYPE_NONE);
     y = y ? tme_add(s, y, none) : none;
   }
   return y;
@@ -118,7 +119,7 @@ static tme_array *chained(tme_scope *s, tme_array *x, int n) {
 static tme_array *products(tme_scope *s, tme_array *x, int n) {
   for (int i = 0; i < n; i++) {
     tme_array *square = tme_matmul(s, tme_transpose(s, x, NULL, TME_ALL), x);
-    tme_array *sums = tme_sum(s, x, (int[]){0}, 1, true);
+    tme_array *sums = tme_sum(s, x, (int[]){0}, 1, true, TME_DTYPE_NONE);
     x = tme_remainder(s, tme_add(s, tme_matmul(s, x, square), sums), tme_integer(s, 3));
   }
   return x;

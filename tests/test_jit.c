@@ -114,8 +114,8 @@ static bool right_sum(tme_engine *e, int k) {
   }
   tme_array *x = y;
   for (int j = 0; j < k; j++) y = j % 2 ? tme_add(s, y, x) : tme_multiply(s, y, x);
-  bool right =
-      tme_item(s, tme_sum(s, y, NULL, TME_ALL, false), &got) == TME_OK && fabs(got - want) < 1e-3 * (1 + fabs(want));
+  bool right = tme_item(s, tme_sum(s, y, NULL, TME_ALL, false, TME_DTYPE_NONE), &got) == TME_OK &&
+               fabs(got - want) < 1e-3 * (1 + fabs(want));
   tme_scope_free(s);
   return right;
 }

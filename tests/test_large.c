@@ -32,7 +32,7 @@ static void beyond_31_bits(void **state) {
   tme_array *x = tme_wrap(s, TME_U8, 1, &n, NULL, data, NULL, NULL), *all[5];
   int64_t far_index[] = {n - 5, 7, n - 1, 11}, shape[] = {2, 4}, start = n - 6, stop = TME_NONE;
   tme_array *where = tme_from(s, TME_I64, 1, (int64_t[]){4}, far_index);
-  all[0] = tme_sum(s, x, NULL, TME_ALL, false);
+  all[0] = tme_sum(s, x, NULL, TME_ALL, false, TME_DTYPE_NONE);
   all[1] = tme_argmax(s, x, NULL, TME_ALL, false);
   all[2] = tme_take(s, x, where, 0);
   all[3] = tme_slice(s, x, &start, &stop, (int64_t[]){1});

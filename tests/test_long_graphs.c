@@ -63,7 +63,8 @@ static tme_array *reductions(tme_scope *s, tme_array *x, int n) {
   tme_array *sum = x;
   for (int i = 0; i < n / 3; i++) {
     tme_array *scaled = tme_multiply(s, x, tme_number(s, i));
-    sum = tme_add(s, sum, i % 2 ? tme_sum(s, x, &(int){0}, 1, false) : tme_max(s, scaled, &(int){1}, 1, true));
+    sum = tme_add(s, sum,
+                  i % 2 ? tme_sum(s, x, &(int){0}, 1, false, TME_DTYPE_NONE) : tme_max(s, scaled, &(int){1}, 1, true));
   }
   return sum;
 }

@@ -176,7 +176,7 @@ static void errors_from_there(void **state) {
 static void events(void **state) {
   (void)state;
   tme_scope *s = tme_scope_new(engine);
-  tme_array *x = test_matrix(s, 32, 32, 0), *y = tme_sum(s, tme_matmul(s, x, x), NULL, TME_ALL, false);
+  tme_array *x = test_matrix(s, 32, 32, 0), *y = tme_sum(s, tme_matmul(s, x, x), NULL, TME_ALL, false, TME_DTYPE_NONE);
   tme_event *ev = tme_eval_async(s, &y, 1);
   assert_int_equal(tme_event_wait(ev), TME_OK);
   assert_true(tme_event_done(ev));
@@ -514,7 +514,8 @@ static void allocations_of_a_run_fail(void **state) {
   tme_array *x = tme_input(s, TME_F32, 2, (int64_t[]){3, 3}), *m = test_matrix(s, 3, 3, 0);
   tme_array *at = tme_from(s, TME_I64, 1, (int64_t[]){2}, (int64_t[]){2, 0});
   tme_array *rows = tme_take(s, tme_matmul(s, x, tme_add(s, x, tme_number(s, 0.5))), at, 0);
-  tme_array *out[] = {tme_sum(s, rows, (int[]){1}, 1, false), tme_concatenate(s, (tme_array *[]){rows, x}, 2, 0)},
+  tme_array *out[] = {tme_sum(s, rows, (int[]){1}, 1, false, TME_DTYPE_NONE),
+                      tme_concatenate(s, (tme_array *[]){rows, x}, 2, 0)},
             *got[2];
   tme_function *f = tme_compile(s, &x, 1, out, 2);
   assert_non_null(f);

@@ -42,8 +42,10 @@ static bool operand_of(tme_scope *s, tme_array *x, operand *o) {
 /* Whether a reduction of the operand may leave the range on the way: what comes of that is decided by the order, in which two
  * backends differ, and no bound is known. Elements are looked at by their exponents; factors of a product add theirs up. */
 static bool operand_may_leave(const cell *c, const operand *x) {
-  if (!dtype_is_float(dtype_real(x->dtype))) return false;
-  double count = (double)operand_size(x), most = dtype_real(x->dtype) == TME_F64 ? 1022 : 126;
+  const cell_arg *given = cell_get(c, "dtype");
+  tme_dtype t = dtype_real(given && given->kind == TME_ARG_INT ? (tme_dtype)given->i : x->dtype);
+  if (!dtype_is_float(t)) return false;
+  double count = (double)operand_size(x), most = t == TME_F64 ? 1022 : 126;
   for (int64_t i = 0; i < operand_size(x); i++) {
     double v[2];
     element_value(x->dtype, operand_at(x, i), v);

@@ -41,7 +41,7 @@ static bool scenario(tme_engine *e, bool *failed) {
                        tme_median(s, x, NULL, TME_ALL, false),
                        tme_flatnonzero(s, x, -1)};
   static const double want[] = {20, 780, 15, 51, 5, 45, 180, 40, 3, 20, 20, 180, 0.5, 712};
-  for (int i = 0; i < COUNT(sums); i++) sums[i] = tme_sum(s, sums[i], NULL, TME_ALL, false);
+  for (int i = 0; i < COUNT(sums); i++) sums[i] = tme_sum(s, sums[i], NULL, TME_ALL, false, TME_DTYPE_NONE);
   bool ok = test_scalars(s, sums, want, COUNT(sums), failed);
   tme_scope_free(s);
   return ok;
@@ -67,7 +67,7 @@ static void sizes_of_values_not_known(void **state) {
   assert_non_null(strstr(tme_error(s), "give size"));
   tme_clear_error(s);
   assert_int_equal(tme_unique_all(s, in, 3, all), TME_OK);
-  tme_array *sum = tme_sum(s, tme_multiply(s, all[0], all[3]), NULL, TME_ALL, false);
+  tme_array *sum = tme_sum(s, tme_multiply(s, all[0], all[3]), NULL, TME_ALL, false, TME_DTYPE_NONE);
   tme_function *f = tme_compile(s, &in, 1, &sum, 1);
   tme_array *x = tme_from(s, TME_I64, 1, &n, (int64_t[]){5, 2, 5, 9});
   assert_int_equal(tme_call(s, f, &x, 1, &out), TME_OK);

@@ -107,7 +107,7 @@ static void test_padded_sums(void **state) {
     }
     tme_scope *s = tme_scope_new(engine);
     tme_array *padded = tme_pad(s, tme_astype(s, wrapped(s, &x), TME_F32), before, after, 0, NULL);
-    tme_array *rows = tme_sum(s, padded, (int[]){1 - turn % 2}, 1, false);
+    tme_array *rows = tme_sum(s, padded, (int[]){1 - turn % 2}, 1, false, TME_DTYPE_NONE);
     const float *sums = tme_data(s, rows);
     if (!sums) fail_msg("%s", tme_error(s));
     for (int64_t i = 0; i < tme_array_size(rows); i++) got += (double)sums[i];

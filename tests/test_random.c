@@ -361,8 +361,8 @@ static tme_array *columns_through_reshape(tme_scope *s) {
   tme_array *x = tme_square(s, arange(s, TME_U64, 8 * 17 * 17, (int64_t[]){8, 17, 17}, 3));
   tme_array *padded = tme_pad(s, x, (int64_t[]){2, 2, 0}, (int64_t[]){1, 1, 1}, 0, NULL);
   tme_array *two = tme_reshape(s, padded, (int64_t[]){2, -1}, 2);
-  tme_array *all[] = {tme_prod(s, tme_sign(s, two), (int[]){0}, 1, false), two,
-                      tme_sum(s, padded, (int[]){2}, 1, true)};
+  tme_array *all[] = {tme_prod(s, tme_sign(s, two), (int[]){0}, 1, false, TME_DTYPE_NONE), two,
+                      tme_sum(s, padded, (int[]){2}, 1, true, TME_DTYPE_NONE)};
   return tme_eval_all(s, all, COUNT(all)) == TME_OK ? all[0] : NULL;
 }
 

@@ -33,10 +33,11 @@ static bool scenario(tme_engine *e, bool *failed) {
   tme_array *x = tme_from(s, TME_F32, 1, &n, ones),
             *m = tme_transpose(s, tme_from(s, TME_I32, 2, matrix, whole), NULL, TME_ALL);
   tme_array *sums = tme_cumsum(s, x, NULL, TME_ALL, TME_DTYPE_NONE, false, true);
-  tme_array *results[] = {tme_max(s, sums, NULL, TME_ALL, false),
-                          tme_sum(s, tme_cummax(s, m, NULL, TME_ALL, false, true), NULL, TME_ALL, false),
-                          tme_sum(s, tme_diff(s, sums, 1, -1, NULL, NULL), NULL, TME_ALL, false),
-                          tme_trapezoid(s, x, NULL, 0.5, 0), tme_nansum(s, x, NULL, TME_ALL, false)};
+  tme_array *results[] = {
+      tme_max(s, sums, NULL, TME_ALL, false),
+      tme_sum(s, tme_cummax(s, m, NULL, TME_ALL, false, true), NULL, TME_ALL, false, TME_DTYPE_NONE),
+      tme_sum(s, tme_diff(s, sums, 1, -1, NULL, NULL), NULL, TME_ALL, false, TME_DTYPE_NONE),
+      tme_trapezoid(s, x, NULL, 0.5, 0), tme_nansum(s, x, NULL, TME_ALL, false)};
   static const double want[] = {LONG, 1 + 4 + 4 + 5 + 5 + 6, LONG - 1, 0.5 * (LONG - 1), LONG};
   bool ok = test_scalars(s, results, want, COUNT(results), failed);
   tme_scope_free(s);

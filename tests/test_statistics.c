@@ -71,7 +71,8 @@ static void whole_numbers(tme_scope *s) {
   near(number(s, variance(s, tme_from(s, TME_I32, 1, (int64_t[]){3}, i32))), 2.0 / 3, 1e-6);
   near(number(s, variance(s, tme_from(s, TME_I64, 1, (int64_t[]){3}, i64))), 2.0 / 3, 1e-6);
   near(number(s, variance(s, tme_from(s, TME_U32, 1, (int64_t[]){3}, u32))), 2.0 / 3, 1e-6);
-  near(number(s, tme_mean(s, tme_from(s, TME_U32, 1, (int64_t[]){3}, u32), NULL, TME_ALL, false)), 4294967294, 1e-7);
+  near(number(s, tme_mean(s, tme_from(s, TME_U32, 1, (int64_t[]){3}, u32), NULL, TME_ALL, false, TME_DTYPE_NONE)),
+       4294967294, 1e-7);
   const uint8_t u8[] = {1, 0, 1, 1};
   near(number(s, variance(s, tme_from(s, TME_U8, 1, (int64_t[]){4}, u8))), 0.1875, 1e-6);
   near(number(s, variance(s, tme_from(s, TME_BOOL, 1, (int64_t[]){4}, u8))), 0.1875, 1e-6);

@@ -48,7 +48,8 @@ static int evaluate_without(void) {
   tme_engine *e = tme_engine_new(&o);
   for (int n = 1000; n < 1006; n++) {
     tme_scope *s = tme_scope_new(e);
-    tme_array *x = test_vector(s, n, 1), *y = tme_sum(s, tme_sqrt(s, tme_multiply(s, x, x)), NULL, TME_ALL, false);
+    tme_array *x = test_vector(s, n, 1),
+              *y = tme_sum(s, tme_sqrt(s, tme_multiply(s, x, x)), NULL, TME_ALL, false, TME_DTYPE_NONE);
     double sum = 0;
     if (tme_item(s, y, &sum) != TME_OK || sum != n * (n + 1) / 2) return 2;
     print_everywhere();

@@ -93,10 +93,12 @@ static void expect_same(int k, tme_dtype t, tme_array *(*reduce)(tme_scope *s, t
   tme_scope_free(first);
 }
 
-static tme_array *sum(tme_scope *s, tme_array *x, int k) { return tme_sum(s, x, cases[k].axes, cases[k].naxes, false); }
+static tme_array *sum(tme_scope *s, tme_array *x, int k) {
+  return tme_sum(s, x, cases[k].axes, cases[k].naxes, false, TME_DTYPE_NONE);
+}
 
 static tme_array *share(tme_scope *s, tme_array *x, int k) {
-  return tme_divide(s, x, tme_sum(s, tme_exp(s, x), cases[k].axes, cases[k].naxes, true));
+  return tme_divide(s, x, tme_sum(s, tme_exp(s, x), cases[k].axes, cases[k].naxes, true, TME_DTYPE_NONE));
 }
 
 static void test_sums(void **state) {

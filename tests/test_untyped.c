@@ -227,7 +227,8 @@ static void integers_of(tme_scope *s) {
   item_is(s, tme_sqrt(s, million), half_name, 1000);
   item_is(s, tme_sqrt(s, tme_integer(s, 1000000)), half_name, 1000);
   item_is(s, tme_std(s, x, NULL, TME_ALL, 0, false), half_name, 1);
-  item_is(s, tme_mean(s, tme_subtract(s, x, tme_integer(s, 100000)), NULL, TME_ALL, false), half_name, 1);
+  item_is(s, tme_mean(s, tme_subtract(s, x, tme_integer(s, 100000)), NULL, TME_ALL, false, TME_DTYPE_NONE), half_name,
+          1);
   item_is(s, tme_slice(s, tme_softmax(s, x, (int[]){-1}, 1), (int64_t[]){1}, NULL, NULL), half_name, 1 / (1 + exp(-2)));
   item_is(s, tme_log(s, tme_from(s, TME_I64, 0, NULL, &(int64_t){1000000000000})), half_name, log(1e12));
 }

@@ -396,7 +396,8 @@ static void embellish(tme_engine *e, call *c) {
     if (special_of(c, p) && special_of(c, p)->f.kind == 'k') set_special(c, p, special_of(c, p));
     if (!strncmp(c->info->name, "random_", 7) && !strcmp(info->name, "shape") && !c->given[0].set)
       set_ints(&c->given[p], 1, (int64_t[]){3});
-    if (info->kind != TME_PARAM_AXES && (info->kind != TME_PARAM_PERDIM || place_of(c, p))) continue;
+    bool axis = info->kind == TME_PARAM_AXES || (info->kind == TME_PARAM_AXIS && !strcmp(info->name, "axis"));
+    if (!axis && (info->kind != TME_PARAM_PERDIM || place_of(c, p))) continue;
     int n = candidate(c, p, 0), k = 0;
     while (!works(e, c) && ++k < n) candidate(c, p, k);
     if (k == n) memset(&c->given[p], 0, sizeof c->given[p]);

@@ -58,8 +58,8 @@ static tme_array *build(const char *op, tme_scope *s, tme_array *const *in) {
   if (!strcmp(op, "add")) return tme_add(s, in[0], in[1]);
   if (!strcmp(op, "softmax")) return tme_softmax(s, in[0], (int[]){-1}, 1);
   if (!strcmp(op, "layer_norm")) return tme_layer_norm(s, in[0], in[1], in[2], 1e-5);
-  if (!strcmp(op, "sum axis 0")) return tme_sum(s, in[0], (int[]){0}, 1, false);
-  if (!strcmp(op, "sum axis 1")) return tme_sum(s, in[0], (int[]){1}, 1, false);
+  if (!strcmp(op, "sum axis 0")) return tme_sum(s, in[0], (int[]){0}, 1, false, TME_DTYPE_NONE);
+  if (!strcmp(op, "sum axis 1")) return tme_sum(s, in[0], (int[]){1}, 1, false, TME_DTYPE_NONE);
   if (!strcmp(op, "transpose")) return build_transpose(s, in);
   if (!strcmp(op, "mlp")) return build_mlp(s, in);
   if (!strcmp(op, "encoder block")) return build_block(s, in);

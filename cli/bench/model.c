@@ -67,9 +67,10 @@ static tme_array *build_layer(tme_scope *s, tme_array *x, tme_array *const *in, 
 /* The mean of the tokens' vectors where the mask is 1, of length 1. */
 static tme_array *pool(tme_scope *s, tme_array *x, tme_array *mask) {
   static const int tokens = 1;
-  tme_array *total = tme_sum(s, tme_multiply(s, x, tme_expand_dims(s, mask, (int[]){2}, 1)), &tokens, 1, false);
-  tme_array *mean = tme_divide(s, total, tme_sum(s, mask, &tokens, 1, true));
-  tme_array *length = tme_sqrt(s, tme_sum(s, tme_multiply(s, mean, mean), &tokens, 1, true));
+  tme_array *total =
+      tme_sum(s, tme_multiply(s, x, tme_expand_dims(s, mask, (int[]){2}, 1)), &tokens, 1, false, TME_DTYPE_NONE);
+  tme_array *mean = tme_divide(s, total, tme_sum(s, mask, &tokens, 1, true, TME_DTYPE_NONE));
+  tme_array *length = tme_sqrt(s, tme_sum(s, tme_multiply(s, mean, mean), &tokens, 1, true, TME_DTYPE_NONE));
   return tme_divide(s, mean, length);
 }
 

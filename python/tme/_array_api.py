@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 __all__ = [
     "__array_namespace_info__", "arange", "array_split", "astype", "atleast_1d", "atleast_2d", "atleast_3d", "bitwise_left_shift", "bitwise_right_shift",
     "broadcast_arrays", "can_cast", "choose", "compress", "concat", "einsum", "einsum_path", "empty", "empty_like", "extract", "eye",
-    "finfo", "full", "full_like", "iinfo", "isdtype", "linspace", "mean", "meshgrid", "ones", "ones_like", "pad", "permute_dims",
-    "prod", "repeat", "reshape", "result_type", "select", "split", "sum", "take", "tensordot", "unstack", "zeros",
+    "finfo", "full", "full_like", "gradient", "iinfo", "isdtype", "linspace", "meshgrid", "ones", "ones_like", "pad", "permute_dims",
+    "repeat", "reshape", "result_type", "select", "split", "take", "tensordot", "unstack", "zeros",
     "zeros_like",
 ]  # fmt: skip
 
@@ -470,13 +470,6 @@ def extract(condition: Array, x: Array, /) -> Array:
 # ---- arithmetic
 
 
-def _reduced(f: Callable[..., Array], x: _ArrayLike, axis: Any, keepdims: builtins.bool, dtype: _DtypeLike | None) -> Array:
-    """Reduce in a dtype, also in one that small integers would leave."""
-    if dtype is None:
-        return f(x, axis, keepdims)
-    return astype(f(_core.astype(x, dtype), axis, keepdims), dtype, copy=False)
-
-
 def bitwise_left_shift(x1: Array | int, x2: Array | int, /) -> Array:
     """Shift bits towards the higher ones."""
     return _core.left_shift(x1, x2)
@@ -487,42 +480,31 @@ def bitwise_right_shift(x1: Array | int, x2: Array | int, /) -> Array:
     return _core.right_shift(x1, x2)
 
 
-def sum(
-    x: _ArrayLike,
-    /,
-    axis: _Ints | None = None,
-    keepdims: builtins.bool = False,
-    dtype: _DtypeLike | None = None,
-) -> Array:
-    """Add up over the axes, over all without any. With a dtype the elements are converted first.
+def _is_number(x: object) -> builtins.bool:
+    return isinstance(x, (int, float)) or getattr(x, "ndim", 1) == 0
+
+
+def gradient(
+    y: _ArrayLike, /, *spacing: float | _ArrayLike, axis: int | Sequence[int] | None = None, edge_order: int = 1
+) -> Array | tuple[Array, ...]:
+    """Find the derivatives along the axes, along all without any: an array, or of several axes one for each. The spacing is the
+    distance of neighbours, or for each axis its own, or the vector of its places.
 
     >>> import tme
-    >>> tme.sum(tme.ones((2, 3)), axis=0).tolist()
-    [2.0, 2.0, 2.0]
+    >>> tme.gradient(tme.array([1.0, 2.0, 4.0, 7.0]), 0.5).tolist()
+    [2.0, 3.0, 5.0, 6.0]
     """
-    return _reduced(_core.sum, x, axis, keepdims, dtype)
-
-
-def prod(
-    x: _ArrayLike,
-    /,
-    axis: _Ints | None = None,
-    keepdims: builtins.bool = False,
-    dtype: _DtypeLike | None = None,
-) -> Array:
-    """Multiply over the axes, over all without any. With a dtype the elements are converted first."""
-    return _reduced(_core.prod, x, axis, keepdims, dtype)
-
-
-def mean(
-    x: _ArrayLike,
-    /,
-    axis: _Ints | None = None,
-    keepdims: builtins.bool = False,
-    dtype: _DtypeLike | None = None,
-) -> Array:
-    """Average over the axes, over all without any. With a dtype the elements are converted first."""
-    return _reduced(_core.mean, x, axis, keepdims, dtype)
+    y = _core.asarray(y)
+    axes = tuple(range(y.ndim)) if axis is None else (axis,) if isinstance(axis, int) else tuple(axis)
+    if not spacing or (len(spacing) == 1 and _is_number(spacing[0])):
+        spacing = (spacing or (1.0,)) * len(axes)
+    if len(spacing) != len(axes):
+        raise TypeError(f"gradient: {len(spacing)} spacings for {len(axes)} axes")
+    found = tuple(
+        _core.gradient(y, None, float(step), d, edge_order) if _is_number(step) else _core.gradient(y, step, 1.0, d, edge_order)
+        for d, step in zip(axes, spacing, strict=True)
+    )
+    return found[0] if len(found) == 1 else found
 
 
 # ---- products

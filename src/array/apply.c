@@ -461,6 +461,7 @@ tme_status apply(tme_scope *s, int op, const tme_arg *args, int nargs, tme_array
   if ((op == OP_var || op == OP_std) && dtype_is_complex(in[0]->type.dtype))
     return compose_variance(s, op, in[0], args, nargs, out);
   if (op == OP_linspace && dtype_is_int(attrs.create.dtype)) return compose_linspace(s, &attrs, out);
+  if (compose_has_dtype(op, &attrs)) return compose_in_dtype(s, op, in[0], &attrs, args, nargs, out);
   if (sized_is_open(d, &attrs)) return sized_apply(s, op, args, nargs, in, c.nin, out);
   if (d->key >= 0) return draw(&c, types, cast, out);
   return is_comparison(d->rule) ? compare(&c, types, cast, out) : infer_all(&c, types, cast, out);

@@ -123,3 +123,26 @@ tme_status compose_variance(tme_scope *s, int op, tme_array *x, const tme_arg *a
   *out = scope_result(s, own, op == OP_std ? tme_sqrt(own, sum) : sum);
   return *out ? TME_OK : s->err.code;
 }
+
+static tme_dtype asked(int op, const op_attrs *attrs) {
+  bool reduces = op == OP_sum || op == OP_prod;
+  return reduces ? attrs->reduce.dtype : op == OP_mean ? attrs->statistics.dtype : TME_DTYPE_NONE;
+}
+
+bool compose_has_dtype(int op, const op_attrs *attrs) { return asked(op, attrs) != TME_DTYPE_NONE; }
+
+/* Sums of small integers are of 64 bits, means of whole numbers floating. */
+tme_status compose_in_dtype(tme_scope *s, int op, tme_array *x, const op_attrs *attrs, const tme_arg *args, int nargs,
+                            tme_array **out) {
+  tme_scope *own = scope_between(s, op_name(op));
+  if (!own) return s->err.code;
+  tme_dtype t = asked(op, attrs);
+  tme_arg call[OP_MAX_PARAMS];
+  memcpy(call, args, (size_t)nargs * sizeof *args);
+  call[0] = arg_array(x->type.dtype == t ? x : tme_astype(own, x, t));
+  tme_array *y = NULL;
+  tme_apply_op(own, op, call, nargs - 1, &y);
+  if (y && y->type.dtype != t) y = tme_astype(own, y, t);
+  *out = scope_result(s, own, y);
+  return *out ? TME_OK : s->err.code;
+}

@@ -14,5 +14,9 @@ tme_status compose_linspace(tme_scope *s, const op_attrs *attrs, tme_array **out
 tme_status compose_pad(tme_scope *s, tme_array *x, const op_attrs *attrs, tme_array **out);
 /* var and std of complex numbers: the squares of the distances are those of both parts. `args` are the call's. */
 tme_status compose_variance(tme_scope *s, int op, tme_array *x, const tme_arg *args, int nargs, tme_array **out);
+/* sum, prod and mean in a dtype, which is their last parameter: args are those of the call. */
+bool compose_has_dtype(int op, const op_attrs *attrs);
+tme_status compose_in_dtype(tme_scope *s, int op, tme_array *x, const op_attrs *attrs, const tme_arg *args, int nargs,
+                            tme_array **out);
 
 #endif

@@ -65,6 +65,19 @@ def test_as_numpy(name):
     tried(f, want, *operands)
 
 
+@pytest.mark.parametrize("dtype", ["bool", "uint8", "int64", "float16", "float32", "float64", "complex64", "complex128"])
+def test_float_power_and_imaginary_parts(dtype):
+    x = np.array([1, 2, 3, 4]).astype(dtype)
+    for y in (x, np.float32(2.5), np.array([[1j], [2]])):
+        got, want = tme.float_power(tme.asarray(x), tme.asarray(y)), np.float_power(x, y)
+        assert got.dtype.name == want.dtype.name
+        near(got, want, 1e-14)
+    z = x + np.array([0, 1j, np.inf, -2j]) if dtype[0] == "c" else x
+    for f in ("isreal", "iscomplex"):
+        got = getattr(tme, f)(tme.asarray(z))
+        assert got.dtype == tme.bool and got.tolist() == getattr(np, f)(np.asarray(tme.asarray(z))).tolist()
+
+
 def test_sign_of_zero():
     x = np.asarray(tme.sign(tme.asarray([-0.0, 0.0, np.nan, -2.0])))
     assert not np.signbit(x[0]) and np.isnan(x[2]) and x[3] == -1

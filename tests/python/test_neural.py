@@ -125,6 +125,20 @@ def test_glu_and_softmin():
     check(tme.softmin(x, axis=0), e / e.sum(0))
 
 
+def test_dropout():
+    key, x = tme.random.key(3), 1 + np.abs(normal(300, 200))
+    got = np.asarray(tme.dropout(x, 0.25, key))
+    kept = got != 0
+    check(got[kept], x[kept] / 0.75)
+    assert abs(kept.mean() - 0.75) < 0.01 and (np.asarray(tme.dropout(x, 0.25, key)) == got).all()
+    assert (np.asarray(tme.dropout(x, 0.25)) != got).any()  # with another key of the stream
+    assert (np.asarray(tme.dropout(x, 0.25, tme.random.key(4))) != got).any()
+    check(tme.dropout(x, 0, key), x)
+    assert (np.asarray(tme.dropout([np.nan, np.inf], 1, key)) == 0).all()
+    half = tme.dropout(tme.ones(64, dtype=tme.float16), 0.5, key)
+    assert half.dtype == tme.float16 and set(half.tolist()) == {0.0, 2.0}
+
+
 # ---- losses --------------------------------------------------------------------------------------------------------------
 
 X, Y, Z = normal(4, 6), normal(4, 6), normal(4, 6)
@@ -299,6 +313,7 @@ E = np.ones((3, 6, 2))
         (lambda: tme.eval(tme.embedding(X, T + 1)), "out of range"),
         (lambda: tme.one_hot(X, 3), "whole numbers"),
         (lambda: tme.one_hot(T, -1), "-1 classes"),
+        (lambda: tme.dropout(X, 1.5), "rate is 1.5"),
         (lambda: tme.glu(X[:, :5]), "expected an even number"),
         (lambda: tme.softmin(X, axis=2), "out of range"),
         (lambda: tme.mse_loss(X, Y[:, :3]), "do not broadcast"),

@@ -161,6 +161,42 @@ def test_diff():
         same(tme.diff(tme.asarray(x), axis=axis, prepend=tme.asarray(one), append=tme.asarray(9)), np.diff(x, 1, axis, one, 9))
 
 
+@pytest.mark.parametrize("order", [1, 2])
+@pytest.mark.parametrize("dtype", ["float64", "float32", "complex128", "int16", "uint8"])
+def test_gradient(dtype, order):
+    y = RNG.uniform(0, 50, (4, 5, 6)).astype(dtype)
+    wide = np.float32 if dtype == "float32" else np.promote_types(dtype, np.float64)
+    eps = 1e-4 if dtype == "float32" else 1e-12
+    places = [np.sort(RNG.uniform(0, 1, n) + np.arange(n)) for n in y.shape]
+    with tme.Engine(precision="float64"):
+        a = tme.asarray(y)
+        for given in ((), (0.25,), (0.25, 2, 3.0), places, (0.5, places[1], np.float64(2))):
+            got, want = tme.gradient(a, *given, edge_order=order), np.gradient(y.astype(wide), *given, edge_order=order)
+            assert len(got) == 3
+            for g, w in zip(got, want, strict=True):
+                same(tme.astype(g, wide.__name__ if isinstance(wide, type) else wide.name), w.astype(wide), eps, eps)
+        for axis in (0, -1):
+            want = np.gradient(y.astype(wide), 0.5, axis=axis, edge_order=order)
+            same(tme.gradient(a, 0.5, axis=axis, edge_order=order), want, eps, eps)
+        got, want = (
+            tme.gradient(a, places[2], places[0], axis=(2, 0)),
+            np.gradient(y.astype(wide), places[2], places[0], axis=(2, 0)),
+        )
+        np.testing.assert_allclose(np.asarray(got[1]), want[1], rtol=eps, atol=eps)
+    assert tme.gradient(tme.asarray([1.0, 3.0])).tolist() == [2, 2]
+
+
+def test_dtype_of_sums():
+    x = RNG.integers(0, 100, (9, 7)).astype("uint8")
+    a = tme.asarray(x)
+    for dtype in ("uint8", "int16", "float32", "float64", "complex64", "bool"):
+        same(tme.sum(a, axis=0, dtype=dtype), x.sum(0, dtype=dtype))
+        same(a.prod(1, True, dtype), x.prod(1, dtype, keepdims=True), 1e-6)
+    same(a.mean(0, dtype=tme.float64), x.mean(0, dtype="float64"), 1e-15)
+    same(tme.mean(a, dtype="float16"), x.mean(dtype="float16"), 1e-2)
+    same(tme.sum(tme.asarray([1.75, 2.5]), dtype="int32"), np.array([1.75, 2.5]).sum(dtype="int32"))
+
+
 def test_trapezoid():
     y, x = RNG.standard_normal((4, 9)), np.sort(RNG.standard_normal((4, 9)))
     same(tme.trapezoid(tme.asarray(y)), np.trapezoid(y), 1e-13)
@@ -234,6 +270,14 @@ def test_refusals():
         tme.diff(x, -1)
     with pytest.raises(ValueError, match="diff: prepend of shape"):
         tme.diff(x, prepend=tme.zeros((3, 1)))
+    with pytest.raises(ValueError, match="gradient: axis 1 has 2 elements, expected at least 3"):
+        tme.gradient(x[:, :2], axis=1, edge_order=2)
+    with pytest.raises(ValueError, match="gradient: edge_order is 3"):
+        tme.gradient(x, axis=0, edge_order=3)
+    with pytest.raises(ValueError, match="gradient: x of shape"):
+        tme.gradient(x, tme.zeros(5), axis=0)
+    with pytest.raises(TypeError, match="gradient: 3 spacings for 2 axes"):
+        tme.gradient(x, 1, 2, 3)
     with pytest.raises(ValueError, match="trapezoid: x of shape"):
         tme.trapezoid(x, tme.zeros(2))
     with pytest.raises(ValueError, match="isclose: shapes"):

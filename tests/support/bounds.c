@@ -36,6 +36,7 @@
  *   avg_pool        the same, K elements in a window
  *   nansum, nanprod those of sum and prod; nanmean, nanvar: W eps max|x| and W eps max|x|^2 4, nanstd the root of it
  *   trapezoid       W eps of the sum of the areas' magnitudes
+ *   float_power     12 units of the last place, as pow has of complex numbers
  *   activations     8 units of the last place: expm1 and what is made of it
  *   scans           none: one kernel computes them on all backends
  *   min, max, max_pool, any, all, argmin, argmax, shapes, windows, joins, take, astype, creation: none
@@ -86,13 +87,13 @@ static reduced reduced_of(const cell *c) {
 }
 
 static tme_array *sum_of(tme_scope *s, tme_array *x, const reduced *r) {
-  return tme_sum(s, x, r->axes, r->n, r->keepdims);
+  return tme_sum(s, x, r->axes, r->n, r->keepdims, TME_DTYPE_NONE);
 }
 
 static tme_array *bound_variance(tme_scope *s, const cell *c, tme_array *x, tme_array *want, double eps) {
   reduced r = reduced_of(c);
   double correction = cell_get(c, "correction")->f, w = walk(r.count) * eps;
-  tme_array *m = times(s, tme_mean(s, wide(s, x), r.axes, r.n, r.keepdims), w);
+  tme_array *m = times(s, tme_mean(s, wide(s, x), r.axes, r.n, r.keepdims, TME_DTYPE_NONE), w);
   tme_array *v = tme_astype(s, want, TME_F64);
   bool root = c->op == OP_std;
   tme_array *b = tme_add(s, times(s, root ? tme_square(s, v) : v, w),
@@ -138,10 +139,11 @@ static tme_array *bound_norm(tme_scope *s, const cell *c, tme_array *const *in, 
   double w = (walk((double)o->shape[o->rank - 1]) + 12) * eps;
   tme_array *y = wide(s, want);
   if (c->op == OP_rms_norm) return times(s, y, w);
-  tme_array *x = tme_astype(s, in[0], TME_F64), *m = tme_mean(s, x, &last, 1, true);
+  tme_array *x = tme_astype(s, in[0], TME_F64), *m = tme_mean(s, x, &last, 1, true, TME_DTYPE_NONE);
   const cell_arg *weight = cell_get(c, "weight"), *bias = cell_get(c, "bias"), *e = cell_get(c, "eps");
   tme_array *spread = tme_sqrt(s, plus(s, tme_var(s, x, &last, 1, 0, true), e->kind == TME_ARG_FLOAT ? e->f : 1e-5));
-  tme_array *size = tme_add(s, tme_mean(s, tme_abs(s, x), &last, 1, true), tme_abs(s, tme_subtract(s, x, m)));
+  tme_array *size =
+      tme_add(s, tme_mean(s, tme_abs(s, x), &last, 1, true, TME_DTYPE_NONE), tme_abs(s, tme_subtract(s, x, m)));
   tme_array *b = times(s, tme_divide(s, size, spread), w);
   if (weight->kind == TME_ARG_ARRAY) b = tme_multiply(s, b, wide(s, in[weight->first]));
   if (bias->kind == TME_ARG_ARRAY) y = tme_add(s, y, wide(s, in[bias->first]));
@@ -243,7 +245,7 @@ static tme_array *bound_trapezoid(tme_scope *s, const cell *c, tme_array *const 
   int axis = (int)cell_get(c, "axis")->i;
   const cell_arg *x = cell_get(c, "x");
   double n = (double)y->shape[axis], width = x->kind == TME_ARG_ARRAY ? 16 : 1;
-  return times(s, tme_sum(s, wide(s, in[0]), &axis, 1, false), width * 4 * (walk(n) + 4) * eps);
+  return times(s, tme_sum(s, wide(s, in[0]), &axis, 1, false, TME_DTYPE_NONE), width * 4 * (walk(n) + 4) * eps);
 }
 
 /* ---- attention: one number for the whole result -------------------------------------------------------------------------- */
@@ -383,6 +385,7 @@ bool cell_bound(tme_scope *s, const cell *c, tme_array *const *in, tme_array *wa
   case FAMILY_nan_reduce: out->array = bound_nan(s, c, in[0], want, eps); break;
   case FAMILY_trapezoid: out->array = bound_trapezoid(s, c, in, eps); break;
   case FAMILY_activation: out->ulps = 8; return true;
+  case FAMILY_float_power: out->ulps = 12; return true;
   case FAMILY_softmax: out->array = bound_softmax(s, c, in[0], want, eps); break;
   case FAMILY_norm: out->array = bound_norm(s, c, in, want, eps); break;
   case FAMILY_matmul: out->array = bound_matmul(s, c, in, want, eps); break;

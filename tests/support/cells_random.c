@@ -222,6 +222,23 @@ static void cells_of_places(matrix *m, int op) {
 void cells_random_choice(matrix *m, int op) { cells_of_places(m, op); }
 void cells_random_permutation(matrix *m, int op) { cells_of_places(m, op); }
 
+void cells_dropout(matrix *m, int op) {
+  static const double rates[] = {0.5, 0.125, 0, 1};
+  for (int i = 0; i < TME_DTYPE_COUNT; i++) {
+    tme_dtype t = (tme_dtype)i;
+    if (t == TME_BOOL || !matrix_takes(m, t)) continue;
+    for (int k = 0; k < COUNT(shapes); k++)
+      for (int way = 0; way < COUNT(rates); way++) {
+        cell c;
+        cell_init(&c, op, k < 2);
+        cell_in(&c, "x", t, shapes[k].rank, shapes[k].shape)->layout = (layout)((k + way) % LAYOUT_COUNT);
+        cell_float(&c, "rate", rates[way]);
+        draw_key(&c, k + way);
+        matrix_add(m, &c);
+      }
+  }
+}
+
 void cells_random_sobol(matrix *m, int op) {
   static const int64_t sizes[][2] = {{128, 3}, {70, 64}, {0, 2}, {1, 1}, {1000, 1}}, two = 2;
   for (int i = 0; i < TME_DTYPE_COUNT; i++) {

@@ -62,6 +62,8 @@ static void reduce(matrix *m, int op, tme_dtype t, const dims *s, int naxes, con
   if (naxes >= 0) cell_ints(&c, "axis", naxes, axes);
   if (turn & 1) cell_int(&c, "keepdims", 1);
   if (cell_get(&c, "correction") && (turn & 2)) cell_float(&c, "correction", turn & 4 ? 1 : 0.5);
+  if (cell_get(&c, "dtype") && turn % 5 == 2)
+    cell_int(&c, "dtype", dtype_is_complex(t) ? TME_C64 : turn & 1 && op != OP_mean ? TME_I8 : TME_F32);
   set_domain(&c);
   if (has_value(&c)) matrix_add(m, &c);
 }

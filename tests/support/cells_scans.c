@@ -108,6 +108,41 @@ static void of_trapezoid(matrix *m, int op, tme_dtype t, const dims *s, int axis
 
 void cells_trapezoid(matrix *m, int op) { each(m, op, of_trapezoid); }
 
+static void of_gradient(matrix *m, int op, tme_dtype t, const dims *s, int axis, int turn) {
+  int order = 1 + turn % 2;
+  if (axis < 0 || t == TME_BOOL || s->shape[axis] <= order) return;
+  cell c;
+  start(&c, op, t, s, 1, "y")->layout = (layout)(turn % LAYOUT_COUNT);
+  cell_int(&c, "axis", axis);
+  cell_int(&c, "edge_order", order);
+  if (turn % 3 == 0) cell_in(&c, "x", t, 1, &s->shape[axis]);
+  if (turn % 3 == 1) cell_float(&c, "dx", 0.3);
+  matrix_add(m, &c);
+}
+
+void cells_gradient(matrix *m, int op) { each(m, op, of_gradient); }
+
+static void of_imaginary(matrix *m, int op, tme_dtype t, const dims *s, int axis, int turn) {
+  if (axis >= 0) return;
+  cell c;
+  start(&c, op, t, s, turn, "x")->fill = FILL_MIXED;
+  matrix_add(m, &c);
+}
+
+void cells_imaginary(matrix *m, int op) { each(m, op, of_imaginary); }
+
+static void of_power(matrix *m, int op, tme_dtype t, const dims *s, int axis, int turn) {
+  if (axis >= 0) return;
+  cell c;
+  start(&c, op, t, s, turn, "x")->fill = FILL_DOMAIN;
+  operand *y = cell_in(&c, "y", turn % 2 ? t : TME_F32, turn % 3 ? s->rank : 0, s->shape);
+  c.in[0].lo = y->lo = 0.5;
+  c.in[0].hi = y->hi = 4;
+  matrix_add(m, &c);
+}
+
+void cells_float_power(matrix *m, int op) { each(m, op, of_power); }
+
 /* Whole numbers, of which many are equal, and special values. */
 static void of_two(matrix *m, int op, tme_dtype t, const dims *s, int axis, int turn) {
   if (axis >= 0) return;

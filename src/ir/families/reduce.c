@@ -11,6 +11,7 @@ tme_status infer_reduce(op_call *c, op_type *out, error *e) {
     t = TME_BOOL;
   } else if (c->op == OP_sum || c->op == OP_prod) {
     t = infer_sum(t);
+    a->dtype = TME_DTYPE_NONE; /* that of a call is taken care of before: src/array/compose.c */
   } else {
     s = infer_takes(c, TAKES_BOOL | TAKES_INT | TAKES_FLOAT, "real numbers or booleans", e);
     if (s != TME_OK) return s;

@@ -5,7 +5,9 @@
 tme_status infer_statistics(op_call *c, op_type *out, error *e) {
   const op_type *x = c->in[0];
   statistics_attrs *a = &c->attrs->statistics;
-  if (c->op != OP_mean) {
+  if (c->op == OP_mean) {
+    a->dtype = TME_DTYPE_NONE; /* as in reduce.c */
+  } else {
     if (dtype_is_complex(x->dtype))
       return fail(e, TME_ERR_DTYPE, "%s: takes real numbers, not %s%s", op_name(c->op), tme_dtype_name(x->dtype),
                   c->op == OP_logsumexp ? ": complex ones have no largest one, and many logarithms" : "");
