@@ -38,13 +38,8 @@ static void errors(void **state) {
     e = (error){0};
     (fail)(&e, TME_ERR_IO, "'%.*s' \xe9", cut, "\xc3\xa9\xe2\x82\xac\xff");
     assert_true(utf8_valid(e.text, strlen(e.text)));
-    static const char *const cuts[] = {"'' ?",
-                                       "'?' ?",
-                                       "'\xc3\xa9' ?",
-                                       "'\xc3\xa9?' ?",
-                                       "'\xc3\xa9?"
-                                       "?' ?",
-                                       "'\xc3\xa9\xe2\x82\xac' ?"};
+    static const char *const cuts[] = {
+        "'' ?", "'?' ?", "'\xc3\xa9' ?", "'\xc3\xa9?' ?", "'\xc3\xa9\?\?' ?", "'\xc3\xa9\xe2\x82\xac' ?"};
     assert_string_equal(e.text, cuts[cut]);
   }
   for (int s = 0; s < TME_STATUS_COUNT; s++) assert_string_not_equal(tme_status_name((tme_status)s), "unknown");

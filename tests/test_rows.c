@@ -23,7 +23,7 @@ static program *lower_shares(int64_t length, bool transposed) {
   enum { ROWS = 256 };
   op_type type = {.dtype = TME_F32, .rank = 2, .shape = {ROWS, length}};
   int64_t by_rows[] = {length, 1}, by_columns[] = {1, ROWS};
-  op_attrs last = {.reduce = {axes_from_mask(2), true}};
+  op_attrs last = {.reduce = {.axes = axes_from_mask(2), .keepdims = true}};
   error e = {0};
   graph *g = graph_new(1);
   assert_non_null(g);

@@ -344,7 +344,7 @@ static void test_texts(void **unused) {
                            "%2 = literal float32 () argument 0\n"
                            "%3 = multiply float32 (4,) %0 %1\n"
                            "%4 = add float32 (4,) %3 %2\n"
-                           "%5 = sum float32 () axis=(0) keepdims=false %0\n"
+                           "%5 = sum float32 () axis=(0) keepdims=false dtype=none %0\n"
                            "roots %4 %5\n");
   text_free(&t);
   graph_dot(g, &t);

@@ -501,7 +501,9 @@ def gradient(
     if len(spacing) != len(axes):
         raise TypeError(f"gradient: {len(spacing)} spacings for {len(axes)} axes")
     found = tuple(
-        _core.gradient(y, None, float(step), d, edge_order) if _is_number(step) else _core.gradient(y, step, 1.0, d, edge_order)
+        _core.gradient(y, None, float(_core.asarray(step)), d, edge_order)
+        if _is_number(step)
+        else _core.gradient(y, step, 1.0, d, edge_order)
         for d, step in zip(axes, spacing, strict=True)
     )
     return found[0] if len(found) == 1 else found

@@ -247,12 +247,12 @@ int graph_wide(graph *g, int x) {
 }
 
 int graph_reduce(graph *g, int op, int x, uint32_t axes, bool keepdims) {
-  op_attrs a = {.reduce = {axes_from_mask(axes), keepdims}};
+  op_attrs a = {.reduce = {.axes = axes_from_mask(axes), .keepdims = keepdims}};
   return graph_op(g, op, &x, 1, &a);
 }
 
 int graph_max_any(graph *g, int x, uint32_t axes) {
-  op_attrs a = {.max_any = true, .reduce = {axes_from_mask(axes), true}};
+  op_attrs a = {.max_any = true, .reduce = {.axes = axes_from_mask(axes), .keepdims = true}};
   return graph_op(g, OP_max, &x, 1, &a);
 }
 

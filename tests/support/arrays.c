@@ -146,7 +146,7 @@ tme_status array_run(int op, const array *in, int nin, const op_attrs *attrs, bo
 
 op_attrs attrs_over(int op, uint32_t axes, bool keepdims) {
   switch (op_get(op)->family) {
-  case FAMILY_reduce: return (op_attrs){.reduce = {axes_from_mask(axes), keepdims}};
+  case FAMILY_reduce: return (op_attrs){.reduce = {.axes = axes_from_mask(axes), .keepdims = keepdims}};
   case FAMILY_statistics: return (op_attrs){.statistics = {.axes = axes_from_mask(axes), .keepdims = keepdims}};
   case FAMILY_argreduce: return (op_attrs){.argreduce = {axes_from_mask(axes), keepdims}};
   default: fail_msg("%s is no reduction", op_name(op)); return (op_attrs){0};

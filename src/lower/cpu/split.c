@@ -122,7 +122,7 @@ static int split_product(graph *g, const g_node *n, int a, int b) {
   /* The sums are of the operands' dtype, until the last one is what the product was. */
   type.dtype = whole < k ? ta.dtype : n->type.dtype;
   g_node sum = {.op = OP_sum, .outputs = 1, .nin = 1, .type = type};
-  op_attrs over = {.reduce = {axes_from_mask(1u << (type.rank - 2)), false}};
+  op_attrs over = {.reduce = {.axes = axes_from_mask(1u << (type.rank - 2))}};
   x = x < 0 ? -1 : graph_copy(g, &sum, &x, &over);
   if (whole == k) return x;
   int rest = graph_bin(g, OP_matmul, graph_part(g, a, last_a, whole, k), graph_part(g, b, last_b, whole, k));
